@@ -1,0 +1,47 @@
+# Each target is one line over tox or the command `counterpoint`. `make help` lists them.
+.DEFAULT_GOAL := help
+.PHONY: help setup compare test matrix up lint constraints clean
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+SOURCES = constraints/*.in constraints/*.txt core/pyproject.toml adapters/*/pyproject.toml
+TOX = .venv/bin/tox run -q
+
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):.*##  */\1|/p' Makefile | awk -F'|' '{printf "make %-12s %s\n", $$1, $$2}'
+
+setup: .venv/.complete  ## makes the environments: .venv, and .venv-airflow, .venv-dagster, .venv-prefect beside it
+
+compare: setup  ## StreamRec on Airflow, Dagster and Prefect, each really running; writes report/
+	.venv/bin/counterpoint compare streamrec --out report
+
+test: setup  ## every test: style, types, documentation, core without any orchestrator, then each orchestrator
+	$(TOX)
+
+matrix: setup  ## the tests on every supported Python, and on the oldest supported release of each orchestrator
+	$(TOX) -m matrix
+
+up: setup  ## ORCHESTRATOR=airflow|dagster|prefect: its real services and pages, until Ctrl-C
+	.venv/bin/counterpoint up $(or $(ORCHESTRATOR),$(error say which: make up ORCHESTRATOR=dagster))
+
+lint: .venv/.bootstrap  ## style and types alone
+	$(TOX) -e lint,types
+
+constraints: .venv/.bootstrap  ## renews the committed constraint files
+	$(TOX) -e constraints
+
+clean:  ## removes the environments, and nothing else
+	rm -rf .venv .venv-airflow .venv-dagster .venv-prefect .tox
+
+# --recreate: tox does not see that a pyproject.toml behind an editable requirement has changed
+.venv/.complete: .venv/.bootstrap
+	$(TOX) --notest --recreate -e airflow,dagster,prefect
+	@touch $@
+
+.venv/.bootstrap: $(wildcard $(SOURCES))
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ": make setup PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --constraint constraints/core.txt uv
+	.venv/bin/python toxfile.py .venv/bin/uv pip install --quiet --python .venv/bin/python \
+		-r constraints/core.in -r constraints/torch.in -r constraints/dev.in -c constraints/core.txt -c constraints/no-cuda.txt
+	@touch $@

@@ -1,0 +1,169 @@
+"""What an adapter is: a function from the description of a pipeline to a native object, and back.
+
+An adapter is found by the entry point group `counterpoint.adapters`; it never imports its orchestrator at
+the top of the module that the entry point names, so that asking what is installed costs nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, entry_points, version
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from counterpoint.errors import ServiceError, UnsupportedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from counterpoint.model import NativeRun, Pipeline, RunRequest
+
+GROUP = "counterpoint.adapters"
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Something that an orchestrator does not have.
+
+    `subject` is the property of the model (for example `timeout`), `reason` why it is missing there, and
+    `stand_in` what takes its place; without one, a pipeline that uses the property is refused by `uses`.
+    """
+
+    subject: str
+    reason: str
+    stand_in: str | None = None
+    uses: Callable[[Pipeline], bool] = lambda _: False
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process of a service: its name (of the log file, too), its command, its own variables.
+
+    A command that ends by itself (`prepare`) is a process as well.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where an orchestrator's services live: a folder below the root, loopback ports, a database.
+
+    `root` is the data root that its runs use, `pipelines` the names it serves, `database` an SQLAlchemy URL
+    (None: SQLite in `home`), `schedules` whether schedules and sensors are switched on.
+    """
+
+    home: Path
+    root: str
+    pipelines: tuple[str, ...]
+    ports: Mapping[str, int]
+    secret: str
+    database: str | None = None
+    schedules: bool = False
+
+    def url(self, port: str = "web") -> str:
+        """The base URL of a port."""
+        return f"http://127.0.0.1:{self.ports[port]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What makes an orchestrator's services run at a site.
+
+    `prepare` runs first, one after the other (migrations, pools); `processes` then start at once and keep
+    running; `settle` runs one after the other when all are `ready` (deployments). `ready` is None when the
+    services can take runs, else one line that says what is still missing. `environment` is for all of them.
+    """
+
+    processes: tuple[Process, ...]
+    ready: Callable[[], str | None]
+    prepare: tuple[Process, ...] = ()
+    settle: tuple[Process, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Adapter(Protocol):
+    """One orchestrator. Every method takes and returns plain values or that orchestrator's own objects."""
+
+    name: str
+    distribution: str
+    limits: tuple[Limit, ...]
+    ports: tuple[str, ...]
+
+    def translate(self, pipeline: Pipeline) -> Any:
+        """The native object (DAG, definitions, flow) of a pipeline.
+
+        Raises:
+            UnsupportedError: the orchestrator cannot honour a property, and nothing stands in for it.
+        """
+
+    def read_back(self, native: Any) -> Pipeline:
+        """The pipeline that a native object says it is, from native properties wherever it has them."""
+
+    def run(self, request: RunRequest, home: Path) -> NativeRun:
+        """Runs a request in this process by the orchestrator's own engine, without its servers.
+
+        `home` is a folder for what the engine keeps. Never raises for a failed step.
+        """
+
+    def plan(self, site: Site) -> Plan:
+        """The services of a site."""
+
+    def submit(self, site: Site, request: RunRequest) -> str:
+        """Starts a run on the running services, by their API; returns the orchestrator's own name of it."""
+
+    def observe(self, site: Site, request: RunRequest, native_id: str) -> NativeRun | None:
+        """The run as the orchestrator's API tells it, or None while it has not ended."""
+
+    def page(self, site: Site, native_id: str | None = None) -> str:
+        """The URL where a person sees the run (None: the pipeline) in the orchestrator's own UI."""
+
+
+def installed_version(distribution: str) -> str | None:
+    """The installed version of a distribution in this environment, without importing it."""
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
+
+
+def find_adapters() -> dict[str, Any]:
+    """The adapters that are installed in this environment, by name, not loaded."""
+    return {entry.name: entry for entry in entry_points(group=GROUP)}
+
+
+def find_adapter(name: str) -> Adapter:
+    """The adapter of that name, loaded.
+
+    Raises:
+        ServiceError: it, or its orchestrator, is not installed here; the message holds the command.
+    """
+    found = find_adapters().get(name)
+    if found is None:
+        raise ServiceError(
+            f"the adapter for {name} is not installed here: run 'make setup' in the project, or"
+            f" 'pip install counterpoint-{name}' in an environment of your own"
+        )
+    adapter: Adapter = found.load()
+    if installed_version(adapter.distribution) is None:
+        raise ServiceError(
+            f"{adapter.distribution} is not installed in this environment: pip install {adapter.distribution}"
+        )
+    return adapter
+
+
+def refuse_unsupported(adapter: str, limits: Sequence[Limit], pipeline: Pipeline) -> None:
+    """Refuses a pipeline that uses what an orchestrator neither has nor can be given a stand-in for.
+
+    Raises:
+        UnsupportedError: names the property and the reason.
+    """
+    for limit in limits:
+        if limit.stand_in is None and limit.uses(pipeline):
+            raise UnsupportedError(
+                f"{adapter} cannot run pipeline {pipeline.name}: {limit.subject}: {limit.reason};"
+                " remove the property, or choose another orchestrator"
+            )

@@ -1,0 +1,1 @@
+"""The command `counterpoint`: one file a command; nothing heavy is imported before a command is chosen."""

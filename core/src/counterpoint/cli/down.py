@@ -1,0 +1,29 @@
+"""`counterpoint down`: stops the services that another command started."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from counterpoint.cli.output import answer, say
+
+if TYPE_CHECKING:
+    import argparse
+
+HELP = "stops an orchestrator's services that 'up' started"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The orchestrator."""
+    parser.add_argument("orchestrator", metavar="ORCHESTRATOR", choices=("airflow", "dagster", "prefect"))
+
+
+def run(args: argparse.Namespace) -> int:
+    """Stops the services of this root; none running is no error."""
+    from counterpoint.services.sites import absolute, home_of  # noqa: PLC0415
+    from counterpoint.services.supervisor import stop_site  # noqa: PLC0415
+
+    stopped = stop_site(home_of(absolute(args.root), args.orchestrator))
+    if args.json:
+        answer({"orchestrator": args.orchestrator, "stopped": stopped})
+    say(f"{args.orchestrator}: {'stopped' if stopped else 'was not running'}")
+    return 0

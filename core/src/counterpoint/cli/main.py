@@ -1,0 +1,85 @@
+"""Parsing the command line, and turning errors into one line on stderr and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import counterpoint
+from counterpoint.errors import CounterpointError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# In the order of the help; each is a module of this package with HELP, arguments(parser) and run(args).
+COMMANDS = ("pipelines", "show", "run", "compare", "lineage", "up", "down", "doctor")
+INTERRUPTED = 130
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    top = argparse.ArgumentParser(
+        prog="counterpoint",
+        description="Write an ML pipeline once; run it natively on Airflow, Dagster or Prefect.",
+        epilog="exit codes: 0 done, 1 a step failed, 2 bad usage or input, 3 an orchestrator is missing or"
+        " did not start, 4 compared things differ, 130 interrupted",
+    )
+    top.add_argument("--version", action="version", version=f"counterpoint {counterpoint.__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name in COMMANDS:
+        module = importlib.import_module(f"counterpoint.cli.{name}")
+        sub = commands.add_parser(name, help=module.HELP, description=module.HELP)
+        _common(sub)
+        module.arguments(sub)
+        sub.set_defaults(run=module.run)
+    return top
+
+
+def _common(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "--root",
+        default=os.environ.get("COUNTERPOINT_ROOT", "counterpoint-data"),
+        metavar="URI",
+        help="where data lives: a folder or s3://... (COUNTERPOINT_ROOT; default ./counterpoint-data)",
+    )
+    sub.add_argument("--json", action="store_true", help="one JSON document on stdout")
+    sub.add_argument("--quiet", action="store_true", help="no progress on stderr")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; returns its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    args = parser().parse_args(arguments)
+    args.argv = arguments
+    _log(quiet=args.quiet)
+    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGHUP, _interrupt)
+    try:
+        return int(args.run(args))
+    except CounterpointError as error:
+        print(f"counterpoint: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("counterpoint: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stdout = None
+        return 1
+
+
+def _interrupt(*_: object) -> None:
+    # without this, a TERM would end the process before services are stopped
+    raise KeyboardInterrupt
+
+
+def _log(*, quiet: bool) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    own = logging.getLogger("counterpoint")
+    own.handlers, own.propagate = [handler], False
+    own.setLevel(logging.WARNING if quiet else logging.INFO)

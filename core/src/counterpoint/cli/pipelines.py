@@ -1,0 +1,32 @@
+"""`counterpoint pipelines`: the registered pipelines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from counterpoint.cli.output import answer, table
+
+if TYPE_CHECKING:
+    import argparse
+
+HELP = "the registered pipelines"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """No arguments of its own."""
+
+
+def run(args: argparse.Namespace) -> int:
+    """Lists the pipelines that installed packages register."""
+    from counterpoint.running.known import find_pipeline, registered  # noqa: PLC0415
+
+    found = [(name, find_pipeline(name)) for name in registered()]
+    if args.json:
+        answer([{"name": n, "steps": p.step_names, "description": p.description} for n, p in found])
+    else:
+        table(
+            "Pipelines",
+            ("name", "steps", "description"),
+            [(n, len(p.steps), p.description) for n, p in found],
+        )
+    return 0

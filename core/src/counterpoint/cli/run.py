@@ -1,0 +1,147 @@
+"""`counterpoint run`: one partition of a pipeline, on any orchestrator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.cli.environments import hand_over
+from counterpoint.cli.output import answer, say, table
+
+if TYPE_CHECKING:
+    import argparse
+
+    from counterpoint.model import RunRecord, RunRequest
+
+HELP = "runs one partition"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The pipeline, its partition, and where and how it runs."""
+    parser.add_argument("pipeline", metavar="PIPELINE")
+    parser.add_argument("--date", required=True, metavar="D", help="the logical date, YYYY-MM-DD, in UTC")
+    parser.add_argument("--on", default="local", choices=("local", "airflow", "dagster", "prefect"))
+    parser.add_argument("--source", metavar="SRC", help="synthetic[:k=v,...], or folder[,profile=file.toml]")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=JSON", help="override a setting")
+    parser.add_argument("--service", action="store_true", help="on the real services, started if none run")
+    parser.add_argument(
+        "--no-upstream", action="store_true", help="refuse when earlier partitions are missing"
+    )
+    parser.add_argument("--force", action="store_true", help="compute again what stands and is fresh")
+    service_options(parser)
+
+
+def service_options(parser: argparse.ArgumentParser) -> None:
+    """The options of whatever starts services."""
+    parser.add_argument(
+        "--database", metavar="URL", help="postgresql://... instead of SQLite for the orchestrator"
+    )
+    parser.add_argument(
+        "--port", action="append", default=[], metavar="NAME=N", help="a fixed port, e.g. web=8080"
+    )
+
+
+def site_options(args: argparse.Namespace) -> dict[str, Any]:
+    """The service options as `new_site` takes them.
+
+    Raises:
+        UsageError: a port is not written NAME=N.
+    """
+    from counterpoint.errors import UsageError  # noqa: PLC0415
+
+    ports = {}
+    for text in args.port:
+        name, _, number = text.partition("=")
+        if not number.isdecimal():
+            raise UsageError(f"--port {text}: write it NAME=NUMBER, for example web=8080")
+        ports[name] = int(number)
+    return {"ports": ports, "database": args.database}
+
+
+def settings(args: argparse.Namespace) -> dict[str, Any]:
+    """The settings that the command line overrides.
+
+    Raises:
+        UsageError: one is not written NAME=JSON.
+    """
+    import json  # noqa: PLC0415
+
+    from counterpoint.errors import UsageError  # noqa: PLC0415
+
+    found: dict[str, Any] = {}
+    for text in args.set:
+        name, _, value = text.partition("=")
+        try:
+            found[name] = json.loads(value)
+        except ValueError:
+            raise UsageError(
+                f"--set {text}: write it NAME=JSON, for example seed=7 or 'gate={{\"k\": 1}}'"
+            ) from None
+    if args.source:
+        found["source"] = absolute_source(args.source)
+    return found
+
+
+def absolute_source(source: str) -> str:
+    """The same source from whatever folder it is read: its path and its profile's made absolute."""
+    if source.partition(":")[0].strip() == "synthetic":
+        return source
+    parts = source.split(",profile=", 1)
+    return ",profile=".join(str(Path(part.strip()).absolute()) for part in parts)
+
+
+def request_of(args: argparse.Namespace) -> RunRequest:
+    """The request that a command line makes."""
+    from counterpoint.model import RunRequest  # noqa: PLC0415
+    from counterpoint.running.known import find_pipeline  # noqa: PLC0415
+    from counterpoint.services.launch import new_run_id  # noqa: PLC0415
+    from counterpoint.services.sites import absolute  # noqa: PLC0415
+
+    pipeline = find_pipeline(args.pipeline)
+    pipeline.configured(settings(args)).partitions.partition(args.date)
+    return RunRequest(
+        pipeline=args.pipeline,
+        partition=args.date,
+        run_id=new_run_id(pipeline.name, args.date, args.on),
+        root=absolute(args.root),
+        orchestrator=args.on,
+        config=settings(args),
+        force=args.force,
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Runs the partition and tells how each step ended."""
+    code = hand_over(args.on, args.argv)
+    if code is not None:
+        return code
+    from counterpoint.services import engine_for  # noqa: PLC0415
+    from counterpoint.services.launch import launch  # noqa: PLC0415
+
+    request = request_of(args)
+    options = site_options(args)
+    with engine_for(args.on, request.root, (args.pipeline,), service=args.service, options=options) as engine:
+        record = launch(request, engine, upstream=not args.no_upstream)
+    tell(record, as_json=args.json)
+    return 0 if record.status == "success" else 1
+
+
+def tell(record: RunRecord, *, as_json: bool) -> None:
+    """Prints a run: as a table for people, or as JSON."""
+    if as_json:
+        answer(record.to_dict())
+        return
+    rows = [
+        (
+            s.name,
+            s.status.value,
+            s.attempts,
+            s.output.rows if s.output else None,
+            s.output.digest[:19] if s.output else "",
+        )
+        for s in record.steps
+    ]
+    table(f"{record.run_id}: {record.status.value}", ("step", "status", "attempts", "rows", "digest"), rows)
+    for step in record.steps:
+        if step.error:
+            say(f"{step.name}: {step.error.type}: {step.error.message} ({step.error.where})")

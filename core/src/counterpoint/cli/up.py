@@ -1,0 +1,44 @@
+"""`counterpoint up`: an orchestrator's real services and page for people, until Ctrl-C."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from counterpoint.cli.environments import hand_over
+from counterpoint.cli.output import answer, say
+from counterpoint.cli.run import service_options, site_options
+
+if TYPE_CHECKING:
+    import argparse
+
+HELP = "an orchestrator's real services, with the pipelines, schedules and sensors, until Ctrl-C"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The orchestrator, and how its services are set up."""
+    parser.add_argument("orchestrator", metavar="ORCHESTRATOR", choices=("airflow", "dagster", "prefect"))
+    parser.add_argument("--pipeline", action="append", metavar="PIPELINE", help="default: all registered")
+    service_options(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Starts the services, says where to look, and stops them when interrupted."""
+    code = hand_over(args.orchestrator, args.argv)
+    if code is not None:
+        return code
+    from counterpoint.adapter import find_adapter  # noqa: PLC0415
+    from counterpoint.running.known import registered  # noqa: PLC0415
+    from counterpoint.services import new_site, serving  # noqa: PLC0415
+    from counterpoint.services.sites import absolute, refuse_running  # noqa: PLC0415
+
+    adapter, root = find_adapter(args.orchestrator), absolute(args.root)
+    refuse_running(root, args.orchestrator)
+    names = tuple(args.pipeline or registered())
+    site = new_site(adapter, root, names, schedules=True, **site_options(args))
+    with serving(adapter, site):
+        if args.json:
+            answer({"orchestrator": adapter.name, "page": adapter.page(site), "home": str(site.home)})
+        say(f"{adapter.name} is up at {adapter.page(site)} (Ctrl-C stops it; logs in {site.home}/logs)")
+        while True:
+            time.sleep(3600)

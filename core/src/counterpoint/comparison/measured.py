@@ -1,0 +1,66 @@
+"""Running a command and measuring all of it: wall clock, CPU of every process it waited for, peak memory."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from counterpoint.services.processes import PeakMeter
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MEASURED = "COUNTERPOINT_MEASURE"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a command answered and used.
+
+    Seconds of wall clock and of CPU (user and system, with all descendants that were waited for), the
+    highest sum of proportional set sizes in bytes and the highest number of processes, sampled every second.
+    """
+
+    code: int
+    answer: str
+    wall_seconds: float
+    cpu_seconds: float
+    peak_memory: int
+    processes: int
+
+
+def measure(command: Sequence[str]) -> Measured:
+    """Runs a command whose answer comes on stdout; its progress goes on to our stderr."""
+    mark = uuid.uuid4().hex
+    begun = time.monotonic()
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=sys.stderr,
+        env={**os.environ, MEASURED: mark},
+    )
+    assert process.stdout is not None  # noqa: S101 - it is a pipe
+    with PeakMeter(mark, MEASURED) as meter:
+        answer, code, cpu = _followed(process)
+    wall = time.monotonic() - begun
+    return Measured(code, answer, round(wall, 3), round(cpu, 3), meter.peak, meter.most)
+
+
+def _followed(process: subprocess.Popen[bytes]) -> tuple[str, int, float]:
+    assert process.stdout is not None  # noqa: S101 - it is a pipe
+    try:
+        answer = process.stdout.read()
+        _, status, used = os.wait4(process.pid, 0)
+    except KeyboardInterrupt:
+        process.send_signal(signal.SIGTERM)
+        process.wait()
+        raise
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return answer.decode(), process.returncode, used.ru_utime + used.ru_stime

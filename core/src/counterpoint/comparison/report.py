@@ -1,0 +1,63 @@
+"""The report: one self-contained page, the same as Markdown, and the raw results."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from jinja2 import Environment
+
+
+def write_report(results: Mapping[str, Any], out: Path) -> Path:
+    """Writes index.html, report.md and results.json into a folder; returns the page."""
+    out.mkdir(parents=True, exist_ok=True)
+    templates = _templates()
+    _put(out / "index.html", templates.get_template("report.html.j2").render(r=results))
+    _put(out / "report.md", templates.get_template("report.md.j2").render(r=results))
+    _put(out / "results.json", json.dumps(results, indent=2) + "\n")
+    return out / "index.html"
+
+
+def _put(path: Path, text: str) -> None:
+    part = path.with_name(f"{path.name}.part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+
+
+def _templates() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape  # noqa: PLC0415
+
+    loader = PackageLoader("counterpoint.comparison")
+    found = Environment(
+        loader=loader,
+        autoescape=select_autoescape(["html.j2"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.filters |= {"seconds": _seconds, "memory": _memory, "short": _short, "number": _number}
+    return found
+
+
+def _seconds(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.2f} s" if value < 10 else f"{value:.1f} s"  # noqa: PLR2004 - two significant places
+
+
+def _memory(value: int | None) -> str:
+    return "–" if value is None else f"{value / 1024**2:,.0f} MB"
+
+
+def _short(digest: str | None) -> str:
+    return "–" if digest is None else digest.removeprefix("sha256:")[:12]
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"

@@ -1,0 +1,130 @@
+"""All that the report shows, as one JSON document: digests side by side, use of time and memory, machine."""
+
+from __future__ import annotations
+
+import os
+import platform
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+import counterpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from counterpoint.comparison.runs import Comparison, Contestant
+
+Code = dict[str, dict[str, int]]
+
+
+def results_of(comparison: Comparison, contestants: Sequence[Contestant], code: Code) -> dict[str, Any]:
+    """The document that `results.json` holds; `equal` is true when all digests of all outputs are."""
+    outputs = _outputs(contestants)
+    failed = [c.orchestrator for c in contestants if c.measured.code or c.record is None]
+    return {
+        "pipeline": comparison.pipeline,
+        "date": comparison.date,
+        "source": comparison.source or "the pipeline's own",
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "counterpoint": counterpoint.__version__,
+        "equal": bool(outputs) and not failed and all(row["equal"] for row in outputs),
+        "failed": failed,
+        "machine": machine(),
+        "orchestrators": [_orchestrator(c) for c in contestants],
+        "outputs": outputs,
+        "steps": _steps(contestants),
+        "models": _models(contestants),
+        "code": code,
+    }
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were taken on."""
+    return {
+        "system": f"{platform.system()} {platform.release()}",
+        "processor": platform.machine(),
+        "cores": os.cpu_count(),
+        "memory": psutil.virtual_memory().total,
+        "python": platform.python_version(),
+        "load": os.getloadavg(),
+    }
+
+
+def _orchestrator(contestant: Contestant) -> dict[str, Any]:
+    record, measured = contestant.record or {}, contestant.measured
+    return {
+        "name": contestant.orchestrator,
+        "version": record.get("orchestrator_version"),
+        "status": record.get("status", "did not run"),
+        "exit_code": measured.code,
+        "command": " ".join(contestant.command),
+        "wall_seconds": measured.wall_seconds,
+        "run_seconds": _seconds(record),
+        "step_cpu_seconds": _total(record, "cpu_seconds"),
+        "cpu_seconds": measured.cpu_seconds,
+        "peak_memory": measured.peak_memory,
+        "processes": measured.processes,
+        "run_id": record.get("run_id"),
+    }
+
+
+def _seconds(row: Mapping[str, Any]) -> float | None:
+    if not row.get("started") or not row.get("ended"):
+        return None
+    begun, ended = (datetime.fromisoformat(row[name]) for name in ("started", "ended"))
+    return round((ended - begun).total_seconds(), 3)
+
+
+def _total(record: Mapping[str, Any], name: str) -> float:
+    """The sum over all steps, those of earlier partitions included."""
+    rows = [*record.get("steps", ()), *(s for before in record.get("upstream", ()) for s in before["steps"])]
+    return round(sum(row.get(name) or 0.0 for row in rows), 3)
+
+
+def _outputs(contestants: Sequence[Contestant]) -> list[dict[str, Any]]:
+    """One row per step and partition: its digest on each orchestrator, and whether all are equal."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for contestant in contestants:
+        for date, step in _all_steps(contestant.record or {}):
+            output = step["output"] or {}
+            row = found.setdefault((date, step["name"]), {"date": date, "step": step["name"], "digests": {}})
+            row["digests"][contestant.orchestrator] = output.get("digest")
+            row["rows"] = output.get("rows")
+    names = [c.orchestrator for c in contestants]
+    for row in found.values():
+        digests = {row["digests"].get(name) for name in names}
+        row["equal"] = len(digests) == 1 and None not in digests
+    return list(found.values())
+
+
+def _all_steps(record: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    before = [(part["date"], step) for part in record.get("upstream", ()) for step in part["steps"]]
+    return [*before, *((record["date"], step) for step in record.get("steps", ()))]
+
+
+def _steps(contestants: Sequence[Contestant]) -> list[dict[str, Any]]:
+    """One row per step of the partition itself: wall, CPU and memory on each orchestrator."""
+    found: dict[str, dict[str, Any]] = {}
+    for contestant in contestants:
+        for step in (contestant.record or {}).get("steps", ()):
+            row = found.setdefault(step["name"], {"step": step["name"], "on": {}})
+            row["on"][contestant.orchestrator] = {
+                "status": step["status"],
+                "attempts": step["attempts"],
+                "wall_seconds": _seconds(step),
+                "cpu_seconds": step["cpu_seconds"],
+                "peak_memory": step["peak_memory"],
+            }
+    return list(found.values())
+
+
+def _models(contestants: Sequence[Contestant]) -> dict[str, Any]:
+    """The metrics of each evaluation, from the first side that has them: where digests agree, so do these."""
+    found: dict[str, Any] = {}
+    for contestant in contestants:
+        for step in (contestant.record or {}).get("steps", ()):
+            if step["metrics"]:
+                found.setdefault(step["name"], step["metrics"])
+    return found

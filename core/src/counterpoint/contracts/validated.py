@@ -1,0 +1,102 @@
+"""Telling good rows from bad ones: the good go on, the bad become dead letters with a reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.errors import ContractError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import polars as pl
+
+_EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class Validated:
+    """What a step returns that judges rows.
+
+    `rows` go on; `rejected` become dead letters (their columns `reason`, `column` and `origin` are kept apart,
+    where they have them); `summary` is recorded with the step.
+    """
+
+    rows: pl.DataFrame
+    rejected: pl.DataFrame
+    summary: Mapping[str, Any] = field(default_factory=dict)
+
+
+def split(schema: Any, frame: pl.DataFrame, *, max_bad_rate: float = 0.01, minimum_rows: int = 1) -> Validated:
+    """Divides a frame by a pandera schema: each bad row is rejected once, for the first check that it breaks.
+
+    `max_bad_rate` is a share (0..1) of the rows, `minimum_rows` counts good ones.
+
+    Raises:
+        ContractError: more bad rows than that, too few good ones, or a column that is absent or of another type.
+    """
+    import polars as pl  # noqa: PLC0415 - imported by the step that judges, not by who describes it
+
+    failures = failures_of(schema, frame)
+    whole = [failure for failure in failures if failure["index"] is None]
+    if whole:
+        raise ContractError(f"{_name(schema)}: {sentence(whole)}: fix the input's columns")
+    first = {failure["index"]: failure for failure in reversed(failures)}
+    marks = pl.Series([index in first for index in range(frame.height)], dtype=pl.Boolean)
+    bad = sorted(first)
+    rejected = frame.filter(marks).with_columns(
+        pl.Series("reason", [_reason(first[index]) for index in bad], pl.String),
+        pl.Series("check", [str(first[index]["check"]) for index in bad], pl.String),
+    )
+    good = frame.filter(~marks)
+    _refuse(schema, failures, Validated(good, rejected), (max_bad_rate, minimum_rows))
+    return Validated(good, rejected, {"rows": good.height, "rejected": rejected.height})
+
+
+def _refuse(schema: Any, failures: list[dict[str, Any]], found: Validated, limits: tuple[float, int]) -> None:
+    rate, minimum = limits
+    total = found.rows.height + found.rejected.height
+    if found.rejected.height > rate * total:
+        raise ContractError(
+            f"{_name(schema)}: {found.rejected.height} of {total} rows are bad, over the limit of {rate:.2%}:"
+            f" {sentence(failures)}; mend the source, or raise the limit",
+            found.rejected,
+        )
+    if found.rows.height < minimum:
+        raise ContractError(
+            f"{_name(schema)}: {found.rows.height} good rows, fewer than the {minimum} it needs: nothing goes on"
+            " with so little; mend the source, or lower the limit",
+            found.rejected,
+        )
+
+
+def failures_of(schema: Any, frame: pl.DataFrame) -> list[dict[str, Any]]:
+    """Every failure of a frame against a pandera schema: index (None: the whole column), column, check, value."""
+    import pandera.polars as pa  # noqa: PLC0415 - takes two seconds; only who checks pays for it
+
+    try:
+        schema.validate(frame, lazy=True)
+    except pa.errors.SchemaErrors as errors:
+        cases: pl.DataFrame = errors.failure_cases
+        rows = cases.select("index", "column", "check", "failure_case").to_dicts()
+        return sorted(rows, key=lambda row: (row["index"] is not None, row["index"] or 0))
+    return []
+
+
+def sentence(failures: list[dict[str, Any]]) -> str:
+    """Column, check, count and three examples of the check that fails most."""
+    groups: dict[tuple[str, str], list[Any]] = {}
+    for failure in failures:
+        groups.setdefault((str(failure["column"]), str(failure["check"])), []).append(failure["failure_case"])
+    (column, check), values = max(groups.items(), key=lambda group: (len(group[1]), group[0]))
+    examples = ", ".join(repr(value)[:100] for value in values[:_EXAMPLES])
+    return f"column {column}, check {check}: {len(values)} times, such as {examples}"
+
+
+def _reason(failure: dict[str, Any]) -> str:
+    return f"{failure['column']}, {failure['check']}: {str(failure['failure_case'])[:100]!r}"
+
+
+def _name(schema: Any) -> str:
+    return str(getattr(schema, "name", None) or "contract")

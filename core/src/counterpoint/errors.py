@@ -1,0 +1,108 @@
+"""Every error that Counterpoint raises; each message names the thing, the place and the fix.
+
+The tree, with the exit code of the command that ends with it::
+
+    CounterpointError            1
+    ├── UsageError               2   a wrong option, date, name, path or setting
+    │   ├── DefinitionError      2   a pipeline that contradicts itself
+    │   └── UnsupportedError     2   an orchestrator cannot honour a property of the pipeline
+    ├── ServiceError             3   an orchestrator is not installed, or did not start
+    ├── DifferenceError          4   compared things differ
+    ├── StorageError             1   the root cannot be read or written
+    └── StepError                1   a step failed
+        ├── SourceError          1   the source of a partition is absent or unreadable
+        ├── MissingInputError    1   an upstream output is absent
+        ├── ContractError        1   data breaks its contract; carries the rejected rows
+        ├── StepTimeoutError     1   a step exceeded its time-out
+        └── ChildStepError       1   a step failed in its own process; carries what it reported there
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from counterpoint.model.records import ErrorInfo
+
+
+class CounterpointError(Exception):
+    """The root of the tree; catching it catches everything that Counterpoint raises on purpose."""
+
+    exit_code: ClassVar[int] = 1
+    retryable: ClassVar[bool] = False
+
+
+class UsageError(CounterpointError):
+    """A request that cannot be carried out as it was made: an option, a date, a name, a path."""
+
+    exit_code = 2
+
+
+class DefinitionError(UsageError):
+    """A pipeline whose description contradicts itself, found before anything runs."""
+
+
+class UnsupportedError(UsageError):
+    """A property of a pipeline that an orchestrator cannot honour, not even by a stand-in."""
+
+
+class ServiceError(CounterpointError):
+    """An orchestrator is missing, or one of its services did not start or stopped answering."""
+
+    exit_code = 3
+
+
+class DifferenceError(CounterpointError):
+    """Things that were to be equal differ; the message names the first difference."""
+
+    exit_code = 4
+
+
+class StorageError(CounterpointError):
+    """The root folder or bucket cannot be read or written."""
+
+    retryable = True
+
+
+class StepError(CounterpointError):
+    """A step failed for a reason that Counterpoint itself found."""
+
+
+class SourceError(StepError):
+    """The source holds nothing usable for a partition, or cannot be read as described."""
+
+
+class MissingInputError(StepError):
+    """A step was started although an output that it needs does not stand."""
+
+
+class ContractError(StepError):
+    """Data breaks its contract: names column, check, count and three examples.
+
+    `rejected` holds the offending rows (a Polars frame with reason, column and check), or None.
+    """
+
+    def __init__(self, message: str, rejected: Any = None) -> None:
+        super().__init__(message)
+        self.rejected = rejected
+
+
+class StepTimeoutError(StepError):
+    """A step ran longer than its time-out and was killed; nothing of its output is visible."""
+
+    retryable = True
+
+
+class ChildStepError(StepError):
+    """A step failed in a process of its own; `info` is the error as it was described there."""
+
+    def __init__(self, info: ErrorInfo) -> None:
+        super().__init__(f"{info.type}: {info.message}")
+        self.info = info
+
+
+def is_retryable(error: BaseException) -> bool:
+    """Whether another attempt can help: what Counterpoint knows to be permanent is not tried again."""
+    if isinstance(error, ChildStepError):
+        return error.info.retryable
+    return error.retryable if isinstance(error, CounterpointError) else True

@@ -1,0 +1,11 @@
+"""Where a run came from, and the registry of the models it made."""
+
+from __future__ import annotations
+
+from counterpoint.lineage.find import find_lineage
+from counterpoint.lineage.gather import gather, keep
+from counterpoint.lineage.metadata import PipelineRunMetadata
+from counterpoint.lineage.register import register
+from counterpoint.lineage.registry import champions
+
+__all__ = ["PipelineRunMetadata", "champions", "find_lineage", "gather", "keep", "register"]

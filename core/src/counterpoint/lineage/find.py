@@ -1,0 +1,48 @@
+"""Finding the lineage of a run or of a registered model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from counterpoint.errors import UsageError
+from counterpoint.lineage.registry import TAG, client_of, place_of
+from counterpoint.storage.objects import Objects
+
+
+def find_lineage(root: str, subject: str) -> dict[str, Any]:
+    """The metadata of a run id, or of a registered model written `name` (its champion) or `name/version`.
+
+    Raises:
+        UsageError: there is neither a run nor a model of that name below the root.
+    """
+    objects = Objects(root)
+    found = _of_run(objects, subject) or _of_model(objects, subject)
+    if found is None:
+        raise UsageError(
+            f"neither a run nor a registered model is called {subject!r} below {root}:"
+            " name a run id as 'run' prints it, or a model as name or name/version"
+        )
+    return found
+
+
+def _of_run(objects: Objects, run_id: str) -> dict[str, Any] | None:
+    for path in objects.list("runs"):
+        if path.endswith(f"/{run_id}/lineage.json"):
+            values: dict[str, Any] = objects.get_json(path)
+            return values
+    return None
+
+
+def _of_model(objects: Objects, subject: str) -> dict[str, Any] | None:
+    place = place_of(objects)
+    if place.is_empty:
+        return None
+    from mlflow.exceptions import MlflowException  # noqa: PLC0415 - MLflow is needed now
+
+    client = client_of(place)
+    name, _, number = subject.partition("/")
+    try:
+        version = client.get_model_version(name, number) if number else client.get_model_version_by_alias(name, "champion")
+    except MlflowException:
+        return None
+    return _of_run(objects, version.tags[f"{TAG}.run_id"])

@@ -1,0 +1,119 @@
+"""Gathering the metadata of a run from what stands, from the checkout and from the environment."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.lineage.git import git_state
+from counterpoint.lineage.metadata import PipelineRunMetadata
+from counterpoint.model import code_digest
+from counterpoint.model.functions import path_of
+from counterpoint.model.orchestrators import DISTRIBUTIONS
+from counterpoint.storage import json_digest
+
+if TYPE_CHECKING:
+    from counterpoint.model import Entry, Pipeline, RunRequest, Step
+    from counterpoint.storage import Store
+
+_SECRET = re.compile(r"passw|secret|token|credential|api_?key|access_?key", re.IGNORECASE)
+_USERINFO = re.compile(r"(?<=://)[^/@\s]+@")
+
+
+def gather(store: Store, pipeline: Pipeline, request: RunRequest) -> PipelineRunMetadata:
+    """The metadata of a run, as far as its steps have published their outputs."""
+    packages = {d.name: d.version for d in distributions() if d.name}
+    configuration = redacted(dict(pipeline.config))
+    return PipelineRunMetadata(
+        run_id=request.run_id,
+        pipeline=request.pipeline,
+        partition=request.partition,
+        version=request.version,
+        orchestrator=request.orchestrator,
+        orchestrator_version=packages.get(DISTRIBUTIONS.get(request.orchestrator, "counterpoint")),
+        git=git_state(_source(pipeline)),
+        configuration=configuration,
+        configuration_hash=json_digest(dict(pipeline.config)),
+        code={step.name: code_digest(step.function) for step in pipeline.steps},
+        contracts=_contracts(pipeline),
+        inputs=_inputs(store, pipeline, request),
+        outputs=_outputs(store, pipeline, request),
+        environment=environment(),
+        packages=dict(sorted(packages.items())),
+    )
+
+
+def keep(store: Store, pipeline: Pipeline, request: RunRequest, metadata: PipelineRunMetadata) -> str:
+    """Stores the metadata with the run; returns its URI."""
+    path = f"runs/{pipeline.name}/{request.run_id}/lineage.json"
+    store.put_json(path, metadata.to_dict())
+    return store.uri(path)
+
+
+def redacted(value: Any, name: str = "") -> Any:
+    """A configuration without its secrets: by the names of settings, and user information in URLs."""
+    if isinstance(value, dict):
+        return {key: redacted(inner, str(key)) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [redacted(inner, name) for inner in value]
+    if _SECRET.search(name):
+        return "***"
+    return _USERINFO.sub("***@", value) if isinstance(value, str) else value
+
+
+def environment() -> dict[str, Any]:
+    """Python, system and processors of this machine; models are trained on the CPU."""
+    return {
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "processor": platform.machine(),
+        "cores": os.cpu_count(),
+        "device": "cpu",
+    }
+
+
+def _source(pipeline: Pipeline) -> Path:
+    module = pipeline.steps[0].function.partition(":")[0]
+    return path_of(module) or Path.cwd()
+
+
+def _contracts(pipeline: Pipeline) -> dict[str, str]:
+    contracts = {step.name: step.output.contract for step in pipeline.steps}
+    return {name: code_digest(contract) for name, contract in contracts.items() if contract}
+
+
+def _inputs(store: Store, pipeline: Pipeline, request: RunRequest) -> dict[str, Any]:
+    """Every partition that a window of this run reads, by step."""
+    found: dict[str, dict[str, Any]] = {}
+    for step in pipeline.steps:
+        for name, key in _windowed(pipeline, step, request.partition):
+            entry = store.entry(name, key)
+            if entry:
+                found.setdefault(name, {})[key] = _described(entry)
+    return {name: dict(sorted(keys.items())) for name, keys in found.items()}
+
+
+def _windowed(pipeline: Pipeline, step: Step, key: str) -> list[tuple[str, str]]:
+    windows = [(given.step, given.window) for given in step.inputs if given.window]
+    return [(name, other) for name, window in windows for other in window.keys(pipeline.partitions, key)]
+
+
+def _outputs(store: Store, pipeline: Pipeline, request: RunRequest) -> dict[str, Any]:
+    entries = {step.name: store.entry(step.name, request.partition) for step in pipeline.steps}
+    return {name: _described(entry) for name, entry in entries.items() if entry}
+
+
+def _described(entry: Entry) -> dict[str, Any]:
+    reference = entry.reference
+    return {
+        "digest": reference.digest,
+        "table_version": reference.table_version,
+        "rows": reference.rows,
+        "uri": reference.uri,
+        "fingerprint": entry.fingerprint,
+        "run_id": entry.run_id,
+    }

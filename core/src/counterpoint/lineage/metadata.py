@@ -1,0 +1,41 @@
+"""`PipelineRunMetadata`: which code, data, configuration and environment produced the outputs of a run."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True)
+class PipelineRunMetadata:
+    """All that a figure of a run rests on, as JSON values.
+
+    `git` has commit, branch, dirty and the digest of the uncommitted change, or a `reason` why there is none.
+    `inputs` and `outputs` map step to partition to digest, Delta version and place. `mlflow_runs` and
+    `registry_versions` map registered model names to what MLflow calls them.
+    """
+
+    run_id: str
+    pipeline: str
+    partition: str
+    version: str
+    orchestrator: str
+    orchestrator_version: str | None
+    git: Mapping[str, Any]
+    configuration: Mapping[str, Any]
+    configuration_hash: str
+    code: Mapping[str, str]
+    contracts: Mapping[str, str]
+    inputs: Mapping[str, Mapping[str, Any]]
+    outputs: Mapping[str, Mapping[str, Any]]
+    environment: Mapping[str, Any]
+    packages: Mapping[str, str]
+    mlflow_runs: Mapping[str, str] = field(default_factory=dict)
+    registry_versions: Mapping[str, int] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return asdict(self)

@@ -1,0 +1,173 @@
+"""Carrying out what the gate decided: one MLflow run a model, a version for those that passed, aliases."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.lineage.gather import gather, keep
+from counterpoint.lineage.registry import TAG, client_of, place_of, versions_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mlflow import MlflowClient
+
+    from counterpoint.lineage.metadata import PipelineRunMetadata
+    from counterpoint.lineage.registry import Place
+    from counterpoint.model import Decision, Pipeline, Reference, RunRequest
+    from counterpoint.storage import Store
+
+ALIASES = {"production": "champion", "staging": "challenger"}
+_LONGEST = 500
+
+
+def register(
+    store: Store,
+    pipeline: Pipeline,
+    request: RunRequest,
+    decisions: Sequence[Decision],
+    given: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Registers what the gate let pass, and logs what it held back; again for the same content changes nothing.
+
+    Returns, for the step's record, the MLflow run ids and the registry versions by model, and the lineage.
+    """
+    metadata = gather(store, pipeline, request)
+    by_step = {ref.step: ref for ref in given.values() if getattr(ref, "kind", None) == "model"}
+    desk = _Desk(store, pipeline, request, metadata)
+    made = {d.model: desk.file(d, by_step[d.step]) for d in decisions if d.step in by_step}
+    metadata = replace(
+        metadata,
+        mlflow_runs={name: entry["run_id"] for name, entry in made.items()},
+        registry_versions={name: e["version"] for name, e in made.items() if e["version"] is not None},
+    )
+    desk.complete(metadata, made, by_step)
+    return {
+        "lineage": keep(store, pipeline, request, metadata),
+        "git_commit": metadata.git["commit"],
+        "mlflow_runs": dict(metadata.mlflow_runs),
+        "registry_versions": dict(metadata.registry_versions),
+    }
+
+
+@dataclass
+class _Desk:
+    store: Store
+    pipeline: Pipeline
+    request: RunRequest
+    metadata: PipelineRunMetadata
+
+    def __post_init__(self) -> None:
+        self.place: Place = place_of(self.store)
+        self.client: MlflowClient = client_of(self.place)
+        self.experiment = self._experiment()
+
+    def _experiment(self) -> str:
+        found = self.client.get_experiment_by_name(self.pipeline.name)
+        if found is not None:
+            return str(found.experiment_id)
+        return str(self.client.create_experiment(self.pipeline.name, self.place.artifacts))
+
+    def file(self, decision: Decision, reference: Reference) -> dict[str, Any]:
+        """Logs one model and registers it if it passed."""
+        tags = self._tags(decision, reference)
+        run_id = self._logged(tags) or self._log(decision, reference, tags)
+        version = None if decision.stage == "hold" else self._version(decision, run_id, tags)
+        return {"run_id": run_id, "version": version}
+
+    def _tags(self, decision: Decision, reference: Reference) -> dict[str, str]:
+        values = {
+            "pipeline": self.pipeline.name,
+            "version": self.request.version,
+            "partition": self.request.partition,
+            "step": decision.step,
+            "model": decision.model,
+            "digest": reference.digest,
+            "stage": decision.stage,
+            "reason": decision.reason,
+            "metrics": json.dumps(dict(decision.metrics), sort_keys=True),
+            "orchestrator": self.request.orchestrator,
+            "run_id": self.request.run_id,
+            "git_commit": str(self.metadata.git["commit"]),
+            "git_dirty": str(self.metadata.git["dirty"]),
+            "configuration_hash": self.metadata.configuration_hash,
+        }
+        return {f"{TAG}.{name}": value for name, value in values.items()}
+
+    def _logged(self, tags: Mapping[str, str]) -> str | None:
+        """The MLflow run of the same model content, partition and stage, when there is one already."""
+        same = [f"{TAG}.{name}" for name in ("model", "version", "partition", "digest", "stage", "metrics")]
+        query = " and ".join(f"tags.`{name}` = '{tags[name]}'" for name in same)
+        found = self.client.search_runs([self.experiment], query, max_results=1)
+        return str(found[0].info.run_id) if found else None
+
+    def _log(self, decision: Decision, reference: Reference, tags: Mapping[str, str]) -> str:
+        from mlflow.entities import Metric, Param  # noqa: PLC0415 - MLflow is here already
+        from mlflow.utils.time import get_current_time_millis  # noqa: PLC0415
+
+        moment = get_current_time_millis()
+        name = f"{decision.model} {self.request.partition}"
+        run_id = str(self.client.create_run(self.experiment, tags=dict(tags), run_name=name).info.run_id)
+        numbers = {**decision.metrics, **{f"baseline_{k}": v for k, v in decision.baseline.items()}}
+        metrics = [Metric(key, value, moment, 0) for key, value in sorted(numbers.items())]
+        step = self.pipeline.step(decision.step)
+        settings = {name: self.pipeline.config[name] for name in step.settings}
+        params = [Param(key, str(value)[:_LONGEST]) for key, value in sorted(_flat(settings).items())]
+        self.client.log_batch(run_id, metrics, params)
+        self._attach(run_id, self._files(reference), "model")
+        self.client.set_terminated(run_id)
+        return run_id
+
+    def _files(self, reference: Reference) -> dict[str, bytes]:
+        folder = self.store.path(reference.uri)
+        names = ("weights.safetensors", "model.json")
+        return {name: self.store.get(f"{folder}/{name}") or b"" for name in names}
+
+    def _attach(self, run_id: str, files: Mapping[str, bytes], folder: str | None) -> None:
+        with tempfile.TemporaryDirectory(prefix="counterpoint-") as local:
+            for name, data in files.items():
+                Path(local, name).write_bytes(data)
+            self.client.log_artifacts(run_id, local, folder)
+
+    def _version(self, decision: Decision, run_id: str, tags: Mapping[str, str]) -> int:
+        standing = versions_of(self.client, self.pipeline.name, self.request.version)
+        for version in standing:
+            if version.name == decision.model and version.run_id == run_id:
+                return int(version.version)
+        self._model(decision.model)
+        source = f"{self.client.get_run(run_id).info.artifact_uri}/model"
+        made = self.client.create_model_version(decision.model, source, run_id, tags=dict(tags))
+        self._alias(decision, int(made.version), standing)
+        return int(made.version)
+
+    def _model(self, name: str) -> None:
+        if not self.client.search_registered_models(f"name='{name}'"):
+            self.client.create_registered_model(name, {f"{TAG}.pipeline": self.pipeline.name})
+
+    def _alias(self, decision: Decision, version: int, standing: Sequence[Any]) -> None:
+        """Names the version champion or challenger, unless one of a later partition is that already."""
+        rivals = [v for v in standing if v.name == decision.model and v.tags[f"{TAG}.stage"] == decision.stage]
+        if all(v.tags[f"{TAG}.partition"] <= self.request.partition for v in rivals):
+            self.client.set_registered_model_alias(decision.model, ALIASES[decision.stage], str(version))
+
+    def complete(
+        self, metadata: PipelineRunMetadata, made: Mapping[str, Any], models: Mapping[str, Reference]
+    ) -> None:
+        """Puts the lineage beside each model, in the store and in MLflow."""
+        text = json.dumps(metadata.to_dict(), sort_keys=True, default=str).encode()
+        for reference in models.values():
+            self.store.put(f"{self.store.path(reference.uri)}/lineage.json", text)
+        for entry in made.values():
+            self._attach(entry["run_id"], {"lineage.json": text}, None)
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        found.update(_flat(value, f"{name}.") if isinstance(value, dict) else {name: value})
+    return found

@@ -1,0 +1,103 @@
+"""MLflow: runs, models and their versions; imported only by the step that registers.
+
+By default a SQLite store and a folder of artifacts below the root; any tracking server by MLFLOW_TRACKING_URI.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.model import Champion
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mlflow import MlflowClient
+
+    from counterpoint.storage import Store
+    from counterpoint.storage.objects import Objects
+
+TAG = "counterpoint"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where tracking lies: the URI of the store, that of artifacts (None: the server's), and a local folder."""
+
+    uri: str
+    artifacts: str | None
+    folder: Path | None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing can have been registered yet."""
+        return self.folder is not None and not (self.folder / "mlflow.db").exists()
+
+
+def place_of(store: Objects) -> Place:
+    """Where the tracking of a root lies; with an S3 root its database is a local file beside it."""
+    uri = os.environ.get("MLFLOW_TRACKING_URI")
+    if uri:
+        return Place(uri, None, None)
+    folder = Path(store.root if store.is_local else "counterpoint-data").absolute() / "mlflow"
+    artifacts = folder.joinpath("artifacts").as_uri() if store.is_local else store.uri("mlflow/artifacts")
+    return Place(f"sqlite:///{folder / 'mlflow.db'}", artifacts, folder)
+
+
+def client_of(place: Place) -> MlflowClient:
+    """A client of the tracking place, whose database is made once, whoever comes first."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    from mlflow import MlflowClient  # noqa: PLC0415 - takes seconds; only who registers pays for it
+
+    if place.folder is None:
+        return MlflowClient(place.uri, place.uri)
+    with _alone(place.folder):
+        client = MlflowClient(place.uri, place.uri)
+        client.search_experiments(max_results=1)  # makes or migrates the database
+        return client
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One process at a time: several that make a fresh database at once crash each other."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def champions(store: Store, before: str) -> dict[str, Champion]:
+    """The champion of each model of the pipeline: the newest production version of a partition before `before`.
+
+    Partitions to come do not count, so a backfill decides as the run of its own day would have.
+    """
+    place = place_of(store)
+    if place.is_empty:
+        return {}
+    found: dict[str, Champion] = {}
+    for version in versions_of(client_of(place), store.pipeline.name, store.version):
+        partition = version.tags[f"{TAG}.partition"]
+        if partition >= before or version.tags.get(f"{TAG}.stage") != "production":
+            continue
+        standing = found.get(version.name)
+        if standing is None or (partition, int(version.version)) > (standing.partition, standing.version):
+            metrics = json.loads(version.tags[f"{TAG}.metrics"])
+            found[version.name] = Champion(version.name, int(version.version), partition, metrics)
+    return found
+
+
+def versions_of(client: MlflowClient, pipeline: str, version: str) -> list[Any]:
+    """All registered versions that a pipeline made in a version of its data."""
+    wanted = {f"{TAG}.pipeline": pipeline, f"{TAG}.version": version}
+    models = client.search_registered_models()
+    found = [v for model in models for v in client.search_model_versions(f"name='{model.name}'")]
+    return [v for v in found if all(v.tags.get(name) == value for name, value in wanted.items())]

@@ -1,0 +1,140 @@
+"""What makes a pipeline contradict itself; each refusal names the step and the fix."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from graphlib import CycleError, TopologicalSorter
+from typing import TYPE_CHECKING
+
+from counterpoint.errors import DefinitionError
+from counterpoint.model.policies import TriggerRule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from counterpoint.model.policies import Pool
+    from counterpoint.model.steps import Input, Step
+
+
+def check(pipeline: str, steps: tuple[Step, ...], pools: tuple[Pool, ...]) -> None:
+    """Refuses a pipeline that contradicts itself.
+
+    Raises:
+        DefinitionError: names pipeline, step and fix.
+    """
+    if not steps:
+        raise DefinitionError(f"pipeline {pipeline} has no steps: give it at least one")
+    _names(pipeline, [s.name for s in steps])
+    by_name = {s.name: s for s in steps}
+    for step in steps:
+        _edges(step, by_name)
+        _inputs(step, by_name)
+        _pool(step, pools)
+        _condition(step, by_name)
+        _mapping(step)
+    _cycles(pipeline, steps)
+    for step in steps:
+        _reachable(step, by_name)
+
+
+def _names(pipeline: str, names: list[str]) -> None:
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise DefinitionError(f"pipeline {pipeline} has {count} steps named {name!r}: rename all but one")
+        if not name.isidentifier():
+            raise DefinitionError(f"step {name!r}: its name must be an identifier, letters, digits and _")
+
+
+def _edges(step: Step, steps: dict[str, Step]) -> None:
+    for name in (*(i.step for i in step.inputs), *step.upstream):
+        if name not in steps:
+            near = difflib.get_close_matches(name, steps, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(steps)}"
+            raise DefinitionError(
+                f"step {step.name} waits for {name!r}, which is no step of this pipeline: {hint}"
+            )
+
+
+def _inputs(step: Step, steps: dict[str, Step]) -> None:
+    for given in step.inputs:
+        upstream = steps[given.step]
+        if given.window and not upstream.output.partitioned:
+            raise DefinitionError(
+                f"step {step.name}: {given.parameter} has the window {given.window}, but the output of"
+                f" {given.step} is not partitioned; drop the window or partition the output"
+            )
+        if given.window and upstream.map_over:
+            raise DefinitionError(
+                f"step {step.name}: {given.parameter} has a window over the mapped step {given.step};"
+                " merge the elements in a step between them, and give that one the window"
+            )
+        _partial(step, given)
+
+
+def _partial(step: Step, given: Input) -> None:
+    if given.partial and not given.window:
+        raise DefinitionError(
+            f"step {step.name}: {given.parameter} has a partial but no window; give it one, such as t-6..t"
+        )
+
+
+def _pool(step: Step, pools: tuple[Pool, ...]) -> None:
+    declared = [pool.name for pool in pools]
+    if step.pool and step.pool not in declared:
+        raise DefinitionError(
+            f"step {step.name} uses the pool {step.pool!r}, which is not declared:"
+            f" add Pool({step.pool!r}, slots) to the pipeline; declared: {', '.join(declared) or 'none'}"
+        )
+
+
+def _condition(step: Step, steps: dict[str, Step]) -> None:
+    if step.when is None:
+        return
+    choices = steps[step.when.step].output.choices
+    if step.when.choice not in choices:
+        raise DefinitionError(
+            f"step {step.name} runs when {step.when.step} chooses {step.when.choice!r}, which it never does:"
+            f" it chooses from {', '.join(choices) or 'nothing; make its output a branch'}"
+        )
+
+
+def _mapping(step: Step) -> None:
+    mappable = [*(i.parameter for i in step.inputs if i.window is None), *step.settings]
+    if step.map_over and step.map_over not in mappable:
+        raise DefinitionError(
+            f"step {step.name} maps over {step.map_over!r}, which is none of its inputs or settings:"
+            f" choose from {', '.join(mappable) or 'none; give it one'}"
+        )
+
+
+def _cycles(pipeline: str, steps: Iterable[Step]) -> None:
+    # a window that ends before t looks at earlier partitions only, so it cannot close a cycle
+    try:
+        TopologicalSorter({s.name: s.upstream for s in steps}).prepare()
+    except CycleError as error:
+        raise DefinitionError(
+            f"pipeline {pipeline} has a cycle: {' -> '.join(error.args[1])}; remove one of these edges"
+        ) from None
+
+
+def _reachable(step: Step, steps: dict[str, Step]) -> None:
+    """A step whose upstream steps need two choices of one branch at once can never run."""
+    needed = _choices(step.name, steps)
+    for branch, choices in needed.items():
+        if len(choices) > 1 and step.trigger_rule is TriggerRule.ALL_SUCCESS:
+            raise DefinitionError(
+                f"step {step.name} can never run: it needs {branch} to choose {' and '.join(sorted(choices))}"
+                " at once; give it the trigger rule none_failed, or drop one of these inputs"
+            )
+
+
+def _choices(name: str, steps: dict[str, Step]) -> dict[str, set[str]]:
+    step, needed = steps[name], dict[str, set[str]]()
+    if step.when:
+        needed.setdefault(step.when.step, set()).add(step.when.choice)
+    if step.trigger_rule is TriggerRule.ALL_SUCCESS:
+        for upstream in step.upstream:
+            for branch, choices in _choices(upstream, steps).items():
+                needed.setdefault(branch, set()).update(choices)
+    return needed

@@ -1,0 +1,87 @@
+"""Order, parallel stages, critical path, and what becomes of a step when its upstream steps have ended."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from graphlib import TopologicalSorter
+from typing import TYPE_CHECKING
+
+from counterpoint.model.policies import TriggerRule
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from counterpoint.model.pipelines import Pipeline
+    from counterpoint.model.steps import Step
+
+
+class Status(StrEnum):
+    """How a step ended."""
+
+    SUCCESS = "success"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    UPSTREAM_FAILED = "upstream_failed"
+
+
+class Verdict(StrEnum):
+    """What is to become of a step whose upstream steps have all ended."""
+
+    RUN = "run"
+    SKIP = "skipped"
+    UPSTREAM_FAILED = "upstream_failed"
+
+
+def stages(pipeline: Pipeline) -> tuple[tuple[str, ...], ...]:
+    """The steps in parallel stages: all of one stage can run at once, after all earlier ones (Kahn)."""
+    sorter = TopologicalSorter({s.name: s.upstream for s in pipeline.steps})
+    sorter.prepare()
+    found: list[tuple[str, ...]] = []
+    declared = pipeline.step_names
+    while sorter.is_active():
+        ready = sorted(sorter.get_ready(), key=declared.index)
+        found.append(tuple(ready))
+        sorter.done(*ready)
+    return tuple(found)
+
+
+def order(pipeline: Pipeline) -> tuple[str, ...]:
+    """The steps in a topological order: stage by stage, within a stage as declared."""
+    return tuple(name for stage in stages(pipeline) for name in stage)
+
+
+def downstream(pipeline: Pipeline, name: str) -> tuple[str, ...]:
+    """All steps that wait for a step, directly or not, in topological order."""
+    reached = {name}
+    for other in order(pipeline):
+        if reached & set(pipeline.step(other).upstream):
+            reached.add(other)
+    return tuple(other for other in order(pipeline) if other in reached and other != name)
+
+
+def critical_path(pipeline: Pipeline, seconds: Mapping[str, float]) -> tuple[tuple[str, ...], float]:
+    """The chain of steps that takes longest, and its seconds; a step without a duration counts as 1."""
+    best: dict[str, tuple[float, tuple[str, ...]]] = {}
+    for name in order(pipeline):
+        before = max((best[u] for u in pipeline.step(name).upstream), default=(0.0, ()))
+        best[name] = (before[0] + seconds.get(name, 1.0), (*before[1], name))
+    total, path = max(best.values())
+    return path, total
+
+
+def verdict(step: Step, states: Mapping[str, Status], choices: Mapping[str, str]) -> Verdict:
+    """Whether a step runs, from how its upstream steps ended and what the branches among them chose.
+
+    `states` holds every upstream step of this run; a step that is not in it was not part of the run and
+    counts as done. `choices` maps branch steps to what they returned.
+    """
+    ended = [states[name] for name in step.upstream if name in states]
+    if step.when and choices.get(step.when.step, step.when.choice) != step.when.choice:
+        return Verdict.SKIP
+    if step.trigger_rule is TriggerRule.ALL_DONE:
+        return Verdict.RUN
+    if any(state in {Status.FAILED, Status.UPSTREAM_FAILED} for state in ended):
+        return Verdict.UPSTREAM_FAILED
+    if step.trigger_rule is TriggerRule.ALL_SUCCESS and Status.SKIPPED in ended:
+        return Verdict.SKIP
+    return Verdict.RUN

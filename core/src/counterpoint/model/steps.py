@@ -1,0 +1,198 @@
+"""Steps: one pure function each, with the names of its inputs and the policies it runs under."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.errors import DefinitionError
+from counterpoint.model.functions import parameters, reference_of
+from counterpoint.model.partitions import Window
+from counterpoint.model.policies import RetryPolicy, TriggerRule, When
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import timedelta
+
+# Parameters that the runner itself provides to a step function that asks for them by name.
+PROVIDED = ("partition", "champions")
+
+
+class OutputKind(StrEnum):
+    """What a step returns, which decides how it is stored."""
+
+    TABLE = "table"
+    MODEL = "model"
+    METRICS = "metrics"
+    VALUE = "value"
+    BRANCH = "branch"
+    REGISTRATION = "registration"
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What a step returns: its kind, its contract as `module:attribute`, and for a branch the choices."""
+
+    kind: OutputKind = OutputKind.VALUE
+    contract: str | None = None
+    choices: tuple[str, ...] = ()
+    partitioned: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One parameter of a step function, and the step whose output it receives.
+
+    With a window the function receives a dict from partition key to value, oldest first. With `partial`
+    (`module:function`) each value is that function's result for the partition, computed once and stored.
+    """
+
+    parameter: str
+    step: str
+    window: Window | None = None
+    partial: str | None = None
+
+
+def windowed(step: str, window: str, partial: str | None = None) -> Input:
+    """An input over several partitions of a step: `windowed("events", "t-6..t")`."""
+    return Input("", step, Window.parse(window), partial)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a pipeline; see `step` for how to make one.
+
+    `observe` is a function, as `module:name`, of settings and `partition` by name. It returns a digest of what the
+    step reads from outside the pipeline, so that a changed source makes the output stale, and it raises when the
+    source cannot be right, before anything runs.
+    """
+
+    name: str
+    function: str
+    inputs: tuple[Input, ...] = ()
+    settings: tuple[str, ...] = ()
+    provided: tuple[str, ...] = ()
+    output: Output = field(default_factory=Output)
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    timeout: timedelta | None = None
+    pool: str | None = None
+    when: When | None = None
+    trigger_rule: TriggerRule = TriggerRule.ALL_SUCCESS
+    map_over: str | None = None
+    after: tuple[str, ...] = ()
+    freshness: timedelta | None = None
+    observe: str | None = None
+    description: str = ""
+    wrapped: Callable[..., Any] | None = field(default=None, compare=False, repr=False)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Calls the pure function itself, as a unit test does."""
+        if self.wrapped is None:
+            raise DefinitionError(
+                f"step {self.name} refers to {self.function}: import and call that function"
+            )
+        return self.wrapped(*args, **kwargs)
+
+    @property
+    def upstream(self) -> tuple[str, ...]:
+        """The names of the steps of the same partition that this step waits for, each once, in order."""
+        names = [i.step for i in self.inputs if i.window is None or i.window.last == 0]
+        names += [self.when.step] if self.when else []
+        return tuple(dict.fromkeys([*names, *self.after]))
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A step whose parameters are not yet told apart; a `Pipeline` does that, for it knows all names."""
+
+    function: Callable[..., Any] | str
+    inputs: Mapping[str, str | Input]
+    policies: Mapping[str, Any]
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Calls the pure function itself, as a unit test does."""
+        if isinstance(self.function, str):
+            raise DefinitionError(f"import {self.function} and call it: this is its description only")
+        return self.function(*args, **kwargs)
+
+    @property
+    def wrapped(self) -> Callable[..., Any] | None:
+        """The decorated function, or None for a `module:name` reference."""
+        return None if isinstance(self.function, str) else self.function
+
+    @property
+    def name(self) -> str:
+        """The step's name: as given, else the function's."""
+        reference = self.function if isinstance(self.function, str) else reference_of(self.function)
+        return str(self.policies.get("name") or reference.partition(":")[2])
+
+    def resolve(self, steps: set[str], settings: set[str]) -> Step:
+        """The step, its parameters told apart into inputs, settings and what the runner provides.
+
+        Raises:
+            DefinitionError: a parameter is none of these.
+        """
+        names = parameters(self.function)
+        given = {name: self._input(name) for name in self.inputs}
+        self._refuse_unknown(names, steps, settings)
+        rest = [name for name in names if name not in given]
+        inputs = [
+            given.get(n) or Input(n, n) for n in names if n in given or (n in steps and n not in settings)
+        ]
+        reference = self.function if isinstance(self.function, str) else reference_of(self.function)
+        return Step(
+            function=reference,
+            inputs=tuple(inputs),
+            settings=tuple(name for name in rest if name in settings),
+            provided=tuple(name for name in rest if name in PROVIDED),
+            wrapped=self.wrapped,
+            **{**self.policies, "name": self.name},
+        )
+
+    def _input(self, parameter: str) -> Input:
+        given = self.inputs[parameter]
+        if isinstance(given, str):
+            return Input(parameter, given)
+        return Input(parameter, given.step, given.window, given.partial)
+
+    def _refuse_unknown(self, names: tuple[str, ...], steps: set[str], settings: set[str]) -> None:
+        for name in self.inputs:
+            if name not in names:
+                raise DefinitionError(
+                    f"step {self.name}: its function has no parameter {name!r}; it has {names}"
+                )
+        for name in names:
+            if (
+                name not in self.inputs
+                and name not in steps
+                and name not in settings
+                and name not in PROVIDED
+            ):
+                raise DefinitionError(
+                    f"step {self.name}: parameter {name!r} is neither a step ({', '.join(sorted(steps))}),"
+                    f" nor a setting ({', '.join(sorted(settings))}), nor provided ({', '.join(PROVIDED)});"
+                    f" rename it, or name its step in inputs={{{name!r}: ...}}"
+                )
+
+
+def step(
+    function: Callable[..., Any] | str | None = None,
+    *,
+    inputs: Mapping[str, str | Input] | None = None,
+    **policies: Any,
+) -> Any:
+    """A step from a function or a `module:function` reference; also a decorator, `@step(output=...)`.
+
+    Parameters of the function are, by their names: steps (their outputs), settings of the pipeline, or what
+    the runner provides (`partition`, `champions`). `inputs` names the step of a parameter called otherwise,
+    or its window. `policies` are the other fields of `Step`.
+    """
+    unknown = sorted(set(policies) - set(Step.__dataclass_fields__))
+    if unknown:
+        raise DefinitionError(
+            f"step: no such property {unknown[0]!r}; there are {', '.join(Step.__dataclass_fields__)}"
+        )
+    if function is None:
+        return lambda decorated: Draft(decorated, inputs or {}, policies)
+    return Draft(function, inputs or {}, policies)

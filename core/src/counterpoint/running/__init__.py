@@ -1,0 +1,29 @@
+"""Running pipelines: one step at a time, a whole partition on this machine, and what a run leaves behind."""
+
+from __future__ import annotations
+
+from counterpoint.running.child import Attempt, decode_references, execute_in_child
+from counterpoint.running.collect import collect
+from counterpoint.running.execute import elements, execute, work_for
+from counterpoint.running.failure import describe
+from counterpoint.running.known import find_pipeline, registered
+from counterpoint.running.local import LocalRun
+from counterpoint.running.upstream import Freshness, freshness, needed, refuse_missing
+
+__all__ = [
+    "Attempt",
+    "Freshness",
+    "LocalRun",
+    "collect",
+    "decode_references",
+    "describe",
+    "elements",
+    "execute",
+    "execute_in_child",
+    "find_pipeline",
+    "freshness",
+    "needed",
+    "refuse_missing",
+    "registered",
+    "work_for",
+]

@@ -1,0 +1,125 @@
+"""One attempt of one step in a process of its own, which a time-out can kill whatever it is doing."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.errors import ChildStepError, StepTimeoutError
+from counterpoint.model import ErrorInfo, Reference, RunRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_PR_SET_PDEATHSIG = 1
+_CHILD = "import sys; from counterpoint.running.child import main; sys.exit(main(sys.argv[1]))"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt of one step: what to execute, with which references."""
+
+    request: RunRequest
+    step: str
+    references: Mapping[str, Any]
+    number: int = 1
+    index: int | None = None
+
+
+def execute_in_child(attempt: Attempt, timeout: float | None = None) -> Reference:
+    """Executes the attempt in a process of its own, killed with all its children after `timeout` seconds.
+
+    Raises:
+        StepTimeoutError: it took longer.
+        ChildStepError: the step failed; carries the error as it was there.
+    """
+    with tempfile.TemporaryDirectory(prefix="counterpoint-") as folder:
+        answer = Path(folder) / "answer.json"
+        process = subprocess.Popen(
+            [sys.executable, "-c", _CHILD, str(answer)],
+            stdin=subprocess.PIPE,
+            stdout=sys.stderr,
+            start_new_session=True,
+        )
+        _feed_and_wait(process, attempt, timeout)
+        return _answer(attempt, answer, process.returncode)
+
+
+def _feed_and_wait(process: subprocess.Popen[bytes], attempt: Attempt, timeout: float | None) -> None:
+    try:
+        process.communicate(_encode(attempt), timeout)
+    except subprocess.TimeoutExpired:
+        raise StepTimeoutError(
+            f"step {attempt.step} of {attempt.request.partition} exceeded its time-out of {timeout:g} s and"
+            " was killed: raise the step's timeout, or give it less to do"
+        ) from None
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _encode(attempt: Attempt) -> bytes:
+    return json.dumps({**asdict(attempt), "request": attempt.request.to_json()}, default=_plain).encode()
+
+
+def _plain(value: Any) -> Any:
+    return value.to_dict()
+
+
+def _decode(text: str) -> Attempt:
+    values = json.loads(text)
+    references = {name: decode_references(given) for name, given in values["references"].items()}
+    return Attempt(**{**values, "request": RunRequest.from_json(values["request"]), "references": references})
+
+
+def decode_references(given: Any) -> Any:
+    """A reference, or a list of them, from what JSON made of it; None stays None."""
+    if isinstance(given, list | tuple):
+        return [decode_references(element) for element in given]
+    return Reference.from_dict(given) if isinstance(given, dict) else given
+
+
+def _answer(attempt: Attempt, answer: Path, code: int) -> Reference:
+    if not answer.exists():
+        how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
+        raise ChildStepError(
+            ErrorInfo("StepKilled", f"the process of step {attempt.step} {how} without an answer", None)
+        )
+    values = json.loads(answer.read_text(encoding="utf-8"))
+    if "error" in values:
+        raise ChildStepError(ErrorInfo(**values["error"]))
+    return Reference.from_dict(values)
+
+
+def main(answer: str) -> int:
+    """Executes the attempt that stands on standard input; writes its reference or its error to `answer`."""
+    from counterpoint.running.execute import execute  # noqa: PLC0415 - after the parent's death is arranged
+    from counterpoint.running.failure import describe  # noqa: PLC0415
+
+    _die_with_parent()
+    attempt = _decode(sys.stdin.read())
+    try:
+        reference = execute(
+            attempt.request, attempt.step, attempt.references, attempt=attempt.number, index=attempt.index
+        )
+        values: dict[str, Any] = reference.to_dict()
+    except Exception as error:  # noqa: BLE001 - whatever it is, the parent is told
+        values = {"error": describe(error).to_dict()}
+    part = Path(f"{answer}.part")
+    part.write_text(json.dumps(values), encoding="utf-8")
+    part.rename(answer)
+    return int("error" in values)
+
+
+def _die_with_parent() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,0 +1,105 @@
+"""Putting a RunRecord together: the orchestrator says how steps ended, the step records what they made."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.model import (
+    NativeRun,
+    NativeStep,
+    Pipeline,
+    Reference,
+    RunRecord,
+    RunRequest,
+    Status,
+    StepRecord,
+    order,
+)
+from counterpoint.running.inputs import digest_of
+
+if TYPE_CHECKING:
+    from counterpoint.model import Step
+    from counterpoint.storage import Store
+
+
+def collect(
+    pipeline: Pipeline, store: Store, request: RunRequest, native: NativeRun, version: str
+) -> RunRecord:
+    """The record of a run that has ended, stored beside its step records; `version` is the orchestrator's."""
+    names = [name for name in order(pipeline) if request.selects(name)]
+    steps = tuple(_step(pipeline.step(name), store, request, native.steps.get(name)) for name in names)
+    failed = native.failed or any(step.status is Status.FAILED for step in steps)
+    folder = f"runs/{pipeline.name}/{request.run_id}"
+    lineage = f"{folder}/lineage.json"
+    record = RunRecord(
+        run_id=request.run_id,
+        pipeline=request.pipeline,
+        orchestrator=request.orchestrator,
+        orchestrator_version=version,
+        date=request.partition,
+        version=request.version,
+        status=Status.FAILED if failed else Status.SUCCESS,
+        started=native.started,
+        ended=native.ended,
+        steps=steps,
+        lineage=store.uri(lineage) if store.get_json(lineage) is not None else None,
+    )
+    store.put_json(f"{folder}/run.json", record.to_dict())
+    return record
+
+
+def _step(step: Step, store: Store, request: RunRequest, native: NativeStep | None) -> StepRecord:
+    if native is None:
+        return StepRecord(step.name, Status.SKIPPED)
+    folder = f"runs/{store.pipeline.name}/{request.run_id}"
+    parts = [StepRecord.from_dict(part) for part in _parts(store, folder, step)]
+    ran = native.status in {Status.SUCCESS, Status.FAILED}
+    made = _merged(step, request, parts) if parts and ran else StepRecord(step.name, native.status)
+    return replace(
+        made,
+        status=native.status,
+        attempts=native.attempts,
+        started=native.started or made.started,
+        ended=native.ended or made.ended,
+        error=(made.error or native.error) if native.status is Status.FAILED else None,
+        output=made.output if native.status is Status.SUCCESS else None,
+    )
+
+
+def _parts(store: Store, folder: str, step: Step) -> list[dict[str, Any]]:
+    if step.map_over is None:
+        found = store.get_json(f"{folder}/{step.name}.json")
+        return [found] if found else []
+    parts: list[dict[str, Any]] = []
+    while found := store.get_json(f"{folder}/{step.name}.{len(parts)}.json"):
+        parts.append(found)
+    return parts
+
+
+def _merged(step: Step, request: RunRequest, parts: list[StepRecord]) -> StepRecord:
+    """One record for all elements of a mapped step; the only one of another step as it is."""
+    if step.map_over is None:
+        return parts[0]
+    failed = [part for part in parts if part.error]
+    outputs = [part.output for part in parts if part.output]
+    return replace(
+        failed[0] if failed else parts[0],
+        output=_all(step, request, outputs),
+        cpu_seconds=sum(part.cpu_seconds or 0 for part in parts),
+        peak_memory=max(part.peak_memory or 0 for part in parts),
+    )
+
+
+def _all(step: Step, request: RunRequest, outputs: list[Reference]) -> Reference:
+    rows = [output.rows for output in outputs if output.rows is not None]
+    return Reference(
+        step=step.name,
+        partition=request.partition,
+        kind="mapped",
+        uri=outputs[0].uri if outputs else "",
+        table_version=None,
+        rows=sum(rows) if rows else None,
+        bytes=sum(output.bytes for output in outputs),
+        digest=digest_of([output.digest for output in outputs]),
+    )

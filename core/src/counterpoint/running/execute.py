@@ -1,0 +1,160 @@
+"""Executing one step: the same code in every orchestrator's worker and in the local runner."""
+
+from __future__ import annotations
+
+import logging
+import resource
+import sys
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.errors import ContractError
+from counterpoint.model import Entry, Reference, RunRequest, Status, StepRecord
+from counterpoint.running.failure import describe
+from counterpoint.running.inputs import (
+    Work,
+    code_of,
+    digest_of,
+    digests,
+    fingerprint,
+    function_of,
+    references_of,
+    values_of,
+)
+from counterpoint.running.known import find_pipeline
+from counterpoint.running.outputs import Product, write
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+log = logging.getLogger(__name__)
+
+
+def work_for(request: RunRequest, step: str, index: int | None = None) -> Work:
+    """The step of a request with its pipeline (settings overridden) and its store.
+
+    Raises:
+        UsageError: there is no such pipeline, step or setting.
+    """
+    from counterpoint.storage import Store  # noqa: PLC0415 - a scheduler that only describes does not pay for it
+
+    pipeline = find_pipeline(request.pipeline).configured(request.config)
+    store = Store(request.root, pipeline, request.version)
+    return Work(request, pipeline, pipeline.step(step), store, index)
+
+
+def elements(request: RunRequest, step: str, references: Mapping[str, Any]) -> int:
+    """How many elements a mapped step has in this run."""
+    work = work_for(request, step)
+    if work.step.map_over in work.settings:
+        return len(work.settings[work.step.map_over])
+    given = references_of(work, references)
+    return len(values_of(work, given)[str(work.step.map_over)])
+
+
+def execute(
+    request: RunRequest,
+    step: str,
+    references: Mapping[str, Any] | None = None,
+    *,
+    attempt: int = 1,
+    index: int | None = None,
+) -> Reference:
+    """Executes one step of a run and publishes its output; what stands and is fresh is not computed again.
+
+    `references` maps the names of upstream steps of this run to their references (a list for a mapped step);
+    one that is absent failed or was skipped. `index` is the element of a mapped step.
+
+    Raises:
+        Exception: whatever the step function raises, after it has been recorded; nothing is published then.
+    """
+    work = work_for(request, step, index)
+    meter = _Meter()
+    try:
+        product = _produce(work, references or {})
+    except Exception as error:
+        _record(work, meter, StepRecord(step, Status.FAILED, attempt, error=describe(error)))
+        raise
+    _record(work, meter, product.record(work, attempt))
+    return product.reference
+
+
+def _produce(work: Work, passed: Mapping[str, Any]) -> Product:
+    given = references_of(work, passed)
+    inputs = digests(given)
+    champions = _champions(work)
+    if champions is not None:
+        inputs["champions"] = digest_of({name: c.metrics for name, c in champions.items()})
+    made_from = fingerprint(work, inputs)
+    standing = work.store.entry(work.step.name, work.key)
+    if standing and standing.fingerprint == made_from and not work.request.force:
+        log.info("%s of %s stands and is fresh", work.step.name, work.key)
+        return Product(standing.reference, reused=True)
+    return _compute(work, given, champions, Stamp(made_from, inputs))
+
+
+class Stamp:
+    """What an output is made from: its fingerprint and the digests of its inputs."""
+
+    def __init__(self, made_from: str, inputs: dict[str, str]) -> None:
+        self.fingerprint, self.inputs = made_from, inputs
+
+
+def _compute(work: Work, given: Mapping[str, Any], champions: Any, stamp: Stamp) -> Product:
+    values = values_of(work, given)
+    if champions is not None:
+        values["champions"] = champions
+    try:
+        result = function_of(work.step)(**values)
+    except ContractError as error:
+        _keep_rejected(work, error)
+        raise
+    product = write(work, result, given)
+    work.store.publish(
+        Entry(
+            reference=product.reference,
+            fingerprint=stamp.fingerprint,
+            inputs=stamp.inputs,
+            settings_hash=work.settings_hash,
+            code_digest=code_of(work.step),
+            run_id=work.request.run_id,
+            columns=product.columns,
+        )
+    )
+    return product
+
+
+def _keep_rejected(work: Work, error: ContractError) -> None:
+    if error.rejected is not None:
+        work.store.dead_letters(work.step, work.key, error.rejected, work.request.run_id)
+
+
+def _champions(work: Work) -> dict[str, Any] | None:
+    if "champions" not in work.step.provided:
+        return None
+    from counterpoint.lineage import champions  # noqa: PLC0415 - MLflow is imported by the step that needs it
+
+    return champions(work.store, work.request.partition)
+
+
+class _Meter:
+    """Wall clock, CPU and peak memory of this process since the meter was made."""
+
+    def __init__(self) -> None:
+        self.started, self.cpu = datetime.now(UTC), time.process_time()
+
+    def read(self) -> dict[str, Any]:
+        unit = 1 if sys.platform == "darwin" else 1024
+        return {
+            "started": self.started.isoformat(),
+            "ended": datetime.now(UTC).isoformat(),
+            "cpu_seconds": round(time.process_time() - self.cpu, 4),
+            "peak_memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit,
+        }
+
+
+def _record(work: Work, meter: _Meter, record: StepRecord) -> None:
+    suffix = "" if work.index is None else f".{work.index}"
+    path = f"runs/{work.pipeline.name}/{work.request.run_id}/{work.step.name}{suffix}.json"
+    work.store.put_json(path, {**record.to_dict(), **meter.read()})

@@ -1,0 +1,188 @@
+"""What a step reads: the references of its inputs, their digests, and at last their values."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.errors import MissingInputError
+from counterpoint.model import Pipeline, Reference, RunRequest, Step, code_digest, load
+from counterpoint.model.functions import parameters_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from counterpoint.model import Input
+    from counterpoint.storage import Store
+
+# An input that has no reference (its step failed or was skipped) arrives as None.
+Given = Reference | tuple[Reference, ...] | dict[str, Reference] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One step of one run, with all that its execution needs at hand."""
+
+    request: RunRequest
+    pipeline: Pipeline
+    step: Step
+    store: Store
+    index: int | None = None
+
+    @property
+    def key(self) -> str:
+        """The partition key, or that of one element of a mapped step."""
+        return self.request.partition if self.index is None else f"{self.request.partition}.{self.index}"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings that the step asks for, by parameter name."""
+        return {name: self.pipeline.config[name] for name in self.step.settings}
+
+    @property
+    def settings_hash(self) -> str:
+        """16 hexadecimal digits that name those settings."""
+        return digest_of(self.settings).removeprefix("sha256:")[:16]
+
+
+def digest_of(value: Any) -> str:
+    """The sha256 of a JSON value in canonical form."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def references_of(work: Work, passed: Mapping[str, Any]) -> dict[str, Given]:
+    """The reference of each input, by parameter: from this run where it made them, else what stands.
+
+    Raises:
+        MissingInputError: an output that the step needs does not stand.
+    """
+    return {given.parameter: _reference(work, given, passed) for given in work.step.inputs}
+
+
+def _reference(work: Work, given: Input, passed: Mapping[str, Any]) -> Given:
+    if given.window is not None:
+        return _window(work, given)
+    if work.request.selects(given.step):
+        found: Reference | list[Reference] | None = passed.get(given.step)
+        return tuple(found) if isinstance(found, list | tuple) else found
+    return _standing(work, given)
+
+
+def _window(work: Work, given: Input) -> dict[str, Reference]:
+    assert given.window is not None  # noqa: S101 - told apart by the caller
+    keys = given.window.keys(work.pipeline.partitions, work.request.partition)
+    entries = {key: work.store.entry(given.step, key) for key in keys}
+    missing = [key for key, entry in entries.items() if entry is None]
+    if missing:
+        raise MissingInputError(
+            f"step {work.step.name} of {work.request.partition} needs {given.step} of {given.window}, but"
+            f" these are missing: {', '.join(missing)}; run them first"
+        )
+    return {key: entry.reference for key, entry in entries.items() if entry}
+
+
+def _standing(work: Work, given: Input) -> Given:
+    key = work.request.partition
+    if work.pipeline.step(given.step).map_over:
+        return _elements(work, given.step)
+    entry = work.store.entry(given.step, key)
+    if entry is None:
+        raise MissingInputError(
+            f"step {work.step.name} of {key} needs {given.step}, which does not stand: run it first"
+        )
+    return entry.reference
+
+
+def _elements(work: Work, step: str) -> tuple[Reference, ...]:
+    found: list[Reference] = []
+    while entry := work.store.entry(step, f"{work.request.partition}.{len(found)}"):
+        found.append(entry.reference)
+    return tuple(found)
+
+
+def digests(references: Mapping[str, Given]) -> dict[str, str]:
+    """The digest of each input: of the content for one reference, of all contents for several."""
+    return {name: _digest(given) for name, given in references.items()}
+
+
+def _digest(given: Given) -> str:
+    if given is None:
+        return "none"
+    if isinstance(given, Reference):
+        return given.digest
+    parts = (
+        {key: ref.digest for key, ref in given.items()}
+        if isinstance(given, dict)
+        else [r.digest for r in given]
+    )
+    return digest_of(parts)
+
+
+def fingerprint(work: Work, inputs: Mapping[str, str]) -> str:
+    """The digest of all that decides an output: code, settings, inputs, and the element of a mapped step."""
+    made_from = {
+        "code": code_of(work.step),
+        "settings": work.settings,
+        "inputs": dict(inputs),
+        "index": work.index,
+        "outside": observed(work),
+    }
+    return digest_of(made_from)
+
+
+def observed(work: Work) -> str | None:
+    """The digest of what a step reads from outside the pipeline, or None when it reads nothing there.
+
+    Raises:
+        SourceError: there is nothing to read for the partition.
+    """
+    if work.step.observe is None:
+        return None
+    values = {"partition": work.pipeline.partitions.partition(work.request.partition), **work.pipeline.config}
+    return str(load(work.step.observe)(**{name: values[name] for name in parameters_of(work.step.observe)}))
+
+
+def code_of(step: Step) -> str:
+    """The digest of a step's code, that of its partial functions included."""
+    partials = [given.partial for given in step.inputs if given.partial]
+    return digest_of([code_digest(reference) for reference in (step.function, *partials)])
+
+
+def values_of(work: Work, references: Mapping[str, Given]) -> dict[str, Any]:
+    """The values of all parameters of the step function."""
+    values = {g.parameter: _value(work, g, references[g.parameter]) for g in work.step.inputs}
+    values.update(work.settings)
+    if "partition" in work.step.provided:
+        values["partition"] = work.pipeline.partitions.partition(work.request.partition)
+    if work.step.map_over and work.index is not None:
+        values[work.step.map_over] = values[work.step.map_over][work.index]
+    return values
+
+
+def _value(work: Work, given: Input, reference: Given) -> Any:
+    if reference is None:
+        return None
+    if isinstance(reference, dict):
+        return {key: _partial(work, given, ref) for key, ref in reference.items()}
+    if isinstance(reference, tuple):
+        return [work.store.read(element) for element in reference]
+    return work.store.read(reference)
+
+
+def _partial(work: Work, given: Input, reference: Reference) -> Any:
+    if given.partial is None:
+        return work.store.read(reference)
+    return work.store.partial(reference, given.partial, code_digest(given.partial))
+
+
+def choice_of(store: Store, reference: Reference | None) -> str | None:
+    """What a branch step chose, or None when it has no output."""
+    return None if reference is None else str(store.read(reference))
+
+
+def function_of(step: Step) -> Any:
+    """The function of a step, imported now."""
+    return load(step.function)

@@ -1,0 +1,37 @@
+"""Finding pipelines: by registered name, or as `package.module:object`."""
+
+from __future__ import annotations
+
+import difflib
+from functools import cache
+from importlib.metadata import entry_points
+
+from counterpoint.errors import UsageError
+from counterpoint.model import Pipeline, load
+
+GROUP = "counterpoint.pipelines"
+
+
+def registered() -> dict[str, str]:
+    """The registered pipelines: name to `module:object`."""
+    return {entry.name: entry.value for entry in sorted(entry_points(group=GROUP), key=lambda e: e.name)}
+
+
+@cache
+def find_pipeline(name: str) -> Pipeline:
+    """The pipeline of that registered name or `package.module:object`.
+
+    Raises:
+        UsageError: there is none; a near name is suggested.
+    """
+    known = registered()
+    if ":" not in name and name not in known:
+        near = difflib.get_close_matches(name, known, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"registered are: {', '.join(known) or 'none'}"
+        raise UsageError(f"no pipeline is called {name!r}: {hint} (or write package.module:object)")
+    found = load(known.get(name, name))
+    if not isinstance(found, Pipeline):
+        raise UsageError(
+            f"{name} is a {type(found).__name__}, not a Pipeline: name the object made by Pipeline(...)"
+        )
+    return found

@@ -1,0 +1,174 @@
+"""The local runner: the reference by which every adapter is judged.
+
+Steps whose upstream steps have ended run at once, each attempt in a process of its own.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import time
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from threading import BoundedSemaphore
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.errors import is_retryable
+from counterpoint.model import (
+    ErrorInfo,
+    NativeRun,
+    NativeStep,
+    OutputKind,
+    Pipeline,
+    Reference,
+    RunRequest,
+    Status,
+    Step,
+    Verdict,
+    order,
+    verdict,
+)
+from counterpoint.running.child import Attempt, execute_in_child
+from counterpoint.running.execute import elements, work_for
+from counterpoint.running.failure import describe
+from counterpoint.running.known import find_pipeline
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+log = logging.getLogger(__name__)
+
+
+def now() -> str:
+    """The moment in ISO 8601, UTC."""
+    return datetime.now(UTC).isoformat()
+
+
+@dataclass
+class _Ended:
+    status: Status
+    native: NativeStep
+    reference: Any = None
+    choice: str | None = None
+
+
+@dataclass
+class LocalRun:
+    """One run on this machine; `parallel` steps at most work at once."""
+
+    request: RunRequest
+    parallel: int = field(default_factory=lambda: os.cpu_count() or 1)
+    ended: dict[str, _Ended] = field(default_factory=dict)
+
+    def run(self) -> NativeRun:
+        """Runs all selected steps to their end; never raises for a failed step."""
+        pipeline = find_pipeline(self.request.pipeline).configured(self.request.config)
+        slots = {pool.name: BoundedSemaphore(pool.slots) for pool in pipeline.pools}
+        started = now()
+        with ThreadPoolExecutor(self.parallel) as workers:
+            self._loop(pipeline, slots, workers)
+        steps = {name: self.ended[name].native for name in order(pipeline) if name in self.ended}
+        failed = any(step.status is Status.FAILED for step in steps.values())
+        return NativeRun(self.request.run_id, failed, started, now(), steps)
+
+    def _loop(
+        self, pipeline: Pipeline, slots: dict[str, BoundedSemaphore], workers: ThreadPoolExecutor
+    ) -> None:
+        waiting = [pipeline.step(name) for name in order(pipeline) if self.request.selects(name)]
+        running: dict[Future[_Ended], str] = {}
+        while waiting or running:
+            for step in [s for s in waiting if self._ready(s)]:
+                waiting.remove(step)
+                self._begin(step, slots, workers, running)
+            if running:
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    self._end(running.pop(future), future.result())
+
+    def _ready(self, step: Step) -> bool:
+        return all(name in self.ended for name in step.upstream if self.request.selects(name))
+
+    def _begin(
+        self,
+        step: Step,
+        slots: dict[str, BoundedSemaphore],
+        workers: ThreadPoolExecutor,
+        running: dict[Future[_Ended], str],
+    ) -> None:
+        states = {name: ended.status for name, ended in self.ended.items()}
+        choices = {name: ended.choice for name, ended in self.ended.items() if ended.choice is not None}
+        found = verdict(step, states, choices)
+        if found is not Verdict.RUN:
+            status = Status(found.value)
+            self._end(step.name, _Ended(status, NativeStep(status, 0)))
+            return
+        passed = {name: self.ended[name].reference for name in step.upstream if name in self.ended}
+        slot = slots[step.pool] if step.pool else nullcontext()
+        running[workers.submit(_work, _Task(self.request, step, passed, slot))] = step.name
+
+    def _end(self, name: str, ended: _Ended) -> None:
+        log.info("%s %s %s", self.request.partition, name, ended.status.value)
+        self.ended[name] = ended
+
+
+@dataclass(frozen=True)
+class _Task:
+    request: RunRequest
+    step: Step
+    passed: dict[str, Any]
+    slot: AbstractContextManager[Any]
+
+
+def _work(task: _Task) -> _Ended:
+    if task.step.map_over is None:
+        return _attempts(task, None)
+    try:
+        count = elements(task.request, task.step.name, task.passed)
+    except Exception as error:  # noqa: BLE001 - the list to map over could not be read: the step failed
+        return _failed(describe(error), 1, now())
+    return _mapped([_attempts(task, index) for index in range(count)])
+
+
+def _mapped(parts: list[_Ended]) -> _Ended:
+    failed = [part for part in parts if part.status is Status.FAILED]
+    if failed:
+        return failed[0]
+    attempts = max((part.native.attempts for part in parts), default=1)
+    started = parts[0].native.started if parts else now()
+    return _Ended(
+        Status.SUCCESS, NativeStep(Status.SUCCESS, attempts, started, now()), [p.reference for p in parts]
+    )
+
+
+def _attempts(task: _Task, index: int | None) -> _Ended:
+    started, step = now(), task.step
+    for number in range(1, step.retry.retries + 2):
+        try:
+            return _success(task, _attempt(task, number, index), number, started)
+        except Exception as error:  # noqa: BLE001 - every failure of a step is told in its record
+            info, again = describe(error), is_retryable(error)
+        log.warning("%s attempt %d failed: %s: %s", step.name, number, info.type, info.message)
+        if not again or number > step.retry.retries:
+            break
+        time.sleep(step.retry.delay_before(number, random.random()).total_seconds())  # noqa: S311 - jitter
+    return _failed(info, number, started)
+
+
+def _attempt(task: _Task, number: int, index: int | None) -> Reference:
+    timeout = task.step.timeout.total_seconds() if task.step.timeout else None
+    with task.slot:
+        return execute_in_child(Attempt(task.request, task.step.name, task.passed, number, index), timeout)
+
+
+def _success(task: _Task, reference: Reference, number: int, started: str) -> _Ended:
+    choice = None
+    if task.step.output.kind is OutputKind.BRANCH:
+        choice = str(work_for(task.request, task.step.name).store.read(reference))
+    return _Ended(Status.SUCCESS, NativeStep(Status.SUCCESS, number, started, now()), reference, choice)
+
+
+def _failed(info: ErrorInfo, attempts: int, started: str) -> _Ended:
+    return _Ended(Status.FAILED, NativeStep(Status.FAILED, attempts, started, now(), info))

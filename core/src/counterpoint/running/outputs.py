@@ -1,0 +1,108 @@
+"""What becomes of a step's result: checked against its contract, written, described; not yet published."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.errors import StepError
+from counterpoint.model import OutputKind, Reference, Status, StepRecord, load
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from counterpoint.running.inputs import Work
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A written output with what is worth recording of it."""
+
+    reference: Reference
+    columns: dict[str, str] | None = None
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    checks: tuple[Mapping[str, Any], ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
+    reused: bool = False
+
+    def record(self, work: Work, attempt: int) -> StepRecord:
+        """The record of the step that made it."""
+        return StepRecord(
+            work.step.name,
+            Status.SUCCESS,
+            attempt,
+            output=self.reference,
+            metrics=self.metrics,
+            checks=self.checks,
+            details=self.details,
+            reused=self.reused,
+        )
+
+
+def write(work: Work, result: Any, given: Mapping[str, Any]) -> Product:
+    """Checks a step's result, writes it, and says what was written.
+
+    Raises:
+        ContractError: the result breaks the contract of the step's output.
+        StepError: the result is of another kind than the step declares.
+    """
+    rows, details = _unpacked(work, result)
+    checks = _checks(work, rows)
+    if work.step.output.kind is OutputKind.REGISTRATION:
+        details = {**details, **_register(work, rows, given)}
+        rows = [_as_dict(decision) for decision in rows]
+    _fits(work, rows)
+    reference = work.store.write(work.step, work.key, rows, work.settings_hash)
+    return Product(reference, _columns(rows), _metrics(work, rows), checks, details)
+
+
+def _unpacked(work: Work, result: Any) -> tuple[Any, dict[str, Any]]:
+    """The rows of a `Validated` result, its rejected rows kept as dead letters; other results as they are."""
+    if not hasattr(result, "rejected"):
+        return result, {}
+    kept = work.store.dead_letters(work.step, work.key, result.rejected, work.request.run_id)
+    return result.rows, {**result.summary, "dead_letters": kept}
+
+
+def _checks(work: Work, value: Any) -> tuple[Mapping[str, Any], ...]:
+    if work.step.output.contract is None:
+        return ()
+    from counterpoint.contracts import check  # noqa: PLC0415 - pandera is imported by the step that needs it
+
+    results = check(load(work.step.output.contract), value, work.step.name, work.key)
+    return tuple(_as_dict(result) for result in results)
+
+
+def _fits(work: Work, value: Any) -> None:
+    output = work.step.output
+    if output.kind is OutputKind.BRANCH and value not in output.choices:
+        raise StepError(
+            f"step {work.step.name} chose {value!r}, which is none of its declared choices"
+            f" {', '.join(output.choices)}: return one of them, or declare it"
+        )
+    if output.kind is OutputKind.TABLE and not hasattr(value, "columns"):
+        raise StepError(
+            f"step {work.step.name} returned a {type(value).__name__}, not a Polars frame, but"
+            " declares a table: return a frame, or declare another output"
+        )
+
+
+def _register(work: Work, decisions: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+    from counterpoint.lineage import register  # noqa: PLC0415 - MLflow is imported by the step that needs it
+
+    return register(work.store, work.pipeline, work.request, decisions, given)
+
+
+def _as_dict(value: Any) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in value.__dataclass_fields__}
+
+
+def _columns(value: Any) -> dict[str, str] | None:
+    schema = getattr(value, "schema", None)
+    return None if schema is None else {name: str(kind) for name, kind in schema.items()}
+
+
+def _metrics(work: Work, value: Any) -> Mapping[str, Any]:
+    if work.step.output.kind is OutputKind.METRICS:
+        return dict(value)
+    return dict(getattr(value, "metrics", {}))

@@ -1,0 +1,109 @@
+"""What a run needs of earlier partitions and is not there: found before anything starts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from counterpoint.errors import MissingInputError, SourceError, UsageError
+from counterpoint.model import Window, order
+from counterpoint.running.inputs import Work, digests, fingerprint, references_of
+
+if TYPE_CHECKING:
+    from counterpoint.model import Pipeline, RunRequest, Step
+    from counterpoint.storage import Store
+
+
+class Freshness(StrEnum):
+    """How an output stands against what it would be made from now."""
+
+    FRESH = "fresh"
+    STALE = "stale"
+    MISSING = "missing"
+
+
+def freshness(work: Work) -> Freshness:
+    """Whether the output of a step and partition stands, and was made from what stands now."""
+    standing = work.store.entry(work.step.name, work.key)
+    if standing is None:
+        return Freshness.MISSING
+    passed = {
+        name: entry.reference for name in work.step.upstream if (entry := work.store.entry(name, work.key))
+    }
+    try:
+        inputs = digests(references_of(work, passed))
+    except MissingInputError:
+        return Freshness.STALE
+    # what the registry holds is not known without asking it: it does not make a step stale
+    inputs |= {name: digest for name, digest in standing.inputs.items() if name not in inputs}
+    try:
+        made_from = fingerprint(work, inputs)
+    except SourceError:
+        return Freshness.STALE
+    return Freshness.FRESH if made_from == standing.fingerprint else Freshness.STALE
+
+
+def needed(pipeline: Pipeline, store: Store, request: RunRequest) -> dict[str, tuple[str, ...]]:
+    """The steps of earlier partitions that must be run before a request, by partition, oldest first.
+
+    Raises:
+        UsageError: a window reaches before the pipeline's first partition.
+    """
+    search = _Search(pipeline, store, request)
+    for step in pipeline.steps:
+        if request.selects(step.name):
+            search.lacking_before(step, request.partition)
+    found: dict[str, list[str]] = {}
+    for key, name in sorted(search.lacking, key=lambda pair: (pair[0], order(pipeline).index(pair[1]))):
+        if search.lacking[key, name]:
+            found.setdefault(key, []).append(name)
+    return {key: tuple(names) for key, names in found.items()}
+
+
+class _Search:
+    """Which (partition, step) pairs are not fresh, or rest on one that is not; each is looked at once."""
+
+    def __init__(self, pipeline: Pipeline, store: Store, request: RunRequest) -> None:
+        self.pipeline, self.store, self.request = pipeline, store, request
+        self.lacking: dict[tuple[str, str], bool] = {}
+
+    def lacking_before(self, step: Step, key: str) -> bool:
+        """Whether anything that the step reads of other partitions, or outside the run, is not fresh."""
+        pairs = [pair for pair in self._read_by(step, key) if pair[0] != self.request.partition]
+        return any([self._is_lacking(other, name) for other, name in pairs])
+
+    def _is_lacking(self, key: str, name: str) -> bool:
+        if (key, name) not in self.lacking:
+            step = self.pipeline.step(name)
+            before = self.lacking_before(step, key)
+            self.lacking[key, name] = before or self._freshness(step, key) is not Freshness.FRESH
+        return self.lacking[key, name]
+
+    def _freshness(self, step: Step, key: str) -> Freshness:
+        return freshness(
+            Work(replace(self.request, partition=key, steps=()), self.pipeline, step, self.store)
+        )
+
+    def _read_by(self, step: Step, key: str) -> list[tuple[str, str]]:
+        partitions = self.pipeline.partitions
+        windows = [(given.step, given.window or Window(0)) for given in step.inputs]
+        keys = [(other, name) for name, window in windows for other in window.keys(partitions, key)]
+        for other, _ in keys:
+            partitions.partition(other)
+        return keys
+
+
+def refuse_missing(found: dict[str, tuple[str, ...]], pipeline: str) -> None:
+    """Refuses to run while something upstream is missing.
+
+    Raises:
+        UsageError: names every missing step and partition, and the command that makes them.
+    """
+    if found:
+        words = "; ".join(f"{key}: {', '.join(steps)}" for key, steps in found.items())
+        first, last = min(found), max(found)
+        raise UsageError(
+            f"upstream partitions are missing or stale: {words}. Leave out --no-upstream, or run"
+            f" 'counterpoint backfill {pipeline} --from {first} --to {last}' first"
+        )

@@ -1,0 +1,138 @@
+"""Three ways to run requests: on this machine alone, by an orchestrator in this process, on its services."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import counterpoint
+from counterpoint.adapter import find_adapter, installed_version
+from counterpoint.errors import ServiceError
+from counterpoint.running import LocalRun
+from counterpoint.services.sites import home_of, new_site, running_site
+from counterpoint.services.supervisor import serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from counterpoint.adapter import Adapter, Site
+    from counterpoint.model import NativeRun, RunRequest
+
+log = logging.getLogger(__name__)
+RUN_SECONDS = 6 * 3600.0
+
+
+class Engine(Protocol):
+    """Runs requests and says how each went."""
+
+    @property
+    def version(self) -> str:
+        """The version of what runs the requests."""
+
+    def run(self, requests: Sequence[RunRequest]) -> list[NativeRun]:
+        """Runs all requests to their end, in their order where it runs one at a time."""
+
+
+class LocalEngine:
+    """The local runner: worker processes on this machine."""
+
+    version = counterpoint.__version__
+
+    def run(self, requests: Sequence[RunRequest]) -> list[NativeRun]:
+        """Runs one request after the other."""
+        return [LocalRun(request).run() for request in requests]
+
+
+@dataclass(frozen=True)
+class ProcessEngine:
+    """An orchestrator's own engine in this process, without its servers."""
+
+    adapter: Adapter
+
+    @property
+    def version(self) -> str:
+        """The version of the orchestrator."""
+        return installed_version(self.adapter.distribution) or "unknown"
+
+    def run(self, requests: Sequence[RunRequest]) -> list[NativeRun]:
+        """Runs one request after the other."""
+        found = []
+        for request in requests:
+            home = home_of(request.root, self.adapter.name)
+            home.mkdir(parents=True, exist_ok=True)
+            found.append(self.adapter.run(request, home))
+        return found
+
+
+@dataclass(frozen=True)
+class ServiceEngine:
+    """An orchestrator's running services, spoken to by their API."""
+
+    adapter: Adapter
+    site: Site
+    poll_seconds: float = 0.5
+
+    @property
+    def version(self) -> str:
+        """The version of the orchestrator."""
+        return installed_version(self.adapter.distribution) or "unknown"
+
+    def run(self, requests: Sequence[RunRequest]) -> list[NativeRun]:
+        """Submits all requests at once and waits until each has ended.
+
+        Raises:
+            ServiceError: a run did not end in time, or the services stopped answering.
+        """
+        waiting = [(request, self.adapter.submit(self.site, request)) for request in requests]
+        log.info(
+            "%s: %d run(s) submitted, see %s", self.adapter.name, len(waiting), self.adapter.page(self.site)
+        )
+        ended: dict[str, NativeRun] = {}
+        deadline = time.monotonic() + RUN_SECONDS
+        while len(ended) < len(waiting):
+            for request, native_id in waiting:
+                if request.run_id not in ended and (
+                    run := self.adapter.observe(self.site, request, native_id)
+                ):
+                    ended[request.run_id] = run
+            if time.monotonic() > deadline:
+                raise ServiceError(
+                    f"{self.adapter.name}: runs did not end in {RUN_SECONDS:g} s: see its page"
+                )
+            time.sleep(self.poll_seconds if len(ended) < len(waiting) else 0)
+        return [ended[request.run_id] for request, _ in waiting]
+
+
+@contextmanager
+def engine_for(
+    orchestrator: str,
+    root: str,
+    pipelines: tuple[str, ...],
+    *,
+    service: bool = False,
+    options: Mapping[str, Any] | None = None,
+) -> Iterator[Engine]:
+    """The engine of an orchestrator (`local`: none); services are started when none run, and then stopped.
+
+    `options` are those of `new_site`: ports, database, schedules.
+
+    Raises:
+        ServiceError: the orchestrator is not installed here, or did not start.
+    """
+    if orchestrator == "local":
+        yield LocalEngine()
+        return
+    adapter = find_adapter(orchestrator)
+    if not service:
+        yield ProcessEngine(adapter)
+        return
+    standing = running_site(root, orchestrator)
+    if standing is not None:
+        log.info("%s: using the services that are running", orchestrator)
+        yield ServiceEngine(adapter, standing)
+        return
+    with serving(adapter, new_site(adapter, root, pipelines, **(options or {}))) as site:
+        yield ServiceEngine(adapter, site)

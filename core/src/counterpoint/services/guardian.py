@@ -1,0 +1,118 @@
+"""The guardian: starts the processes of a service, and ends every one of them when its owner is gone.
+
+It reads its orders on standard input and treats the end of that input, which comes however the owner
+dies, as the order to stop. Run as `python -m counterpoint.services.guardian`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from counterpoint.services.processes import end_all, marked
+
+_PR_SET_PDEATHSIG = 1
+_TICK = 0.2
+
+
+def _die_with_guardian() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+class Guardian:
+    """Holds the processes of one service; `state` is the file in which others see how they do."""
+
+    def __init__(self, order: dict[str, Any]) -> None:
+        self.home, self.mark = Path(order["home"]), str(order["mark"])
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.order = order
+        self.stopping = False
+
+    def start(self) -> None:
+        """Starts all processes at once, each in a session of its own with a log file of its own."""
+        logs = self.home / "logs"
+        logs.mkdir(parents=True, exist_ok=True)
+        for process in self.order["processes"]:
+            environment = {**self.order["environment"], **process["environment"]}
+            with (logs / f"{process['name']}.log").open("ab") as log:
+                self.processes[process["name"]] = subprocess.Popen(
+                    process["command"],
+                    env=environment,
+                    cwd=self.home,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                    preexec_fn=_die_with_guardian,  # noqa: PLW1509 - no threads here
+                )
+        self.tell()
+
+    def tell(self) -> None:
+        """Writes the state file, whole or not at all."""
+        found = {name: {"pid": p.pid, "code": p.poll()} for name, p in self.processes.items()}
+        part = self.home / "processes.json.part"
+        part.write_text(
+            json.dumps({"guardian": os.getpid(), "mark": self.mark, "processes": found}), encoding="utf-8"
+        )
+        part.rename(self.home / "processes.json")
+
+    def watch(self) -> None:
+        """Returns when the owner is gone or a signal asked to stop; tells when a process has ended."""
+        codes: list[Any] = []
+        while not self.stopping:
+            readable, _, _ = select.select([sys.stdin], [], [], _TICK)
+            if readable and not os.read(sys.stdin.fileno(), 4096):
+                return
+            if (seen := [p.poll() for p in self.processes.values()]) != codes:
+                codes = seen
+                self.tell()
+
+    def stop(self) -> None:
+        """Ends all processes: asks the roots first, then kills whatever carries the service's mark."""
+        for process in self.processes.values():
+            if process.poll() is None:
+                process.terminate()
+        deadline = time.monotonic() + float(self.order["patience"])
+        while time.monotonic() < deadline and any(p.poll() is None for p in self.processes.values()):
+            time.sleep(_TICK / 4)
+        end_all(marked(self.mark))
+        for process in self.processes.values():
+            process.wait()
+        (self.home / "processes.json").unlink(missing_ok=True)
+
+
+def _order() -> bytes:
+    """The first line of standard input, read byte by byte so that `select` sees all that follows."""
+    line = b""
+    while not line.endswith(b"\n") and (byte := os.read(sys.stdin.fileno(), 1)):
+        line += byte
+    return line
+
+
+def main() -> None:
+    """Takes the order, one line of JSON, and guards until its owner is gone."""
+    guardian = Guardian(json.loads(_order()))
+
+    def stop(*_: object) -> None:
+        guardian.stopping = True
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, stop)
+    try:
+        guardian.start()
+        guardian.watch()
+    finally:
+        guardian.stop()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""Running one partition with all that its windows need: what the command `run` does, on any engine."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.errors import StepError
+from counterpoint.lineage import gather, keep
+from counterpoint.model import RunRecord, RunRequest, Status
+from counterpoint.running.inputs import Work, observed
+from counterpoint.running import collect, find_pipeline, needed, refuse_missing
+from counterpoint.storage import Store
+
+if TYPE_CHECKING:
+    from counterpoint.model import Pipeline
+    from counterpoint.services.engines import Engine
+
+log = logging.getLogger(__name__)
+
+
+def new_run_id(pipeline: str, partition: str, orchestrator: str) -> str:
+    """A name for a run that sorts by time; where outputs lie does not depend on it."""
+    return f"{pipeline}-{partition}-{orchestrator}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
+
+
+def launch(request: RunRequest, engine: Engine, *, upstream: bool = True) -> RunRecord:
+    """Runs a request, after the steps of earlier partitions that it needs and that are not fresh.
+
+    Raises:
+        UsageError: something upstream is missing and `upstream` is false.
+        SourceError: the source cannot be right, found before anything runs.
+        StepError: an upstream step failed; names run, partition and step.
+        StorageError: the root cannot be written.
+    """
+    pipeline = find_pipeline(request.pipeline).configured(request.config)
+    pipeline.partitions.partition(request.partition)
+    store = Store(request.root, pipeline, request.version)
+    store.put_json(f"runs/{pipeline.name}/{request.run_id}/request.json", {"request": request.to_json()})
+    for step in pipeline.steps:
+        if request.selects(step.name):
+            observed(Work(request, pipeline, step, store))
+    found = needed(pipeline, store, request)
+    if not upstream:
+        refuse_missing(found, request.pipeline)
+    before = _upstream(pipeline, store, request, engine, found)
+    log.info("%s: %s of %s", request.orchestrator, request.pipeline, request.partition)
+    native = engine.run([request])[0]
+    _keep_lineage(pipeline, store, request)
+    record = collect(pipeline, store, request, native, engine.version)
+    record = replace(record, upstream=tuple(before))
+    store.put_json(f"runs/{pipeline.name}/{request.run_id}/run.json", record.to_dict())
+    return record
+
+
+def _keep_lineage(pipeline: Pipeline, store: Store, request: RunRequest) -> None:
+    """The lineage of a run whose pipeline registers nothing, or that did not get that far."""
+    if store.get_json(f"runs/{pipeline.name}/{request.run_id}/lineage.json") is None:
+        keep(store, pipeline, request, gather(store, pipeline, request))
+
+
+def _upstream(
+    pipeline: Pipeline, store: Store, request: RunRequest, engine: Engine, found: dict[str, tuple[str, ...]]
+) -> list[dict[str, Any]]:
+    requests = [_earlier(pipeline, request, key, steps) for key, steps in found.items()]
+    if requests:
+        log.info("first, of earlier partitions: %s", "; ".join(f"{r.partition}: {r.steps}" for r in requests))
+    told = []
+    for earlier, native in zip(requests, engine.run(requests) if requests else [], strict=True):
+        record = collect(pipeline, store, earlier, native, engine.version)
+        _refuse_failed(record)
+        told.append(
+            {"date": record.date, "run_id": record.run_id, "steps": [s.to_dict() for s in record.steps]}
+        )
+    return told
+
+
+def _earlier(pipeline: Pipeline, request: RunRequest, key: str, steps: tuple[str, ...]) -> RunRequest:
+    run_id = new_run_id(pipeline.name, key, request.orchestrator)
+    return replace(request, partition=key, steps=steps, run_id=run_id, force=False)
+
+
+def _refuse_failed(record: RunRecord) -> None:
+    if record.status is Status.SUCCESS:
+        return
+    failed = next((step for step in record.steps if step.error), None)
+    what = (
+        f"step {failed.name}: {failed.error.type}: {failed.error.message}"
+        if failed and failed.error
+        else "no step"
+    )
+    raise StepError(f"upstream partition {record.date} failed (run {record.run_id}): {what}")

@@ -1,0 +1,86 @@
+"""The processes of a service, found by a mark in their environment: ended, and measured."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from threading import Event, Thread
+from typing import Self
+
+import psutil
+
+MARK = "COUNTERPOINT_SERVICE"
+
+
+def marked(mark: str, variable: str = MARK) -> list[psutil.Process]:
+    """All living processes whose environment carries a mark, this one left out."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.pid != os.getpid() and process.environ().get(variable) == mark:
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def end_all(processes: list[psutil.Process]) -> None:
+    """Kills processes and waits until they are gone."""
+    for process in processes:
+        try:
+            process.kill()
+        except psutil.Error:
+            continue
+    psutil.wait_procs(processes, timeout=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What processes used: CPU seconds with all children that have ended, PSS in bytes, their number."""
+
+    cpu_seconds: float
+    memory: int
+    processes: int
+
+
+def usage(processes: list[psutil.Process], *, memory: bool = True) -> Usage:
+    """The usage of living processes; one that ends meanwhile is left out."""
+    cpu, held, count = 0.0, 0, 0
+    for process in processes:
+        try:
+            times = process.cpu_times()
+            cpu += times.user + times.system + times.children_user + times.children_system
+            held += _pss(process) if memory else 0
+            count += 1
+        except psutil.Error:
+            continue
+    return Usage(cpu, held, count)
+
+
+def _pss(process: psutil.Process) -> int:
+    full = process.memory_full_info()
+    return int(getattr(full, "pss", full.rss))
+
+
+class PeakMeter:
+    """Samples the usage of marked processes until it is left; keeps the highest memory and number."""
+
+    def __init__(self, mark: str, variable: str = MARK, every: float = 1.0) -> None:
+        self.mark, self.variable, self.every = mark, variable, every
+        self.peak = 0
+        self.most = 0
+        self._stop = Event()
+        self._thread = Thread(target=self._sample, daemon=True)
+
+    def _sample(self) -> None:
+        while not self._stop.wait(self.every):
+            seen = usage(marked(self.mark, self.variable))
+            self.peak, self.most = max(self.peak, seen.memory), max(self.most, seen.processes)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()

@@ -1,0 +1,144 @@
+"""Sites: where an orchestrator's services live below the root, with ports that are free on loopback."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from counterpoint.adapter import Site
+from counterpoint.errors import ServiceError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from counterpoint.adapter import Adapter
+
+
+def home_of(root: str, orchestrator: str) -> Path:
+    """The folder of an orchestrator's services; with an S3 root it lies in the working folder.
+
+    A server's own database and logs need a file system, so they do not follow the data to a bucket.
+    """
+    local = Path(root) if "://" not in root else Path("counterpoint-data")
+    return local.absolute() / "services" / orchestrator
+
+
+def free_port() -> int:
+    """A loopback port that nothing listens on now."""
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def refuse_taken(name: str, port: int) -> None:
+    """Refuses a port that something listens on.
+
+    Raises:
+        ServiceError: names the port and the fix.
+    """
+    with closing(socket.socket()) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise ServiceError(
+                f"port {port} ({name}) on 127.0.0.1 is taken ({error.strerror}): choose another with"
+                f" --port {name}=N, or leave the option out and a free one is taken"
+            ) from None
+
+
+def new_site(  # noqa: PLR0913 - one option each of the command line
+    adapter: Adapter,
+    root: str,
+    pipelines: tuple[str, ...],
+    *,
+    ports: Mapping[str, int] | None = None,
+    database: str | None = None,
+    schedules: bool = False,
+) -> Site:
+    """A site with the wanted ports, else free ones; its secret can be read by its owner only.
+
+    Raises:
+        UsageError: a port is named that the orchestrator does not have.
+        ServiceError: a wanted port is taken.
+    """
+    wanted = dict(ports or {})
+    for name, port in wanted.items():
+        if name not in adapter.ports:
+            raise UsageError(f"{adapter.name} has no port {name!r}: it has {', '.join(adapter.ports)}")
+        refuse_taken(name, port)
+    home = home_of(root, adapter.name)
+    home.mkdir(parents=True, exist_ok=True)
+    return Site(
+        home=home,
+        root=absolute(root),
+        pipelines=pipelines,
+        ports={name: wanted.get(name) or free_port() for name in adapter.ports},
+        secret=_secret(home / "secret"),
+        database=database,
+        schedules=schedules,
+    )
+
+
+def _secret(path: Path) -> str:
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text(encoding="ascii")
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(secret := secrets.token_hex(48))
+    return secret
+
+
+def remember(site: Site) -> None:
+    """Keeps what another command needs to find the running site."""
+    values = {
+        "root": site.root,
+        "pipelines": site.pipelines,
+        "ports": dict(site.ports),
+        "database": site.database,
+        "schedules": site.schedules,
+    }
+    (site.home / "site.json").write_text(json.dumps(values), encoding="utf-8")
+
+
+def running_site(root: str, orchestrator: str) -> Site | None:
+    """The site that a living guardian serves now, or None."""
+    home = home_of(root, orchestrator)
+    if guardian_of(home) is None or not (home / "site.json").exists():
+        return None
+    values = json.loads((home / "site.json").read_text(encoding="utf-8"))
+    values["pipelines"] = tuple(values["pipelines"])
+    return Site(home=home, secret=_secret(home / "secret"), **values)
+
+
+def guardian_of(home: Path) -> int | None:
+    """The process id of the living guardian of a site, or None."""
+    try:
+        state = json.loads((home / "processes.json").read_text(encoding="utf-8"))
+        os.kill(state["guardian"], 0)
+    except (OSError, ValueError):
+        return None
+    return int(state["guardian"])
+
+
+def absolute(root: str) -> str:
+    """The root as every process understands it, whatever folder it works in."""
+    return root if "://" in root else str(Path(root).absolute())
+
+
+def refuse_running(root: str, orchestrator: str) -> None:
+    """Refuses to start services beside those that run.
+
+    Raises:
+        UsageError: services of this root run already; holds the command that stops them.
+    """
+    if running_site(root, orchestrator) is not None:
+        raise UsageError(
+            f"{orchestrator} is running on {root}: stop it with 'counterpoint down {orchestrator}'"
+        )

@@ -1,0 +1,135 @@
+"""The store of one pipeline and version: outputs written by kind, published entry by entry, read by reference."""
+
+from __future__ import annotations
+
+import json
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.model import PRODUCTION, Entry, OutputKind, Reference, load
+from counterpoint.storage.digests import canonical, content_digest, json_digest, model_digest
+from counterpoint.storage.models import decode, encode
+from counterpoint.storage.objects import Objects, guarded
+from counterpoint.storage.tables import read_partition, replace_partition
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from counterpoint.model import Pipeline, Step
+
+_JSON_KINDS = {OutputKind.METRICS, OutputKind.VALUE, OutputKind.BRANCH, OutputKind.REGISTRATION}
+
+
+class Store(Objects):
+    """What a pipeline has stored below a root, in one version of its data."""
+
+    def __init__(self, root: str, pipeline: Pipeline, version: str = PRODUCTION) -> None:
+        super().__init__(root)
+        self.pipeline, self.version = pipeline, version
+
+    def write(self, step: Step, partition: str, value: Any, settings_hash: str) -> Reference:
+        """Writes an output; it is not published yet, so nobody who reads by the catalogue sees it.
+
+        Raises:
+            StorageError: the root cannot be written.
+        """
+        if step.output.kind is OutputKind.TABLE:
+            return self._write_table(step, partition, value)
+        if step.output.kind is OutputKind.MODEL:
+            return self._write_files(step, partition, settings_hash, encode(value), model_digest(value))
+        text = json.dumps(value, sort_keys=True, allow_nan=False).encode()
+        return self._write_files(step, partition, settings_hash, {"value.json": text}, json_digest(value))
+
+    def _write_table(self, step: Step, partition: str, frame: pl.DataFrame) -> Reference:
+        rows = canonical(frame)
+        uri = self.uri(f"tables/{self.version}/{self.pipeline.name}/{step.name}")
+        written = replace_partition(uri, rows, self._column(step.name), partition)
+        digest = content_digest(rows, is_canonical=True)
+        size, version = written.bytes, written.version
+        return Reference(step.name, partition, OutputKind.TABLE, uri, version, rows.height, size, digest)
+
+    def _write_files(
+        self, step: Step, partition: str, settings_hash: str, files: dict[str, bytes], digest: str
+    ) -> Reference:
+        # the digest in the path keeps what an older entry refers to as it is while this one is written
+        place = f"{self.pipeline.name}/{step.name}/{partition}/{settings_hash}-{digest[7:19]}"
+        folder = f"artifacts/{self.version}/{place}"
+        for name, data in files.items():
+            self.put(f"{folder}/{name}", data)
+        size = sum(len(data) for data in files.values())
+        return Reference(step.name, partition, step.output.kind, self.uri(folder), None, None, size, digest)
+
+    def read(self, reference: Reference) -> Any:
+        """The value that a reference refers to: a frame, a `Model`, or a JSON value.
+
+        Raises:
+            StorageError: it is not there any more.
+        """
+        if reference.kind == OutputKind.TABLE:
+            column = self._column(reference.step)
+            return read_partition(reference.uri, reference.table_version, column, reference.partition)
+        folder = self.path(reference.uri)
+        if reference.kind == OutputKind.MODEL:
+            return decode(self._must(f"{folder}/weights.safetensors"), self._must(f"{folder}/model.json"))
+        return json.loads(self._must(f"{folder}/value.json"))
+
+    def _must(self, path: str) -> bytes:
+        with guarded(self.uri(path)):
+            found = self.get(path)
+            if found is None:
+                raise FileNotFoundError("no such object")
+            return found
+
+    def _column(self, step: str) -> str | None:
+        partitioned = self.pipeline.step(step).output.partitioned
+        return self.pipeline.partitions.kind.value if partitioned else None
+
+    def _entry_path(self, step: str, partition: str) -> str:
+        return f"catalog/{self.version}/{self.pipeline.name}/{step}/{partition}.json"
+
+    def publish(self, entry: Entry) -> None:
+        """Makes an output the one that stands for its step and partition, in one atomic put."""
+        self.put_json(self._entry_path(entry.reference.step, entry.reference.partition), entry.to_dict())
+
+    def entry(self, step: str, partition: str) -> Entry | None:
+        """What stands for a step and partition, or None."""
+        found = self.get_json(self._entry_path(step, partition))
+        return Entry.from_dict(found) if found else None
+
+    def entries(self, step: str) -> dict[str, Entry]:
+        """All that stands for a step, by partition, oldest first."""
+        folder = self._entry_path(step, "").removesuffix("/.json")
+        found = {path.rpartition("/")[2].removesuffix(".json"): self.get_json(path) for path in self.list(folder)}
+        return {key: Entry.from_dict(value) for key, value in found.items()}
+
+    def partial(self, reference: Reference, function: str, code_digest: str) -> pl.DataFrame:
+        """The result of `function` on the table of a reference: computed once per content and code, then read."""
+        import polars as pl  # noqa: PLC0415
+
+        name = function.replace(":", ".")
+        inputs, code = reference.digest[7:39], code_digest[7:23]
+        path = f"partials/{self.pipeline.name}/{reference.step}/{name}/{inputs}-{code}.parquet"
+        stored = self.get(path)
+        if stored is not None:
+            return pl.read_parquet(stored)
+        made: pl.DataFrame = load(function)(self.read(reference))
+        buffer = BytesIO()
+        made.write_parquet(buffer)
+        self.put(path, buffer.getvalue())
+        return made
+
+    def dead_letters(self, step: Step, partition: str, frame: pl.DataFrame, run_id: str) -> int:
+        """Keeps the rejected rows of a partition, replacing those of an earlier attempt; returns their number."""
+        import polars as pl  # noqa: PLC0415
+
+        uri = self.uri(f"dead_letters/{self.pipeline.name}/{step.name}")
+        known = [name for name in ("reason", "column", "origin") if name in frame.columns]
+        rows = frame.select(
+            *(pl.col(name).cast(pl.String) for name in known),
+            pl.struct(pl.all()).struct.json_encode().alias("row"),
+            pl.lit(run_id).alias("run_id"),
+        )
+        replace_partition(uri, canonical(rows), self.pipeline.partitions.kind.value, partition)
+        return rows.height
+
+

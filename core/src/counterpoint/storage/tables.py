@@ -1,0 +1,124 @@
+"""Tables as Delta tables: one commit replaces one partition; conflicts are tried again from a fresh read."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.errors import StorageError
+from counterpoint.storage.objects import guarded
+
+if TYPE_CHECKING:
+    import polars as pl
+    from deltalake import DeltaTable
+
+_TRIES = 12
+_CHECKPOINT_EVERY = "10"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A commit: the table's version after it, and the bytes of the partition's files."""
+
+    version: int
+    bytes: int
+
+
+def options() -> dict[str, str]:
+    """The storage options of S3, from the usual AWS_* variables."""
+    return {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+
+
+def open_table(uri: str, version: int | None = None) -> DeltaTable | None:
+    """The table at a version (None: the newest), or None when there is no table."""
+    from deltalake import DeltaTable  # noqa: PLC0415
+    from deltalake.exceptions import TableNotFoundError  # noqa: PLC0415
+
+    try:
+        return DeltaTable(uri, version=version, storage_options=options())
+    except TableNotFoundError:
+        return None
+
+
+def replace_partition(uri: str, frame: pl.DataFrame, column: str | None, key: str) -> Written:
+    """Replaces one partition (`column` None: the whole table) by a frame, in one commit.
+
+    Raises:
+        StorageError: the table cannot be written, or other writers kept winning.
+    """
+    from deltalake.exceptions import CommitFailedError, DeltaError  # noqa: PLC0415
+
+    for attempt in range(_TRIES):
+        try:
+            with guarded(uri):
+                return _commit(uri, frame, column, key)
+        except StorageError as error:
+            lost = isinstance(error.__cause__, CommitFailedError) or (
+                isinstance(error.__cause__, DeltaError | OSError) and "already exists" in str(error.__cause__)
+            )
+            if not lost:
+                raise
+        time.sleep(random.uniform(0, min(0.05 * 2**attempt, 2.0)))  # noqa: S311 - spreads competing writers
+    raise StorageError(f"{uri}: {_TRIES} commits of {key} lost against other writers: run it again")
+
+
+def _commit(uri: str, frame: pl.DataFrame, column: str | None, key: str) -> Written:
+    import polars as pl  # noqa: PLC0415
+    from deltalake import write_deltalake  # noqa: PLC0415
+
+    table = open_table(uri)
+    if table is None and "://" not in uri:
+        Path(uri).mkdir(parents=True, exist_ok=True)
+    rows = frame if column is None else frame.with_columns(pl.lit(key).alias(column))
+    write_deltalake(
+        uri if table is None else table,
+        rows.to_arrow(compat_level=pl.CompatLevel.oldest()),
+        mode="overwrite",
+        predicate=None if column is None or table is None else f"{column} = '{key}'",
+        partition_by=None if column is None else [column],
+        schema_mode=None if table is None else ("overwrite" if column is None else "merge"),
+        configuration={"delta.checkpointInterval": _CHECKPOINT_EVERY} if table is None else None,
+        storage_options=options(),
+    )
+    written = table or open_table(uri)
+    assert written is not None  # noqa: S101 - it was just written
+    return Written(written.version(), _size(written, column, key))
+
+
+def _size(table: DeltaTable, column: str | None, key: str) -> int:
+    import pyarrow as pa  # noqa: PLC0415
+
+    actions = pa.table(table.get_add_actions(flatten=True)).to_pylist()
+    return sum(a["size_bytes"] for a in actions if column is None or a[f"partition.{column}"] == key)
+
+
+def read_partition(uri: str, version: int | None, column: str | None, key: str) -> pl.DataFrame:
+    """One partition of a table as it was at a version.
+
+    Raises:
+        StorageError: there is no such table or version.
+    """
+    import polars as pl  # noqa: PLC0415
+
+    with guarded(uri):
+        table = open_table(uri, version)
+        if table is None:
+            raise StorageError(f"{uri} holds no table: it was removed after it was referred to; run its step again")
+        files = table.file_uris() if column is None else table.file_uris([(column, "=", key)])
+        if not files:
+            return _empty(table, column)
+        remote: dict[str, Any] = {} if "://" not in uri else {"storage_options": options()}
+        return pl.scan_parquet(files, hive_partitioning=False, **remote).collect()
+
+
+def _empty(table: DeltaTable, column: str | None) -> pl.DataFrame:
+    import polars as pl  # noqa: PLC0415
+    import pyarrow as pa  # noqa: PLC0415
+
+    found = pl.from_arrow(pa.schema(table.schema().to_arrow()).empty_table())
+    assert isinstance(found, pl.DataFrame)  # noqa: S101 - a table gives a frame
+    return found if column is None else found.drop(column)

@@ -1,0 +1,126 @@
+"""From the columns of a file to those of an event, as Polars expressions; what is unreadable is null."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from counterpoint.errors import SourceError, UsageError
+from streamrec.schema import RAW, STAMP
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from streamrec.profile import Profile
+
+    Types = Mapping[str, pl.DataType]
+
+_ISO = ("%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M")
+_FALLBACK: dict[str, str | float] = {"watch_seconds": 0.0, "device": "unknown", "category": "unknown"}
+_SHOWN = 80
+
+
+def stamps(column: pl.Expr, dtype: pl.DataType, profile: Profile) -> pl.Expr:
+    """The moments in UTC of a column of stamps; null where it is unreadable, or has no zone and gets none."""
+    if isinstance(dtype, pl.Datetime) and dtype.time_zone:
+        return column.dt.convert_time_zone("UTC").cast(STAMP)
+    if isinstance(dtype, (pl.Datetime, pl.Date)):
+        return _localized(column.cast(pl.Datetime("us")), profile)
+    if not isinstance(dtype, pl.String):
+        return pl.lit(None, STAMP)
+    if profile.format:
+        parsed = column.str.to_datetime(profile.format, time_unit="us", strict=False)
+        return parsed.dt.convert_time_zone("UTC") if "%z" in profile.format else _localized(parsed, profile)
+    return _iso(column, profile)
+
+
+def _iso(column: pl.Expr, profile: Profile) -> pl.Expr:
+    text = (
+        column.str.strip_chars().str.replace(r"^(\d{4}-\d\d-\d\d) ", "${1}T").str.replace("[Zz]$", "+00:00")
+    )
+    zoned = [text.str.to_datetime(f"{form}%z", time_unit="us", strict=False) for form in _ISO]
+    if profile.timezone is None:
+        return pl.coalesce(zoned)
+    naive = [text.str.to_datetime(form, time_unit="us", strict=False) for form in (*_ISO, "%Y-%m-%d")]
+    return pl.coalesce(*zoned, _localized(pl.coalesce(naive), profile))
+
+
+def _localized(naive: pl.Expr, profile: Profile) -> pl.Expr:
+    if profile.timezone is None:
+        return pl.lit(None, STAMP)
+    local = naive.dt.replace_time_zone(profile.timezone, ambiguous="earliest", non_existent="null")
+    return local.dt.convert_time_zone("UTC")
+
+
+def event_columns(types: Types, profile: Profile, moment: pl.Expr) -> list[pl.Expr]:
+    """The fields of `schema.RAW` without `origin`; `moment` are the parsed stamps.
+
+    Raises:
+        SourceError: a column holds nested or binary values.
+    """
+    fields = {
+        name: _field(name, types, profile) for name in RAW if name not in ("timestamp", "malformed", "origin")
+    }
+    fields["timestamp"] = moment
+    problems = [_problem(name, parsed, types, profile) for name, parsed in fields.items()]
+    joined = pl.concat_str(problems, separator="; ", ignore_nulls=True)
+    named = [fields[name].alias(name) for name in RAW if name in fields]
+    return [*named, pl.when(joined != "").then(joined).alias("malformed")]
+
+
+def _field(name: str, types: Types, profile: Profile) -> pl.Expr:
+    column = profile.column(name)
+    default = profile.defaults.get(name, _FALLBACK.get(name))
+    if column not in types:
+        return pl.lit(default, RAW[name])
+    dtype = types[column]
+    if dtype.is_nested() or isinstance(dtype, (pl.Binary, pl.Object)):
+        raise SourceError(
+            f"column {column!r} holds {dtype}, not the {RAW[name]} of a {name}: give one value a row"
+        )
+    value = pl.col(column)
+    if isinstance(dtype, pl.String):
+        value = pl.when(value != "").then(value)
+    value = value.cast(RAW[name], strict=False)
+    return (
+        value
+        if default is None or name not in profile.defaults
+        else value.fill_null(pl.lit(default, RAW[name]))
+    )
+
+
+def _problem(name: str, parsed: pl.Expr, types: Types, profile: Profile) -> pl.Expr:
+    """Null, or the text of a value that could not be read, such as `timestamp='32.1.2026'`."""
+    column = profile.column(name)
+    if column not in types:
+        return pl.lit(None, pl.String)
+    text = pl.col(column).cast(pl.String, strict=False)
+    unread = parsed.is_null() & (text != "")
+    if RAW[name] == pl.String():
+        unread = unread | text.str.contains("\ufffd", literal=True)
+    shown = pl.lit(f"{name}='") + text.str.slice(0, _SHOWN) + pl.lit("'")
+    return pl.when(unread).then(shown)
+
+
+def kept(types: Types, profile: Profile) -> pl.Expr:
+    """Whether a row is an interaction; the names that the expression uses must be columns.
+
+    Raises:
+        UsageError: the expression is no SQL, or names a column that the file has not.
+    """
+    if not profile.keep:
+        return pl.lit(True)  # noqa: FBT003
+    try:
+        expression = pl.sql_expr(profile.keep)
+    except pl.exceptions.PolarsError as error:
+        raise UsageError(f"[interactions] keep = {profile.keep!r} is no SQL expression: {error}") from None
+    missing = [name for name in expression.meta.root_names() if name not in types]
+    if missing:
+        raise UsageError(f"[interactions] keep: no column {missing[0]!r}; the file has {', '.join(types)}")
+    return expression.fill_null(False)  # noqa: FBT003
+
+
+def used_by_keep(profile: Profile) -> list[str]:
+    """The columns that `keep` looks at."""
+    return pl.sql_expr(profile.keep).meta.root_names() if profile.keep else []

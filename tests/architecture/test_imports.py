@@ -1,0 +1,49 @@
+"""What is imported by what: beyond the contracts of import-linter, which `tox -e lint` keeps."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+HEAVY = ("polars", "pandera", "torch", "mlflow", "pyarrow", "deltalake", "airflow", "dagster", "prefect")
+
+
+def imported(file: Path) -> Iterator[str]:
+    """The top-level names of what a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.split(".")[0]
+
+
+def test_the_model_is_of_the_standard_library(root: Path) -> None:
+    allowed = sys.stdlib_module_names | {"counterpoint"}
+    model = (root / "core/src/counterpoint/model").rglob("*.py")
+    strangers = {file.name: sorted(set(imported(file)) - allowed) for file in model}
+    assert {name: modules for name, modules in strangers.items() if modules} == {}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import counterpoint.model",
+        "import counterpoint.adapter",
+        "import streamrec.pipeline",
+        "from counterpoint.cli.main import parser; parser().format_help()",
+    ],
+)
+def test_asking_what_there_is_loads_nothing_heavy(statement: str) -> None:
+    code = f"import sys; {statement}; print(*sys.modules)"
+    modules = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert sorted(set(modules).intersection(HEAVY)) == []

@@ -1,0 +1,73 @@
+"""What every test shares: tests whose needs are not installed are left out, and counted at the end."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+NEEDS = {"torch": "torch", "airflow": "apache-airflow", "dagster": "dagster", "prefect": "prefect"}
+LEFT_OUT = pytest.StashKey[Counter[str]]()
+
+
+def _missing(distribution: str) -> bool:
+    try:
+        version(distribution)
+    except PackageNotFoundError:
+        return True
+    return False
+
+
+MISSING = frozenset(need for need, distribution in NEEDS.items() if _missing(distribution))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[LEFT_OUT] = Counter()
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """A file whose `pytestmark` names something that is missing is not even imported; its tests count."""
+    if not MISSING or collection_path.suffix != ".py" or not collection_path.name.startswith("test_"):
+        return None
+    tree = ast.parse(collection_path.read_text(encoding="utf-8"))
+    missing = MISSING.intersection(_marks_of_module(tree))
+    if not missing:
+        return None
+    tests = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    config.stash[LEFT_OUT][min(missing)] += sum(node.name.startswith("test_") for node in tests)
+    return True
+
+
+def _marks_of_module(tree: ast.Module) -> Iterator[str]:
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and any(
+            ast.unparse(target) == "pytestmark" for target in node.targets
+        ):
+            yield from (part.attr for part in ast.walk(node.value) if isinstance(part, ast.Attribute))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Single tests that are marked with something that is missing are deselected, and counted."""
+    kept, dropped = [], []
+    for item in items:
+        missing = MISSING.intersection(mark.name for mark in item.iter_markers())
+        (dropped if missing else kept).append(item)
+        if missing:
+            config.stash[LEFT_OUT][min(missing)] += 1
+    if dropped:
+        items[:] = kept
+        config.hook.pytest_deselected(items=dropped)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for need, tests in sorted(config.stash[LEFT_OUT].items()):
+        terminalreporter.write_line(
+            f"left out: {tests} tests that need {need}, which this environment does not have"
+        )

@@ -1,0 +1,189 @@
+"""Services start, are waited for, and leave no process behind, however their owner ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import psutil
+import pytest
+
+from counterpoint.adapter import Plan, Process, Site
+from counterpoint.errors import ServiceError, UsageError
+from counterpoint.services import new_site, running_site, serving, stop_site
+from counterpoint.services.processes import marked, usage
+from counterpoint.services.sites import refuse_running
+from counterpoint.services.supervisor import mark_of
+
+SERVER = ("-m", "http.server", "--bind", "127.0.0.1")
+# starts a child in a session of its own, as a scheduler does with its workers, and ignores the request to end
+STUBBORN = (
+    "import signal, subprocess, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+    " subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'], start_new_session=True);"
+    " time.sleep(600)"
+)
+
+
+def answers(url: str) -> str | None:
+    try:
+        with urllib.request.urlopen(url, timeout=1):
+            return None
+    except OSError as error:
+        return f"{url}: {error}"
+
+
+class FakeAdapter:
+    """Not an orchestrator: a web server of the standard library, to test what starts and stops real ones."""
+
+    name, distribution, ports = "airflow", "pip", ("web",)
+
+    def __init__(self, *extra: Process, prepare: tuple[Process, ...] = ()) -> None:
+        self.extra, self.prepare = extra, prepare
+
+    def plan(self, site: Site) -> Plan:
+        web = Process("web", (sys.executable, *SERVER, str(site.ports["web"])))
+        return Plan((web, *self.extra), lambda: answers(site.url()), self.prepare)
+
+
+def site_of(adapter: Any, root: Path, **options: Any) -> Site:
+    return new_site(adapter, str(root), ("streamrec",), **options)
+
+
+def gone(mark: str, seconds: float = 15) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if not marked(mark):
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_serves_until_the_block_is_left(tmp_path: Path) -> None:
+    adapter = FakeAdapter()
+    with serving(adapter, site_of(adapter, tmp_path)) as site:  # type: ignore[arg-type]
+        assert answers(site.url()) is None
+        assert running_site(str(tmp_path), "airflow") == site
+        assert usage(marked(mark_of(site))).processes >= 1
+        with pytest.raises(UsageError, match="counterpoint down airflow"):
+            refuse_running(str(tmp_path), "airflow")
+    assert not marked(mark_of(site))
+    assert running_site(str(tmp_path), "airflow") is None
+
+
+def test_children_in_sessions_of_their_own_end_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("counterpoint.services.supervisor.STOP_SECONDS", 1.0)
+    adapter = FakeAdapter(Process("stubborn", (sys.executable, "-c", STUBBORN)))
+    with serving(adapter, site_of(adapter, tmp_path)) as site:  # type: ignore[arg-type]
+        deadline = time.monotonic() + 10
+        while len(marked(mark_of(site))) < 3 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert len(marked(mark_of(site))) >= 3
+    assert not marked(mark_of(site))
+
+
+def test_a_process_that_ends_is_told_with_its_log(tmp_path: Path) -> None:
+    adapter = FakeAdapter(
+        Process("daemon", (sys.executable, "-c", "import sys; sys.exit('no such table: runs')"))
+    )
+    adapter.plan = lambda site: Plan(FakeAdapter.plan(adapter, site).processes, lambda: "daemon")  # type: ignore[method-assign]
+    with (
+        pytest.raises(
+            ServiceError, match=r"(?s)the daemon of airflow ended with code 1.*no such table: runs"
+        ),
+        serving(adapter, site_of(adapter, tmp_path)),  # type: ignore[arg-type]
+    ):
+        pass
+    assert not marked(str(tmp_path / "services" / "airflow"))
+
+
+def test_not_ready_in_time_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("counterpoint.services.supervisor.START_SECONDS", 0.5)
+    adapter = SimpleNamespace(
+        name="dagster", ports=(), plan=lambda _: Plan((), lambda: "no heartbeat of the daemon")
+    )
+    with (
+        pytest.raises(ServiceError, match="dagster was not ready after 0.5 s: no heartbeat of the daemon"),
+        serving(adapter, site_of(adapter, tmp_path)),  # type: ignore[arg-type]
+    ):
+        pass
+
+
+def test_a_preparation_that_fails_is_told_with_its_log(tmp_path: Path) -> None:
+    migrate = Process("migrate", (sys.executable, "-c", "import sys; sys.exit('disk is full')"))
+    adapter = FakeAdapter(prepare=(migrate,))
+    with (
+        pytest.raises(ServiceError, match=r"(?s)ended with code 1.*disk is full"),
+        serving(adapter, site_of(adapter, tmp_path)),  # type: ignore[arg-type]
+    ):
+        pass
+
+
+def test_a_taken_port_is_named_with_the_fix(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(ServiceError, match=rf"port {port} \(web\).*--port web=N"):
+            site_of(FakeAdapter(), tmp_path, ports={"web": port})
+    with pytest.raises(UsageError, match="no port 'wbe': it has web"):
+        site_of(FakeAdapter(), tmp_path, ports={"wbe": 1})
+
+
+OWNER = """
+import sys, time
+sys.path.insert(0, {folder!r})
+from test_supervisor import FakeAdapter, site_of, serving
+from pathlib import Path
+adapter = FakeAdapter()
+with serving(adapter, site_of(adapter, Path({root!r}))):
+    print("up", flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_nothing_is_left_when_the_owner_dies(tmp_path: Path, number: signal.Signals) -> None:
+    code = OWNER.format(folder=str(Path(__file__).parent), root=str(tmp_path))
+    owner = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    with owner.stdout or pytest.fail("no pipe") as said:
+        assert said.readline() == b"up\n"
+    mark = str(tmp_path / "services" / "airflow")
+    assert marked(mark)
+    os.kill(owner.pid, number)
+    owner.wait(20)
+    assert gone(mark)
+
+
+def test_down_stops_what_another_command_started(tmp_path: Path) -> None:
+    code = OWNER.format(folder=str(Path(__file__).parent), root=str(tmp_path))
+    owner = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    with owner.stdout or pytest.fail("no pipe") as said:
+        assert said.readline() == b"up\n"
+    home = tmp_path / "services" / "airflow"
+    assert stop_site(home)
+    assert gone(str(home))
+    assert not stop_site(home)
+    owner.kill()
+    owner.wait()
+
+
+def test_leftovers_of_a_killed_guardian_are_ended_by_the_next_start(tmp_path: Path) -> None:
+    adapter = FakeAdapter()
+    site = site_of(adapter, tmp_path)
+    left = subprocess.Popen(
+        [sys.executable, "-c", "import time; time.sleep(600)"],
+        env={**os.environ, "COUNTERPOINT_SERVICE": mark_of(site)},
+    )
+    while not any(p.pid == left.pid for p in marked(mark_of(site))):
+        time.sleep(0.05)
+    with serving(adapter, site):  # type: ignore[arg-type]
+        left.wait(5)
+    assert not psutil.pid_exists(left.pid)
