@@ -14,6 +14,7 @@ The tree, with the exit code of the command that ends with it::
         ├── MissingInputError    1   an upstream output is absent
         ├── ContractError        1   data breaks its contract; carries the rejected rows
         ├── StepTimeoutError     1   a step exceeded its time-out
+        ├── StepKilledError      1   the process of a step was killed
         └── ChildStepError       1   a step failed in its own process; carries what it reported there
 """
 
@@ -89,6 +90,12 @@ class ContractError(StepError):
 
 class StepTimeoutError(StepError):
     """A step ran longer than its time-out and was killed; nothing of its output is visible."""
+
+    retryable = True
+
+
+class StepKilledError(StepError):
+    """The process of a step was killed, or ended by itself, before it could say anything."""
 
     retryable = True
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandera.polars as pa
 import polars as pl
 
+from streamrec.duplicates import first_of_each
 from streamrec.schema import COUNTS, EVENT_TYPES, FEATURES, KEY, RAW, SUMS, VALIDATED
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ def _nothing(data: PolarsData) -> pl.LazyFrame:
 
 
 def _first_of_each(data: PolarsData) -> pl.LazyFrame:
-    return data.lazyframe.select(pl.struct(KEY).is_first_distinct())
+    # Collected here: pandera evaluates a lazy answer more than once.
+    return first_of_each(data.lazyframe.select(KEY).collect(), KEY).to_frame().lazy()
 
 
 def _rows(name: str, holds: pl.Expr) -> pa.Check:

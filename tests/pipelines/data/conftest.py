@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import polars as pl
 import pytest
 
 from counterpoint.model import Partitions
@@ -12,6 +11,8 @@ from counterpoint.model import Partitions
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    import polars as pl
 
     from counterpoint.model import Partition
 
@@ -60,6 +61,14 @@ def profiled(tmp_path: Path) -> Callable[[str, str], str]:
         return f"{source},profile={place}"
 
     return write
+
+
+@pytest.fixture
+def source_with(
+    deliver: Callable[..., str], profiled: Callable[[str, str], str], lines: list[str]
+) -> Callable[[str], str]:
+    """The source of the good lines with a profile given as TOML."""
+    return lambda toml: profiled(deliver(lines), toml)
 
 
 @pytest.fixture

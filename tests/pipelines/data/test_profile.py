@@ -83,5 +83,11 @@ def test_an_absent_profile_is_named(tmp_path):
 
 def test_closed_days():
     profile = Profile(closed=("Saturday", "2010-12-24..2011-01-03", "2011-04-25"))
-    assert [profile.is_closed(date(2010, 12, n)) for n in (3, 4, 5, 24, 31)] == [False, True, False, True, True]
+    assert [profile.is_closed(date(2010, 12, n)) for n in (3, 4, 5, 24, 31)] == [
+        False,
+        True,
+        False,
+        True,
+        True,
+    ]
     assert profile.is_closed(date(2011, 4, 25))

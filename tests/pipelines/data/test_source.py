@@ -40,7 +40,11 @@ def test_parquet_and_csv_give_the_same_events(deliver, parquet, lines, today):
 
 
 def test_numbers_as_ids_and_other_units_are_converted(parquet, today):
-    stamps = pl.Series([datetime(2026, 1, 3, 5)]).cast(pl.Datetime("ns")).dt.replace_time_zone("Europe/Paris")
+    stamps = (
+        pl.Series(["2026-01-03 05:00:00"])
+        .str.to_datetime(time_unit="ns")
+        .dt.replace_time_zone("Europe/Paris")
+    )
     frame = pl.DataFrame({"user_id": [7], "item_id": [8], "event_type": ["play"], "timestamp": stamps})
     row = raw_interactions(today, parquet(frame)).rows.row(0, named=True)
     assert (row["user_id"], row["item_id"], row["device"], row["watch_seconds"]) == ("7", "8", "unknown", 0.0)
@@ -70,7 +74,12 @@ def test_a_stamp_without_zone_gets_that_of_the_profile(stamp, deliver, profiled,
 
 
 def test_a_day_is_an_interval_of_utc_whatever_the_file(deliver, lines, today):
-    edges = ["2026-01-02T23:59:59.999999Z", "2026-01-03T00:00:00Z", "2026-01-04T00:30:00+01:00", "2026-01-04T00:00:00Z"]
+    edges = [
+        "2026-01-02T23:59:59.999999Z",
+        "2026-01-03T00:00:00Z",
+        "2026-01-04T00:30:00+01:00",
+        "2026-01-04T00:00:00Z",
+    ]
     source = deliver([lines[0], *(f"u{n},i,play,1,{stamp},tv,x" for n, stamp in enumerate(edges))])
     assert raw_interactions(today, source).rows["user_id"].to_list() == ["u1", "u2"]
 
@@ -84,7 +93,12 @@ def test_a_file_named_by_its_date_is_the_days_as_a_whole(deliver, profiled, line
 
 
 def test_what_is_no_interaction_is_filtered_and_counted(deliver, profiled, today):
-    rows = ["Who,What,Count,When", "a,x,2,2026-01-03T10:00:00Z", ",x,2,2026-01-03T10:00:00Z", "b,x,-2,2026-01-03T10:00:00Z"]
+    rows = [
+        "Who,What,Count,When",
+        "a,x,2,2026-01-03T10:00:00Z",
+        ",x,2,2026-01-03T10:00:00Z",
+        "b,x,-2,2026-01-03T10:00:00Z",
+    ]
     toml = """
     [columns]
     user_id = "Who"
@@ -102,10 +116,13 @@ def test_what_is_no_interaction_is_filtered_and_counted(deliver, profiled, today
     assert found.rejected.is_empty()
 
 
-@pytest.mark.parametrize(("keep", "said"), [("Count >", "no SQL"), ("Amount > 0", "no column 'Amount'"), ("device > 0", "fails on")])
-def test_a_filter_that_cannot_be_applied_is_named(keep, said, deliver, profiled, lines, today):
+@pytest.mark.parametrize(
+    ("keep", "said"),
+    [("Count >", "no SQL"), ("Amount > 0", "no column 'Amount'"), ("device > 0", "fails on")],
+)
+def test_a_filter_that_cannot_be_applied_is_named(keep, said, source_with, today):
     with pytest.raises(UsageError, match=said):
-        raw_interactions(today, profiled(deliver(lines), f'[interactions]\nkeep = "{keep}"'))
+        raw_interactions(today, source_with(f'[interactions]\nkeep = "{keep}"'))
 
 
 def test_a_closed_day_is_empty_and_says_so(deliver, profiled, lines, day):
@@ -113,7 +130,7 @@ def test_a_closed_day_is_empty_and_says_so(deliver, profiled, lines, day):
     found = raw_interactions(day("2026-01-04"), source)
     assert dict(found.rows.schema) == RAW
     assert found.summary == {"rows": 0, "filtered": 0, "closed": 1}
-    with pytest.raises(UsageError, match="closed day"):
+    with pytest.raises(UsageError, match=r"closed day"):
         check_source(source, day("2026-01-04"))
 
 
@@ -125,7 +142,9 @@ def test_values_that_cannot_be_read_are_kept_as_text(deliver, lines, today):
 
 
 def test_bytes_that_are_no_text_make_a_bad_row(tmp_path, lines, today):
-    (tmp_path / "a.csv").write_bytes("\n".join([*lines, "caf\xe9,i,play,1,2026-01-03T11:00:00Z,tv,x\n"]).encode("latin-1"))
+    (tmp_path / "a.csv").write_bytes(
+        "\n".join([*lines, "caf\xe9,i,play,1,2026-01-03T11:00:00Z,tv,x\n"]).encode("latin-1")
+    )
     found = raw_interactions(today, str(tmp_path)).rows
     assert found["malformed"].drop_nulls().to_list() == ["user_id='caf\ufffd'"]
 
@@ -155,11 +174,11 @@ def test_hidden_and_other_files_are_left_out(deliver, lines, today):
 
 
 def test_a_source_without_a_path_is_named(today):
-    with pytest.raises(UsageError, match="names no folder"):
+    with pytest.raises(UsageError, match=r"names no folder"):
         raw_interactions(today, "")
 
 
 def test_an_absent_folder_says_where_such_data_is_from(tmp_path, profiled, today):
     source = profiled(str(tmp_path / "absent"), 'about = "UCI Online Retail"')
-    with pytest.raises(SourceError, match="does not exist.*UCI Online Retail"):
+    with pytest.raises(SourceError, match=r"does not exist.*UCI Online Retail"):
         check_source(source, today)

@@ -23,7 +23,9 @@ def rows(today):
 def with_value(rows, column, value, count=3):
     position = pl.int_range(pl.len())
     dtype = rows.schema[column]
-    return rows.with_columns(pl.when(position < count).then(pl.lit(value, dtype)).otherwise(column).alias(column))
+    return rows.with_columns(
+        pl.when(position < count).then(pl.lit(value, dtype)).otherwise(column).alias(column)
+    )
 
 
 def test_good_rows_pass_with_whole_milliseconds(rows, today):
@@ -81,7 +83,7 @@ def test_the_first_of_equal_events_stays(rows, today):
 
 def test_exactly_the_limit_passes_and_one_more_fails(rows, today):
     validated_interactions(with_value(rows, "event_type", "hover", 30), today, {}, SOURCE)
-    with pytest.raises(ContractError, match="31 of 3000 rows"):
+    with pytest.raises(ContractError, match=r"31 of 3000 rows"):
         validated_interactions(with_value(rows, "event_type", "hover", 31), today, {}, SOURCE)
 
 
@@ -98,12 +100,12 @@ def test_the_error_names_column_check_count_and_three_examples(rows, today):
 
 
 def test_an_empty_day_fails_whatever_the_limit(rows, today):
-    with pytest.raises(ContractError, match="0 rows"):
+    with pytest.raises(ContractError, match=r"0 rows"):
         validated_interactions(rows.clear(), today, {"minimum_rows": 0}, SOURCE)
 
 
 def test_a_suspiciously_small_day_fails(rows, today):
-    with pytest.raises(ContractError, match="check minimum_rows: 99 good rows"):
+    with pytest.raises(ContractError, match=r"check minimum_rows: 99 good rows"):
         validated_interactions(rows.head(99), today, {}, SOURCE)
     assert len(validated_interactions(rows.head(99), today, {"minimum_rows": 99}, SOURCE).rows) == 99
 
@@ -134,16 +136,16 @@ def test_duplicates_of_whole_minutes_are_tolerated_up_to_a_tenth(rows, today):
     minutes = spread.with_columns(pl.col("timestamp").dt.truncate("1m"))
     few, many = (pl.concat([minutes, minutes.head(len(minutes) * n // 100)]) for n in (9, 20))
     assert len(validated_interactions(few, today, {}, SOURCE).rows) == len(minutes)
-    with pytest.raises(ContractError, match="over max_duplicate_rate 10.00%"):
+    with pytest.raises(ContractError, match=r"over max_duplicate_rate 10.00%"):
         validated_interactions(many, today, {}, SOURCE)
-    with pytest.raises(ContractError, match="over max_duplicate_rate 1.00%"):
+    with pytest.raises(ContractError, match=r"over max_duplicate_rate 1.00%"):
         validated_interactions(few, today, {"max_duplicate_rate": 0.01}, SOURCE)
 
 
 def test_limits_of_the_setting_beat_those_of_the_profile(deliver, profiled, lines, today):
     source = profiled(deliver(lines), "[contract]\nminimum_rows = 500")
     rows = raw_interactions(today, source).rows
-    with pytest.raises(ContractError, match="at least 500"):
+    with pytest.raises(ContractError, match=r"at least 500"):
         validated_interactions(rows, today, {}, source)
     assert len(validated_interactions(rows, today, {"minimum_rows": 5}, source).rows) == 200
 
@@ -156,7 +158,9 @@ def test_a_closed_day_passes_without_rows(deliver, profiled, lines, day):
     assert found.summary == {"rows": 0, "closed": 1}
 
 
-@pytest.mark.parametrize("contract", [{"max_rate": 1}, {"max_bad_rate": "1 %"}, {"minimum_rows": -1}, {"max_bad_rate": True}])
+@pytest.mark.parametrize(
+    "contract", [{"max_rate": 1}, {"max_bad_rate": "1 %"}, {"minimum_rows": -1}, {"max_bad_rate": True}]
+)
 def test_a_wrong_limit_is_named(contract):
     with pytest.raises(UsageError, match=next(iter(contract))):
         limits_of(contract)
@@ -164,5 +168,5 @@ def test_a_wrong_limit_is_named(contract):
 
 def test_a_raw_table_of_another_shape_is_named(rows, today):
     for broken in (rows.drop("device"), rows.with_columns(pl.col("watch_seconds").cast(pl.String))):
-        with pytest.raises(ContractError, match="run raw_interactions again"):
+        with pytest.raises(ContractError, match=r"run raw_interactions again"):
             validated_interactions(broken, today, {}, SOURCE)

@@ -8,6 +8,13 @@ from counterpoint.running.execute import elements, execute, work_for
 from counterpoint.running.failure import describe
 from counterpoint.running.known import find_pipeline, registered
 from counterpoint.running.local import LocalRun
+from counterpoint.running.native import (
+    condition_holds,
+    native_request,
+    runnable,
+    served_pipelines,
+    settled,
+)
 from counterpoint.running.upstream import Freshness, freshness, needed, refuse_missing
 
 __all__ = [
@@ -15,6 +22,7 @@ __all__ = [
     "Freshness",
     "LocalRun",
     "collect",
+    "condition_holds",
     "decode_references",
     "describe",
     "elements",
@@ -22,8 +30,12 @@ __all__ = [
     "execute_in_child",
     "find_pipeline",
     "freshness",
+    "native_request",
     "needed",
     "refuse_missing",
     "registered",
+    "runnable",
+    "served_pipelines",
+    "settled",
     "work_for",
 ]

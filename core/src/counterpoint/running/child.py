@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.errors import ChildStepError, StepTimeoutError
+from counterpoint.errors import ChildStepError, StepKilledError, StepTimeoutError
 from counterpoint.model import ErrorInfo, Reference, RunRequest
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def execute_in_child(attempt: Attempt, timeout: float | None = None) -> Referenc
 
     Raises:
         StepTimeoutError: it took longer.
+        StepKilledError: its process ended without an answer.
         ChildStepError: the step failed; carries the error as it was there.
     """
     with tempfile.TemporaryDirectory(prefix="counterpoint-") as folder:
@@ -49,8 +50,12 @@ def execute_in_child(attempt: Attempt, timeout: float | None = None) -> Referenc
             stdout=sys.stderr,
             start_new_session=True,
         )
-        _feed_and_wait(process, attempt, timeout)
-        return _answer(attempt, answer, process.returncode)
+        try:
+            _feed_and_wait(process, attempt, timeout)
+            return _answer(attempt, answer, process.returncode)
+        except (StepTimeoutError, StepKilledError) as error:
+            _record(attempt, error)
+            raise
 
 
 def _feed_and_wait(process: subprocess.Popen[bytes], attempt: Attempt, timeout: float | None) -> None:
@@ -91,13 +96,21 @@ def decode_references(given: Any) -> Any:
 def _answer(attempt: Attempt, answer: Path, code: int) -> Reference:
     if not answer.exists():
         how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
-        raise ChildStepError(
-            ErrorInfo("StepKilled", f"the process of step {attempt.step} {how} without an answer", None)
+        raise StepKilledError(
+            f"the process of step {attempt.step} of {attempt.request.partition} {how} without an answer: look for"
+            " what ended it, such as the system's out-of-memory killer"
         )
     values = json.loads(answer.read_text(encoding="utf-8"))
     if "error" in values:
         raise ChildStepError(ErrorInfo(**values["error"]))
     return Reference.from_dict(values)
+
+
+def _record(attempt: Attempt, error: Exception) -> None:
+    """A process that was killed left no record of its step."""
+    from counterpoint.running.execute import record_failure  # noqa: PLC0415 - only after a failure
+
+    record_failure(attempt.request, attempt.step, error, attempt=attempt.number, index=attempt.index)
 
 
 def main(answer: str) -> int:

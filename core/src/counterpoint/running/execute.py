@@ -80,6 +80,14 @@ def execute(
     return product.reference
 
 
+def record_failure(
+    request: RunRequest, step: str, error: Exception, *, attempt: int = 1, index: int | None = None
+) -> None:
+    """Records the failure of a step whose process could not do so itself."""
+    work = work_for(request, step, index)
+    _record(work, _Meter(), StepRecord(step, Status.FAILED, attempt, error=describe(error)))
+
+
 def _produce(work: Work, passed: Mapping[str, Any]) -> Product:
     given = references_of(work, passed)
     inputs = digests(given)

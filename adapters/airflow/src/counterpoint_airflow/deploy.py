@@ -1,0 +1,114 @@
+"""Airflow's services: a database, the API server, scheduler, DAG processor and triggerer, in a home of their own."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from counterpoint.adapter import Plan, Process
+from counterpoint.errors import ServiceError
+from counterpoint.running import find_pipeline
+
+from counterpoint_airflow.observe import call
+
+if TYPE_CHECKING:
+    from counterpoint.adapter import Site
+    from counterpoint.model import RunRequest
+
+_ENTRY = "from counterpoint_airflow.dags import DAGS  # every airflow DAG of the served pipelines\n\nglobals().update(DAGS)\n"
+_COMPONENTS = ("metadatabase", "scheduler", "dag_processor", "triggerer")
+
+
+def environment(home: Path, secret: str, database: str | None, url: str, *, paused: bool) -> dict[str, str]:
+    """The configuration of Airflow, as variables: everything that it writes lies in `home`."""
+    port = url.rpartition(":")[2]
+    settings = {
+        "CORE__DAGS_FOLDER": str(home / "dags"),
+        "CORE__LOAD_EXAMPLES": "False",
+        "CORE__EXECUTOR": "LocalExecutor",
+        "CORE__PARALLELISM": str(max(2, os.cpu_count() or 2)),
+        "CORE__DAGS_ARE_PAUSED_AT_CREATION": str(paused),
+        "CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+        "CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
+        "API__HOST": "127.0.0.1",
+        "API__PORT": port,
+        "API__BASE_URL": url,
+        "API__WORKERS": "1",
+        "API__SECRET_KEY": secret,
+        "API_AUTH__JWT_SECRET": secret,
+        "DATABASE__SQL_ALCHEMY_CONN": _database(home, database),
+        "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
+        "SCHEDULER__ENABLE_HEALTH_CHECK": "False",
+        "DAG_PROCESSOR__REFRESH_INTERVAL": "300",
+        "LOGGING__BASE_LOG_FOLDER": str(home / "task-logs"),
+        "USAGE_DATA_COLLECTION__ENABLED": "False",
+    }
+    return {"AIRFLOW_HOME": str(home), **{f"AIRFLOW__{name}": value for name, value in settings.items()}}
+
+
+def _database(home: Path, database: str | None) -> str:
+    return f"postgresql+psycopg2://{database.partition('://')[2]}" if database else f"sqlite:///{home / 'airflow.db'}"
+
+
+def plan_of(site: Site) -> Plan:
+    """The services of a site; the DAG file is written into its folder."""
+    _write_entry(site.home)
+    airflow = str(Path(sys.executable).parent / "airflow")
+    names = ("api-server", "scheduler", "dag-processor", "triggerer")
+    return Plan(
+        prepare=(Process("migrate", (sys.executable, "-m", "counterpoint_airflow.deploy", *site.pipelines)),),
+        processes=tuple(Process(name, (airflow, name)) for name in names),
+        ready=lambda: _missing(site),
+        environment=environment(site.home, site.secret, site.database, site.url(), paused=not site.schedules),
+    )
+
+
+def _write_entry(home: Path) -> None:
+    folder = home / "dags"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "counterpoint_dags.py").write_text(_ENTRY, encoding="utf-8")
+
+
+def _missing(site: Site) -> str | None:
+    """What is not there yet, or None when runs can be triggered; pools are looked at, for a run would wait forever."""
+    try:
+        health = call(site, "GET", "/monitor/health")
+        sick = [name for name in _COMPONENTS if (health.get(name) or {}).get("status") != "healthy"]
+        if sick:
+            return f"not healthy yet: {', '.join(sick)}"
+        for pipeline in map(find_pipeline, site.pipelines):
+            call(site, "GET", f"/dags/{pipeline.name}")
+            for pool in pipeline.pools:
+                call(site, "GET", f"/pools/{pool.name}")
+    except ServiceError as error:
+        return str(error).splitlines()[0][:160]
+    return None
+
+
+def prepare_here(home: Path, request: RunRequest) -> None:
+    """Configures Airflow in this process, before it is imported, and makes its database.
+
+    Airflow reads its configuration once a process, so a later call with another home keeps the first.
+    """
+    if "airflow.configuration" not in sys.modules or "AIRFLOW_HOME" not in os.environ:
+        os.environ.update(environment(home, "0" * 64, None, "http://127.0.0.1:8080", paused=True))
+    _write_entry(Path(os.environ["AIRFLOW_HOME"]))
+    os.environ["COUNTERPOINT_PIPELINES"] = request.pipeline
+    make_database([request.pipeline])
+
+
+def make_database(pipelines: list[str]) -> None:
+    """Migrates the database and gives every declared pool its slots, before anything can wait for one."""
+    from airflow.models.pool import Pool
+    from airflow.utils.db import initdb
+
+    initdb()
+    for name in pipelines:
+        for pool in find_pipeline(name).pools:
+            Pool.create_or_update_pool(pool.name, pool.slots, "declared by the pipeline", include_deferred=False)
+
+
+if __name__ == "__main__":
+    make_database(sys.argv[1:])

@@ -1,0 +1,112 @@
+"""From the description of a pipeline to an Airflow DAG of TaskFlow tasks, and back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import DAG, Asset, task
+from counterpoint.adapter import refuse_unsupported
+from counterpoint.model import Schedule, order
+from counterpoint.model.serial import pipeline_from, step_from, to_values
+
+from counterpoint_airflow.conditions import rule_of
+from counterpoint_airflow.limits import LIMITS
+from counterpoint_airflow.partitions import cron_of, timetable
+from counterpoint_airflow.policies import deadline, retries, retry_of, timeout, timeout_of
+from counterpoint_airflow.tasks import count_elements, execute_step
+
+if TYPE_CHECKING:
+    from counterpoint.model import Pipeline, Step
+
+ELEMENTS = "__elements"
+KEPT = "counterpoint"
+
+
+def dag_of(pipeline: Pipeline) -> DAG:
+    """The DAG of a pipeline.
+
+    Raises:
+        UnsupportedError: a property that nothing stands in for.
+    """
+    refuse_unsupported("airflow", LIMITS, pipeline)
+    with DAG(
+        dag_id=pipeline.name,
+        description=pipeline.description or None,
+        schedule=timetable(pipeline),
+        start_date=pipeline.partitions.partition(pipeline.partitions.start).start,
+        catchup=False,
+        max_active_runs=16,
+        deadline=deadline(pipeline),
+        tags={"counterpoint"},
+        # what has no native place in a DAG
+        user_defined_macros={KEPT: json.dumps(to_values(pipeline))},
+    ) as dag:
+        made: dict[str, Any] = {}
+        for name in order(pipeline):
+            made[name] = _task(pipeline, pipeline.step(name), made)
+    return dag
+
+
+def _task(pipeline: Pipeline, step: Step, made: dict[str, Any]) -> Any:
+    upstream = {name: made[name] for name in step.upstream}
+    common = {"trigger_rule": step.trigger_rule.value, "retries": 0}
+    decorated = task(
+        task_id=step.name,
+        multiple_outputs=False,
+        outlets=[asset_of(pipeline, step)],
+        pool=step.pool or "default_pool",
+        execution_timeout=timeout(step),
+        doc_md=step.description or None,
+        doc_json=json.dumps(to_values(step)),
+        **{**common, **retries(step)},
+    )(execute_step)
+    if step.map_over is None:
+        return decorated(pipeline.name, step.name, upstream)
+    count = task(task_id=f"{step.name}{ELEMENTS}", multiple_outputs=False, **common)(count_elements)
+    indices = count(pipeline.name, step.name, upstream)
+    return decorated.partial(pipeline_name=pipeline.name, step_name=step.name, upstream=upstream).expand(index=indices)
+
+
+def asset_of(pipeline: Pipeline, step: Step) -> Asset:
+    """The asset that a task makes, by the step's public name."""
+    return Asset(name=step.name, uri=f"counterpoint://{pipeline.name}/{step.name}", group=pipeline.name)
+
+
+def pipeline_of(native: DAG) -> Pipeline:
+    """The pipeline that a DAG describes, from its native properties wherever Airflow has them."""
+    tasks = {name: native.get_task(name) for name in native.task_ids if not name.endswith(ELEMENTS)}
+    kept = pipeline_from(json.loads(native.user_defined_macros[KEPT]))  # type: ignore[index]
+    cron = cron_of(native.timetable)
+    alert = native.deadline[0] if isinstance(native.deadline, list) and native.deadline else native.deadline
+    return replace(
+        kept,
+        name=native.dag_id,
+        description=native.description or "",
+        schedule=Schedule(cron) if cron else None,
+        deadline=alert.interval if alert else None,  # type: ignore[union-attr]
+        steps=tuple(_step(tasks[name], native) for name in kept.step_names if name in tasks),
+    )
+
+
+def _step(native: Any, dag: DAG) -> Step:
+    """A step, from its task; an edge that the DAG does not have is not in it either."""
+    operator = getattr(native, "partial_kwargs", None)
+    kept = step_from(json.loads(operator["doc_json"] if operator else native.doc_json))
+    above = {name.removesuffix(ELEMENTS) for name in native.upstream_task_ids}
+    if operator:
+        above = (above - {kept.name}) | dag.get_task(f"{kept.name}{ELEMENTS}").upstream_task_ids
+    return replace(
+        kept,
+        name=native.task_id,
+        inputs=tuple(i for i in kept.inputs if i.step in above or (i.window and i.window.last < 0)),
+        after=tuple(name for name in kept.after if name in above),
+        when=kept.when if kept.when and kept.when.step in above else None,
+        retry=retry_of(native, kept.retry),
+        timeout=timeout_of(native),
+        pool=None if native.pool == "default_pool" else native.pool,
+        trigger_rule=rule_of(native.trigger_rule),
+        map_over=kept.map_over if operator else None,
+        description=(operator["doc_md"] if operator else native.doc_md) or "",
+    )

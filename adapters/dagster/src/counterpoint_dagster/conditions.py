@@ -1,0 +1,69 @@
+"""Steps that a trigger rule lets run although Dagster skipped them: a run that follows materializes them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+from counterpoint.model import TriggerRule
+from counterpoint.running import runnable
+
+from counterpoint_dagster.observe import plain, states_of
+from counterpoint_dagster.steps import REQUEST, request_of
+
+if TYPE_CHECKING:
+    from counterpoint.model import Pipeline, RunRequest, Status
+
+FOLLOWS = "counterpoint/run_id"
+_ENDED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE)
+
+
+def needs_following(pipeline: Pipeline) -> bool:
+    """Whether a step may have to run after one that failed or was skipped."""
+    return any(step.trigger_rule is not TriggerRule.ALL_SUCCESS for step in pipeline.steps)
+
+
+def following(pipeline: Pipeline, job: Any) -> list[dg.SensorDefinition]:
+    """The sensors that start what follows a run, also one that failed."""
+    return [_sensor(pipeline, job, status) for status in _ENDED] if needs_following(pipeline) else []
+
+
+def _sensor(pipeline: Pipeline, job: Any, status: dg.DagsterRunStatus) -> dg.SensorDefinition:
+    @dg.run_status_sensor(
+        run_status=status,
+        name=f"{pipeline.name}_after_{status.value.lower()}",
+        monitored_jobs=[job],
+        request_job=job,
+        minimum_interval_seconds=2,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Runs the steps that their trigger rule lets run after a failed or skipped one.",
+    )
+    def follow(context: dg.RunStatusSensorContext) -> dg.RunRequest | dg.SkipReason:
+        run = context.dagster_run
+        key = run.tags.get("dagster/partition", "")
+        request = request_of(pipeline.name, run, key, None)
+        steps = runnable(pipeline, request, chain_states(context.instance, pipeline, request.run_id, run))
+        if not steps:
+            return dg.SkipReason("nothing is left to run")
+        return dg.RunRequest(
+            run_key=f"{run.run_id}-follow",
+            partition_key=key or None,
+            asset_selection=[dg.AssetKey(name) for name in steps],
+            tags=tags_of(request),
+        )
+
+    return follow
+
+
+def tags_of(request: RunRequest) -> dict[str, str]:
+    """The tags by which a run is known as part of a request."""
+    return {REQUEST: request.to_json(), FOLLOWS: request.run_id}
+
+
+def chain_states(instance: dg.DagsterInstance, pipeline: Pipeline, run_id: str, run: Any) -> dict[str, Status]:
+    """How the steps of a run ended, and of the others of the same request."""
+    runs = [r for r in instance.get_runs(dg.RunsFilter(tags={FOLLOWS: run_id})) if r.run_id != run.run_id]
+    found: dict[str, Status] = {}
+    for one in (*runs, run):
+        found |= states_of(map(plain, instance.get_run_step_stats(one.run_id)), pipeline)
+    return found

@@ -1,0 +1,99 @@
+"""Dagster's services: the webserver, the daemon, and a database."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.error import URLError
+from urllib.parse import urlsplit
+from urllib.request import urlopen
+
+from counterpoint.adapter import Plan, Process
+from counterpoint.errors import ServiceError
+from counterpoint.running import find_pipeline
+
+from counterpoint_dagster.observe import graphql
+
+if TYPE_CHECKING:
+    from counterpoint.adapter import Site
+
+_READY = """{ workspaceOrError { ... on Workspace { locationEntries { name loadStatus
+  locationOrLoadError { __typename ... on PythonError { message } } } } }
+  instance { daemonHealth { allDaemonStatuses { daemonType required healthy } } } }"""
+_YAML = """telemetry: {{enabled: false}}
+run_coordinator:
+  module: dagster.core.run_coordinator
+  class: QueuedRunCoordinator
+  config: {{dequeue_interval_seconds: 1}}
+concurrency: {{runs: {{max_concurrent_runs: 2}}, pools: {{granularity: op}}}}
+run_monitoring: {{enabled: true, start_timeout_seconds: 300}}
+freshness: {{enabled: true}}
+sensors: {{use_threads: true, num_workers: 2}}
+schedules: {{use_threads: true, num_workers: 2}}
+{storage}"""
+
+
+def plan_of(site: Site) -> Plan:
+    """The services of a site; its configuration is written into its folder."""
+    bin_folder = Path(sys.executable).parent
+    (site.home / "dagster.yaml").write_text(_YAML.format(storage=_storage(site.database)), encoding="utf-8")
+    workspace = site.home / "workspace.yaml"
+    module = {"module_name": "counterpoint_dagster.definitions", "location_name": "counterpoint_dagster.definitions"}
+    workspace.write_text(json.dumps({"load_from": [{"python_module": module}]}), encoding="utf-8")
+    web = ("-h", "127.0.0.1", "-p", str(site.ports["web"]), "-w", str(workspace))
+    return Plan(
+        prepare=(Process("pools", (sys.executable, "-m", "counterpoint_dagster.deploy", *site.pipelines)),),
+        processes=(
+            Process("webserver", (str(bin_folder / "dagster-webserver"), *web)),
+            Process("daemon", (str(bin_folder / "dagster-daemon"), "run", "-w", str(workspace))),
+        ),
+        ready=lambda: _missing(site),
+        environment={
+            "DAGSTER_HOME": str(site.home),
+            "DAGSTER_DISABLE_TELEMETRY": "1",
+            **({"COUNTERPOINT_SCHEDULES": "1"} if site.schedules else {}),
+        },
+    )
+
+
+def _storage(database: str | None) -> str:
+    if database is None:
+        return ""
+    parts = urlsplit(database)
+    config = {"postgres_url": parts._replace(scheme="postgresql").geturl()}
+    return f"storage: {json.dumps({'postgres': config})}\n"
+
+
+def _missing(site: Site) -> str | None:
+    """What is not there yet, or None when runs can be launched."""
+    try:
+        with urlopen(f"{site.url()}/server_info", timeout=5):
+            pass
+        answer = graphql(site, _READY, {})
+    except (URLError, OSError, ServiceError):
+        return "the webserver does not answer yet"
+    for entry in answer["workspaceOrError"].get("locationEntries", ()):
+        found = entry["locationOrLoadError"] or {}
+        if found.get("__typename") == "PythonError":
+            raise ServiceError(f"dagster could not load the pipelines: {found['message']}")
+        if entry["loadStatus"] != "LOADED":
+            return "the pipelines are being loaded"
+    daemons = answer["instance"]["daemonHealth"]["allDaemonStatuses"]
+    sick = [daemon["daemonType"] for daemon in daemons if daemon["required"] and not daemon["healthy"]]
+    return f"no heartbeat yet of: {', '.join(sick)}" if sick else None
+
+
+def make_pools(pipelines: list[str]) -> None:
+    """Gives every declared pool its slots, before anything can wait for one."""
+    import dagster as dg
+
+    with dg.DagsterInstance.get() as instance:
+        for name in pipelines:
+            for pool in find_pipeline(name).pools:
+                instance.event_log_storage.set_concurrency_slots(pool.name, pool.slots)
+
+
+if __name__ == "__main__":
+    make_pools(sys.argv[1:])

@@ -1,0 +1,46 @@
+"""Partitions and windows in Dagster's terms, and back."""
+
+from __future__ import annotations
+
+import dagster as dg
+from counterpoint.model import PartitionKind, Partitions, Step
+
+_DEFINITIONS = {
+    PartitionKind.DAILY: dg.DailyPartitionsDefinition,
+    PartitionKind.HOURLY: dg.HourlyPartitionsDefinition,
+    PartitionKind.MONTHLY: dg.MonthlyPartitionsDefinition,
+}
+FORMATS = {PartitionKind.DAILY: "%Y-%m-%d", PartitionKind.HOURLY: "%Y-%m-%dT%H", PartitionKind.MONTHLY: "%Y-%m"}
+
+
+def partitions_def(partitions: Partitions) -> dg.TimeWindowPartitionsDefinition:
+    """The time window partitions, in UTC, with core's keys."""
+    form = FORMATS[partitions.kind]
+    return _DEFINITIONS[partitions.kind](start_date=partitions.start, timezone="UTC", fmt=form)
+
+
+def partitions_of(native: dg.TimeWindowPartitionsDefinition) -> Partitions:
+    """The partitions that a definition stands for."""
+    kind = next(kind for kind, form in FORMATS.items() if form == native.fmt)
+    return Partitions(kind, native.start.strftime(native.fmt))
+
+
+def reach(step: Step, upstream: str) -> tuple[int, int]:
+    """The first and last offset at which a step reads another: all its inputs of it together."""
+    offsets = [(i.window.first, i.window.last) if i.window else (0, 0) for i in step.inputs if i.step == upstream]
+    offsets += [(0, 0)] if upstream in step.upstream and not offsets else []
+    return min(first for first, _ in offsets), max(last for _, last in offsets)
+
+
+def mapping(first: int, last: int) -> dg.PartitionMapping:
+    """The partition mapping of a window."""
+    if first == last == 0:
+        return dg.IdentityPartitionMapping()
+    return dg.TimeWindowPartitionMapping(start_offset=first, end_offset=last)
+
+
+def reach_of(native: dg.PartitionMapping | None) -> tuple[int, int]:
+    """The window that a partition mapping stands for."""
+    if isinstance(native, dg.TimeWindowPartitionMapping):
+        return native.start_offset, native.end_offset
+    return 0, 0

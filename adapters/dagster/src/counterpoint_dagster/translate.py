@@ -1,0 +1,147 @@
+"""From the description of a pipeline to Dagster assets, a job, a schedule and a sensor, and back."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+from counterpoint.adapter import refuse_unsupported
+from counterpoint.model import Pool, Schedule, code_digest
+from counterpoint.model.serial import pipeline_from, step_from, to_values
+
+from counterpoint_dagster.conditions import following
+from counterpoint_dagster.limits import LIMITS
+from counterpoint_dagster.partitions import mapping, partitions_def, partitions_of, reach, reach_of
+from counterpoint_dagster.policies import freshness_policy, retry_of, retry_policy
+from counterpoint_dagster.steps import REFERENCES, CatalogueIOManager, body
+
+if TYPE_CHECKING:
+    from counterpoint.model import Pipeline, Step
+
+KEPT = "counterpoint"
+SCHEDULES = "COUNTERPOINT_SCHEDULES"
+CHECK = "contract"
+# a process a step, forked from one that has Dagster and the definitions imported already
+EXECUTOR = dg.multiprocess_executor.configured(
+    {
+        "max_concurrent": int(os.environ.get("COUNTERPOINT_PARALLEL", os.cpu_count() or 2)),
+        "start_method": {"forkserver": {"preload_modules": ["counterpoint_dagster.definitions"]}},
+    }
+)
+
+
+def definitions_of(pipeline: Pipeline) -> dg.Definitions:
+    """The definitions of a pipeline.
+
+    Raises:
+        UnsupportedError: a property that nothing stands in for.
+    """
+    refuse_unsupported("dagster", LIMITS, pipeline)
+    assets = [_asset(pipeline, step) for step in pipeline.steps]
+    job = dg.define_asset_job(
+        pipeline.name,
+        dg.AssetSelection.assets(*assets),
+        description=pipeline.description,
+        partitions_def=partitions_def(pipeline.partitions),
+        executor_def=EXECUTOR,
+        metadata={KEPT: dg.JsonMetadataValue(to_values(replace(pipeline, steps=pipeline.steps)))},
+    )
+    return dg.Definitions(
+        assets=assets,
+        jobs=[job],
+        schedules=[_schedule(pipeline, job)] if pipeline.schedule else [],
+        sensors=following(pipeline, job),
+        resources={REFERENCES: CatalogueIOManager(pipeline=pipeline.name)},
+    )
+
+
+def _asset(pipeline: Pipeline, step: Step) -> dg.AssetsDefinition:
+    inputs = {i.step for i in step.inputs if i.window is None} | ({step.when.step} if step.when else set())
+    around = dict.fromkeys([*(i.step for i in step.inputs), *step.upstream])
+    offsets = {name: mapping(*reach(step, name)) for name in around}
+    loaded = {name for name in inputs if reach(step, name) == (0, 0)}
+    checks = [dg.AssetCheckSpec(CHECK, asset=step.name)] if step.output.contract else []
+    decorated = dg.asset(
+        name=step.name,
+        ins={name: dg.AssetIn(partition_mapping=offsets[name]) for name in loaded},
+        deps=[dg.AssetDep(n, partition_mapping=offsets[n]) for n in around if n not in loaded],
+        partitions_def=partitions_def(pipeline.partitions) if step.output.partitioned else None,
+        io_manager_key=REFERENCES,
+        retry_policy=retry_policy(step.retry),
+        freshness_policy=freshness_policy(step),
+        pool=step.pool,
+        check_specs=checks,
+        output_required=False,
+        code_version=code_digest(step.function)[7:19],
+        group_name=pipeline.name,
+        kinds={"python", step.output.kind.value},
+        description=step.description or None,
+        metadata={KEPT: dg.JsonMetadataValue(to_values(step))},
+    )
+    return decorated(body(pipeline, step, sorted(loaded)))
+
+
+def _schedule(pipeline: Pipeline, job: Any) -> dg.ScheduleDefinition:
+    running = dg.DefaultScheduleStatus.RUNNING
+    status = running if os.environ.get(SCHEDULES) else dg.DefaultScheduleStatus.STOPPED
+    partitions = partitions_def(pipeline.partitions)
+
+    def newest(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        key = partitions.get_last_partition_key(context.scheduled_execution_time)
+        return dg.RunRequest(run_key=key, partition_key=key) if key else dg.SkipReason("no partition has ended yet")
+
+    return dg.ScheduleDefinition(
+        name=f"{pipeline.name}_schedule",
+        cron_schedule=pipeline.schedule.cron if pipeline.schedule else "",
+        execution_timezone="UTC",
+        job=job,
+        execution_fn=newest,
+        default_status=status,
+    )
+
+
+def pipeline_of(native: dg.Definitions) -> Pipeline:
+    """The pipeline that definitions describe, from their native properties wherever Dagster has them."""
+    job = next(iter(native.jobs or ()))
+    kept = pipeline_from(job.metadata[KEPT].value)  # type: ignore[union-attr]
+    assets = {a.key.to_user_string(): a for a in native.assets or () if isinstance(a, dg.AssetsDefinition)}
+    steps = tuple(_step(assets[name]) for name in kept.step_names if name in assets)
+    schedule = next(iter(native.schedules or ()), None)
+    cron = getattr(schedule, "cron_schedule", None)
+    return replace(
+        kept,
+        name=job.name,
+        steps=steps,
+        schedule=Schedule(str(cron)) if cron else None,
+        partitions=partitions_of(job.partitions_def),  # type: ignore[union-attr, arg-type]
+        pools=tuple(Pool(pool.name, pool.slots) for pool in kept.pools),
+        description=job.description or "",
+    )
+
+
+def _step(asset: dg.AssetsDefinition) -> Step:
+    """A step, from its asset; an edge or window that the asset does not have is not in it either."""
+    kept = step_from(asset.metadata_by_key[asset.key][KEPT].value)
+    spec = asset.get_asset_spec()
+    native = {dep.asset_key.to_user_string(): reach_of(dep.partition_mapping) for dep in spec.deps}
+    same = {name for name in native if native[name] == reach(kept, name)}
+    freshness = spec.freshness_policy
+    window = freshness.fail_window.to_timedelta() if isinstance(freshness, _TimeWindow) else None
+    return replace(
+        kept,
+        name=asset.key.to_user_string(),
+        inputs=tuple(given for given in kept.inputs if given.step in same),
+        after=tuple(name for name in kept.after if name in same),
+        when=kept.when if kept.when and kept.when.step in same else None,
+        retry=retry_of(asset.op.retry_policy, kept.retry),
+        pool=asset.op.pool,
+        freshness=timedelta(seconds=window.total_seconds()) if window else None,
+        output=replace(kept.output, partitioned=asset.partitions_def is not None),
+        description=spec.description or "",
+    )
+
+
+_TimeWindow = type(dg.FreshnessPolicy.time_window(fail_window=timedelta(days=1)))

@@ -1,0 +1,30 @@
+"""What a step made, as an artifact on Prefect's page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from counterpoint.running import work_for
+from prefect.artifacts import create_table_artifact
+
+if TYPE_CHECKING:
+    from counterpoint.model import Reference, RunRequest, Step
+
+
+def show(request: RunRequest, step: Step, made: Reference) -> None:
+    """Puts location, rows, digest, metrics and lineage of an output on the page."""
+    work = work_for(request, step.name)
+    suffix = f".{made.partition.rpartition('.')[2]}" if step.map_over else ""
+    record = work.store.get_json(f"runs/{work.pipeline.name}/{request.run_id}/{step.name}{suffix}.json") or {}
+    shown = {
+        "partition": made.partition,
+        "uri": made.uri,
+        "rows": made.rows,
+        "bytes": made.bytes,
+        "digest": made.digest,
+        **record.get("metrics", {}),
+        **record.get("details", {}),
+    }
+    key = f"{work.pipeline.name}-{step.name}".replace("_", "-").lower()
+    rows = [{"what": name, "value": str(value)} for name, value in shown.items() if value is not None]
+    create_table_artifact(rows, key=key, description=f"{step.name} of {made.partition}")

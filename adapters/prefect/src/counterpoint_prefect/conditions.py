@@ -1,0 +1,53 @@
+"""Trigger rules and branches in Prefect's terms: final states with names that say what happened."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.model import Status, Verdict, verdict
+from counterpoint.running import condition_holds, decode_references
+from prefect.states import Cancelled, Completed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from counterpoint.model import RunRequest, Step
+    from prefect.client.schemas.objects import State
+
+SKIPPED = "Skipped"
+UPSTREAM_FAILED = "UpstreamFailed"
+
+
+
+
+def references_of(upstream: Mapping[str, Any]) -> dict[str, Any]:
+    """The references among what upstream tasks returned; errors and skips are left out."""
+    return {name: decode_references(given) for name, given in upstream.items() if status_of(given) is Status.SUCCESS}
+
+
+def status_of(given: Any) -> Status:
+    """How an upstream task ended, from what it handed on: a reference, a list, a skip, or its error."""
+    if isinstance(given, list):
+        return next((s for s in map(status_of, given) if s is not Status.SUCCESS), Status.SUCCESS)
+    if isinstance(given, dict):
+        return Status.SUCCESS if "uri" in given else Status.SKIPPED
+    return Status.FAILED
+
+
+def not_to_run(request: RunRequest, step: Step, upstream: Mapping[str, Any]) -> State[Any] | None:
+    """The state of a task that is not to run, or None."""
+    states = {name: status_of(given) for name, given in upstream.items()}
+    found = verdict(step, states, {})
+    if found is Verdict.UPSTREAM_FAILED:
+        return Cancelled(name=UPSTREAM_FAILED, message="an upstream step failed")
+    holds = found is Verdict.RUN and condition_holds(request, step.name, references_of(upstream))
+    return None if holds else Completed(name=SKIPPED, message="its condition does not hold", data={"skipped": True})
+
+
+def native_status(state_type: str, state_name: str | None) -> Status:
+    """The status that a task run's final state stands for."""
+    if state_name == SKIPPED:
+        return Status.SKIPPED
+    if state_name == UPSTREAM_FAILED:
+        return Status.UPSTREAM_FAILED
+    return Status.SUCCESS if state_type == "COMPLETED" else Status.FAILED

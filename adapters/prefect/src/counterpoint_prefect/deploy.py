@@ -1,0 +1,106 @@
+"""Prefect's services: the server, a worker of a process pool, and a deployment per pipeline."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from counterpoint.adapter import Plan, Process
+from counterpoint.running import find_pipeline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from counterpoint.adapter import Site
+    from counterpoint.model import Pipeline
+    from prefect.client.orchestration import SyncPrefectClient
+
+WORK_POOL = "counterpoint"
+
+
+def plan_of(site: Site) -> Plan:
+    """The services of a site."""
+    prefect = str(Path(sys.executable).parent / "prefect")
+    server = ("server", "start", "--host", "127.0.0.1", "--port", str(site.ports["web"]))
+    worker = ("worker", "start", "--pool", WORK_POOL, "--type", "process", "--limit", "2", "--name", "counterpoint")
+    return Plan(
+        processes=(Process("server", (prefect, *server)), Process("worker", (prefect, *worker))),
+        ready=lambda: _missing(site),
+        settle=(Process("deployments", (sys.executable, "-m", "counterpoint_prefect.deploy", *site.pipelines)),),
+        environment={
+            "PREFECT_HOME": str(site.home),
+            "PREFECT_API_URL": f"{site.url()}/api",
+            "PREFECT_UI_API_URL": f"{site.url()}/api",
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "PREFECT_WORKER_QUERY_SECONDS": "1",
+            "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
+            "DO_NOT_TRACK": "1",
+            **({"COUNTERPOINT_SCHEDULES": "1"} if site.schedules else {}),
+            **({"PREFECT_API_DATABASE_CONNECTION_URL": _async(site.database)} if site.database else {}),
+        },
+    )
+
+
+def _async(database: str) -> str:
+    """The URL with the driver that Prefect's server speaks."""
+    return f"postgresql+asyncpg://{database.partition('://')[2]}"
+
+
+def _missing(site: Site) -> str | None:
+    for path in ("health", "ready"):
+        try:
+            with urlopen(f"{site.url()}/api/{path}", timeout=5):
+                pass
+        except (URLError, OSError):
+            return "the server does not answer yet"
+    return None
+
+
+def make_limits(client: SyncPrefectClient, pipelines: Iterable[Pipeline]) -> None:
+    """Gives every declared pool its slots, as a global concurrency limit."""
+    from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate, GlobalConcurrencyLimitUpdate
+    from prefect.exceptions import ObjectNotFound
+
+    for pool in (pool for pipeline in pipelines for pool in pipeline.pools):
+        try:
+            client.read_global_concurrency_limit_by_name(pool.name)
+            client.update_global_concurrency_limit(pool.name, GlobalConcurrencyLimitUpdate(limit=pool.slots))
+        except ObjectNotFound:
+            client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name=pool.name, limit=pool.slots))
+
+
+def make_deployments(names: list[str]) -> None:
+    """A deployment per pipeline on the process pool; its schedule is paused unless the site runs schedules."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.actions import DeploymentScheduleCreate, WorkPoolCreate
+    from prefect.client.schemas.schedules import CronSchedule
+
+    from counterpoint_prefect.observe import DEPLOYMENT
+    from counterpoint_prefect.translate import flow_of
+
+    pipelines = [find_pipeline(name) for name in names]
+    with get_client(sync_client=True) as client:
+        client.create_work_pool(WorkPoolCreate(name=WORK_POOL, type="process"), overwrite=True)
+        make_limits(client, pipelines)
+        for pipeline in pipelines:
+            active = bool(os.environ.get("COUNTERPOINT_SCHEDULES"))
+            cron = CronSchedule(cron=pipeline.schedule.cron, timezone="UTC") if pipeline.schedule else None
+            client.create_deployment(
+                client.create_flow(flow_of(pipeline)),
+                DEPLOYMENT,
+                entrypoint=f"counterpoint_prefect.flows.{pipeline.name}",
+                work_pool_name=WORK_POOL,
+                pull_steps=[],
+                description=pipeline.description,
+                schedules=[DeploymentScheduleCreate(schedule=cron, active=active)] if cron else [],
+                parameter_openapi_schema=None,
+                enforce_parameter_schema=False,
+            )
+
+
+if __name__ == "__main__":
+    make_deployments(sys.argv[1:])

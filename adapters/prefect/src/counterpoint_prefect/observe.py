@@ -1,0 +1,141 @@
+"""Runs: in this process, or of a deployment on the services; and how Prefect says that they went."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from counterpoint.errors import ServiceError
+from counterpoint.model import ErrorInfo, NativeRun, NativeStep, Status
+from counterpoint.running import find_pipeline
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.settings import (
+    temporary_settings,
+    PREFECT_API_URL,
+    PREFECT_HOME,
+    PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW,
+    PREFECT_SERVER_ALLOW_EPHEMERAL_MODE,
+    PREFECT_SERVER_ANALYTICS_ENABLED,
+    PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS,
+)
+
+from counterpoint_prefect.conditions import native_status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+    from counterpoint.adapter import Site
+    from counterpoint.model import RunRequest
+    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.client.schemas.objects import FlowRun, TaskRun
+
+DEPLOYMENT = "counterpoint"
+_PAGE = 200
+
+
+def run_in_process(request: RunRequest, home: Path) -> NativeRun:
+    """Calls the flow here; task runs are told by the server that Prefect starts for this process."""
+    from counterpoint_prefect.deploy import make_limits
+    from counterpoint_prefect.translate import flow_of
+
+    pipeline = find_pipeline(request.pipeline)
+    settings = {
+        PREFECT_HOME: str(home),
+        PREFECT_API_URL: None,
+        PREFECT_SERVER_ALLOW_EPHEMERAL_MODE: True,
+        PREFECT_SERVER_ANALYTICS_ENABLED: False,
+        PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: 120,
+        PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW: "ignore",
+    }
+    with temporary_settings(settings), get_client(sync_client=True) as client:
+        make_limits(client, [pipeline])
+        state = flow_of(pipeline)(request=request.to_json(), return_state=True)
+        run_id = state.state_details.flow_run_id
+        return _native(client, request, client.read_flow_run(run_id))
+
+
+@contextmanager
+def client_of(site: Site) -> Iterator[SyncPrefectClient]:
+    """A client of a site's server.
+
+    Raises:
+        ServiceError: the server does not answer.
+    """
+    import httpx
+
+    try:
+        with temporary_settings({PREFECT_API_URL: f"{site.url()}/api"}), get_client(sync_client=True) as client:
+            yield client
+    except httpx.HTTPError as error:
+        raise ServiceError(f"prefect's server at {site.url()} does not answer as expected: {error}") from error
+
+
+def submit(site: Site, request: RunRequest) -> str:
+    """Creates a run of the pipeline's deployment, once however often it is asked; returns Prefect's id of it."""
+    name = find_pipeline(request.pipeline).name
+    with client_of(site) as client:
+        deployment = client.read_deployment_by_name(f"{name}/{DEPLOYMENT}")
+        run = client.create_flow_run_from_deployment(
+            deployment.id,
+            parameters={"date": request.partition, "request": request.to_json()},
+            idempotency_key=request.run_id,
+            name=request.run_id,
+        )
+    return str(run.id)
+
+
+def observe(site: Site, request: RunRequest, native_id: str) -> NativeRun | None:
+    """How the flow run went, or None while it has not ended."""
+    with client_of(site) as client:
+        run = client.read_flow_run(UUID(native_id))
+        if run.state is None or not run.state.is_final():
+            return None
+        return _native(client, request, run)
+
+
+def _native(client: SyncPrefectClient, request: RunRequest, run: FlowRun) -> NativeRun:
+    steps: dict[str, NativeStep] = {}
+    for task_run in _task_runs(client, run.id):
+        name = task_run.name.partition("[")[0]
+        steps[name] = _worst(steps.get(name), _step(task_run))
+    pipeline = find_pipeline(request.pipeline)
+    known = {name: steps[name] for name in pipeline.step_names if name in steps}
+    failed = run.state is None or not run.state.is_completed()
+    return NativeRun(str(run.id), failed, _iso(run.start_time), _iso(run.end_time), known)
+
+
+def _task_runs(client: SyncPrefectClient, run_id: UUID) -> list[TaskRun]:
+    """All task runs of a flow run; of those that were run again, the last."""
+    wanted = FlowRunFilter(id=FlowRunFilterId(any_=[run_id]))
+    found: list[TaskRun] = []
+    while page := client.read_task_runs(flow_run_filter=wanted, limit=_PAGE, offset=len(found)):
+        found += page
+        if len(page) < _PAGE:
+            break
+    newest = sorted(found, key=lambda task_run: (task_run.expected_start_time, str(task_run.id)))
+    return list({task_run.name: task_run for task_run in newest}.values())
+
+
+def _step(task_run: TaskRun) -> NativeStep:
+    state = task_run.state
+    status = native_status(state.type.value, state.name) if state else Status.FAILED
+    if status in {Status.SKIPPED, Status.UPSTREAM_FAILED}:
+        return NativeStep(status, 0)
+    error = ErrorInfo("TaskRun", state.message or "no message") if state and status is Status.FAILED else None
+    return NativeStep(status, task_run.run_count, _iso(task_run.start_time), _iso(task_run.end_time), error)
+
+
+def _worst(one: NativeStep | None, other: NativeStep) -> NativeStep:
+    """The step that a mapped step counts as: a failed element if there is one, else the most attempts."""
+    if one is None:
+        return other
+    return max(one, other, key=lambda step: (step.status is Status.FAILED, step.attempts))
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone(UTC).isoformat()

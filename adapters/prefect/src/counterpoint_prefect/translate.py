@@ -1,0 +1,172 @@
+"""From the description of a pipeline to a Prefect flow with a task per step, and back."""
+
+from __future__ import annotations
+
+import os
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.adapter import refuse_unsupported
+from counterpoint.model import RunRequest, order
+from counterpoint.model.serial import pipeline_from, step_from, to_values
+from counterpoint.running import Attempt, elements, execute_in_child
+from prefect import Flow, Task, allow_failure, unmapped
+from prefect.cache_policies import CacheKeyFnPolicy
+from prefect.concurrency.sync import concurrency
+from prefect.context import TaskRunContext
+from prefect.states import Completed, Failed
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from counterpoint_prefect.artifacts import show
+from counterpoint_prefect.conditions import not_to_run, references_of
+from counterpoint_prefect.limits import LIMITS
+from counterpoint_prefect.partitions import request_of
+from counterpoint_prefect.policies import pool_of, retries, retry_of, tags
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from counterpoint.model import Pipeline, Step
+
+KEPT = "counterpoint"
+PARALLEL = int(os.environ.get("COUNTERPOINT_PARALLEL", os.cpu_count() or 2))
+
+
+def flow_of(pipeline: Pipeline) -> Flow[..., Any]:
+    """The flow of a pipeline; its attribute `tasks` holds the tasks, `edges` what each waits for.
+
+    Raises:
+        UnsupportedError: a property that nothing stands in for.
+    """
+    refuse_unsupported("prefect", LIMITS, pipeline)
+    tasks = {step.name: _task(step) for step in pipeline.steps}
+    edges = {step.name: step.upstream for step in pipeline.steps}
+
+    def run(date: str | None = None, request: str | None = None) -> Any:
+        return _run(pipeline, tasks, edges, request_of(pipeline, date, request))
+
+    flow: Flow[..., Any] = Flow(
+        run,
+        name=pipeline.name,
+        description=pipeline.description,
+        flow_run_name=_run_name,
+        task_runner=ThreadPoolTaskRunner(max_workers=max(PARALLEL, 2)),
+    )
+    values = to_values(pipeline)
+    flow.__dict__.update({"tasks": tasks, "edges": edges, KEPT: values})
+    return flow
+
+
+def _run_name() -> str:
+    from prefect.runtime import flow_run
+
+    given = flow_run.parameters
+    return RunRequest.from_json(given["request"]).run_id if given.get("request") else str(given.get("date") or "scheduled")
+
+
+def _task(step: Step) -> Task[..., Any]:
+    task: Task[..., Any] = Task(
+        _body(step),
+        name=step.name,
+        description=step.description or None,
+        task_run_name=f"{step.name}[{{index}}]" if step.map_over else step.name,
+        tags=tags(step),
+        persist_result=True,
+        result_serializer="json",
+        # inputs alone would let two tasks share a result: the key holds run, task and element
+        cache_policy=CacheKeyFnPolicy(cache_key_fn=_identity),
+        **retries(step),
+    )
+    task.__dict__[KEPT] = to_values(step)
+    return task
+
+
+def _identity(context: TaskRunContext, parameters: Mapping[str, Any]) -> str:
+    run_id = RunRequest.from_json(parameters["request"]).run_id
+    return f"{run_id}-{context.task.name}-{parameters['index']}"
+
+
+def _body(step: Step) -> Callable[..., Any]:
+    def execute_step(request: str, upstream: dict[str, Any], index: int | None = None) -> Any:
+        asked = RunRequest.from_json(request)
+        state = not_to_run(asked, step, upstream)
+        if state is not None:
+            return state
+        context = TaskRunContext.get()
+        attempt = context.task_run.run_count if context else 1
+        limit = step.timeout.total_seconds() if step.timeout else None
+        slot = concurrency(step.pool, occupy=1, strict=True) if step.pool else nullcontext()
+        with slot:
+            made = execute_in_child(Attempt(asked, step.name, references_of(upstream), attempt, index), limit)
+        show(asked, step, made)
+        return made.to_dict()
+
+    return execute_step
+
+
+def _run(
+    pipeline: Pipeline, tasks: Mapping[str, Task[..., Any]], edges: Mapping[str, tuple[str, ...]], request: RunRequest
+) -> Any:
+    """Submits every selected task; each waits for its upstream tasks and decides by how they ended."""
+    futures: dict[str, Any] = {}
+    for name in order(pipeline):
+        if not request.selects(name):
+            continue
+        upstream = {other: _allowed(futures[other]) for other in edges[name] if other in futures}
+        if pipeline.step(name).map_over:
+            futures[name] = _map(tasks[name], request, name, upstream)
+        else:
+            futures[name] = tasks[name].submit(request.to_json(), upstream)
+    failed = [name for name, future in futures.items() if _is_failed(future)]
+    return Failed(message=f"failed: {', '.join(failed)}") if failed else Completed(message="all steps ended well")
+
+
+def _allowed(future: Any) -> Any:
+    return [allow_failure(one) for one in future] if isinstance(future, list) else allow_failure(future)
+
+
+def _map(task: Task[..., Any], request: RunRequest, name: str, upstream: dict[str, Any]) -> Any:
+    """One task run per element of a list that is known now; one that fails tells why there is no list."""
+    given = {other: _result(future) for other, future in upstream.items()}
+    try:
+        count = elements(request, name, references_of(given))
+    except Exception:  # noqa: BLE001 - the task itself meets the error again, and is the one to report it
+        return [task.submit(request.to_json(), upstream, 0)]
+    return list(task.map(unmapped(request.to_json()), unmapped(upstream), list(range(count))))
+
+
+def _result(allowed: Any) -> Any:
+    if isinstance(allowed, list):
+        return [_result(one) for one in allowed]
+    return allowed.unwrap().result(raise_on_failure=False)
+
+
+def _is_failed(future: Any) -> bool:
+    if isinstance(future, list):
+        return any([_is_failed(one) for one in future])
+    future.wait()
+    return bool(future.state.is_failed() or future.state.is_crashed())
+
+
+def pipeline_of(native: Flow[..., Any]) -> Pipeline:
+    """The pipeline that a flow is, from the properties of its tasks wherever Prefect has them."""
+    kept = pipeline_from(native.__dict__[KEPT])
+    tasks, edges = native.__dict__["tasks"], native.__dict__["edges"]
+    steps = tuple(_step(task, edges[name]) for name, task in tasks.items())
+    return replace(kept, name=native.name, description=native.description or "", steps=steps)
+
+
+def _step(task: Task[..., Any], edges: tuple[str, ...]) -> Step:
+    """A step, from its task; an edge that the flow does not follow is not in it either."""
+    kept = step_from(task.__dict__[KEPT])
+    return replace(
+        kept,
+        name=task.name,
+        inputs=tuple(i for i in kept.inputs if i.step in edges or (i.window and i.window.last < 0)),
+        after=tuple(name for name in kept.after if name in edges),
+        when=kept.when if kept.when and kept.when.step in edges else None,
+        retry=retry_of(task, kept.retry),
+        pool=pool_of(task),
+        description=task.description or "",
+    )

@@ -1,0 +1,83 @@
+"""Pipelines as JSON values and back, for what an orchestrator has no native place for."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from datetime import timedelta
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.model.partitions import PartitionKind, Partitions, Window
+from counterpoint.model.pipelines import Pipeline
+from counterpoint.model.policies import Pool, RetryPolicy, Schedule, TriggerRule, When
+from counterpoint.model.steps import Input, Output, OutputKind, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+def to_values(thing: Any) -> Any:
+    """The JSON value of anything in a pipeline; durations are seconds."""
+    if isinstance(thing, timedelta):
+        return thing.total_seconds()
+    if isinstance(thing, Enum):
+        return thing.value
+    if isinstance(thing, list | tuple):
+        return [to_values(element) for element in thing]
+    if isinstance(thing, dict):
+        return {name: to_values(value) for name, value in thing.items()}
+    if hasattr(thing, "__dataclass_fields__"):
+        return {f.name: to_values(getattr(thing, f.name)) for f in fields(thing) if f.compare}
+    return thing
+
+
+def step_from(values: Mapping[str, Any]) -> Step:
+    """The step that `to_values` described."""
+    return Step(**{name: _FIELDS.get(name, _same)(value) for name, value in values.items()})
+
+
+def pipeline_from(values: Mapping[str, Any]) -> Pipeline:
+    """The pipeline that `to_values` described."""
+    return Pipeline(
+        name=values["name"],
+        steps=tuple(step_from(step) for step in values["steps"]),
+        partitions=Partitions(PartitionKind(values["partitions"]["kind"]), values["partitions"]["start"]),
+        pools=tuple(Pool(**pool) for pool in values["pools"]),
+        schedule=Schedule(**values["schedule"]) if values["schedule"] else None,
+        deadline=_seconds(values["deadline"]),
+        config=values["config"],
+        description=values["description"],
+    )
+
+
+def _seconds(value: float | None) -> timedelta | None:
+    return None if value is None else timedelta(seconds=value)
+
+
+def _same(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _input(values: Mapping[str, Any]) -> Input:
+    window = values["window"]
+    return Input(**{**values, "window": Window(**window) if window else None})
+
+
+def _retry(values: Mapping[str, Any]) -> RetryPolicy:
+    delays = {name: timedelta(seconds=values[name]) for name in ("delay", "max_delay")}
+    return RetryPolicy(**{**values, **delays})
+
+
+def _output(values: Mapping[str, Any]) -> Output:
+    return Output(**{**values, "kind": OutputKind(values["kind"]), "choices": tuple(values["choices"])})
+
+
+_FIELDS: dict[str, Callable[[Any], Any]] = {
+    "inputs": lambda values: tuple(_input(value) for value in values),
+    "output": _output,
+    "retry": _retry,
+    "timeout": _seconds,
+    "freshness": _seconds,
+    "when": lambda values: When(**values) if values else None,
+    "trigger_rule": TriggerRule,
+}

@@ -1,0 +1,68 @@
+"""What every adapter needs around a native task: its request, its condition, and which steps may still run."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.errors import UsageError
+from counterpoint.model import Reference, RunRequest, Status, Verdict, order, verdict
+from counterpoint.running.execute import work_for
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from counterpoint.model import Pipeline
+
+ROOT = "COUNTERPOINT_ROOT"
+PIPELINES = "COUNTERPOINT_PIPELINES"
+
+
+def native_request(pipeline: str, partition: str, native_id: str, orchestrator: str) -> RunRequest:
+    """The request of a run that the orchestrator itself started: by its schedule, or a person on its page.
+
+    Raises:
+        UsageError: the root is not said in the environment.
+    """
+    root = os.environ.get(ROOT)
+    if not root:
+        raise UsageError(f"{ROOT} is not set, so {orchestrator} does not know where data lives: set it to the root")
+    return RunRequest(pipeline, partition, f"{orchestrator}-{native_id}", root, orchestrator)
+
+
+def served_pipelines() -> list[str]:
+    """The names of the pipelines that an orchestrator's entry file loads: those named, else all registered."""
+    from counterpoint.running.known import registered  # noqa: PLC0415
+
+    named = [name.strip() for name in os.environ.get(PIPELINES, "").split(",") if name.strip()]
+    return named or list(registered())
+
+
+def condition_holds(request: RunRequest, step: str, references: Mapping[str, Any]) -> bool:
+    """Whether the branch that a step depends on chose it; true for a step without a condition."""
+    work = work_for(request, step)
+    when = work.step.when
+    if when is None:
+        return True
+    found = references.get(when.step)
+    if found is None and not request.selects(when.step):
+        entry = work.store.entry(when.step, request.partition)
+        found = entry.reference if entry else None
+    return not isinstance(found, Reference) or work.store.read(found) == when.choice
+
+
+def runnable(pipeline: Pipeline, request: RunRequest, states: Mapping[str, Status]) -> tuple[str, ...]:
+    """The selected steps that have not ended and whose upstream steps have, and that are to run now."""
+    open_steps = [pipeline.step(n) for n in order(pipeline) if request.selects(n) and n not in states]
+    ready = [s for s in open_steps if all(u in states or not request.selects(u) for u in s.upstream)]
+    return tuple(s.name for s in ready if verdict(s, states, {}) is Verdict.RUN)
+
+
+def settled(pipeline: Pipeline, request: RunRequest, ended: Mapping[str, Status]) -> dict[str, Status]:
+    """All states of a run: those that steps ended with, and for the rest what follows from them."""
+    states = dict(ended)
+    for name in order(pipeline):
+        if request.selects(name) and name not in states:
+            found = verdict(pipeline.step(name), states, {})
+            states[name] = Status.SKIPPED if found is Verdict.RUN else Status(found.value)
+    return states
