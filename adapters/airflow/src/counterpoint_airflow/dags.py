@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 from counterpoint.running import find_pipeline, served_pipelines
 
+from counterpoint_airflow.partitions import SCHEDULES
 from counterpoint_airflow.translate import dag_of
 
-DAGS = {pipeline.name: dag_of(pipeline) for pipeline in map(find_pipeline, served_pipelines())}
+SCHEDULED = bool(os.environ.get(SCHEDULES))
+DAGS = {pipeline.name: dag_of(pipeline, scheduled=SCHEDULED) for pipeline in map(find_pipeline, served_pipelines())}

@@ -12,6 +12,7 @@ from counterpoint.errors import ServiceError
 from counterpoint.running import find_pipeline
 
 from counterpoint_airflow.observe import call
+from counterpoint_airflow.partitions import SCHEDULES
 
 if TYPE_CHECKING:
     from counterpoint.adapter import Site
@@ -21,7 +22,7 @@ _ENTRY = "from counterpoint_airflow.dags import DAGS  # every airflow DAG of the
 _COMPONENTS = ("metadatabase", "scheduler", "dag_processor", "triggerer")
 
 
-def environment(home: Path, secret: str, database: str | None, url: str, *, paused: bool) -> dict[str, str]:
+def environment(home: Path, secret: str, database: str | None, url: str) -> dict[str, str]:
     """The configuration of Airflow, as variables: everything that it writes lies in `home`."""
     port = url.rpartition(":")[2]
     settings = {
@@ -29,7 +30,7 @@ def environment(home: Path, secret: str, database: str | None, url: str, *, paus
         "CORE__LOAD_EXAMPLES": "False",
         "CORE__EXECUTOR": "LocalExecutor",
         "CORE__PARALLELISM": str(max(2, os.cpu_count() or 2)),
-        "CORE__DAGS_ARE_PAUSED_AT_CREATION": str(paused),
+        "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
         "CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
         "API__HOST": "127.0.0.1",
@@ -43,6 +44,7 @@ def environment(home: Path, secret: str, database: str | None, url: str, *, paus
         "SCHEDULER__ENABLE_HEALTH_CHECK": "False",
         "DAG_PROCESSOR__REFRESH_INTERVAL": "300",
         "LOGGING__BASE_LOG_FOLDER": str(home / "task-logs"),
+        "LOGGING__LOGGING_LEVEL": "WARNING",
         "USAGE_DATA_COLLECTION__ENABLED": "False",
     }
     return {"AIRFLOW_HOME": str(home), **{f"AIRFLOW__{name}": value for name, value in settings.items()}}
@@ -61,7 +63,10 @@ def plan_of(site: Site) -> Plan:
         prepare=(Process("migrate", (sys.executable, "-m", "counterpoint_airflow.deploy", *site.pipelines)),),
         processes=tuple(Process(name, (airflow, name)) for name in names),
         ready=lambda: _missing(site),
-        environment=environment(site.home, site.secret, site.database, site.url(), paused=not site.schedules),
+        environment={
+            **environment(site.home, site.secret, site.database, site.url()),
+            **({SCHEDULES: "1"} if site.schedules else {}),
+        },
     )
 
 
@@ -93,7 +98,7 @@ def prepare_here(home: Path, request: RunRequest) -> None:
     Airflow reads its configuration once a process, so a later call with another home keeps the first.
     """
     if "airflow.configuration" not in sys.modules or "AIRFLOW_HOME" not in os.environ:
-        os.environ.update(environment(home, "0" * 64, None, "http://127.0.0.1:8080", paused=True))
+        os.environ.update(environment(home, "0" * 64, None, "http://127.0.0.1:8080"))
     _write_entry(Path(os.environ["AIRFLOW_HOME"]))
     os.environ["COUNTERPOINT_PIPELINES"] = request.pipeline
     make_database([request.pipeline])

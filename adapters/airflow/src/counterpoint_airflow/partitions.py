@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from counterpoint.model import Partitions, Pipeline
 
 REQUEST = "counterpoint"
+SCHEDULES = "COUNTERPOINT_SCHEDULES"
 FORMATS = {PartitionKind.DAILY: "%Y-%m-%d", PartitionKind.HOURLY: "%Y-%m-%dT%H", PartitionKind.MONTHLY: "%Y-%m"}
 
 

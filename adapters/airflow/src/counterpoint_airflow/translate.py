@@ -24,8 +24,8 @@ ELEMENTS = "__elements"
 KEPT = "counterpoint"
 
 
-def dag_of(pipeline: Pipeline) -> DAG:
-    """The DAG of a pipeline.
+def dag_of(pipeline: Pipeline, *, scheduled: bool = True) -> DAG:
+    """The DAG of a pipeline; a paused DAG would not run what is triggered, so one can be made without schedule.
 
     Raises:
         UnsupportedError: a property that nothing stands in for.
@@ -34,7 +34,7 @@ def dag_of(pipeline: Pipeline) -> DAG:
     with DAG(
         dag_id=pipeline.name,
         description=pipeline.description or None,
-        schedule=timetable(pipeline),
+        schedule=timetable(pipeline) if scheduled else None,
         start_date=pipeline.partitions.partition(pipeline.partitions.start).start,
         catchup=False,
         max_active_runs=16,

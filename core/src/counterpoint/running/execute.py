@@ -7,6 +7,7 @@ import resource
 import sys
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import ContractError
@@ -153,13 +154,21 @@ class _Meter:
         self.started, self.cpu = datetime.now(UTC), time.process_time()
 
     def read(self) -> dict[str, Any]:
-        unit = 1 if sys.platform == "darwin" else 1024
         return {
             "started": self.started.isoformat(),
             "ended": datetime.now(UTC).isoformat(),
             "cpu_seconds": round(time.process_time() - self.cpu, 4),
-            "peak_memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit,
+            "peak_memory": _peak(),
         }
+
+
+def _peak() -> int:
+    """The highest resident set of this process in bytes; not `ru_maxrss`, which remembers the parent's."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        lines = status.read_text(encoding="ascii", errors="replace").splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def _record(work: Work, meter: _Meter, record: StepRecord) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -63,8 +65,23 @@ class ProcessEngine:
         for request in requests:
             home = home_of(request.root, self.adapter.name)
             home.mkdir(parents=True, exist_ok=True)
-            found.append(self.adapter.run(request, home))
+            with _stdout_on_stderr():
+                found.append(self.adapter.run(request, home))
         return found
+
+
+@contextmanager
+def _stdout_on_stderr() -> Iterator[None]:
+    """Whatever an engine and its children print goes to stderr: stdout carries the answer alone."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from counterpoint.errors import ServiceError
+from counterpoint.running.child import ALLOCATOR
 from counterpoint.services.processes import MARK, end_all, marked
 from counterpoint.services.sites import guardian_of, remember
 
@@ -48,6 +49,7 @@ def environment_of(site: Site, plan: Plan) -> dict[str, str]:
         "COUNTERPOINT_ROOT": site.root,
         "COUNTERPOINT_PIPELINES": ",".join(site.pipelines),
         "PYTHONUNBUFFERED": "1",
+        "_RJEM_MALLOC_CONF": ALLOCATOR,
         MARK: mark_of(site),
         **plan.environment,
     }
