@@ -24,6 +24,7 @@ def fixed(seed: int) -> torch.Generator:
     """A generator for all random numbers of a training; threads and algorithms are made deterministic."""
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(mode=True)
+    torch.sparse.check_sparse_tensor_invariants.disable()
     return torch.Generator().manual_seed(seed)
 
 
@@ -71,8 +72,8 @@ class _Batches:
 
     def __init__(self, pairs: Pairs, log_q: torch.Tensor, settings: Mapping[str, Any], rng: torch.Generator) -> None:
         self.user, self.item, self.category, self.taste, self.tastes = (
-            torch.from_numpy(array)
-            for array in (pairs.user, pairs.item, pairs.category, pairs.taste.copy(), pairs.tastes)
+            torch.from_numpy(array.copy())
+            for array in (pairs.user, pairs.item, pairs.category, pairs.taste, pairs.tastes)
         )
         self.log_q, self.settings, self.rng = log_q, settings, rng
 

@@ -113,7 +113,8 @@ class _Desk:
         name = f"{decision.model} {self.request.partition}"
         run_id = str(self.client.create_run(self.experiment, tags=dict(tags), run_name=name).info.run_id)
         numbers = {**decision.metrics, **{f"baseline_{k}": v for k, v in decision.baseline.items()}}
-        metrics = [Metric(key, value, moment, 0) for key, value in sorted(numbers.items())]
+        # MLflow takes no @ in the name of a metric
+        metrics = [Metric(key.replace("@", "_at_"), value, moment, 0) for key, value in sorted(numbers.items())]
         step = self.pipeline.step(decision.step)
         settings = {name: self.pipeline.config[name] for name in step.settings}
         params = [Param(key, str(value)[:_LONGEST]) for key, value in sorted(_flat(settings).items())]

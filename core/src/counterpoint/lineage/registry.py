@@ -54,9 +54,10 @@ def place_of(store: Objects) -> Place:
 def client_of(place: Place) -> MlflowClient:
     """A client of the tracking place, whose database is made once, whoever comes first."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    logging.getLogger("mlflow").setLevel(logging.WARNING)
     from mlflow import MlflowClient  # noqa: PLC0415 - takes seconds; only who registers pays for it
+
+    for name in ("alembic", "mlflow", "mlflow.store.db.utils"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
     if place.folder is None:
         return MlflowClient(place.uri, place.uri)
