@@ -4,7 +4,6 @@ Ours is what a day costs in production: the newest day's partial is built, six s
 are merged. Wall time is of the child process from start to end, medians of interleaved runs; memory is its
 peak. Each child imports only what its own way needs.
 """
-# ruff: noqa: PLC0415
 
 from __future__ import annotations
 
@@ -91,16 +90,12 @@ def run_tuned(folder: Path) -> Any:
     events, dates = _pandas_events(pd, folder)
     blocks = []
     for entity, keys in ENTITIES.items():
-        daily = (
-            events.groupby(["date", *keys], as_index=False).agg(_pandas_sums(entity)).assign(active_days=1)
-        )
+        daily = events.groupby(["date", *keys], as_index=False).agg(_pandas_sums(entity)).assign(active_days=1)
         for as_of in dates[1:]:
             before = daily[daily["date"] < as_of]
             if as_of < dates[6]:
                 before = before.merge(daily.loc[daily["date"] == as_of, keys], on=keys)
-            features = before.groupby(keys, as_index=False).agg(
-                {**_pandas_sums(entity), "active_days": "sum"}
-            )
+            features = before.groupby(keys, as_index=False).agg({**_pandas_sums(entity), "active_days": "sum"})
             blocks.append(features.assign(entity=entity, as_of=as_of))
     return pd.concat(blocks)
 
@@ -178,9 +173,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=1_000_000, help="a day")
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument(
-        "--data", type=Path, help="keep the generated week in this folder, or use what is there"
-    )
+    parser.add_argument("--data", type=Path, help="keep the generated week in this folder, or use what is there")
     parser.add_argument("--child", choices=[*RUNS, "digest"], help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child == "digest":

@@ -103,9 +103,7 @@ def main() -> int:
             times[name].append(timed(function))
     walls = {name: median(wall for wall, _ in found) for name, found in times.items()}
     for name, found in times.items():
-        print(
-            f"{name:8} {walls[name] * 1000:6.0f} ms wall {median(cpu for _, cpu in found) * 1000:6.0f} ms CPU"
-        )
+        print(f"{name:8} {walls[name] * 1000:6.0f} ms wall {median(cpu for _, cpu in found) * 1000:6.0f} ms CPU")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     ratio = walls["ours"] / walls["by hand"]
     print(f"{len(rows):,} rows, {len(rejected):,} rejected, peak memory {peak:.0f} MB")

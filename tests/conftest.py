@@ -47,9 +47,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 def _marks_of_module(tree: ast.Module) -> Iterator[str]:
     for node in tree.body:
-        if isinstance(node, ast.Assign) and any(
-            ast.unparse(target) == "pytestmark" for target in node.targets
-        ):
+        if isinstance(node, ast.Assign) and any(ast.unparse(target) == "pytestmark" for target in node.targets):
             yield from (part.attr for part in ast.walk(node.value) if isinstance(part, ast.Attribute))
 
 
@@ -68,6 +66,4 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     for need, tests in sorted(config.stash[LEFT_OUT].items()):
-        terminalreporter.write_line(
-            f"left out: {tests} tests that need {need}, which this environment does not have"
-        )
+        terminalreporter.write_line(f"left out: {tests} tests that need {need}, which this environment does not have")

@@ -29,9 +29,7 @@ def resolve(name: str, files: tuple[str, ...], pin: str) -> list[str]:
     """The pins of one environment, one a line."""
     requirements = "\n".join([*(f"-r constraints/{file}" for file in files), pin])
     own = ("--no-emit-package", f"counterpoint-{name.partition('-')[0]}")
-    done = subprocess.run(
-        (*COMPILE, *own), input=requirements, capture_output=True, text=True, cwd=ROOT, check=False
-    )
+    done = subprocess.run((*COMPILE, *own), input=requirements, capture_output=True, text=True, cwd=ROOT, check=False)
     if done.returncode:
         sys.exit(f"{name}: {done.stderr}")
     return [line for line in done.stdout.splitlines() if not line.startswith(CUDA)]

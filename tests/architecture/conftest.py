@@ -29,6 +29,4 @@ def files(root: Path) -> list[Path]:
 def product(root: Path, files: list[Path]) -> list[Path]:
     """The Python files of core, adapters and benchmarks."""
     rooms = (root / "core/src", root / "adapters", root / "benchmarks")
-    return [
-        file for file in files if file.suffix == ".py" and any(file.is_relative_to(room) for room in rooms)
-    ]
+    return [file for file in files if file.suffix == ".py" and any(file.is_relative_to(room) for room in rooms)]

@@ -33,9 +33,7 @@ def text_of(file: Path) -> str:
 
 
 def found(files: list[Path], pattern: re.Pattern[str]) -> list[str]:
-    lines = (
-        (file, number, line) for file in files for number, line in enumerate(text_of(file).splitlines(), 1)
-    )
+    lines = ((file, number, line) for file in files for number, line in enumerate(text_of(file).splitlines(), 1))
     return [f"{file.name}:{number}: {line.strip()}" for file, number, line in lines if pattern.search(line)]
 
 
@@ -58,11 +56,7 @@ def test_other_paths_are_fine(line: str) -> None:
 
 
 def test_no_package_file_above_src(root: Path, files: list[Path]) -> None:
-    above = [
-        file
-        for file in files
-        if file.name == "__init__.py" and "src" not in file.relative_to(root).parts[:-1]
-    ]
+    above = [file for file in files if file.name == "__init__.py" and "src" not in file.relative_to(root).parts[:-1]]
     assert above == [], "they shadow the real packages of the orchestrators"
 
 
@@ -80,9 +74,5 @@ def pickling(file: Path) -> Iterator[str]:
             yield str(node.module)
         elif isinstance(node, ast.Call) and ast.unparse(node.func) in UNSAFE_CALLS:
             yield ast.unparse(node.func)
-        elif (
-            isinstance(node, ast.keyword)
-            and node.arg == "allow_pickle"
-            and ast.unparse(node.value) != "False"
-        ):
+        elif isinstance(node, ast.keyword) and node.arg == "allow_pickle" and ast.unparse(node.value) != "False":
             yield "allow_pickle"

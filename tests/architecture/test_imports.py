@@ -43,7 +43,5 @@ def test_the_model_is_of_the_standard_library(root: Path) -> None:
 )
 def test_asking_what_there_is_loads_nothing_heavy(statement: str) -> None:
     code = f"import sys; {statement}; print(*sys.modules)"
-    modules = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    ).stdout.split()
+    modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert sorted(set(modules).intersection(HEAVY)) == []

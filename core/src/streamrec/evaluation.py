@@ -64,8 +64,8 @@ def retrieval_evaluation(
             f" {len(catalogue)} items in the window: there is nothing to evaluate on"
         )
     task = _task(positives, catalogue, interactions)
-    models = {"model": _Towers(retrieval_model, task, training_features, partition), "popularity": _Popularity(task)}
-    found: dict[str, Any] = {name: _scored(task, scorer) for name, scorer in models.items()}
+    towers = _Towers(retrieval_model, task, training_features, partition)
+    found: dict[str, Any] = {"model": _scored(task, towers), "popularity": _scored(task, _Popularity(task))}
     words = Vocabularies.from_arrays(retrieval_model.weights)
     found["users"] = len(task.users)
     found["cold_users"] = int((words.users.rows(task.users) == 0).sum())

@@ -37,9 +37,7 @@ def positives_of(interactions: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     return pl.concat(days).drop("label", "device") if days else _NONE
 
 
-_NONE = pl.DataFrame(
-    schema={"user_id": pl.String, "item_id": pl.String, "category": pl.String, "as_of": pl.Date}
-)
+_NONE = pl.DataFrame(schema={"user_id": pl.String, "item_id": pl.String, "category": pl.String, "as_of": pl.Date})
 
 
 def with_negatives(examples: pl.DataFrame, catalogue: pl.DataFrame, seed: int) -> pl.DataFrame:
@@ -55,7 +53,9 @@ def with_negatives(examples: pl.DataFrame, catalogue: pl.DataFrame, seed: int) -
     rng = np.random.Generator(np.random.PCG64(seed))
     count = len(positives) * NEGATIVES_PER_POSITIVE
     drawn = catalogue[(rng.random(count) * len(catalogue)).astype(np.int64)]
-    repeated = positives.select("user_id", "device", "as_of")[np.repeat(np.arange(len(positives)), NEGATIVES_PER_POSITIVE)]
+    repeated = positives.select("user_id", "device", "as_of")[
+        np.repeat(np.arange(len(positives)), NEGATIVES_PER_POSITIVE)
+    ]
     pairs = pl.concat([repeated, drawn.select("item_id", "category")], how="horizontal")
     keys = ["user_id", "item_id", "as_of"]
     fresh = pairs.join(examples, on=keys, how="anti").unique(keys, keep="first", maintain_order=True)

@@ -37,9 +37,7 @@ def daily_partials(validated: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
     return pl.concat([_collected(day_sums(events, entity), entity, PARTIALS) for entity in KEYS])
 
 
-def training_features(
-    validated_interactions: Mapping[str, pl.DataFrame], partition: Partition
-) -> pl.DataFrame:
+def training_features(validated_interactions: Mapping[str, pl.DataFrame], partition: Partition) -> pl.DataFrame:
     """For each day of the window, and the day after, the sums of the window's days strictly before it.
 
     `validated_interactions` are the daily partials by day, oldest first, the last being the partition's own.
@@ -67,9 +65,7 @@ def _collected(sums: Lazy, entity: str, columns: Mapping[str, pl.DataType], *mor
     present = (*KEYS[entity], "category") if entity == "item" else KEYS[entity]
     absent = [pl.lit(None, pl.String).alias(name) for name in ENTITY[1:] if name not in present]
     named = native.sort(KEYS[entity]).with_columns(pl.lit(entity).alias("entity"), *absent, *more)
-    return named.select(pl.col(name).cast(dtype) for name, dtype in columns.items()).collect(
-        engine="streaming"
-    )
+    return named.select(pl.col(name).cast(dtype) for name, dtype in columns.items()).collect(engine="streaming")
 
 
 def day_sums(events: Lazy, entity: str) -> Lazy:
@@ -88,9 +84,7 @@ def window_sums(days: Sequence[Lazy], entity: str, active: Lazy | None = None) -
     if active is not None:
         keys = list(KEYS[entity])
         history = history.join(_only(active, entity).select(*keys), on=keys, how="semi")
-    return _grouped(
-        history, entity, [*(nw.col(name).sum() for name in _SUMMED), nw.len().alias("active_days")]
-    )
+    return _grouped(history, entity, [*(nw.col(name).sum() for name in _SUMMED), nw.len().alias("active_days")])
 
 
 def _only(partials: Lazy, entity: str) -> Lazy:

@@ -39,9 +39,7 @@ def day_files(path: Path, profile: Profile, partition: Partition) -> list[Path]:
     if found:
         return found
     if DATE in pattern:
-        raise SourceError(
-            f"source {path} has no date {partition.key}: {_held(path, pattern)}; choose a date of it"
-        )
+        raise SourceError(f"source {path} has no date {partition.key}: {_held(path, pattern)}; choose a date of it")
     raise SourceError(f"source {path} holds no {_KINDS} file like {pattern!r}: give another folder")
 
 
@@ -58,9 +56,7 @@ def _readable(path: Path) -> Path:
 
 def _held(folder: Path, pattern: str) -> str:
     names = sorted(file.name for file in folder.glob(pattern.replace(DATE, "*")) if _is_data(file, folder))
-    return (
-        f"it holds {len(names)} files, {names[0]} to {names[-1]}" if names else f"no file is like {pattern!r}"
-    )
+    return f"it holds {len(names)} files, {names[0]} to {names[-1]}" if names else f"no file is like {pattern!r}"
 
 
 def read_day(path: Path, profile: Profile, partition: Partition) -> tuple[pl.DataFrame, int]:
@@ -78,9 +74,7 @@ def read_day(path: Path, profile: Profile, partition: Partition) -> tuple[pl.Dat
     spans = [file.span() for file in files]
     rows = pl.concat([file.rows(None if whole else partition) for file in files])
     if rows.is_empty():
-        raise SourceError(
-            f"source {path} has no events of date {partition.key}: {_covered(spans)}; choose another"
-        )
+        raise SourceError(f"source {path} has no events of date {partition.key}: {_covered(spans)}; choose another")
     events = rows.filter(KEPT).select(*RAW)
     filtered = len(rows) - len(events)
     _LOG.info("%s: %d of %d rows are no interactions and are left out", partition.key, filtered, len(rows))

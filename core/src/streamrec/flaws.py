@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 _KINDS = ("no user", "no item", "unknown type", "negative", "huge", "no stamp")
 
 
-def with_flaws(
-    clean: pl.DataFrame, recipe: Recipe, partition: Partition, rng: np.random.Generator
-) -> pl.DataFrame:
+def with_flaws(clean: pl.DataFrame, recipe: Recipe, partition: Partition, rng: np.random.Generator) -> pl.DataFrame:
     """The events with some rows replaced by flawed ones, and the columns `malformed` and `origin`."""
     draws = rng.random((2, len(clean)))
     twice = clean[_sources(draws[0], recipe.duplicates)] if recipe.duplicates else clean
@@ -44,15 +42,7 @@ def _flawed(kind: pl.Expr, late: pl.Expr) -> list[pl.Expr]:
     return [
         pl.when(~has["no user"]).then(pl.col("user_id")).alias("user_id"),
         pl.when(~has["no item"]).then(pl.col("item_id")).alias("item_id"),
-        pl.when(has["unknown type"])
-        .then(pl.lit("hover"))
-        .otherwise(pl.col("event_type"))
-        .alias("event_type"),
-        pl.when(has["negative"])
-        .then(-1.0)
-        .when(has["huge"])
-        .then(1e9)
-        .otherwise(watched)
-        .alias("watch_seconds"),
+        pl.when(has["unknown type"]).then(pl.lit("hover")).otherwise(pl.col("event_type")).alias("event_type"),
+        pl.when(has["negative"]).then(-1.0).when(has["huge"]).then(1e9).otherwise(watched).alias("watch_seconds"),
         pl.when(~has["no stamp"]).then(placed).alias("timestamp"),
     ]

@@ -74,9 +74,9 @@ def judge(rows: pl.DataFrame, partition: Partition, limits: dict[str, Any]) -> V
 
 def _failures(rows: pl.DataFrame, partition: Partition, limits: dict[str, Any]) -> pl.DataFrame:
     """Index, column and check of the first rule that each bad row breaks, ordered by index."""
-    import pandera.polars as pa  # noqa: PLC0415 - takes two seconds; only who validates pays for it
+    import pandera.polars as pa
 
-    from streamrec.contracts import event_rules  # noqa: PLC0415 - imports pandera too
+    from streamrec.contracts import event_rules
 
     rules = event_rules(partition, limits)
     try:

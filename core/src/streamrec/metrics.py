@@ -26,7 +26,8 @@ def recall(hits: Bools, relevant: Ints, k: int) -> Floats:
 
     `hits` is users x at least k, whether the item at each rank is relevant; `relevant` counts per user, >= 1.
     """
-    return hits[:, :k].sum(axis=1) / np.minimum(relevant, k)
+    found: Floats = hits[:, :k].sum(axis=1) / np.minimum(relevant, k)
+    return found
 
 
 def ndcg(hits: Bools, relevant: Ints, k: int) -> Floats:

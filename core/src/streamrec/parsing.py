@@ -36,9 +36,7 @@ def stamps(column: pl.Expr, dtype: pl.DataType, profile: Profile) -> pl.Expr:
 
 
 def _iso(column: pl.Expr, profile: Profile) -> pl.Expr:
-    text = (
-        column.str.strip_chars().str.replace(r"^(\d{4}-\d\d-\d\d) ", "${1}T").str.replace("[Zz]$", "+00:00")
-    )
+    text = column.str.strip_chars().str.replace(r"^(\d{4}-\d\d-\d\d) ", "${1}T").str.replace("[Zz]$", "+00:00")
     zoned = [text.str.to_datetime(f"{form}%z", time_unit="us", strict=False) for form in _ISO]
     if profile.timezone is None:
         return pl.coalesce(zoned)
@@ -59,9 +57,7 @@ def event_columns(types: Types, profile: Profile, moment: pl.Expr) -> list[pl.Ex
     Raises:
         SourceError: a column holds nested or binary values.
     """
-    fields = {
-        name: _field(name, types, profile) for name in RAW if name not in ("timestamp", "malformed", "origin")
-    }
+    fields = {name: _field(name, types, profile) for name in RAW if name not in ("timestamp", "malformed", "origin")}
     fields["timestamp"] = moment
     problems = [_problem(name, parsed, types, profile) for name, parsed in fields.items()]
     joined = pl.concat_str(problems, separator="; ", ignore_nulls=True)
@@ -76,18 +72,12 @@ def _field(name: str, types: Types, profile: Profile) -> pl.Expr:
         return pl.lit(default, RAW[name])
     dtype = types[column]
     if dtype.is_nested() or isinstance(dtype, (pl.Binary, pl.Object)):
-        raise SourceError(
-            f"column {column!r} holds {dtype}, not the {RAW[name]} of a {name}: give one value a row"
-        )
+        raise SourceError(f"column {column!r} holds {dtype}, not the {RAW[name]} of a {name}: give one value a row")
     value = pl.col(column)
     if isinstance(dtype, pl.String):
         value = pl.when(value != "").then(value)
     value = value.cast(RAW[name], strict=False)
-    return (
-        value
-        if default is None or name not in profile.defaults
-        else value.fill_null(pl.lit(default, RAW[name]))
-    )
+    return value if default is None or name not in profile.defaults else value.fill_null(pl.lit(default, RAW[name]))
 
 
 def _problem(name: str, parsed: pl.Expr, types: Types, profile: Profile) -> pl.Expr:

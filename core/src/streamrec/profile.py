@@ -68,9 +68,7 @@ def load_profile(path: str | Path) -> Profile:
     try:
         values = tomllib.loads(place.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UsageError(
-            f"profile {place}: {error.strerror or error}; give the path of a TOML file"
-        ) from None
+        raise UsageError(f"profile {place}: {error.strerror or error}; give the path of a TOML file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"profile {place} is no TOML: {error}; correct it there") from None
     return parse_profile(values, str(place))
@@ -135,9 +133,7 @@ def _check_values(profile: Profile, place: str) -> None:
 def _check_pattern(files: str | None, place: str) -> None:
     path = PurePosixPath((files or "").replace("\\", "/"))
     if path.is_absolute() or ".." in path.parts:
-        raise UsageError(
-            f"profile {place}: files = {files!r} leads out of the folder; write a pattern below it"
-        )
+        raise UsageError(f"profile {place}: files = {files!r} leads out of the folder; write a pattern below it")
     if "{" in (files or "").replace(DATE, ""):
         raise UsageError(f"profile {place}: files = {files!r} has a placeholder that is not {DATE}")
 
@@ -148,13 +144,9 @@ def _check_stamps(profile: Profile, place: str) -> None:
         try:
             ZoneInfo(profile.timezone)
         except (OSError, ValueError):  # ZoneInfoNotFoundError is a KeyError on some platforms
-            raise UsageError(
-                f"{where}: no time zone {profile.timezone!r}; write one like Europe/London"
-            ) from None
+            raise UsageError(f"{where}: no time zone {profile.timezone!r}; write one like Europe/London") from None
         except KeyError:
-            raise UsageError(
-                f"{where}: no time zone {profile.timezone!r}; write one like Europe/London"
-            ) from None
+            raise UsageError(f"{where}: no time zone {profile.timezone!r}; write one like Europe/London") from None
     if profile.format and "%z" not in profile.format and profile.timezone is None:
         raise UsageError(f'{where}: stamps written {profile.format!r} carry no zone; add timezone = "..."')
 

@@ -72,7 +72,7 @@ def ranking_model(
     devices = Vocabulary.of(chosen["device"])
     raw = inputs_of(chosen, training_features, devices)
     mean, scale = raw.mean(axis=0), raw.std(axis=0) + np.float32(1e-3)
-    from streamrec.training import train_network  # noqa: PLC0415 - torch is imported by who trains
+    from streamrec.training import train_network
 
     weights, losses = train_network((raw - mean) / scale, labels, settings, seed_of(seed, partition))
     metrics = {f"loss_{epoch}": loss for epoch, loss in enumerate(losses)} | {"examples": float(len(labels))}
@@ -132,8 +132,8 @@ def scores_of(model: Model, examples: pl.DataFrame, features: pl.DataFrame) -> N
         mixed = crossed @ weights[f"cross.{layer}.weight"].astype(np.float64).T + weights[f"cross.{layer}.bias"]
         crossed = first * mixed + crossed
     hidden = first
-    for layer in ("deep.0", "deep.2"):
-        hidden = np.maximum(hidden @ weights[f"{layer}.weight"].astype(np.float64).T + weights[f"{layer}.bias"], 0.0)
+    for name in ("deep.0", "deep.2"):
+        hidden = np.maximum(hidden @ weights[f"{name}.weight"].astype(np.float64).T + weights[f"{name}.bias"], 0.0)
     both = np.concatenate([crossed, hidden], axis=1)
     out: NDArray[np.float64] = (both @ weights["out.weight"].astype(np.float64).T + weights["out.bias"])[:, 0]
     return np.round(out, 9)

@@ -54,9 +54,7 @@ class OpenedFile:
         )
         found = collected(query, self._file).row(0, named=True)
         if found["unread"] * 2 > found["rows"]:
-            examples = collected(self._frame.filter(unread).select(self._stamp).head(3), self._file)[
-                self._stamp
-            ]
+            examples = collected(self._frame.filter(unread).select(self._stamp).head(3), self._file)[self._stamp]
             raise SourceError(self._unread_stamps(found["unread"], examples))
         return (found["first"], found["last"]) if found["first"] else None
 
@@ -95,18 +93,12 @@ class OpenedFile:
     def _judged(self, found: pl.DataFrame) -> pl.DataFrame:
         """The events with `KEPT` instead of the columns that `keep` uses."""
         prefixed = [f"__{name}" for name in used_by_keep(self._profile)]
-        inputs = (
-            pl.DataFrame([_as_number(found[name]).alias(name[2:]) for name in prefixed])
-            if prefixed
-            else found
-        )
+        inputs = pl.DataFrame([_as_number(found[name]).alias(name[2:]) for name in prefixed]) if prefixed else found
         try:
             verdict = inputs.with_columns(self._kept.cast(pl.Boolean).alias(KEPT))
         except pl.exceptions.PolarsError as error:
             reason = str(error).splitlines()[0]
-            raise UsageError(
-                f"[interactions] keep = {self._profile.keep!r} fails on {self._file}: {reason}"
-            ) from None
+            raise UsageError(f"[interactions] keep = {self._profile.keep!r} fails on {self._file}: {reason}") from None
         return found.drop(prefixed).with_columns(verdict[KEPT])
 
     def _check_readable(self, found: pl.DataFrame) -> None:

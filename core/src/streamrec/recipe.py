@@ -35,14 +35,10 @@ class Recipe:
     def __post_init__(self) -> None:
         for name in ("affinity", "late", "duplicates", "bad"):
             if not 0.0 <= getattr(self, name) <= 1.0:
-                raise UsageError(
-                    f"{PREFIX}: {name}={getattr(self, name)} lies outside 0..1: give a share of the rows"
-                )
+                raise UsageError(f"{PREFIX}: {name}={getattr(self, name)} lies outside 0..1: give a share of the rows")
         for name, least in (("rows", 0), ("users", 1), ("items", 1), ("seed", 0), ("categories", 1)):
             if getattr(self, name) < least:
-                raise UsageError(
-                    f"{PREFIX}: {name}={getattr(self, name)} is too small: give at least {least}"
-                )
+                raise UsageError(f"{PREFIX}: {name}={getattr(self, name)} is too small: give at least {least}")
 
     @classmethod
     def parse(cls, source: str) -> Recipe:
@@ -68,6 +64,4 @@ def _setting(part: str) -> tuple[str, int | float]:
     try:
         return name, _TYPES[name](value)
     except ValueError:
-        raise UsageError(
-            f"{PREFIX} source: {name}={value!r} is no {_TYPES[name].__name__}: give a number"
-        ) from None
+        raise UsageError(f"{PREFIX} source: {name}={value!r} is no {_TYPES[name].__name__}: give a number") from None

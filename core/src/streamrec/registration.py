@@ -89,7 +89,10 @@ def _decide(candidate: Candidate, champion: Champion | None, limits: Mapping[str
 
 
 def _judge(
-    limits: Mapping[str, Any], metrics: Mapping[str, float], baseline: Mapping[str, float], champion: Champion | None
+    limits: Mapping[str, Any],
+    metrics: Mapping[str, float],
+    baseline: Mapping[str, float],
+    champion: Champion | None,
 ) -> tuple[str, str]:
     name = limits["metric"]
     value, popularity = metrics[name], baseline[name]
@@ -101,4 +104,7 @@ def _judge(
         return "production", f"{told}: beaten, and over production's least {limits['production']:g}"
     if value > popularity and value >= limits["staging"]:
         return "staging", f"{told}: not production, but over popularity's {popularity:.4f}"
-    return "hold", f"{told}: not beaten, or under staging's least {limits['staging']:g} (popularity {popularity:.4f})"
+    return (
+        "hold",
+        f"{told}: not beaten, or under staging's least {limits['staging']:g} (popularity {popularity:.4f})",
+    )

@@ -81,9 +81,9 @@ def retrieval_model(
     known = catalogue_of(training_features, partition.day)
     words = vocabularies(positives, known)
     pairs = pairs_of(positives, training_features, words)
-    from streamrec.training import train_towers  # noqa: PLC0415 - torch is imported by who trains
+    from streamrec.training import train_towers
 
-    weights, losses = train_towers(pairs, words, known, settings, seed_of(seed, partition))
+    weights, losses = train_towers(pairs, words, settings, seed_of(seed, partition))
     metrics = {f"loss_{epoch}": loss for epoch, loss in enumerate(losses)} | {"pairs": float(len(pairs.user))}
     return Model({**weights, **words.arrays()}, {"settings": settings, "seed": seed}, metrics)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
-from counterpoint.contracts import Validated
 
+from counterpoint.contracts import Validated
 from counterpoint.errors import UsageError
 from streamrec import synthetic
 from streamrec.files import day_files, read_day
@@ -61,9 +61,7 @@ class Files:
         """
         path, _, profile = source.partition(_PROFILE)
         if not path.strip():
-            raise UsageError(
-                f"source {source!r} names no folder or file: write FOLDER[,profile=FILE], or {PREFIX}"
-            )
+            raise UsageError(f"source {source!r} names no folder or file: write FOLDER[,profile=FILE], or {PREFIX}")
         return cls(Path(path.strip()), load_profile(profile.strip()) if profile.strip() else Profile())
 
 
@@ -86,9 +84,7 @@ def absolute(source: str) -> str:
     if is_synthetic(source):
         return source
     path, marker, profile = source.partition(_PROFILE)
-    return str(Path(path.strip()).resolve()) + (
-        marker + str(Path(profile.strip()).resolve()) if marker else ""
-    )
+    return str(Path(path.strip()).resolve()) + (marker + str(Path(profile.strip()).resolve()) if marker else "")
 
 
 def check_source(source: str, partition: Partition) -> None:
@@ -103,9 +99,7 @@ def check_source(source: str, partition: Partition) -> None:
         return
     found = Files.parse(source)
     if found.profile.is_closed(partition.day):
-        raise UsageError(
-            f"{partition.key} is a closed day of {found.path} by its profile: choose another date"
-        )
+        raise UsageError(f"{partition.key} is a closed day of {found.path} by its profile: choose another date")
     day_files(found.path, found.profile, partition)
 
 

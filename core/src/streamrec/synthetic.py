@@ -33,9 +33,7 @@ _DEVICE_SHARES = np.array([0.55, 0.85, 0.96])
 _PER_SESSION = 12
 _DAY_SECONDS = 86_400.0
 # Sessions started per hour of the day (UTC): a trough in the night, a peak in the evening.
-_RHYTHM = np.array(
-    [4, 3, 2, 1, 1, 2, 3, 5, 6, 6, 6, 7, 9, 8, 7, 7, 8, 10, 13, 16, 18, 17, 12, 7], dtype=np.float64
-)
+_RHYTHM = np.array([4, 3, 2, 1, 1, 2, 3, 5, 6, 6, 6, 7, 9, 8, 7, 7, 8, 10, 13, 16, 18, 17, 12, 7], dtype=np.float64)
 _CONTINUES = {"play": 0.8, "complete": 0.5, "like": 0.3}
 
 
@@ -133,9 +131,7 @@ def _funnel(recipe: Recipe, shown: _Impressions, rng: np.random.Generator) -> _E
     return _selected(recipe.rows, shown, happened & (seconds < _DAY_SECONDS), seconds, watched)
 
 
-def _selected(
-    rows: int, shown: _Impressions, happened: NDArray[np.bool_], seconds: Floats, watched: Floats
-) -> _Events:
+def _selected(rows: int, shown: _Impressions, happened: NDArray[np.bool_], seconds: Floats, watched: Floats) -> _Events:
     which, kinds = (found[:rows] for found in np.nonzero(happened.T))
     return _Events(
         users=shown.users[which],

@@ -51,4 +51,5 @@ def tastes(features: pl.DataFrame, keys: pl.DataFrame, categories: Vocabulary) -
     columns = categories.rows(found["category"])
     np.add.at(shares, (found["key"].to_numpy(), columns), found["interest"].to_numpy().astype(np.float32))
     total = shares.sum(axis=1, keepdims=True)
-    return np.divide(shares, total, out=shares, where=total > 0)
+    np.divide(shares, total, out=shares, where=total > 0)
+    return shares

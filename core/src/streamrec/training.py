@@ -11,7 +11,6 @@ from torch import nn
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import polars as pl
     from numpy.typing import NDArray
 
     from streamrec.retrieval import Pairs
@@ -54,7 +53,7 @@ class Towers(nn.Module):
 
 
 def train_towers(
-    pairs: Pairs, words: Vocabularies, catalogue: pl.DataFrame, settings: Mapping[str, Any], seed: int
+    pairs: Pairs, words: Vocabularies, settings: Mapping[str, Any], seed: int
 ) -> tuple[dict[str, NDArray[Any]], list[float]]:
     """Trains both towers; returns their weights by name and the mean loss of each epoch."""
     rng = fixed(seed)

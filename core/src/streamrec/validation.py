@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
-from counterpoint.contracts import Validated
 
+from counterpoint.contracts import Validated
 from counterpoint.errors import UsageError
 from streamrec.config import LIMITS
 from streamrec.day import Day

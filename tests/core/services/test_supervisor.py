@@ -90,14 +90,10 @@ def test_children_in_sessions_of_their_own_end_too(tmp_path: Path, monkeypatch: 
 
 
 def test_a_process_that_ends_is_told_with_its_log(tmp_path: Path) -> None:
-    adapter = FakeAdapter(
-        Process("daemon", (sys.executable, "-c", "import sys; sys.exit('no such table: runs')"))
-    )
+    adapter = FakeAdapter(Process("daemon", (sys.executable, "-c", "import sys; sys.exit('no such table: runs')")))
     adapter.plan = lambda site: Plan(FakeAdapter.plan(adapter, site).processes, lambda: "daemon")  # type: ignore[method-assign]
     with (
-        pytest.raises(
-            ServiceError, match=r"(?s)the daemon of airflow ended with code 1.*no such table: runs"
-        ),
+        pytest.raises(ServiceError, match=r"(?s)the daemon of airflow ended with code 1.*no such table: runs"),
         serving(adapter, site_of(adapter, tmp_path)),  # type: ignore[arg-type]
     ):
         pass
@@ -106,11 +102,9 @@ def test_a_process_that_ends_is_told_with_its_log(tmp_path: Path) -> None:
 
 def test_not_ready_in_time_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("counterpoint.services.supervisor.START_SECONDS", 0.5)
-    adapter = SimpleNamespace(
-        name="dagster", ports=(), plan=lambda _: Plan((), lambda: "no heartbeat of the daemon")
-    )
+    adapter = SimpleNamespace(name="dagster", ports=(), plan=lambda _: Plan((), lambda: "no heartbeat of the daemon"))
     with (
-        pytest.raises(ServiceError, match="dagster was not ready after 0.5 s: no heartbeat of the daemon"),
+        pytest.raises(ServiceError, match=r"dagster was not ready after 0\.5 s: no heartbeat of the daemon"),
         serving(adapter, site_of(adapter, tmp_path)),  # type: ignore[arg-type]
     ):
         pass

@@ -32,9 +32,7 @@ def today(day: Callable[[str], Partition]) -> Partition:
 @pytest.fixture
 def lines() -> list[str]:
     """A header and 200 good events of 2026-01-03."""
-    events = (
-        f"u{n % 20},i{n % 30},play,{n}.5,2026-01-03T10:{n // 60:02}:{n % 60:02}Z,tv,drama" for n in range(200)
-    )
+    events = (f"u{n % 20},i{n % 30},play,{n}.5,2026-01-03T10:{n // 60:02}:{n % 60:02}Z,tv,drama" for n in range(200))
     return [HEADER, *events]
 
 

@@ -128,16 +128,12 @@ def test_a_file_of_another_century(stamp, deliver, lines, today):
 
 
 def test_all_users_null(deliver, lines, today):
-    with pytest.raises(
-        ContractError, match=r"200 of 200 rows \(100.0%\).*column user_id, check not null: 200 rows"
-    ):
+    with pytest.raises(ContractError, match=r"200 of 200 rows \(100.0%\).*column user_id, check not null: 200 rows"):
         validated(deliver(changed(lines, "user_id", "")), today)
 
 
 def test_duplicate_rows(deliver, lines, today):
-    with pytest.raises(
-        ContractError, match=r"check unique: 200 rows, such as 'u0 i0 play 2026-01-03 10:00:00"
-    ):
+    with pytest.raises(ContractError, match=r"check unique: 200 rows, such as 'u0 i0 play 2026-01-03 10:00:00"):
         validated(deliver([*lines, *lines[1:]]), today)
 
 

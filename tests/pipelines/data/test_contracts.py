@@ -21,9 +21,7 @@ def tables(day):
     source, made = "synthetic:rows=2000,users=200,items=50", {}
     for key in ("2026-01-02", "2026-01-03"):
         made["raw_interactions"] = raw_interactions(day(key), source).rows
-        made["validated_interactions"] = validated_interactions(
-            made["raw_interactions"], day(key), {}, source
-        ).rows
+        made["validated_interactions"] = validated_interactions(made["raw_interactions"], day(key), {}, source).rows
         made[key] = daily_partials(made["validated_interactions"])
     partials = {key: made.pop(key) for key in ("2026-01-02", "2026-01-03")}
     return {**made, "training_features": training_features(partials, day("2026-01-03"))}
@@ -59,10 +57,7 @@ def test_an_empty_table_keeps_its_contract(name, tables):
 )
 def test_what_is_wrong_is_named(name, broken, said, tables):
     table = tables[name]
-    values = {
-        column: pl.lit(v, None if isinstance(v, str) else table.schema[column])
-        for column, v in broken.items()
-    }
+    values = {column: pl.lit(v, None if isinstance(v, str) else table.schema[column]) for column, v in broken.items()}
     with pytest.raises(ContractError, match=said):
         check(getattr(contracts, name), table.with_columns(**values), name, "2026-01-03")
 

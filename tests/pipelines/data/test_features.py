@@ -95,9 +95,7 @@ def week():
 
 def test_a_generated_week_equals_the_second_implementation_and_keeps_its_contract(week):
     found = training_features({key: daily_partials(rows) for key, rows in week.items()}, TODAY)
-    assert sorted(found.rows(), key=repr) == brute_force(
-        [rows.to_dicts() for rows in week.values()], TODAY.day
-    )
+    assert sorted(found.rows(), key=repr) == brute_force([rows.to_dicts() for rows in week.values()], TODAY.day)
     assert contract.validate(found, lazy=True) is not None
     assert found.equals(found.sort("as_of", maintain_order=True))
 
@@ -133,9 +131,7 @@ def test_the_one_definition_gives_the_same_on_duckdb(week):
         for entity in KEYS:
             assert _rows(day_sums(events, entity)) == _rows(day_sums(polars_events, entity))
             assert _rows(window_sums(days, entity)) == _rows(window_sums(lazy, entity))
-            assert _rows(window_sums(days[:3], entity, days[3])) == _rows(
-                window_sums(lazy[:3], entity, lazy[3])
-            )
+            assert _rows(window_sums(days[:3], entity, days[3])) == _rows(window_sums(lazy[:3], entity, lazy[3]))
 
 
 def _rows(sums):

@@ -40,11 +40,7 @@ def test_parquet_and_csv_give_the_same_events(deliver, parquet, lines, today):
 
 
 def test_numbers_as_ids_and_other_units_are_converted(parquet, today):
-    stamps = (
-        pl.Series(["2026-01-03 05:00:00"])
-        .str.to_datetime(time_unit="ns")
-        .dt.replace_time_zone("Europe/Paris")
-    )
+    stamps = pl.Series(["2026-01-03 05:00:00"]).str.to_datetime(time_unit="ns").dt.replace_time_zone("Europe/Paris")
     frame = pl.DataFrame({"user_id": [7], "item_id": [8], "event_type": ["play"], "timestamp": stamps})
     row = raw_interactions(today, parquet(frame)).rows.row(0, named=True)
     assert (row["user_id"], row["item_id"], row["device"], row["watch_seconds"]) == ("7", "8", "unknown", 0.0)

@@ -23,9 +23,7 @@ def rows(today):
 def with_value(rows, column, value, count=3):
     position = pl.int_range(pl.len())
     dtype = rows.schema[column]
-    return rows.with_columns(
-        pl.when(position < count).then(pl.lit(value, dtype)).otherwise(column).alias(column)
-    )
+    return rows.with_columns(pl.when(position < count).then(pl.lit(value, dtype)).otherwise(column).alias(column))
 
 
 def test_good_rows_pass_with_whole_milliseconds(rows, today):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
+
 from counterpoint.model import Status, TriggerRule, downstream
 from counterpoint.running import condition_holds
 

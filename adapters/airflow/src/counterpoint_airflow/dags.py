@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 from counterpoint.running import find_pipeline, served_pipelines
-
 from counterpoint_airflow.partitions import SCHEDULES
 from counterpoint_airflow.translate import dag_of
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from counterpoint.adapter import Plan, Process
 from counterpoint.errors import ServiceError
 from counterpoint.running import find_pipeline
-
 from counterpoint_airflow.observe import call
 from counterpoint_airflow.partitions import SCHEDULES
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from counterpoint.adapter import Site
     from counterpoint.model import RunRequest
 
-_ENTRY = "from counterpoint_airflow.dags import DAGS  # every airflow DAG of the served pipelines\n\nglobals().update(DAGS)\n"
+_ENTRY = "from counterpoint_airflow.dags import DAGS  # airflow DAGs\n\nglobals().update(DAGS)\n"
 _COMPONENTS = ("metadatabase", "scheduler", "dag_processor", "triggerer")
 
 

@@ -7,6 +7,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import ServiceError
@@ -45,7 +46,7 @@ def run_in_process(request: RunRequest, home: Path) -> NativeRun:
         }
         for ti in run.get_task_instances()
     ]
-    return _native(request, run.run_id, str(run.state) != "success", (run.start_date, run.end_date), rows)
+    return _native(request, run, rows, native_id=run.run_id)
 
 
 def _iso(moment: datetime | str | None) -> str | None:
@@ -54,16 +55,14 @@ def _iso(moment: datetime | str | None) -> str | None:
     return None if moment is None else moment.astimezone(UTC).isoformat()
 
 
-def _native(
-    request: RunRequest, native_id: str, failed: bool, times: tuple[Any, Any], rows: Iterable[dict[str, Any]]
-) -> NativeRun:
+def _native(request: RunRequest, run: Any, rows: Iterable[dict[str, Any]], *, native_id: str) -> NativeRun:
     pipeline, steps = find_pipeline(request.pipeline), dict[str, NativeStep]()
     for row in rows:
         name = row["task_id"].removesuffix(ELEMENTS)
         if row["task_id"] == name or row["state"] == "failed":
             steps[name] = _worst(steps.get(name), _step(row))
     known = {name: steps[name] for name in pipeline.step_names if name in steps and request.selects(name)}
-    return NativeRun(native_id, failed, _iso(times[0]), _iso(times[1]), known)
+    return NativeRun(native_id, str(run.state) != "success", _iso(run.start_date), _iso(run.end_date), known)
 
 
 def _step(row: dict[str, Any]) -> NativeStep:
@@ -137,4 +136,4 @@ def observe(site: Site, request: RunRequest, native_id: str) -> NativeRun | None
     if run["state"] not in {"success", "failed"}:
         return None
     rows = call(site, "GET", f"{path}/taskInstances?limit=1000")["task_instances"]
-    return _native(request, native_id, run["state"] == "failed", (run["start_date"], run["end_date"]), rows)
+    return _native(request, SimpleNamespace(**run), rows, native_id=native_id)

@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
 REQUEST = "counterpoint"
 SCHEDULES = "COUNTERPOINT_SCHEDULES"
-FORMATS = {PartitionKind.DAILY: "%Y-%m-%d", PartitionKind.HOURLY: "%Y-%m-%dT%H", PartitionKind.MONTHLY: "%Y-%m"}
+FORMATS = {
+    PartitionKind.DAILY: "%Y-%m-%d",
+    PartitionKind.HOURLY: "%Y-%m-%dT%H",
+    PartitionKind.MONTHLY: "%Y-%m",
+}
 
 
 def timetable(pipeline: Pipeline) -> Any:

@@ -9,11 +9,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException
+
 from counterpoint.errors import is_retryable
-from counterpoint.model import RetryPolicy
 
 if TYPE_CHECKING:
-    from counterpoint.model import Pipeline, Step
+    from counterpoint.model import Pipeline, RetryPolicy, Step
 
 log = logging.getLogger(__name__)
 # execution_timeout comes this much after core's own, so that core's names the error
@@ -26,7 +26,7 @@ except ImportError:  # before Airflow 3.3 a task has its own arithmetic of delay
     NativeRetryPolicy = object
 
 
-class CoreRetryPolicy(NativeRetryPolicy):  # type: ignore[misc, valid-type]
+class CoreRetryPolicy(NativeRetryPolicy):
     """Waits as long as core says: min(delay * 2**(k-1), max_delay), stretched by the jitter."""
 
     def __init__(self, retry: RetryPolicy) -> None:
@@ -67,7 +67,8 @@ def final(error: Exception) -> Exception:
     """The error to raise: one that cannot be healed by another attempt also says so to Airflow before 3.3."""
     if is_retryable(error) or NativeRetryPolicy is not object:
         return error
-    return AirflowFailException(f"{type(error).__name__}: {error}")
+    failed: Exception = AirflowFailException(f"{type(error).__name__}: {error}")
+    return failed
 
 
 def timeout(step: Step) -> timedelta | None:

@@ -63,5 +63,7 @@ def references_of(upstream: dict[str, Any]) -> dict[str, Any]:
     """The references that upstream tasks passed on; one that failed or was skipped passed none."""
     from counterpoint.running import decode_references
 
-    given = {name: found if found is None or isinstance(found, dict) else list(found) for name, found in upstream.items()}
+    given = {
+        name: found if found is None or isinstance(found, dict) else list(found) for name, found in upstream.items()
+    }
     return {name: decode_references(found) for name, found in given.items() if found is not None}

@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import DAG, Asset, task
+
 from counterpoint.adapter import refuse_unsupported
 from counterpoint.model import Schedule, order
 from counterpoint.model.serial import pipeline_from, step_from, to_values
-
 from counterpoint_airflow.conditions import rule_of
 from counterpoint_airflow.limits import LIMITS
 from counterpoint_airflow.partitions import cron_of, timetable
@@ -77,7 +77,7 @@ def asset_of(pipeline: Pipeline, step: Step) -> Asset:
 def pipeline_of(native: DAG) -> Pipeline:
     """The pipeline that a DAG describes, from its native properties wherever Airflow has them."""
     tasks = {name: native.get_task(name) for name in native.task_ids if not name.endswith(ELEMENTS)}
-    kept = pipeline_from(json.loads(native.user_defined_macros[KEPT]))  # type: ignore[index]
+    kept = pipeline_from(json.loads(native.user_defined_macros[KEPT]))
     cron = cron_of(native.timetable)
     alert = native.deadline[0] if isinstance(native.deadline, list) and native.deadline else native.deadline
     return replace(
@@ -85,7 +85,7 @@ def pipeline_of(native: DAG) -> Pipeline:
         name=native.dag_id,
         description=native.description or "",
         schedule=Schedule(cron) if cron else None,
-        deadline=alert.interval if alert else None,  # type: ignore[union-attr]
+        deadline=alert.interval if alert else None,
         steps=tuple(_step(tasks[name], native) for name in kept.step_names if name in tasks),
     )
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+
 from counterpoint.model import TriggerRule
 from counterpoint.running import runnable
-
 from counterpoint_dagster.observe import plain, states_of
 from counterpoint_dagster.steps import REQUEST, request_of
 

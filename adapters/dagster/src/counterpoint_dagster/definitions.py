@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dagster as dg
-from counterpoint.running import find_pipeline, served_pipelines
 
+from counterpoint.running import find_pipeline, served_pipelines
 from counterpoint_dagster.translate import definitions_of
 
 defs = dg.Definitions.merge(*(definitions_of(find_pipeline(name)) for name in served_pipelines()))

@@ -13,7 +13,6 @@ from urllib.request import urlopen
 from counterpoint.adapter import Plan, Process
 from counterpoint.errors import ServiceError
 from counterpoint.running import find_pipeline
-
 from counterpoint_dagster.observe import graphql
 
 if TYPE_CHECKING:
@@ -40,7 +39,10 @@ def plan_of(site: Site) -> Plan:
     bin_folder = Path(sys.executable).parent
     (site.home / "dagster.yaml").write_text(_YAML.format(storage=_storage(site.database)), encoding="utf-8")
     workspace = site.home / "workspace.yaml"
-    module = {"module_name": "counterpoint_dagster.definitions", "location_name": "counterpoint_dagster.definitions"}
+    module = {
+        "module_name": "counterpoint_dagster.definitions",
+        "location_name": "counterpoint_dagster.definitions",
+    }
     workspace.write_text(json.dumps({"load_from": [{"python_module": module}]}), encoding="utf-8")
     web = ("-h", "127.0.0.1", "-p", str(site.ports["web"]), "-w", str(workspace))
     return Plan(

@@ -166,17 +166,10 @@ def observe(site: Site, request: RunRequest, native_id: str) -> NativeRun | None
     stats = {s["stepKey"]: SimpleNamespace(**s) for run in ordered for s in run["stepStats"]}
     states = states_of(stats.values(), pipeline)
     cancelled = any(run["status"] == "CANCELED" for run in runs)
-    if not cancelled and runnable(pipeline, request, states) and _will_follow(pipeline, request, states):
+    if not cancelled and states and runnable(pipeline, request, states):
         return None
     native = _native(pipeline, request, native_id, stats)
     return _explained(site, native, ordered)
-
-
-def _will_follow(pipeline: Pipeline, request: RunRequest, states: dict[str, Status]) -> bool:
-    """Whether the sensor starts another run: it does once every step that could run has ended."""
-    from counterpoint_dagster.conditions import needs_following
-
-    return needs_following(pipeline) and bool(states)
 
 
 def _explained(site: Site, native: NativeRun, runs: Sequence[dict[str, Any]]) -> NativeRun:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dagster as dg
+
 from counterpoint.model import PartitionKind, Partitions, Step
 
 _DEFINITIONS = {
@@ -10,7 +11,11 @@ _DEFINITIONS = {
     PartitionKind.HOURLY: dg.HourlyPartitionsDefinition,
     PartitionKind.MONTHLY: dg.MonthlyPartitionsDefinition,
 }
-FORMATS = {PartitionKind.DAILY: "%Y-%m-%d", PartitionKind.HOURLY: "%Y-%m-%dT%H", PartitionKind.MONTHLY: "%Y-%m"}
+FORMATS = {
+    PartitionKind.DAILY: "%Y-%m-%d",
+    PartitionKind.HOURLY: "%Y-%m-%dT%H",
+    PartitionKind.MONTHLY: "%Y-%m",
+}
 
 
 def partitions_def(partitions: Partitions) -> dg.TimeWindowPartitionsDefinition:

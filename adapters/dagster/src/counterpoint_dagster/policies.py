@@ -5,12 +5,15 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 from datetime import timedelta
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import dagster as dg
+
 from counterpoint.errors import is_retryable
-from counterpoint.model import RetryPolicy, Step
 from counterpoint.running import describe
+
+if TYPE_CHECKING:
+    from counterpoint.model import RetryPolicy, Step
 
 
 def retry_policy(retry: RetryPolicy) -> dg.RetryPolicy | None:

@@ -8,10 +8,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+
 from counterpoint.adapter import refuse_unsupported
 from counterpoint.model import Pool, Schedule, code_digest
 from counterpoint.model.serial import pipeline_from, step_from, to_values
-
 from counterpoint_dagster.conditions import following
 from counterpoint_dagster.limits import LIMITS
 from counterpoint_dagster.partitions import mapping, partitions_def, partitions_of, reach, reach_of
@@ -106,7 +106,7 @@ def _schedule(pipeline: Pipeline, job: Any) -> dg.ScheduleDefinition:
 def pipeline_of(native: dg.Definitions) -> Pipeline:
     """The pipeline that definitions describe, from their native properties wherever Dagster has them."""
     job = next(iter(native.jobs or ()))
-    kept = pipeline_from(job.metadata[KEPT].value)  # type: ignore[union-attr]
+    kept = pipeline_from(job.metadata[KEPT].value)
     assets = {a.key.to_user_string(): a for a in native.assets or () if isinstance(a, dg.AssetsDefinition)}
     steps = tuple(_step(assets[name]) for name in kept.step_names if name in assets)
     schedule = next(iter(native.schedules or ()), None)
@@ -116,7 +116,7 @@ def pipeline_of(native: dg.Definitions) -> Pipeline:
         name=job.name,
         steps=steps,
         schedule=Schedule(str(cron)) if cron else None,
-        partitions=partitions_of(job.partitions_def),  # type: ignore[union-attr, arg-type]
+        partitions=partitions_of(job.partitions_def),
         pools=tuple(Pool(pool.name, pool.slots) for pool in kept.pools),
         description=job.description or "",
     )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from counterpoint.running import work_for
 from prefect.artifacts import create_table_artifact
+
+from counterpoint.running import work_for
 
 if TYPE_CHECKING:
     from counterpoint.model import Reference, RunRequest, Step

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from prefect.states import Cancelled, Completed
+
 from counterpoint.model import Status, Verdict, verdict
 from counterpoint.running import condition_holds, decode_references
-from prefect.states import Cancelled, Completed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from counterpoint.model import RunRequest, Step
     from prefect.client.schemas.objects import State
+
+    from counterpoint.model import RunRequest, Step
 
 SKIPPED = "Skipped"
 UPSTREAM_FAILED = "UpstreamFailed"
-
-
 
 
 def references_of(upstream: Mapping[str, Any]) -> dict[str, Any]:

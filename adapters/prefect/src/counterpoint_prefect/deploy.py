@@ -15,9 +15,10 @@ from counterpoint.running import find_pipeline
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from prefect.client.orchestration import SyncPrefectClient
+
     from counterpoint.adapter import Site
     from counterpoint.model import Pipeline
-    from prefect.client.orchestration import SyncPrefectClient
 
 WORK_POOL = "counterpoint"
 
@@ -26,7 +27,18 @@ def plan_of(site: Site) -> Plan:
     """The services of a site."""
     prefect = str(Path(sys.executable).parent / "prefect")
     server = ("server", "start", "--host", "127.0.0.1", "--port", str(site.ports["web"]))
-    worker = ("worker", "start", "--pool", WORK_POOL, "--type", "process", "--limit", "2", "--name", "counterpoint")
+    worker = (
+        "worker",
+        "start",
+        "--pool",
+        WORK_POOL,
+        "--type",
+        "process",
+        "--limit",
+        "2",
+        "--name",
+        "counterpoint",
+    )
     return Plan(
         processes=(Process("server", (prefect, *server)), Process("worker", (prefect, *worker))),
         ready=lambda: _missing(site),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from counterpoint.running import find_pipeline, served_pipelines
-
 from counterpoint_prefect.translate import flow_of
 
 FLOWS = {pipeline.name: flow_of(pipeline) for pipeline in map(find_pipeline, served_pipelines())}

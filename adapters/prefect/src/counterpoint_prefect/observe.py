@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from datetime import UTC
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
-from counterpoint.errors import ServiceError
-from counterpoint.model import ErrorInfo, NativeRun, NativeStep, Status
-from counterpoint.running import find_pipeline
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.settings import (
-    temporary_settings,
     PREFECT_API_URL,
     PREFECT_HOME,
     PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW,
     PREFECT_SERVER_ALLOW_EPHEMERAL_MODE,
     PREFECT_SERVER_ANALYTICS_ENABLED,
     PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS,
+    temporary_settings,
 )
 
+from counterpoint.errors import ServiceError
+from counterpoint.model import ErrorInfo, NativeRun, NativeStep, Status
+from counterpoint.running import find_pipeline
 from counterpoint_prefect.conditions import native_status
 
 if TYPE_CHECKING:
@@ -29,10 +29,11 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from counterpoint.adapter import Site
-    from counterpoint.model import RunRequest
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.objects import FlowRun, TaskRun
+
+    from counterpoint.adapter import Site
+    from counterpoint.model import RunRequest
 
 DEPLOYMENT = "counterpoint"
 _PAGE = 200
@@ -69,7 +70,10 @@ def client_of(site: Site) -> Iterator[SyncPrefectClient]:
     import httpx
 
     try:
-        with temporary_settings({PREFECT_API_URL: f"{site.url()}/api"}), get_client(sync_client=True) as client:
+        with (
+            temporary_settings({PREFECT_API_URL: f"{site.url()}/api"}),
+            get_client(sync_client=True) as client,
+        ):
             yield client
     except httpx.HTTPError as error:
         raise ServiceError(f"prefect's server at {site.url()} does not answer as expected: {error}") from error

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from prefect.context import FlowRunContext
+
 from counterpoint.model import RunRequest
 from counterpoint.running import native_request
-from prefect.context import FlowRunContext
 
 if TYPE_CHECKING:
     from counterpoint.model import Pipeline

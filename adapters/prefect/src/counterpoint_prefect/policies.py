@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from counterpoint.errors import is_retryable
 
 if TYPE_CHECKING:
-    from counterpoint.model import RetryPolicy, Step
     from prefect import Task
     from prefect.client.schemas.objects import State
+
+    from counterpoint.model import RetryPolicy, Step
 
 POOL = "pool:"
 

@@ -7,10 +7,6 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.adapter import refuse_unsupported
-from counterpoint.model import RunRequest, order
-from counterpoint.model.serial import pipeline_from, step_from, to_values
-from counterpoint.running import Attempt, elements, execute_in_child
 from prefect import Flow, Task, allow_failure, unmapped
 from prefect.cache_policies import CacheKeyFnPolicy
 from prefect.concurrency.sync import concurrency
@@ -18,6 +14,10 @@ from prefect.context import TaskRunContext
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from counterpoint.adapter import refuse_unsupported
+from counterpoint.model import RunRequest, order
+from counterpoint.model.serial import pipeline_from, step_from, to_values
+from counterpoint.running import Attempt, elements, execute_in_child
 from counterpoint_prefect.artifacts import show
 from counterpoint_prefect.conditions import not_to_run, references_of
 from counterpoint_prefect.limits import LIMITS
@@ -62,7 +62,9 @@ def _run_name() -> str:
     from prefect.runtime import flow_run
 
     given = flow_run.parameters
-    return RunRequest.from_json(given["request"]).run_id if given.get("request") else str(given.get("date") or "scheduled")
+    return (
+        RunRequest.from_json(given["request"]).run_id if given.get("request") else str(given.get("date") or "scheduled")
+    )
 
 
 def _task(step: Step) -> Task[..., Any]:
@@ -106,7 +108,10 @@ def _body(step: Step) -> Callable[..., Any]:
 
 
 def _run(
-    pipeline: Pipeline, tasks: Mapping[str, Task[..., Any]], edges: Mapping[str, tuple[str, ...]], request: RunRequest
+    pipeline: Pipeline,
+    tasks: Mapping[str, Task[..., Any]],
+    edges: Mapping[str, tuple[str, ...]],
+    request: RunRequest,
 ) -> Any:
     """Submits every selected task; each waits for its upstream tasks and decides by how they ended."""
     futures: dict[str, Any] = {}
@@ -144,7 +149,7 @@ def _result(allowed: Any) -> Any:
 
 def _is_failed(future: Any) -> bool:
     if isinstance(future, list):
-        return any([_is_failed(one) for one in future])
+        return any(list(map(_is_failed, future)))  # each is waited for
     future.wait()
     return bool(future.state.is_failed() or future.state.is_crashed())
 

@@ -20,9 +20,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """The pipeline, the sides, the days and the folder of the report."""
     parser.add_argument("pipeline", metavar="PIPELINE")
     parser.add_argument("--on", default=ALL, metavar="a,b,c", help=f"default {ALL}")
-    parser.add_argument(
-        "--days", type=int, default=7, metavar="N", help=f"days of input from {FIRST_DAY}; default 7"
-    )
+    parser.add_argument("--days", type=int, default=7, metavar="N", help=f"days of input from {FIRST_DAY}; default 7")
     parser.add_argument("--date", metavar="D", help="the partition itself; default the last of those days")
     parser.add_argument("--source", metavar="SRC", help="synthetic[:k=v,...], or folder[,profile=file.toml]")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=JSON", help="override a setting")
@@ -31,8 +29,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Runs all sides and writes the report; 4 when digests differ, else the worst exit code of a side."""
-    from counterpoint.comparison import compare, results_of, write_report  # noqa: PLC0415
-    from counterpoint.comparison.code import code_sizes  # noqa: PLC0415
+    from counterpoint.comparison import compare, results_of, write_report
+    from counterpoint.comparison.code import code_sizes
 
     comparison = _comparison(args)
     contestants = compare(comparison, python_of)
@@ -46,11 +44,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _comparison(args: argparse.Namespace) -> Any:
-    from datetime import date, timedelta  # noqa: PLC0415
+    from datetime import date, timedelta
 
-    from counterpoint.comparison import Comparison  # noqa: PLC0415
-    from counterpoint.errors import UsageError  # noqa: PLC0415
-    from counterpoint.services.sites import absolute  # noqa: PLC0415
+    from counterpoint.comparison import Comparison
+    from counterpoint.errors import UsageError
+    from counterpoint.services.sites import absolute
 
     if args.days < 1:
         raise UsageError(f"--days {args.days}: compare at least one day")
@@ -79,11 +77,7 @@ def _tell(results: dict[str, Any], *, as_json: bool) -> None:
         for row in results["outputs"]
     ]
     table("Digests", ("date", "step", "rows", *names, ""), rows)
-    say(
-        "equal everywhere"
-        if results["equal"]
-        else f"NOT equal; failed: {', '.join(results['failed']) or 'none'}"
-    )
+    say("equal everywhere" if results["equal"] else f"NOT equal; failed: {', '.join(results['failed']) or 'none'}")
 
 
 def _mark(row: dict[str, Any]) -> str:

@@ -19,8 +19,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Stops the services of this root; none running is no error."""
-    from counterpoint.services.sites import absolute, home_of  # noqa: PLC0415
-    from counterpoint.services.supervisor import stop_site  # noqa: PLC0415
+    from counterpoint.services.sites import absolute, home_of
+    from counterpoint.services.supervisor import stop_site
 
     stopped = stop_site(home_of(absolute(args.root), args.orchestrator))
     if args.json:

@@ -18,8 +18,8 @@ def answer(document: Any) -> None:
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Writes a table for people to stderr, in colours where that is a terminal."""
-    from rich.console import Console  # noqa: PLC0415 - only where a table is printed
-    from rich.table import Table  # noqa: PLC0415
+    from rich.console import Console
+    from rich.table import Table
 
     shown = Table(*columns, title=title, title_justify="left")
     for row in rows:

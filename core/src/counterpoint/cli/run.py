@@ -24,21 +24,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--source", metavar="SRC", help="synthetic[:k=v,...], or folder[,profile=file.toml]")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=JSON", help="override a setting")
     parser.add_argument("--service", action="store_true", help="on the real services, started if none run")
-    parser.add_argument(
-        "--no-upstream", action="store_true", help="refuse when earlier partitions are missing"
-    )
+    parser.add_argument("--no-upstream", action="store_true", help="refuse when earlier partitions are missing")
     parser.add_argument("--force", action="store_true", help="compute again what stands and is fresh")
     service_options(parser)
 
 
 def service_options(parser: argparse.ArgumentParser) -> None:
     """The options of whatever starts services."""
-    parser.add_argument(
-        "--database", metavar="URL", help="postgresql://... instead of SQLite for the orchestrator"
-    )
-    parser.add_argument(
-        "--port", action="append", default=[], metavar="NAME=N", help="a fixed port, e.g. web=8080"
-    )
+    parser.add_argument("--database", metavar="URL", help="postgresql://... instead of SQLite for the orchestrator")
+    parser.add_argument("--port", action="append", default=[], metavar="NAME=N", help="a fixed port, e.g. web=8080")
 
 
 def site_options(args: argparse.Namespace) -> dict[str, Any]:
@@ -47,7 +41,7 @@ def site_options(args: argparse.Namespace) -> dict[str, Any]:
     Raises:
         UsageError: a port is not written NAME=N.
     """
-    from counterpoint.errors import UsageError  # noqa: PLC0415
+    from counterpoint.errors import UsageError
 
     ports = {}
     for text in args.port:
@@ -64,9 +58,9 @@ def settings(args: argparse.Namespace) -> dict[str, Any]:
     Raises:
         UsageError: one is not written NAME=JSON.
     """
-    import json  # noqa: PLC0415
+    import json
 
-    from counterpoint.errors import UsageError  # noqa: PLC0415
+    from counterpoint.errors import UsageError
 
     found: dict[str, Any] = {}
     for text in args.set:
@@ -74,9 +68,7 @@ def settings(args: argparse.Namespace) -> dict[str, Any]:
         try:
             found[name] = json.loads(value)
         except ValueError:
-            raise UsageError(
-                f"--set {text}: write it NAME=JSON, for example seed=7 or 'gate={{\"k\": 1}}'"
-            ) from None
+            raise UsageError(f"--set {text}: write it NAME=JSON, for example seed=7 or 'gate={{\"k\": 1}}'") from None
     if args.source:
         found["source"] = absolute_source(args.source)
     return found
@@ -92,10 +84,10 @@ def absolute_source(source: str) -> str:
 
 def request_of(args: argparse.Namespace) -> RunRequest:
     """The request that a command line makes."""
-    from counterpoint.model import RunRequest  # noqa: PLC0415
-    from counterpoint.running.known import find_pipeline  # noqa: PLC0415
-    from counterpoint.services.launch import new_run_id  # noqa: PLC0415
-    from counterpoint.services.sites import absolute  # noqa: PLC0415
+    from counterpoint.model import RunRequest
+    from counterpoint.running.known import find_pipeline
+    from counterpoint.services.launch import new_run_id
+    from counterpoint.services.sites import absolute
 
     pipeline = find_pipeline(args.pipeline)
     pipeline.configured(settings(args)).partitions.partition(args.date)
@@ -115,8 +107,8 @@ def run(args: argparse.Namespace) -> int:
     code = hand_over(args.on, args.argv)
     if code is not None:
         return code
-    from counterpoint.services import engine_for  # noqa: PLC0415
-    from counterpoint.services.launch import launch  # noqa: PLC0415
+    from counterpoint.services import engine_for
+    from counterpoint.services.launch import launch
 
     request = request_of(args)
     options = site_options(args)

@@ -21,8 +21,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints the description; it is the answer itself, so it goes to stdout in every format."""
-    from counterpoint.model.render import as_json, as_mermaid, as_text  # noqa: PLC0415
-    from counterpoint.running.known import find_pipeline  # noqa: PLC0415
+    from counterpoint.model.render import as_json, as_mermaid, as_text
+    from counterpoint.running.known import find_pipeline
 
     pipeline = find_pipeline(args.pipeline)
     if args.json or args.format == "json":

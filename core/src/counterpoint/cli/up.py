@@ -27,10 +27,10 @@ def run(args: argparse.Namespace) -> int:
     code = hand_over(args.orchestrator, args.argv)
     if code is not None:
         return code
-    from counterpoint.adapter import find_adapter  # noqa: PLC0415
-    from counterpoint.running.known import registered  # noqa: PLC0415
-    from counterpoint.services import new_site, serving  # noqa: PLC0415
-    from counterpoint.services.sites import absolute, refuse_running  # noqa: PLC0415
+    from counterpoint.adapter import find_adapter
+    from counterpoint.running.known import registered
+    from counterpoint.services import new_site, serving
+    from counterpoint.services.sites import absolute, refuse_running
 
     adapter, root = find_adapter(args.orchestrator), absolute(args.root)
     refuse_running(root, args.orchestrator)

@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_WHERE = (
-    "import importlib.util as u, sys; print(list(u.find_spec(sys.argv[1]).submodule_search_locations)[0])"
-)
+_WHERE = "import importlib.util as u, sys; print(list(u.find_spec(sys.argv[1]).submodule_search_locations)[0])"
 
 
 def code_sizes(python_of: Callable[[str], Path], orchestrators: tuple[str, ...]) -> dict[str, dict[str, int]]:
@@ -30,7 +28,7 @@ def _folder(python: Path, package: str) -> Path:
 
 
 def _size(folder: Path) -> dict[str, int]:
-    from pygount import SourceAnalysis  # noqa: PLC0415 - only a comparison needs it
+    from pygount import SourceAnalysis
 
     files = sorted(folder.rglob("*.py"))
     counted = [SourceAnalysis.from_file(path, folder.name, encoding="utf-8") for path in files]

@@ -29,7 +29,7 @@ def _put(path: Path, text: str) -> None:
 
 
 def _templates() -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape  # noqa: PLC0415
+    from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
     loader = PackageLoader("counterpoint.comparison")
     found = Environment(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.contracts.validated import sentence, failures_of
+from counterpoint.contracts.validated import failures_of, sentence
 from counterpoint.errors import ContractError
 
 if TYPE_CHECKING:

@@ -36,7 +36,7 @@ def split(schema: Any, frame: pl.DataFrame, *, max_bad_rate: float = 0.01, minim
     Raises:
         ContractError: more bad rows than that, too few good ones, or a column that is absent or of another type.
     """
-    import polars as pl  # noqa: PLC0415 - imported by the step that judges, not by who describes it
+    import polars as pl
 
     failures = failures_of(schema, frame)
     whole = [failure for failure in failures if failure["index"] is None]
@@ -73,7 +73,7 @@ def _refuse(schema: Any, failures: list[dict[str, Any]], found: Validated, limit
 
 def failures_of(schema: Any, frame: pl.DataFrame) -> list[dict[str, Any]]:
     """Every failure of a frame against a pandera schema: index (None: the whole column), column, check, value."""
-    import pandera.polars as pa  # noqa: PLC0415 - takes two seconds; only who checks pays for it
+    import pandera.polars as pa
 
     try:
         schema.validate(frame, lazy=True)

@@ -37,12 +37,14 @@ def _of_model(objects: Objects, subject: str) -> dict[str, Any] | None:
     place = place_of(objects)
     if place.is_empty:
         return None
-    from mlflow.exceptions import MlflowException  # noqa: PLC0415 - MLflow is needed now
+    from mlflow.exceptions import MlflowException
 
     client = client_of(place)
     name, _, number = subject.partition("/")
     try:
-        version = client.get_model_version(name, number) if number else client.get_model_version_by_alias(name, "champion")
+        version = (
+            client.get_model_version(name, number) if number else client.get_model_version_by_alias(name, "champion")
+        )
     except MlflowException:
         return None
     return _of_run(objects, version.tags[f"{TAG}.run_id"])

@@ -13,7 +13,7 @@ def git_state(place: Path) -> dict[str, Any]:
     Outside a checkout, or where git is missing, `commit` is None and `reason` says why.
     """
     try:
-        import git  # noqa: PLC0415 - takes a fifth of a second, and needs git itself
+        import git
     except ImportError as error:
         return _none(f"git is not installed: {error}")
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -106,10 +107,9 @@ class _Desk:
         return str(found[0].info.run_id) if found else None
 
     def _log(self, decision: Decision, reference: Reference, tags: Mapping[str, str]) -> str:
-        from mlflow.entities import Metric, Param  # noqa: PLC0415 - MLflow is here already
-        from mlflow.utils.time import get_current_time_millis  # noqa: PLC0415
+        from mlflow.entities import Metric, Param
 
-        moment = get_current_time_millis()
+        moment = time.time_ns() // 1_000_000
         name = f"{decision.model} {self.request.partition}"
         run_id = str(self.client.create_run(self.experiment, tags=dict(tags), run_name=name).info.run_id)
         numbers = {**decision.metrics, **{f"baseline_{k}": v for k, v in decision.baseline.items()}}
@@ -155,9 +155,7 @@ class _Desk:
         if all(v.tags[f"{TAG}.partition"] <= self.request.partition for v in rivals):
             self.client.set_registered_model_alias(decision.model, ALIASES[decision.stage], str(version))
 
-    def complete(
-        self, metadata: PipelineRunMetadata, made: Mapping[str, Any], models: Mapping[str, Reference]
-    ) -> None:
+    def complete(self, metadata: PipelineRunMetadata, made: Mapping[str, Any], models: Mapping[str, Reference]) -> None:
         """Puts the lineage beside each model, in the store and in MLflow."""
         text = json.dumps(metadata.to_dict(), sort_keys=True, default=str).encode()
         for reference in models.values():

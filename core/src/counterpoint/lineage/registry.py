@@ -54,7 +54,7 @@ def place_of(store: Objects) -> Place:
 def client_of(place: Place) -> MlflowClient:
     """A client of the tracking place, whose database is made once, whoever comes first."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    from mlflow import MlflowClient  # noqa: PLC0415 - takes seconds; only who registers pays for it
+    from mlflow import MlflowClient
 
     for name in ("alembic", "mlflow", "mlflow.store.db.utils"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -51,9 +51,7 @@ def _edges(step: Step, steps: dict[str, Step]) -> None:
         if name not in steps:
             near = difflib.get_close_matches(name, steps, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(steps)}"
-            raise DefinitionError(
-                f"step {step.name} waits for {name!r}, which is no step of this pipeline: {hint}"
-            )
+            raise DefinitionError(f"step {step.name} waits for {name!r}, which is no step of this pipeline: {hint}")
 
 
 def _inputs(step: Step, steps: dict[str, Step]) -> None:

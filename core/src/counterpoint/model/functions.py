@@ -46,9 +46,7 @@ def load(reference: str) -> Any:
     except ModuleNotFoundError as error:
         raise DefinitionError(f"{reference}: {error}; install the package that holds it") from error
     except AttributeError as error:
-        raise DefinitionError(
-            f"{reference}: {error}; name a function as 'package.module:function'"
-        ) from error
+        raise DefinitionError(f"{reference}: {error}; name a function as 'package.module:function'") from error
     # a decorated function stands in its module as the Step that was made of it
     return getattr(found, "wrapped", None) or found
 
@@ -99,11 +97,7 @@ def parameters_of(reference: str) -> tuple[str, ...]:
 
 def parameters(function: Callable[..., Any] | str) -> tuple[str, ...]:
     """The parameter names of a function or of a `module:name` reference."""
-    return (
-        parameters_of(function)
-        if isinstance(function, str)
-        else tuple(inspect.signature(function).parameters)
-    )
+    return parameters_of(function) if isinstance(function, str) else tuple(inspect.signature(function).parameters)
 
 
 @cache

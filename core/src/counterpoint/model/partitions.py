@@ -57,9 +57,7 @@ class Partitions:
         """
         moment = self._moment(key)
         if moment < self._moment(self.start):
-            raise UsageError(
-                f"partition {key} lies before the pipeline's start {self.start}: choose a later one"
-            )
+            raise UsageError(f"partition {key} lies before the pipeline's start {self.start}: choose a later one")
         return Partition(key, moment, self._moment(self._shifted(moment, 1)))
 
     def shift(self, key: str, count: int) -> str:
@@ -89,9 +87,7 @@ class Partitions:
         try:
             moment = datetime.strptime(key, form).replace(tzinfo=UTC)
         except ValueError:
-            raise UsageError(
-                f"{key!r} is no partition: a {self.kind.value} is written {words}, in UTC"
-            ) from None
+            raise UsageError(f"{key!r} is no partition: a {self.kind.value} is written {words}, in UTC") from None
         if moment.strftime(form) != key:
             raise UsageError(f"{key!r} is no partition: write it in full, {words}")
         return moment

@@ -55,9 +55,7 @@ class Pipeline:
         for found in self.steps:
             if found.name == name:
                 return found
-        raise UsageError(
-            f"pipeline {self.name} has no step {name!r}: choose from {', '.join(self.step_names)}"
-        )
+        raise UsageError(f"pipeline {self.name} has no step {name!r}: choose from {', '.join(self.step_names)}")
 
     @property
     def step_names(self) -> tuple[str, ...]:
@@ -84,9 +82,7 @@ class Pipeline:
         merged = dict(self.config)
         for name, value in overrides.items():
             if name not in merged:
-                raise UsageError(
-                    f"pipeline {self.name} has no setting {name!r}: it has {', '.join(sorted(merged))}"
-                )
+                raise UsageError(f"pipeline {self.name} has no setting {name!r}: it has {', '.join(sorted(merged))}")
             both = isinstance(merged[name], dict) and isinstance(value, dict)
             merged[name] = {**merged[name], **value} if both else value
         return replace(self, config=merged)

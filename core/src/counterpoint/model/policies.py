@@ -58,9 +58,7 @@ class Schedule:
 
     def __post_init__(self) -> None:
         if len(self.cron.split()) != 5:  # noqa: PLR2004 - a cron expression has five fields
-            raise DefinitionError(
-                f"schedule {self.cron!r}: write the five fields of cron, for example '0 2 * * *'"
-            )
+            raise DefinitionError(f"schedule {self.cron!r}: write the five fields of cron, for example '0 2 * * *'")
 
 
 class TriggerRule(StrEnum):

@@ -89,9 +89,7 @@ class Step:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Calls the pure function itself, as a unit test does."""
         if self.wrapped is None:
-            raise DefinitionError(
-                f"step {self.name} refers to {self.function}: import and call that function"
-            )
+            raise DefinitionError(f"step {self.name} refers to {self.function}: import and call that function")
         return self.wrapped(*args, **kwargs)
 
     @property
@@ -137,9 +135,7 @@ class Draft:
         given = {name: self._input(name) for name in self.inputs}
         self._refuse_unknown(names, steps, settings)
         rest = [name for name in names if name not in given]
-        inputs = [
-            given.get(n) or Input(n, n) for n in names if n in given or (n in steps and n not in settings)
-        ]
+        inputs = [given.get(n) or Input(n, n) for n in names if n in given or (n in steps and n not in settings)]
         reference = self.function if isinstance(self.function, str) else reference_of(self.function)
         return Step(
             function=reference,
@@ -159,16 +155,9 @@ class Draft:
     def _refuse_unknown(self, names: tuple[str, ...], steps: set[str], settings: set[str]) -> None:
         for name in self.inputs:
             if name not in names:
-                raise DefinitionError(
-                    f"step {self.name}: its function has no parameter {name!r}; it has {names}"
-                )
+                raise DefinitionError(f"step {self.name}: its function has no parameter {name!r}; it has {names}")
         for name in names:
-            if (
-                name not in self.inputs
-                and name not in steps
-                and name not in settings
-                and name not in PROVIDED
-            ):
+            if name not in self.inputs and name not in steps and name not in settings and name not in PROVIDED:
                 raise DefinitionError(
                     f"step {self.name}: parameter {name!r} is neither a step ({', '.join(sorted(steps))}),"
                     f" nor a setting ({', '.join(sorted(settings))}), nor provided ({', '.join(PROVIDED)});"

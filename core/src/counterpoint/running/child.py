@@ -111,15 +111,15 @@ def _answer(attempt: Attempt, answer: Path, code: int) -> Reference:
 
 def _record(attempt: Attempt, error: Exception) -> None:
     """A process that was killed left no record of its step."""
-    from counterpoint.running.execute import record_failure  # noqa: PLC0415 - only after a failure
+    from counterpoint.running.execute import record_failure
 
     record_failure(attempt.request, attempt.step, error, attempt=attempt.number, index=attempt.index)
 
 
 def main(answer: str) -> int:
     """Executes the attempt that stands on standard input; writes its reference or its error to `answer`."""
-    from counterpoint.running.execute import execute  # noqa: PLC0415 - after the parent's death is arranged
-    from counterpoint.running.failure import describe  # noqa: PLC0415
+    from counterpoint.running.execute import execute
+    from counterpoint.running.failure import describe
 
     _die_with_parent()
     attempt = _decode(sys.stdin.read())

@@ -23,9 +23,7 @@ if TYPE_CHECKING:
     from counterpoint.storage import Store
 
 
-def collect(
-    pipeline: Pipeline, store: Store, request: RunRequest, native: NativeRun, version: str
-) -> RunRecord:
+def collect(pipeline: Pipeline, store: Store, request: RunRequest, native: NativeRun, version: str) -> RunRecord:
     """The record of a run that has ended, stored beside its step records; `version` is the orchestrator's."""
     names = [name for name in order(pipeline) if request.selects(name)]
     steps = tuple(_step(pipeline.step(name), store, request, native.steps.get(name)) for name in names)

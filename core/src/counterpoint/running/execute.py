@@ -38,7 +38,7 @@ def work_for(request: RunRequest, step: str, index: int | None = None) -> Work:
     Raises:
         UsageError: there is no such pipeline, step or setting.
     """
-    from counterpoint.storage import Store  # noqa: PLC0415 - a scheduler that only describes does not pay for it
+    from counterpoint.storage import Store
 
     pipeline = find_pipeline(request.pipeline).configured(request.config)
     store = Store(request.root, pipeline, request.version)
@@ -142,7 +142,7 @@ def _keep_rejected(work: Work, error: ContractError) -> None:
 def _champions(work: Work) -> dict[str, Any] | None:
     if "champions" not in work.step.provided:
         return None
-    from counterpoint.lineage import champions  # noqa: PLC0415 - MLflow is imported by the step that needs it
+    from counterpoint.lineage import champions
 
     return champions(work.store, work.request.partition)
 

@@ -33,8 +33,4 @@ def _where(error: BaseException) -> str | None:
 
 
 def _is_library(filename: str) -> bool:
-    return (
-        "site-packages" in filename
-        or filename.startswith("<")
-        or f"{Path(traceback.__file__).parent}/" in filename
-    )
+    return "site-packages" in filename or filename.startswith("<") or f"{Path(traceback.__file__).parent}/" in filename

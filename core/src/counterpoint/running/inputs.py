@@ -113,11 +113,7 @@ def _digest(given: Given) -> str:
         return "none"
     if isinstance(given, Reference):
         return given.digest
-    parts = (
-        {key: ref.digest for key, ref in given.items()}
-        if isinstance(given, dict)
-        else [r.digest for r in given]
-    )
+    parts = {key: ref.digest for key, ref in given.items()} if isinstance(given, dict) else [r.digest for r in given]
     return digest_of(parts)
 
 

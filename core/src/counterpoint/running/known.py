@@ -31,7 +31,5 @@ def find_pipeline(name: str) -> Pipeline:
         raise UsageError(f"no pipeline is called {name!r}: {hint} (or write package.module:object)")
     found = load(known.get(name, name))
     if not isinstance(found, Pipeline):
-        raise UsageError(
-            f"{name} is a {type(found).__name__}, not a Pipeline: name the object made by Pipeline(...)"
-        )
+        raise UsageError(f"{name} is a {type(found).__name__}, not a Pipeline: name the object made by Pipeline(...)")
     return found

@@ -5,6 +5,7 @@ Steps whose upstream steps have ended run at once, each attempt in a process of 
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import random
@@ -74,9 +75,7 @@ class LocalRun:
         failed = any(step.status is Status.FAILED for step in steps.values())
         return NativeRun(self.request.run_id, failed, started, now(), steps)
 
-    def _loop(
-        self, pipeline: Pipeline, slots: dict[str, BoundedSemaphore], workers: ThreadPoolExecutor
-    ) -> None:
+    def _loop(self, pipeline: Pipeline, slots: dict[str, BoundedSemaphore], workers: ThreadPoolExecutor) -> None:
         waiting = [pipeline.step(name) for name in order(pipeline) if self.request.selects(name)]
         running: dict[Future[_Ended], str] = {}
         while waiting or running:
@@ -138,23 +137,21 @@ def _mapped(parts: list[_Ended]) -> _Ended:
         return failed[0]
     attempts = max((part.native.attempts for part in parts), default=1)
     started = parts[0].native.started if parts else now()
-    return _Ended(
-        Status.SUCCESS, NativeStep(Status.SUCCESS, attempts, started, now()), [p.reference for p in parts]
-    )
+    return _Ended(Status.SUCCESS, NativeStep(Status.SUCCESS, attempts, started, now()), [p.reference for p in parts])
 
 
 def _attempts(task: _Task, index: int | None) -> _Ended:
-    started, step = now(), task.step
-    for number in range(1, step.retry.retries + 2):
+    started, retry = now(), task.step.retry
+    for number in itertools.count(1):
         try:
             return _success(task, _attempt(task, number, index), number, started)
         except Exception as error:  # noqa: BLE001 - every failure of a step is told in its record
-            info, again = describe(error), is_retryable(error)
-        log.warning("%s attempt %d failed: %s: %s", step.name, number, info.type, info.message)
-        if not again or number > step.retry.retries:
-            break
-        time.sleep(step.retry.delay_before(number, random.random()).total_seconds())  # noqa: S311 - jitter
-    return _failed(info, number, started)
+            info = describe(error)
+            log.warning("%s attempt %d failed: %s: %s", task.step.name, number, info.type, info.message)
+            if number > retry.retries or not is_retryable(error):
+                return _failed(info, number, started)
+        time.sleep(retry.delay_before(number, random.random()).total_seconds())  # noqa: S311 - jitter
+    raise AssertionError  # an endless count does not end
 
 
 def _attempt(task: _Task, number: int, index: int | None) -> Reference:

@@ -32,7 +32,7 @@ def native_request(pipeline: str, partition: str, native_id: str, orchestrator: 
 
 def served_pipelines() -> list[str]:
     """The names of the pipelines that an orchestrator's entry file loads: those named, else all registered."""
-    from counterpoint.running.known import registered  # noqa: PLC0415
+    from counterpoint.running.known import registered
 
     named = [name.strip() for name in os.environ.get(PIPELINES, "").split(",") if name.strip()]
     return named or list(registered())

@@ -67,7 +67,7 @@ def _unpacked(work: Work, result: Any) -> tuple[Any, dict[str, Any]]:
 def _checks(work: Work, value: Any) -> tuple[Mapping[str, Any], ...]:
     if work.step.output.contract is None:
         return ()
-    from counterpoint.contracts import check  # noqa: PLC0415 - pandera is imported by the step that needs it
+    from counterpoint.contracts import check
 
     results = check(load(work.step.output.contract), value, work.step.name, work.key)
     return tuple(_as_dict(result) for result in results)
@@ -88,7 +88,7 @@ def _fits(work: Work, value: Any) -> None:
 
 
 def _register(work: Work, decisions: Any, given: Mapping[str, Any]) -> dict[str, Any]:
-    from counterpoint.lineage import register  # noqa: PLC0415 - MLflow is imported by the step that needs it
+    from counterpoint.lineage import register
 
     return register(work.store, work.pipeline, work.request, decisions, given)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from enum import StrEnum
+from itertools import starmap
 from typing import TYPE_CHECKING
 
 from counterpoint.errors import MissingInputError, SourceError, UsageError
@@ -28,9 +29,7 @@ def freshness(work: Work) -> Freshness:
     standing = work.store.entry(work.step.name, work.key)
     if standing is None:
         return Freshness.MISSING
-    passed = {
-        name: entry.reference for name in work.step.upstream if (entry := work.store.entry(name, work.key))
-    }
+    passed = {name: entry.reference for name in work.step.upstream if (entry := work.store.entry(name, work.key))}
     try:
         inputs = digests(references_of(work, passed))
     except MissingInputError:
@@ -71,7 +70,7 @@ class _Search:
     def lacking_before(self, step: Step, key: str) -> bool:
         """Whether anything that the step reads of other partitions, or outside the run, is not fresh."""
         pairs = [pair for pair in self._read_by(step, key) if pair[0] != self.request.partition]
-        return any([self._is_lacking(other, name) for other, name in pairs])
+        return any(list(starmap(self._is_lacking, pairs)))  # each is looked at
 
     def _is_lacking(self, key: str, name: str) -> bool:
         if (key, name) not in self.lacking:
@@ -81,9 +80,7 @@ class _Search:
         return self.lacking[key, name]
 
     def _freshness(self, step: Step, key: str) -> Freshness:
-        return freshness(
-            Work(replace(self.request, partition=key, steps=()), self.pipeline, step, self.store)
-        )
+        return freshness(Work(replace(self.request, partition=key, steps=()), self.pipeline, step, self.store))
 
     def _read_by(self, step: Step, key: str) -> list[tuple[str, str]]:
         partitions = self.pipeline.partitions

@@ -104,21 +104,15 @@ class ServiceEngine:
             ServiceError: a run did not end in time, or the services stopped answering.
         """
         waiting = [(request, self.adapter.submit(self.site, request)) for request in requests]
-        log.info(
-            "%s: %d run(s) submitted, see %s", self.adapter.name, len(waiting), self.adapter.page(self.site)
-        )
+        log.info("%s: %d run(s) submitted, see %s", self.adapter.name, len(waiting), self.adapter.page(self.site))
         ended: dict[str, NativeRun] = {}
         deadline = time.monotonic() + RUN_SECONDS
         while len(ended) < len(waiting):
             for request, native_id in waiting:
-                if request.run_id not in ended and (
-                    run := self.adapter.observe(self.site, request, native_id)
-                ):
+                if request.run_id not in ended and (run := self.adapter.observe(self.site, request, native_id)):
                     ended[request.run_id] = run
             if time.monotonic() > deadline:
-                raise ServiceError(
-                    f"{self.adapter.name}: runs did not end in {RUN_SECONDS:g} s: see its page"
-                )
+                raise ServiceError(f"{self.adapter.name}: runs did not end in {RUN_SECONDS:g} s: see its page")
             time.sleep(self.poll_seconds if len(ended) < len(waiting) else 0)
         return [ended[request.run_id] for request, _ in waiting]
 

@@ -60,9 +60,7 @@ class Guardian:
         """Writes the state file, whole or not at all."""
         found = {name: {"pid": p.pid, "code": p.poll()} for name, p in self.processes.items()}
         part = self.home / "processes.json.part"
-        part.write_text(
-            json.dumps({"guardian": os.getpid(), "mark": self.mark, "processes": found}), encoding="utf-8"
-        )
+        part.write_text(json.dumps({"guardian": os.getpid(), "mark": self.mark, "processes": found}), encoding="utf-8")
         part.rename(self.home / "processes.json")
 
     def watch(self) -> None:

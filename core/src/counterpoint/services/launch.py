@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from counterpoint.errors import StepError
 from counterpoint.lineage import gather, keep
 from counterpoint.model import RunRecord, RunRequest, Status
-from counterpoint.running.inputs import Work, observed
 from counterpoint.running import collect, find_pipeline, needed, refuse_missing
+from counterpoint.running.inputs import Work, observed
 from counterpoint.storage import Store
 
 if TYPE_CHECKING:
@@ -71,9 +71,7 @@ def _upstream(
     for earlier, native in zip(requests, engine.run(requests) if requests else [], strict=True):
         record = collect(pipeline, store, earlier, native, engine.version)
         _refuse_failed(record)
-        told.append(
-            {"date": record.date, "run_id": record.run_id, "steps": [s.to_dict() for s in record.steps]}
-        )
+        told.append({"date": record.date, "run_id": record.run_id, "steps": [s.to_dict() for s in record.steps]})
     return told
 
 
@@ -86,9 +84,5 @@ def _refuse_failed(record: RunRecord) -> None:
     if record.status is Status.SUCCESS:
         return
     failed = next((step for step in record.steps if step.error), None)
-    what = (
-        f"step {failed.name}: {failed.error.type}: {failed.error.message}"
-        if failed and failed.error
-        else "no step"
-    )
+    what = f"step {failed.name}: {failed.error.type}: {failed.error.message}" if failed and failed.error else "no step"
     raise StepError(f"upstream partition {record.date} failed (run {record.run_id}): {what}")

@@ -52,7 +52,7 @@ def refuse_taken(name: str, port: int) -> None:
             ) from None
 
 
-def new_site(  # noqa: PLR0913 - one option each of the command line
+def new_site(
     adapter: Adapter,
     root: str,
     pipelines: tuple[str, ...],
@@ -139,6 +139,4 @@ def refuse_running(root: str, orchestrator: str) -> None:
         UsageError: services of this root run already; holds the command that stops them.
     """
     if running_site(root, orchestrator) is not None:
-        raise UsageError(
-            f"{orchestrator} is running on {root}: stop it with 'counterpoint down {orchestrator}'"
-        )
+        raise UsageError(f"{orchestrator} is running on {root}: stop it with 'counterpoint down {orchestrator}'")

@@ -37,11 +37,7 @@ def mark_of(site: Site) -> str:
 
 def environment_of(site: Site, plan: Plan) -> dict[str, str]:
     """The variables of a site's processes: a home below the root, and nothing that points elsewhere."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("AIRFLOW", "DAGSTER", "PREFECT"))
-    }
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "DAGSTER", "PREFECT"))}
     return {
         **kept,
         "HOME": str(site.home),
@@ -95,9 +91,7 @@ def _complete(site: Site, process: Process, environment: dict[str, str]) -> None
             check=False,
         ).returncode
     if code:
-        raise ServiceError(
-            f"'{' '.join(process.command)}' ended with code {code}; its log {path} ends:\n{tail(path)}"
-        )
+        raise ServiceError(f"'{' '.join(process.command)}' ended with code {code}; its log {path} ends:\n{tail(path)}")
 
 
 def _guardian(site: Site, plan: Plan, environment: dict[str, str]) -> subprocess.Popen[bytes]:

@@ -22,7 +22,7 @@ def json_digest(value: Any) -> str:
 
 def canonical(frame: pl.DataFrame) -> pl.DataFrame:
     """The same rows in one chunk and in one order, with one NaN and no negative zero; columns as given."""
-    import polars as pl  # noqa: PLC0415 - many steps never see a table
+    import polars as pl
 
     floats = [name for name, kind in frame.schema.items() if kind.is_float()]
     zero = [pl.when(pl.col(n) == 0).then(0.0).otherwise(pl.col(n)).cast(frame.schema[n]).alias(n) for n in floats]
@@ -45,7 +45,7 @@ def content_digest(frame: pl.DataFrame, *, is_canonical: bool = False) -> str:
 
 def _buffers(series: pl.Series) -> list[bytes]:
     """The values of a column as bytes, nulls as zero or empty: fixed width, or lengths and text."""
-    import polars as pl  # noqa: PLC0415
+    import polars as pl
 
     if series.dtype.is_nested():
         text = series.to_frame().select(pl.struct(pl.all()).struct.json_encode()).to_series()
@@ -62,7 +62,7 @@ def _buffers(series: pl.Series) -> list[bytes]:
 
 
 def _text(series: pl.Series) -> bytes:
-    import polars as pl  # noqa: PLC0415
+    import polars as pl
 
     array = series.to_arrow(compat_level=pl.CompatLevel.oldest())
     chunks = array.chunks if hasattr(array, "chunks") else [array]

@@ -23,8 +23,8 @@ class Model:
 
 def encode(model: Model) -> dict[str, bytes]:
     """The files of a model, by name; the same model gives the same bytes."""
-    import numpy as np  # noqa: PLC0415 - only steps that hold a model pay for it
-    from safetensors.numpy import save  # noqa: PLC0415
+    import numpy as np
+    from safetensors.numpy import save
 
     ordered = {name: np.ascontiguousarray(model.weights[name]) for name in sorted(model.weights)}
     described = {"parameters": dict(model.parameters), "metrics": dict(model.metrics)}
@@ -36,7 +36,7 @@ def encode(model: Model) -> dict[str, bytes]:
 
 def decode(weights: bytes, described: bytes) -> Model:
     """The inverse of `encode`."""
-    from safetensors.numpy import load  # noqa: PLC0415 - only steps that hold a model pay for it
+    from safetensors.numpy import load
 
     values = json.loads(described)
     return Model(load(weights), values["parameters"], values["metrics"])

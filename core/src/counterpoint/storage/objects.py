@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 @contextmanager
 def guarded(place: str) -> Iterator[None]:
     """Turns whatever a storage library raises into a StorageError that names the place and the fix."""
-    from deltalake.exceptions import DeltaError  # noqa: PLC0415
-    from obstore.exceptions import BaseError  # noqa: PLC0415
+    from deltalake.exceptions import DeltaError
+    from obstore.exceptions import BaseError
 
     try:
         yield
@@ -51,7 +51,7 @@ class Objects:
 
     def _store(self) -> Any:
         if self._opened is None:
-            from obstore.store import LocalStore, from_url  # noqa: PLC0415 - opened when first needed
+            from obstore.store import LocalStore, from_url
 
             self._opened = LocalStore(self.root, mkdir=True) if self.is_local else from_url(self.root)
         return self._opened
@@ -62,7 +62,7 @@ class Objects:
         Raises:
             StorageError: the root cannot be written.
         """
-        import obstore  # noqa: PLC0415
+        import obstore
 
         with guarded(self.uri(path)):
             obstore.put(self._store(), path, data, use_multipart=False)
@@ -73,7 +73,7 @@ class Objects:
         Raises:
             StorageError: the root cannot be read.
         """
-        import obstore  # noqa: PLC0415
+        import obstore
 
         if self.is_local and not Path(self.uri(path)).is_file():
             return None
@@ -85,7 +85,7 @@ class Objects:
 
     def list(self, prefix: str) -> list[str]:
         """The paths of all objects below a folder, sorted."""
-        import obstore  # noqa: PLC0415
+        import obstore
 
         if self.is_local and not Path(self.uri(prefix)).is_dir():
             return []

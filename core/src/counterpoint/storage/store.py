@@ -104,7 +104,7 @@ class Store(Objects):
 
     def partial(self, reference: Reference, function: str, code_digest: str) -> pl.DataFrame:
         """The result of `function` on the table of a reference: computed once per content and code, then read."""
-        import polars as pl  # noqa: PLC0415
+        import polars as pl
 
         name = function.replace(":", ".")
         inputs, code = reference.digest[7:39], code_digest[7:23]
@@ -120,7 +120,7 @@ class Store(Objects):
 
     def dead_letters(self, step: Step, partition: str, frame: pl.DataFrame, run_id: str) -> int:
         """Keeps the rejected rows of a partition, replacing those of an earlier attempt; returns their number."""
-        import polars as pl  # noqa: PLC0415
+        import polars as pl
 
         uri = self.uri(f"dead_letters/{self.pipeline.name}/{step.name}")
         known = [name for name in ("reason", "column", "origin") if name in frame.columns]
@@ -131,5 +131,3 @@ class Store(Objects):
         )
         replace_partition(uri, canonical(rows), self.pipeline.partitions.kind.value, partition)
         return rows.height
-
-

@@ -35,8 +35,8 @@ def options() -> dict[str, str]:
 
 def open_table(uri: str, version: int | None = None) -> DeltaTable | None:
     """The table at a version (None: the newest), or None when there is no table."""
-    from deltalake import DeltaTable  # noqa: PLC0415
-    from deltalake.exceptions import TableNotFoundError  # noqa: PLC0415
+    from deltalake import DeltaTable
+    from deltalake.exceptions import TableNotFoundError
 
     try:
         return DeltaTable(uri, version=version, storage_options=options())
@@ -50,7 +50,7 @@ def replace_partition(uri: str, frame: pl.DataFrame, column: str | None, key: st
     Raises:
         StorageError: the table cannot be written, or other writers kept winning.
     """
-    from deltalake.exceptions import CommitFailedError, DeltaError  # noqa: PLC0415
+    from deltalake.exceptions import CommitFailedError, DeltaError
 
     for attempt in range(_TRIES):
         try:
@@ -67,8 +67,8 @@ def replace_partition(uri: str, frame: pl.DataFrame, column: str | None, key: st
 
 
 def _commit(uri: str, frame: pl.DataFrame, column: str | None, key: str) -> Written:
-    import polars as pl  # noqa: PLC0415
-    from deltalake import write_deltalake  # noqa: PLC0415
+    import polars as pl
+    from deltalake import write_deltalake
 
     table = open_table(uri)
     if table is None and "://" not in uri:
@@ -90,7 +90,7 @@ def _commit(uri: str, frame: pl.DataFrame, column: str | None, key: str) -> Writ
 
 
 def _size(table: DeltaTable, column: str | None, key: str) -> int:
-    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow as pa
 
     actions = pa.table(table.get_add_actions(flatten=True)).to_pylist()
     return sum(a["size_bytes"] for a in actions if column is None or a[f"partition.{column}"] == key)
@@ -102,7 +102,7 @@ def read_partition(uri: str, version: int | None, column: str | None, key: str) 
     Raises:
         StorageError: there is no such table or version.
     """
-    import polars as pl  # noqa: PLC0415
+    import polars as pl
 
     with guarded(uri):
         table = open_table(uri, version)
@@ -116,8 +116,8 @@ def read_partition(uri: str, version: int | None, column: str | None, key: str) 
 
 
 def _empty(table: DeltaTable, column: str | None) -> pl.DataFrame:
-    import polars as pl  # noqa: PLC0415
-    import pyarrow as pa  # noqa: PLC0415
+    import polars as pl
+    import pyarrow as pa
 
     found = pl.from_arrow(pa.schema(table.schema().to_arrow()).empty_table())
     assert isinstance(found, pl.DataFrame)  # noqa: S101 - a table gives a frame
