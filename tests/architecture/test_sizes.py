@@ -78,8 +78,9 @@ def test_most_functions_are_very_short(product: list[Path]) -> None:
 
 @pytest.mark.parametrize("name", ["airflow", "dagster", "prefect"])
 def test_an_adapter_is_thin(root: Path, product: list[Path], name: str) -> None:
-    sizes = {file.name: lines_of(file) for file in product if file.is_relative_to(root / "adapters" / name)}
-    assert sum(sizes.values()) <= ADAPTER_CAP, f"{name}: {sum(sizes.values())} lines: {sizes}"
+    files = [file for file in product if file.is_relative_to(root / "adapters" / name)]
+    sizes = {file.name: len(code_lines(file.read_text(encoding="utf-8"))) for file in files}
+    assert sum(sizes.values()) <= ADAPTER_CAP, f"{name}: {sum(sizes.values())} lines of code: {sizes}"
 
 
 def test_code_lines_leave_out_what_is_not_code() -> None:

@@ -7,6 +7,7 @@ the top of the module that the entry point names, so that asking what is install
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, entry_points, version
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -120,6 +121,62 @@ class Adapter(Protocol):
 
     def page(self, site: Site, native_id: str | None = None) -> str:
         """The URL where a person sees the run (None: the pipeline) in the orchestrator's own UI."""
+
+
+@dataclass(frozen=True)
+class ModuleAdapter:
+    """An adapter whose parts are functions of modules with the same names in every adapter's package.
+
+    `translate`: translate, read_back; `observe`: run, submit, observe, page; `deploy`: plan; `limits`: LIMITS. A
+    module, and with it the orchestrator, is imported when one of its functions is first called.
+    """
+
+    name: str
+    distribution: str
+    package: str
+    ports: tuple[str, ...] = ("web",)
+
+    def _part(self, module: str, name: str) -> Any:
+        return getattr(import_module(f"{self.package}.{module}"), name)
+
+    @property
+    def limits(self) -> tuple[Limit, ...]:
+        """What the orchestrator lacks."""
+        found: tuple[Limit, ...] = self._part("limits", "LIMITS")
+        return found
+
+    def translate(self, pipeline: Pipeline) -> Any:
+        """See `Adapter`; a property without a stand-in is refused here, for every adapter."""
+        refuse_unsupported(self.name, self.limits, pipeline)
+        return self._part("translate", "translate")(pipeline)
+
+    def read_back(self, native: Any) -> Pipeline:
+        """See `Adapter`."""
+        found: Pipeline = self._part("translate", "read_back")(native)
+        return found
+
+    def run(self, request: RunRequest, home: Path) -> NativeRun:
+        """See `Adapter`."""
+        found: NativeRun = self._part("observe", "run")(request, home)
+        return found
+
+    def plan(self, site: Site) -> Plan:
+        """See `Adapter`."""
+        found: Plan = self._part("deploy", "plan")(site)
+        return found
+
+    def submit(self, site: Site, request: RunRequest) -> str:
+        """See `Adapter`."""
+        return str(self._part("observe", "submit")(site, request))
+
+    def observe(self, site: Site, request: RunRequest, native_id: str) -> NativeRun | None:
+        """See `Adapter`."""
+        found: NativeRun | None = self._part("observe", "observe")(site, request, native_id)
+        return found
+
+    def page(self, site: Site, native_id: str | None = None) -> str:
+        """See `Adapter`."""
+        return str(self._part("observe", "page")(site, native_id))
 
 
 def installed_version(distribution: str) -> str | None:

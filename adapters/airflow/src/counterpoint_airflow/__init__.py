@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from counterpoint_airflow.adapter import ADAPTER
+from counterpoint.adapter import ModuleAdapter
 
-__all__ = ["ADAPTER"]
+ADAPTER = ModuleAdapter("airflow", "apache-airflow", "counterpoint_airflow")

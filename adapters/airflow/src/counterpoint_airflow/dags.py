@@ -6,7 +6,7 @@ import os
 
 from counterpoint.running import find_pipeline, served_pipelines
 from counterpoint_airflow.partitions import SCHEDULES
-from counterpoint_airflow.translate import dag_of
+from counterpoint_airflow.translate import translate
 
 SCHEDULED = bool(os.environ.get(SCHEDULES))
-DAGS = {pipeline.name: dag_of(pipeline, scheduled=SCHEDULED) for pipeline in map(find_pipeline, served_pipelines())}
+DAGS = {pipeline.name: translate(pipeline, scheduled=SCHEDULED) for pipeline in map(find_pipeline, served_pipelines())}

@@ -11,7 +11,6 @@ from counterpoint.adapter import Plan, Process
 from counterpoint.errors import ServiceError
 from counterpoint.running import find_pipeline
 from counterpoint_airflow.observe import call
-from counterpoint_airflow.partitions import SCHEDULES
 
 if TYPE_CHECKING:
     from counterpoint.adapter import Site
@@ -53,7 +52,7 @@ def _database(home: Path, database: str | None) -> str:
     return f"postgresql+psycopg2://{database.partition('://')[2]}" if database else f"sqlite:///{home / 'airflow.db'}"
 
 
-def plan_of(site: Site) -> Plan:
+def plan(site: Site) -> Plan:
     """The services of a site; the DAG file is written into its folder."""
     _write_entry(site.home)
     airflow = str(Path(sys.executable).parent / "airflow")
@@ -62,10 +61,7 @@ def plan_of(site: Site) -> Plan:
         prepare=(Process("migrate", (sys.executable, "-m", "counterpoint_airflow.deploy", *site.pipelines)),),
         processes=tuple(Process(name, (airflow, name)) for name in names),
         ready=lambda: _missing(site),
-        environment={
-            **environment(site.home, site.secret, site.database, site.url()),
-            **({SCHEDULES: "1"} if site.schedules else {}),
-        },
+        environment=environment(site.home, site.secret, site.database, site.url()),
     )
 
 
@@ -78,14 +74,14 @@ def _write_entry(home: Path) -> None:
 def _missing(site: Site) -> str | None:
     """What is not there yet, or None when runs can be triggered; pools are looked at, for a run would wait forever."""
     try:
-        health = call(site, "GET", "/monitor/health")
+        health = call(site, "/monitor/health")
         sick = [name for name in _COMPONENTS if (health.get(name) or {}).get("status") != "healthy"]
         if sick:
             return f"not healthy yet: {', '.join(sick)}"
         for pipeline in map(find_pipeline, site.pipelines):
-            call(site, "GET", f"/dags/{pipeline.name}")
+            call(site, f"/dags/{pipeline.name}")
             for pool in pipeline.pools:
-                call(site, "GET", f"/pools/{pool.name}")
+                call(site, f"/pools/{pool.name}")
     except ServiceError as error:
         return str(error).splitlines()[0][:160]
     return None

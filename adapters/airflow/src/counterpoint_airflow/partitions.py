@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.model import PartitionKind, RunRequest
+from counterpoint.model import RunRequest
 from counterpoint.running import native_request
 
 if TYPE_CHECKING:
@@ -14,11 +14,6 @@ if TYPE_CHECKING:
 
 REQUEST = "counterpoint"
 SCHEDULES = "COUNTERPOINT_SCHEDULES"
-FORMATS = {
-    PartitionKind.DAILY: "%Y-%m-%d",
-    PartitionKind.HOURLY: "%Y-%m-%dT%H",
-    PartitionKind.MONTHLY: "%Y-%m",
-}
 
 
 def timetable(pipeline: Pipeline) -> Any:
@@ -31,7 +26,7 @@ def timetable(pipeline: Pipeline) -> Any:
         from airflow.sdk.definitions.timetables.interval import CronDataIntervalTimetable
 
         return CronDataIntervalTimetable(pipeline.schedule.cron, timezone="UTC")
-    form = FORMATS[pipeline.partitions.kind]
+    form = pipeline.partitions.form
     return CronPartitionTimetable(pipeline.schedule.cron, timezone="UTC", run_offset=-1, key_format=form)
 
 

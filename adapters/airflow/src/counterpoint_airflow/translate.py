@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import DAG, Asset, task
 
-from counterpoint.adapter import refuse_unsupported
 from counterpoint.model import Schedule, order
 from counterpoint.model.serial import pipeline_from, step_from, to_values
 from counterpoint_airflow.conditions import rule_of
-from counterpoint_airflow.limits import LIMITS
 from counterpoint_airflow.partitions import cron_of, timetable
 from counterpoint_airflow.policies import deadline, retries, retry_of, timeout, timeout_of
 from counterpoint_airflow.tasks import count_elements, execute_step
@@ -24,13 +22,8 @@ ELEMENTS = "__elements"
 KEPT = "counterpoint"
 
 
-def dag_of(pipeline: Pipeline, *, scheduled: bool = True) -> DAG:
-    """The DAG of a pipeline; a paused DAG would not run what is triggered, so one can be made without schedule.
-
-    Raises:
-        UnsupportedError: a property that nothing stands in for.
-    """
-    refuse_unsupported("airflow", LIMITS, pipeline)
+def translate(pipeline: Pipeline, *, scheduled: bool = True) -> DAG:
+    """The DAG of a pipeline; a paused DAG would not run what is triggered, so one can be made without schedule."""
     with DAG(
         dag_id=pipeline.name,
         description=pipeline.description or None,
@@ -74,7 +67,7 @@ def asset_of(pipeline: Pipeline, step: Step) -> Asset:
     return Asset(name=step.name, uri=f"counterpoint://{pipeline.name}/{step.name}", group=pipeline.name)
 
 
-def pipeline_of(native: DAG) -> Pipeline:
+def read_back(native: DAG) -> Pipeline:
     """The pipeline that a DAG describes, from its native properties wherever Airflow has them."""
     tasks = {name: native.get_task(name) for name in native.task_ids if not name.endswith(ELEMENTS)}
     kept = pipeline_from(json.loads(native.user_defined_macros[KEPT]))

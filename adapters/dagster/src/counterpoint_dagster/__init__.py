@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from counterpoint_dagster.adapter import ADAPTER
+from counterpoint.adapter import ModuleAdapter
 
-__all__ = ["ADAPTER"]
+ADAPTER = ModuleAdapter("dagster", "dagster", "counterpoint_dagster")

@@ -18,14 +18,10 @@ FOLLOWS = "counterpoint/run_id"
 _ENDED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE)
 
 
-def needs_following(pipeline: Pipeline) -> bool:
-    """Whether a step may have to run after one that failed or was skipped."""
-    return any(step.trigger_rule is not TriggerRule.ALL_SUCCESS for step in pipeline.steps)
-
-
 def following(pipeline: Pipeline, job: Any) -> list[dg.SensorDefinition]:
     """The sensors that start what follows a run, also one that failed."""
-    return [_sensor(pipeline, job, status) for status in _ENDED] if needs_following(pipeline) else []
+    needed = any(step.trigger_rule is not TriggerRule.ALL_SUCCESS for step in pipeline.steps)
+    return [_sensor(pipeline, job, status) for status in _ENDED] if needed else []
 
 
 def _sensor(pipeline: Pipeline, job: Any, status: dg.DagsterRunStatus) -> dg.SensorDefinition:
@@ -40,14 +36,13 @@ def _sensor(pipeline: Pipeline, job: Any, status: dg.DagsterRunStatus) -> dg.Sen
     )
     def follow(context: dg.RunStatusSensorContext) -> dg.RunRequest | dg.SkipReason:
         run = context.dagster_run
-        key = run.tags.get("dagster/partition", "")
-        request = request_of(pipeline.name, run, key, None)
+        request = request_of(pipeline.name, run)
         steps = runnable(pipeline, request, chain_states(context.instance, pipeline, request.run_id, run))
         if not steps:
             return dg.SkipReason("nothing is left to run")
         return dg.RunRequest(
             run_key=f"{run.run_id}-follow",
-            partition_key=key or None,
+            partition_key=request.partition,
             asset_selection=[dg.AssetKey(name) for name in steps],
             tags=tags_of(request),
         )

@@ -5,6 +5,6 @@ from __future__ import annotations
 import dagster as dg
 
 from counterpoint.running import find_pipeline, served_pipelines
-from counterpoint_dagster.translate import definitions_of
+from counterpoint_dagster.translate import translate
 
-defs = dg.Definitions.merge(*(definitions_of(find_pipeline(name)) for name in served_pipelines()))
+defs = dg.Definitions.merge(*(translate(find_pipeline(name)) for name in served_pipelines()))

@@ -6,14 +6,11 @@ import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.error import URLError
-from urllib.parse import urlsplit
-from urllib.request import urlopen
 
 from counterpoint.adapter import Plan, Process
 from counterpoint.errors import ServiceError
 from counterpoint.running import find_pipeline
-from counterpoint_dagster.observe import graphql
+from counterpoint_dagster.observe import LOCATION, graphql
 
 if TYPE_CHECKING:
     from counterpoint.adapter import Site
@@ -21,60 +18,42 @@ if TYPE_CHECKING:
 _READY = """{ workspaceOrError { ... on Workspace { locationEntries { name loadStatus
   locationOrLoadError { __typename ... on PythonError { message } } } } }
   instance { daemonHealth { allDaemonStatuses { daemonType required healthy } } } }"""
-_YAML = """telemetry: {{enabled: false}}
+_YAML = """telemetry: {enabled: false}
 run_coordinator:
   module: dagster.core.run_coordinator
   class: QueuedRunCoordinator
-  config: {{dequeue_interval_seconds: 1}}
-concurrency: {{runs: {{max_concurrent_runs: 2}}, pools: {{granularity: op}}}}
-run_monitoring: {{enabled: true, start_timeout_seconds: 300}}
-freshness: {{enabled: true}}
-sensors: {{use_threads: true, num_workers: 2}}
-schedules: {{use_threads: true, num_workers: 2}}
-{storage}"""
+  config: {dequeue_interval_seconds: 1}
+concurrency: {runs: {max_concurrent_runs: 2}, pools: {granularity: op}}
+run_monitoring: {enabled: true, start_timeout_seconds: 300}
+freshness: {enabled: true}
+sensors: {use_threads: true, num_workers: 2}
+schedules: {use_threads: true, num_workers: 2}
+"""
 
 
-def plan_of(site: Site) -> Plan:
+def plan(site: Site) -> Plan:
     """The services of a site; its configuration is written into its folder."""
-    bin_folder = Path(sys.executable).parent
-    (site.home / "dagster.yaml").write_text(_YAML.format(storage=_storage(site.database)), encoding="utf-8")
-    workspace = site.home / "workspace.yaml"
-    module = {
-        "module_name": "counterpoint_dagster.definitions",
-        "location_name": "counterpoint_dagster.definitions",
-    }
-    workspace.write_text(json.dumps({"load_from": [{"python_module": module}]}), encoding="utf-8")
-    web = ("-h", "127.0.0.1", "-p", str(site.ports["web"]), "-w", str(workspace))
+    bin_folder, module = Path(sys.executable).parent, ("-m", LOCATION)
+    url = site.database and f"postgresql://{site.database.partition('://')[2]}"
+    storage = f"storage: {{postgres: {{postgres_url: {json.dumps(url)}}}}}\n" if url else ""
+    (site.home / "dagster.yaml").write_text(_YAML + storage, encoding="utf-8")
+    web = ("-h", "127.0.0.1", "-p", str(site.ports["web"]), *module)
     return Plan(
         prepare=(Process("pools", (sys.executable, "-m", "counterpoint_dagster.deploy", *site.pipelines)),),
         processes=(
             Process("webserver", (str(bin_folder / "dagster-webserver"), *web)),
-            Process("daemon", (str(bin_folder / "dagster-daemon"), "run", "-w", str(workspace))),
+            Process("daemon", (str(bin_folder / "dagster-daemon"), "run", *module)),
         ),
         ready=lambda: _missing(site),
-        environment={
-            "DAGSTER_HOME": str(site.home),
-            "DAGSTER_DISABLE_TELEMETRY": "1",
-            **({"COUNTERPOINT_SCHEDULES": "1"} if site.schedules else {}),
-        },
+        environment={"DAGSTER_HOME": str(site.home), "DAGSTER_DISABLE_TELEMETRY": "1"},
     )
-
-
-def _storage(database: str | None) -> str:
-    if database is None:
-        return ""
-    parts = urlsplit(database)
-    config = {"postgres_url": parts._replace(scheme="postgresql").geturl()}
-    return f"storage: {json.dumps({'postgres': config})}\n"
 
 
 def _missing(site: Site) -> str | None:
     """What is not there yet, or None when runs can be launched."""
     try:
-        with urlopen(f"{site.url()}/server_info", timeout=5):
-            pass
         answer = graphql(site, _READY, {})
-    except (URLError, OSError, ServiceError):
+    except ServiceError:
         return "the webserver does not answer yet"
     for entry in answer["workspaceOrError"].get("locationEntries", ()):
         found = entry["locationOrLoadError"] or {}

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
-import urllib.request
-from datetime import UTC, datetime
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import ServiceError
-from counterpoint.model import ErrorInfo, NativeRun, NativeStep, Status
-from counterpoint.running import find_pipeline, runnable, settled
+from counterpoint.model import NativeRun, NativeStep, Status
+from counterpoint.running import find_pipeline, iso, runnable, settled
+from counterpoint.services.http import ask
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -26,26 +25,22 @@ _LAUNCH = """mutation($p: ExecutionParams!) { launchPipelineExecution(executionP
   ... on LaunchRunSuccess { run { runId } } ... on PythonError { message }
   ... on RunConfigValidationInvalid { errors { message } } ... on PipelineNotFoundError { message } } }"""
 _RUNS = """query($f: RunsFilter!) { runsOrError(filter: $f) { ... on Runs { results { runId status creationTime
-  startTime endTime stepStats { stepKey status startTime endTime attempts { startTime }
+  stepStats { stepKey status startTime endTime attempts { startTime }
   materializations { __typename } } } } } }"""
-_ERROR = """query($id: ID!) { logsForRun(runId: $id, limit: 10000) { ... on EventConnection { events {
-  ... on ExecutionStepFailureEvent { stepKey error { className message errorChain { error {
-  className message } } } } } } } }"""
 
 
-def run_in_process(request: RunRequest, home: Path) -> NativeRun:
+def run(request: RunRequest, home: Path) -> NativeRun:
     """Materializes the selected assets in this process, then those that follow by their trigger rules."""
     import dagster as dg
 
     from counterpoint_dagster.conditions import tags_of
-    from counterpoint_dagster.translate import definitions_of
+    from counterpoint_dagster.translate import translate
 
-    os.environ["DAGSTER_HOME"] = str(home)
-    (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n", encoding="utf-8")
+    os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
     pipeline = find_pipeline(request.pipeline)
-    job = definitions_of(pipeline).resolve_job_def(pipeline.name)
+    job = translate(pipeline).resolve_job_def(pipeline.name)
     stats: dict[str, Any] = {}
-    with dg.DagsterInstance.from_config(str(home)) as instance:
+    with dg.DagsterInstance.local_temp(str(home)) as instance:
         steps: Sequence[str] = [name for name in pipeline.step_names if request.selects(name)]
         runs = []
         while steps:
@@ -76,15 +71,9 @@ def plain(stat: Any) -> SimpleNamespace:
 
 def states_of(stats: Iterable[Any], pipeline: Pipeline) -> dict[str, Status]:
     """How steps ended. What Dagster skipped has not ended: core decides what becomes of it."""
-    found: dict[str, Status] = {}
-    for stat in stats:
-        if stat.stepKey not in pipeline.step_names:
-            continue
-        if stat.status == "SUCCESS":
-            found[stat.stepKey] = Status.SUCCESS if stat.materializations else Status.SKIPPED
-        elif stat.status == "FAILURE":
-            found[stat.stepKey] = Status.FAILED
-    return found
+    ended = [s for s in stats if s.stepKey in pipeline.step_names and s.status in {"SUCCESS", "FAILURE"}]
+    well = {s.stepKey: Status.SUCCESS if s.materializations else Status.SKIPPED for s in ended}
+    return well | {s.stepKey: Status.FAILED for s in ended if s.status == "FAILURE"}
 
 
 def _native(pipeline: Pipeline, request: RunRequest, native_id: str, stats: dict[str, Any]) -> NativeRun:
@@ -93,17 +82,13 @@ def _native(pipeline: Pipeline, request: RunRequest, native_id: str, stats: dict
     times = [(s.startTime, s.endTime) for s in stats.values() if s.startTime and s.endTime]
     begun, ended = min((b for b, _ in times), default=None), max((e for _, e in times), default=None)
     failed = Status.FAILED in states.values()
-    return NativeRun(native_id, failed, _iso(begun), _iso(ended), steps)
+    return NativeRun(native_id, failed, iso(begun), iso(ended), steps)
 
 
 def _step(state: Status, stat: Any) -> NativeStep:
     if stat is None or state not in {Status.SUCCESS, Status.FAILED}:
         return NativeStep(state, 0)
-    return NativeStep(state, max(len(stat.attempts), 1), _iso(stat.startTime), _iso(stat.endTime))
-
-
-def _iso(stamp: float | None) -> str | None:
-    return None if stamp is None else datetime.fromtimestamp(stamp, UTC).isoformat()
+    return NativeStep(state, max(len(stat.attempts), 1), iso(stat.startTime), iso(stat.endTime))
 
 
 def graphql(site: Site, query: str, variables: dict[str, Any]) -> dict[str, Any]:
@@ -112,17 +97,16 @@ def graphql(site: Site, query: str, variables: dict[str, Any]) -> dict[str, Any]
     Raises:
         ServiceError: it does not answer, or refuses the query.
     """
-    body = json.dumps({"query": query, "variables": variables}).encode()
-    request = urllib.request.Request(f"{site.url()}/graphql", body, {"Content-Type": "application/json"})
-    try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            values = json.load(answer)
-    except OSError as error:
-        raise ServiceError(f"dagster's webserver at {site.url()} does not answer: {error}") from error
+    values = ask(f"{site.url()}/graphql", {"query": query, "variables": variables})
     if values.get("errors"):
         raise ServiceError(f"dagster refused a query: {values['errors'][0]['message']}")
     found: dict[str, Any] = values["data"]
     return found
+
+
+def page(site: Site, native_id: str | None = None) -> str:
+    """The page of a run, or of the assets."""
+    return f"{site.url()}/runs/{native_id}" if native_id else f"{site.url()}/asset-groups"
 
 
 def submit(site: Site, request: RunRequest) -> str:
@@ -132,18 +116,17 @@ def submit(site: Site, request: RunRequest) -> str:
         ServiceError: Dagster did not take it.
     """
     from counterpoint_dagster.conditions import tags_of
+    from counterpoint_dagster.steps import PARTITION
 
     pipeline = find_pipeline(request.pipeline)
     names = [name for name in pipeline.step_names if request.selects(name)]
-    checks = [n for n in names if pipeline.step(n).output.contract]
-    tags = {"dagster/partition": request.partition, **tags_of(request)}
+    tags = {PARTITION: request.partition, **tags_of(request)}
     parameters = {
         "selector": {
             "repositoryLocationName": LOCATION,
             "repositoryName": "__repository__",
             "pipelineName": pipeline.name,
             "assetSelection": [{"path": [name]} for name in names],
-            "assetCheckSelection": [{"assetKey": {"path": [n]}, "name": "contract"} for n in checks],
         },
         "executionMetadata": {"tags": [{"key": key, "value": value} for key, value in tags.items()]},
     }
@@ -165,32 +148,7 @@ def observe(site: Site, request: RunRequest, native_id: str) -> NativeRun | None
     ordered = sorted(runs, key=lambda run: run["creationTime"])
     stats = {s["stepKey"]: SimpleNamespace(**s) for run in ordered for s in run["stepStats"]}
     states = states_of(stats.values(), pipeline)
-    cancelled = any(run["status"] == "CANCELED" for run in runs)
-    if not cancelled and states and runnable(pipeline, request, states):
+    if states and runnable(pipeline, request, states) and not any(run["status"] == "CANCELED" for run in runs):
         return None
     native = _native(pipeline, request, native_id, stats)
-    return _explained(site, native, ordered)
-
-
-def _explained(site: Site, native: NativeRun, runs: Sequence[dict[str, Any]]) -> NativeRun:
-    """The same with Dagster's own errors, and failed when a run failed before it had steps."""
-    from dataclasses import replace
-
-    failed = {name for name, step in native.steps.items() if step.status is Status.FAILED}
-    if not failed:
-        return replace(native, failed=native.failed or any(run["status"] != "SUCCESS" for run in runs))
-    found: dict[str, ErrorInfo] = {}
-    for run in runs:
-        events = graphql(site, _ERROR, {"id": run["runId"]})["logsForRun"].get("events", ())
-        for event in events:
-            if event.get("error"):
-                found[event["stepKey"]] = _cause(event["error"])
-    steps = {n: replace(s, error=found.get(n)) if n in failed else s for n, s in native.steps.items()}
-    return replace(native, steps=steps)
-
-
-def _cause(error: dict[str, Any]) -> ErrorInfo:
-    """The innermost error: Dagster wraps the cause in its own."""
-    chain = [link["error"] for link in error.get("errorChain") or ()]
-    innermost = chain[-1] if chain else error
-    return ErrorInfo(innermost.get("className") or "Error", str(innermost["message"]).strip())
+    return replace(native, failed=native.failed or any(run["status"] != "SUCCESS" for run in runs))

@@ -11,22 +11,16 @@ _DEFINITIONS = {
     PartitionKind.HOURLY: dg.HourlyPartitionsDefinition,
     PartitionKind.MONTHLY: dg.MonthlyPartitionsDefinition,
 }
-FORMATS = {
-    PartitionKind.DAILY: "%Y-%m-%d",
-    PartitionKind.HOURLY: "%Y-%m-%dT%H",
-    PartitionKind.MONTHLY: "%Y-%m",
-}
 
 
 def partitions_def(partitions: Partitions) -> dg.TimeWindowPartitionsDefinition:
     """The time window partitions, in UTC, with core's keys."""
-    form = FORMATS[partitions.kind]
-    return _DEFINITIONS[partitions.kind](start_date=partitions.start, timezone="UTC", fmt=form)
+    return _DEFINITIONS[partitions.kind](start_date=partitions.start, timezone="UTC", fmt=partitions.form)
 
 
 def partitions_of(native: dg.TimeWindowPartitionsDefinition) -> Partitions:
     """The partitions that a definition stands for."""
-    kind = next(kind for kind, form in FORMATS.items() if form == native.fmt)
+    kind = next(kind for kind, definition in _DEFINITIONS.items() if isinstance(native, definition))
     return Partitions(kind, native.start.strftime(native.fmt))
 
 

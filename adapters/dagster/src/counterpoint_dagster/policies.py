@@ -1,4 +1,4 @@
-"""Retries, freshness and checks in Dagster's terms, and back."""
+"""Retries in Dagster's terms, and back."""
 
 from __future__ import annotations
 
@@ -35,11 +35,6 @@ def retry_of(native: dg.RetryPolicy | None, kept: RetryPolicy) -> RetryPolicy:
     delay = timedelta(seconds=float(native.delay or 0))
     jitter = kept.jitter if native.jitter else 0.0
     return replace(kept, retries=native.max_retries, delay=delay, jitter=jitter)
-
-
-def freshness_policy(step: Step) -> dg.FreshnessPolicy | None:
-    """The freshness policy of a step's asset."""
-    return dg.FreshnessPolicy.time_window(fail_window=step.freshness) if step.freshness else None
 
 
 def ask_again(step: Step, error: Exception, retry: int) -> NoReturn:

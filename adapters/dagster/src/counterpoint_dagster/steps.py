@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -13,60 +15,51 @@ if TYPE_CHECKING:
 
     from counterpoint.model import Pipeline, Reference, RunRequest, Step
 
-REFERENCES = "references"
 REQUEST = "counterpoint/request"
+PARTITION = "dagster/partition"
 CHECK = "contract"
 
 
-def request_of(pipeline: str, run: Any, partition: str, selected: tuple[str, ...] | None) -> RunRequest:
-    """The request in a run's tags; of a run that Dagster itself started, one made of its partition."""
+def request_of(pipeline: str, run: dg.DagsterRun) -> RunRequest:
+    """The request in a run's tags; of a run that Dagster itself started, one made of its partition and selection."""
     from counterpoint.model import RunRequest
     from counterpoint.running import native_request
 
     if REQUEST in run.tags:
         return RunRequest.from_json(run.tags[REQUEST])
-    from dataclasses import replace
-
-    return replace(native_request(pipeline, partition, run.run_id, "dagster"), steps=selected)
+    chosen = run.asset_selection
+    steps = None if chosen is None else tuple(sorted(key.to_user_string() for key in chosen))
+    return replace(native_request(pipeline, run.tags[PARTITION], run.run_id, "dagster"), steps=steps)
 
 
 class CatalogueIOManager(dg.ConfigurableIOManager):
-    """Passes references: an output is handed on within its run, and read from what stands by any other run.
+    """Passes references: an output is handed on within its run; any other is read by core from what stands.
 
-    Swap it by the resource key `references`; data itself is written and read by core.
+    Swap it by the resource key `<pipeline>_references`; data itself is written and read by core.
     """
 
     pipeline: str
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Keeps the reference (a list for a mapped step) under the run."""
-        step = context.asset_key.to_user_string()
-        request, store = self._of(context.step_context, context.partition_key)
+        store, path = self._place(context)
         given = [o.to_dict() for o in obj] if isinstance(obj, list) else obj.to_dict()
-        store.put_json(f"runs/{store.pipeline.name}/{request.run_id}/handed/{step}.json", {"given": given})
+        store.put_json(path, {"given": given})
 
     def load_input(self, context: dg.InputContext) -> Any:
-        """The reference that an upstream step of this run handed on (None: it did not), else what stands."""
+        """The reference that an upstream step of this run handed on, or None."""
         from counterpoint.running import decode_references
 
-        step = context.asset_key.to_user_string()
-        request, store = self._of(context.step_context, context.partition_key)
-        handed = store.get_json(f"runs/{store.pipeline.name}/{request.run_id}/handed/{step}.json")
+        store, path = self._place(context)
+        handed = store.get_json(path)
         return decode_references(handed["given"]) if handed else None
 
-    def _of(self, step_context: Any, partition: str) -> tuple[RunRequest, Any]:
-        from counterpoint.running import find_pipeline
-        from counterpoint.storage import Store
+    def _place(self, context: dg.InputContext | dg.OutputContext) -> tuple[Any, str]:
+        from counterpoint.running import work_for
 
-        request = request_of(self.pipeline, step_context.dagster_run, partition, selected_of(step_context))
-        pipeline = find_pipeline(request.pipeline)
-        return request, Store(request.root, pipeline, request.version)
-
-
-def selected_of(step_context: Any) -> tuple[str, ...] | None:
-    """The steps that a run materializes, None when it is all of them."""
-    selection = step_context.dagster_run.asset_selection
-    return None if selection is None else tuple(sorted(key.to_user_string() for key in selection))
+        step, run = context.asset_key.to_user_string(), context.step_context.dagster_run
+        work = work_for(request_of(self.pipeline, run), step)
+        return work.store, f"runs/{work.pipeline.name}/{work.request.run_id}/handed/{step}.json"
 
 
 def body(pipeline: Pipeline, step: Step, loaded: list[str]) -> Callable[..., Any]:
@@ -74,8 +67,6 @@ def body(pipeline: Pipeline, step: Step, loaded: list[str]) -> Callable[..., Any
 
     def materialize(context: dg.AssetExecutionContext, **given: Any) -> Iterator[Any]:
         yield from _materialize(context, pipeline, step, given)
-
-    import inspect
 
     kinds = inspect.Parameter
     parameters = [kinds("context", kinds.POSITIONAL_OR_KEYWORD, annotation=dg.AssetExecutionContext)]
@@ -88,9 +79,9 @@ def body(pipeline: Pipeline, step: Step, loaded: list[str]) -> Callable[..., Any
 def _materialize(
     context: dg.AssetExecutionContext, pipeline: Pipeline, step: Step, given: Mapping[str, Any]
 ) -> Iterator[Any]:
-    from counterpoint.running import condition_holds
+    from counterpoint.running import condition_holds, step_record
 
-    request = request_of(pipeline.name, context.run, context.partition_key, selected_of(context))
+    request = request_of(pipeline.name, context.run)
     references = {name: found for name, found in given.items() if found is not None}
     try:
         if not condition_holds(request, step.name, references):
@@ -99,10 +90,10 @@ def _materialize(
         made = _execute(request, step, references, context.retry_number + 1)
     except Exception as error:  # noqa: BLE001 - Dagster is told what it was, and whether to try again
         ask_again(step, error, context.retry_number)
-    record = record_of(request, step)
+    record = step_record(request, step.name, 0 if step.map_over else None)
     yield dg.Output(made, metadata=metadata_of(made, record))
     if step.output.contract:
-        yield dg.AssetCheckResult(passed=True, check_name=CHECK, asset_key=step.name, metadata=_facts(record))
+        yield dg.AssetCheckResult(passed=True, check_name=CHECK, asset_key=step.name)
 
 
 def _execute(request: RunRequest, step: Step, references: Mapping[str, Any], attempt: int) -> Any:
@@ -117,35 +108,16 @@ def _execute(request: RunRequest, step: Step, references: Mapping[str, Any], att
     return parts if step.map_over else parts[0]
 
 
-def record_of(request: RunRequest, step: Step) -> Mapping[str, Any]:
-    """What core recorded of the step (its first element, of a mapped one)."""
-    from counterpoint.running import work_for
-
-    work = work_for(request, step.name)
-    suffix = ".0" if step.map_over else ""
-    path = f"runs/{work.pipeline.name}/{request.run_id}/{step.name}{suffix}.json"
-    return work.store.get_json(path) or {}
-
-
 def metadata_of(made: Reference | list[Reference], record: Mapping[str, Any]) -> dict[str, Any]:
-    """What the asset's page shows: where it lies, rows, digest, columns, metrics, MLflow runs."""
+    """What the asset's page shows: place, rows, digest, columns with statistics, metrics, MLflow runs, lineage."""
     first = made[0] if isinstance(made, list) else made
     details = record.get("details", {})
-    columns = [dg.TableColumn(name, kind) for name, kind in (record.get("columns") or {}).items()]
+    columns = [dg.TableColumn(name, about["type"]) for name, about in details.get("columns", {}).items()]
     shown: dict[str, Any] = {
-        "uri": dg.MetadataValue.path(first.uri),
-        "digest": first.digest,
-        "bytes": first.bytes,
-        "reused": bool(record.get("reused")),
+        **details,
+        **{name: getattr(first, name) for name in ("uri", "digest", "bytes", "table_version")},
         "dagster/row_count": first.rows,
-        "table_version": first.table_version,
         "dagster/column_schema": dg.TableSchema(columns) if columns else None,
-        "metrics": dict(record.get("metrics", {})) or None,
-        **{name: details[name] for name in details if details[name]},
+        "metrics": dict(record.get("metrics", {})),
     }
-    return {name: value for name, value in shown.items() if value is not None}
-
-
-def _facts(record: Mapping[str, Any]) -> dict[str, Any]:
-    checks = record.get("checks", ())
-    return dict(checks[0]["metadata"]) if checks else {"reused": True}
+    return {name: value for name, value in shown.items() if value not in (None, {}, [])}

@@ -4,42 +4,30 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from counterpoint.adapter import refuse_unsupported
-from counterpoint.model import Pool, Schedule, code_digest
+from counterpoint.model import Schedule, code_digest
 from counterpoint.model.serial import pipeline_from, step_from, to_values
 from counterpoint_dagster.conditions import following
-from counterpoint_dagster.limits import LIMITS
 from counterpoint_dagster.partitions import mapping, partitions_def, partitions_of, reach, reach_of
-from counterpoint_dagster.policies import freshness_policy, retry_of, retry_policy
-from counterpoint_dagster.steps import REFERENCES, CatalogueIOManager, body
+from counterpoint_dagster.policies import retry_of, retry_policy
+from counterpoint_dagster.steps import CHECK, CatalogueIOManager, body
 
 if TYPE_CHECKING:
     from counterpoint.model import Pipeline, Step
 
 KEPT = "counterpoint"
 SCHEDULES = "COUNTERPOINT_SCHEDULES"
-CHECK = "contract"
 # a process a step, forked from one that has Dagster and the definitions imported already
-EXECUTOR = dg.multiprocess_executor.configured(
-    {
-        "max_concurrent": int(os.environ.get("COUNTERPOINT_PARALLEL", os.cpu_count() or 2)),
-        "start_method": {"forkserver": {"preload_modules": ["counterpoint_dagster.definitions"]}},
-    }
-)
+PARALLEL = int(os.environ.get("COUNTERPOINT_PARALLEL", os.cpu_count() or 2))
+FORKING = {"forkserver": {"preload_modules": ["counterpoint_dagster.definitions"]}}
+EXECUTOR = dg.multiprocess_executor.configured({"max_concurrent": PARALLEL, "start_method": FORKING})
 
 
-def definitions_of(pipeline: Pipeline) -> dg.Definitions:
-    """The definitions of a pipeline.
-
-    Raises:
-        UnsupportedError: a property that nothing stands in for.
-    """
-    refuse_unsupported("dagster", LIMITS, pipeline)
+def translate(pipeline: Pipeline) -> dg.Definitions:
+    """The definitions of a pipeline."""
     assets = [_asset(pipeline, step) for step in pipeline.steps]
     job = dg.define_asset_job(
         pipeline.name,
@@ -47,14 +35,14 @@ def definitions_of(pipeline: Pipeline) -> dg.Definitions:
         description=pipeline.description,
         partitions_def=partitions_def(pipeline.partitions),
         executor_def=EXECUTOR,
-        metadata={KEPT: dg.JsonMetadataValue(to_values(replace(pipeline, steps=pipeline.steps)))},
+        metadata={KEPT: dg.JsonMetadataValue(to_values(pipeline))},
     )
     return dg.Definitions(
         assets=assets,
         jobs=[job],
         schedules=[_schedule(pipeline, job)] if pipeline.schedule else [],
         sensors=following(pipeline, job),
-        resources={REFERENCES: CatalogueIOManager(pipeline=pipeline.name)},
+        resources={f"{pipeline.name}_references": CatalogueIOManager(pipeline=pipeline.name)},
     )
 
 
@@ -62,18 +50,16 @@ def _asset(pipeline: Pipeline, step: Step) -> dg.AssetsDefinition:
     inputs = {i.step for i in step.inputs if i.window is None} | ({step.when.step} if step.when else set())
     around = dict.fromkeys([*(i.step for i in step.inputs), *step.upstream])
     offsets = {name: mapping(*reach(step, name)) for name in around}
-    loaded = {name for name in inputs if reach(step, name) == (0, 0)}
-    checks = [dg.AssetCheckSpec(CHECK, asset=step.name)] if step.output.contract else []
     decorated = dg.asset(
         name=step.name,
-        ins={name: dg.AssetIn(partition_mapping=offsets[name]) for name in loaded},
-        deps=[dg.AssetDep(n, partition_mapping=offsets[n]) for n in around if n not in loaded],
+        ins={name: dg.AssetIn(partition_mapping=offsets[name]) for name in inputs},
+        deps=[dg.AssetDep(n, partition_mapping=offsets[n]) for n in around if n not in inputs],
         partitions_def=partitions_def(pipeline.partitions) if step.output.partitioned else None,
-        io_manager_key=REFERENCES,
+        io_manager_key=f"{pipeline.name}_references",
         retry_policy=retry_policy(step.retry),
-        freshness_policy=freshness_policy(step),
+        freshness_policy=dg.FreshnessPolicy.time_window(step.freshness) if step.freshness else None,
         pool=step.pool,
-        check_specs=checks,
+        check_specs=[dg.AssetCheckSpec(CHECK, asset=step.name)] if step.output.contract else [],
         output_required=False,
         code_version=code_digest(step.function)[7:19],
         group_name=pipeline.name,
@@ -81,7 +67,7 @@ def _asset(pipeline: Pipeline, step: Step) -> dg.AssetsDefinition:
         description=step.description or None,
         metadata={KEPT: dg.JsonMetadataValue(to_values(step))},
     )
-    return decorated(body(pipeline, step, sorted(loaded)))
+    return decorated(body(pipeline, step, sorted(inputs)))
 
 
 def _schedule(pipeline: Pipeline, job: Any) -> dg.ScheduleDefinition:
@@ -103,21 +89,19 @@ def _schedule(pipeline: Pipeline, job: Any) -> dg.ScheduleDefinition:
     )
 
 
-def pipeline_of(native: dg.Definitions) -> Pipeline:
+def read_back(native: dg.Definitions) -> Pipeline:
     """The pipeline that definitions describe, from their native properties wherever Dagster has them."""
     job = next(iter(native.jobs or ()))
     kept = pipeline_from(job.metadata[KEPT].value)
     assets = {a.key.to_user_string(): a for a in native.assets or () if isinstance(a, dg.AssetsDefinition)}
     steps = tuple(_step(assets[name]) for name in kept.step_names if name in assets)
-    schedule = next(iter(native.schedules or ()), None)
-    cron = getattr(schedule, "cron_schedule", None)
+    cron = getattr(next(iter(native.schedules or ()), None), "cron_schedule", None)
     return replace(
         kept,
         name=job.name,
         steps=steps,
         schedule=Schedule(str(cron)) if cron else None,
         partitions=partitions_of(job.partitions_def),
-        pools=tuple(Pool(pool.name, pool.slots) for pool in kept.pools),
         description=job.description or "",
     )
 
@@ -128,8 +112,7 @@ def _step(asset: dg.AssetsDefinition) -> Step:
     spec = asset.get_asset_spec()
     native = {dep.asset_key.to_user_string(): reach_of(dep.partition_mapping) for dep in spec.deps}
     same = {name for name in native if native[name] == reach(kept, name)}
-    freshness = spec.freshness_policy
-    window = freshness.fail_window.to_timedelta() if isinstance(freshness, _TimeWindow) else None
+    window = getattr(spec.freshness_policy, "fail_window", None)
     return replace(
         kept,
         name=asset.key.to_user_string(),
@@ -138,10 +121,7 @@ def _step(asset: dg.AssetsDefinition) -> Step:
         when=kept.when if kept.when and kept.when.step in same else None,
         retry=retry_of(asset.op.retry_policy, kept.retry),
         pool=asset.op.pool,
-        freshness=timedelta(seconds=window.total_seconds()) if window else None,
+        freshness=window.to_timedelta() if window else None,
         output=replace(kept.output, partitioned=asset.partitions_def is not None),
         description=spec.description or "",
     )
-
-
-_TimeWindow = type(dg.FreshnessPolicy.time_window(fail_window=timedelta(days=1)))

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from counterpoint_prefect.adapter import ADAPTER
+from counterpoint.adapter import ModuleAdapter
 
-__all__ = ["ADAPTER"]
+ADAPTER = ModuleAdapter("prefect", "prefect", "counterpoint_prefect")

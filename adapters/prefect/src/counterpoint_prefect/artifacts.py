@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from prefect.artifacts import create_table_artifact
 
-from counterpoint.running import work_for
+from counterpoint.running import find_pipeline, step_record
 
 if TYPE_CHECKING:
     from counterpoint.model import Reference, RunRequest, Step
@@ -14,9 +14,8 @@ if TYPE_CHECKING:
 
 def show(request: RunRequest, step: Step, made: Reference) -> None:
     """Puts location, rows, digest, metrics and lineage of an output on the page."""
-    work = work_for(request, step.name)
-    suffix = f".{made.partition.rpartition('.')[2]}" if step.map_over else ""
-    record = work.store.get_json(f"runs/{work.pipeline.name}/{request.run_id}/{step.name}{suffix}.json") or {}
+    index = int(made.partition.rpartition(".")[2]) if step.map_over else None
+    record = step_record(request, step.name, index)
     shown = {
         "partition": made.partition,
         "uri": made.uri,
@@ -26,6 +25,6 @@ def show(request: RunRequest, step: Step, made: Reference) -> None:
         **record.get("metrics", {}),
         **record.get("details", {}),
     }
-    key = f"{work.pipeline.name}-{step.name}".replace("_", "-").lower()
+    key = f"{find_pipeline(request.pipeline).name}-{step.name}".replace("_", "-").lower()
     rows = [{"what": name, "value": str(value)} for name, value in shown.items() if value is not None]
     create_table_artifact(rows, key=key, description=f"{step.name} of {made.partition}")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 WORK_POOL = "counterpoint"
 
 
-def plan_of(site: Site) -> Plan:
+def plan(site: Site) -> Plan:
     """The services of a site."""
     prefect = str(Path(sys.executable).parent / "prefect")
     server = ("server", "start", "--host", "127.0.0.1", "--port", str(site.ports["web"]))
@@ -51,7 +51,6 @@ def plan_of(site: Site) -> Plan:
             "PREFECT_WORKER_QUERY_SECONDS": "1",
             "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
             "DO_NOT_TRACK": "1",
-            **({"COUNTERPOINT_SCHEDULES": "1"} if site.schedules else {}),
             **({"PREFECT_API_DATABASE_CONNECTION_URL": _async(site.database)} if site.database else {}),
         },
     )
@@ -92,7 +91,7 @@ def make_deployments(names: list[str]) -> None:
     from prefect.client.schemas.schedules import CronSchedule
 
     from counterpoint_prefect.observe import DEPLOYMENT
-    from counterpoint_prefect.translate import flow_of
+    from counterpoint_prefect.translate import translate
 
     pipelines = [find_pipeline(name) for name in names]
     with get_client(sync_client=True) as client:
@@ -102,7 +101,7 @@ def make_deployments(names: list[str]) -> None:
             active = bool(os.environ.get("COUNTERPOINT_SCHEDULES"))
             cron = CronSchedule(cron=pipeline.schedule.cron, timezone="UTC") if pipeline.schedule else None
             client.create_deployment(
-                client.create_flow(flow_of(pipeline)),
+                client.create_flow(translate(pipeline)),
                 DEPLOYMENT,
                 entrypoint=f"counterpoint_prefect.flows.{pipeline.name}",
                 work_pool_name=WORK_POOL,

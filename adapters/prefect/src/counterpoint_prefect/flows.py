@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from counterpoint.running import find_pipeline, served_pipelines
-from counterpoint_prefect.translate import flow_of
+from counterpoint_prefect.translate import translate
 
-FLOWS = {pipeline.name: flow_of(pipeline) for pipeline in map(find_pipeline, served_pipelines())}
+FLOWS = {pipeline.name: translate(pipeline) for pipeline in map(find_pipeline, served_pipelines())}
 globals().update(FLOWS)

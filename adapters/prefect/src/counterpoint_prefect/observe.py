@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from datetime import UTC
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -21,12 +20,11 @@ from prefect.settings import (
 
 from counterpoint.errors import ServiceError
 from counterpoint.model import ErrorInfo, NativeRun, NativeStep, Status
-from counterpoint.running import find_pipeline
+from counterpoint.running import find_pipeline, iso, worst
 from counterpoint_prefect.conditions import native_status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
     from pathlib import Path
 
     from prefect.client.orchestration import SyncPrefectClient
@@ -39,10 +37,10 @@ DEPLOYMENT = "counterpoint"
 _PAGE = 200
 
 
-def run_in_process(request: RunRequest, home: Path) -> NativeRun:
+def run(request: RunRequest, home: Path) -> NativeRun:
     """Calls the flow here; task runs are told by the server that Prefect starts for this process."""
     from counterpoint_prefect.deploy import make_limits
-    from counterpoint_prefect.translate import flow_of
+    from counterpoint_prefect.translate import translate
 
     pipeline = find_pipeline(request.pipeline)
     settings = {
@@ -55,7 +53,7 @@ def run_in_process(request: RunRequest, home: Path) -> NativeRun:
     }
     with temporary_settings(settings), get_client(sync_client=True) as client:
         make_limits(client, [pipeline])
-        state = flow_of(pipeline)(request=request.to_json(), return_state=True)
+        state = translate(pipeline)(request=request.to_json(), return_state=True)
         run_id = state.state_details.flow_run_id
         return _native(client, request, client.read_flow_run(run_id))
 
@@ -106,11 +104,11 @@ def _native(client: SyncPrefectClient, request: RunRequest, run: FlowRun) -> Nat
     steps: dict[str, NativeStep] = {}
     for task_run in _task_runs(client, run.id):
         name = task_run.name.partition("[")[0]
-        steps[name] = _worst(steps.get(name), _step(task_run))
+        steps[name] = worst(steps.get(name), _step(task_run))
     pipeline = find_pipeline(request.pipeline)
     known = {name: steps[name] for name in pipeline.step_names if name in steps}
     failed = run.state is None or not run.state.is_completed()
-    return NativeRun(str(run.id), failed, _iso(run.start_time), _iso(run.end_time), known)
+    return NativeRun(str(run.id), failed, iso(run.start_time), iso(run.end_time), known)
 
 
 def _task_runs(client: SyncPrefectClient, run_id: UUID) -> list[TaskRun]:
@@ -131,15 +129,9 @@ def _step(task_run: TaskRun) -> NativeStep:
     if status in {Status.SKIPPED, Status.UPSTREAM_FAILED}:
         return NativeStep(status, 0)
     error = ErrorInfo("TaskRun", state.message or "no message") if state and status is Status.FAILED else None
-    return NativeStep(status, task_run.run_count, _iso(task_run.start_time), _iso(task_run.end_time), error)
+    return NativeStep(status, task_run.run_count, iso(task_run.start_time), iso(task_run.end_time), error)
 
 
-def _worst(one: NativeStep | None, other: NativeStep) -> NativeStep:
-    """The step that a mapped step counts as: a failed element if there is one, else the most attempts."""
-    if one is None:
-        return other
-    return max(one, other, key=lambda step: (step.status is Status.FAILED, step.attempts))
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.astimezone(UTC).isoformat()
+def page(site: Site, native_id: str | None = None) -> str:
+    """The page of a flow run, or of all runs."""
+    return f"{site.url()}/runs/flow-run/{native_id}" if native_id else f"{site.url()}/runs"

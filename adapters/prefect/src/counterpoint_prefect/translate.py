@@ -14,13 +14,11 @@ from prefect.context import TaskRunContext
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from counterpoint.adapter import refuse_unsupported
 from counterpoint.model import RunRequest, order
 from counterpoint.model.serial import pipeline_from, step_from, to_values
 from counterpoint.running import Attempt, elements, execute_in_child
 from counterpoint_prefect.artifacts import show
 from counterpoint_prefect.conditions import not_to_run, references_of
-from counterpoint_prefect.limits import LIMITS
 from counterpoint_prefect.partitions import request_of
 from counterpoint_prefect.policies import pool_of, retries, retry_of, tags
 
@@ -33,13 +31,8 @@ KEPT = "counterpoint"
 PARALLEL = int(os.environ.get("COUNTERPOINT_PARALLEL", os.cpu_count() or 2))
 
 
-def flow_of(pipeline: Pipeline) -> Flow[..., Any]:
-    """The flow of a pipeline; its attribute `tasks` holds the tasks, `edges` what each waits for.
-
-    Raises:
-        UnsupportedError: a property that nothing stands in for.
-    """
-    refuse_unsupported("prefect", LIMITS, pipeline)
+def translate(pipeline: Pipeline) -> Flow[..., Any]:
+    """The flow of a pipeline; its attribute `tasks` holds the tasks, `edges` what each waits for."""
     tasks = {step.name: _task(step) for step in pipeline.steps}
     edges = {step.name: step.upstream for step in pipeline.steps}
 
@@ -154,7 +147,7 @@ def _is_failed(future: Any) -> bool:
     return bool(future.state.is_failed() or future.state.is_crashed())
 
 
-def pipeline_of(native: Flow[..., Any]) -> Pipeline:
+def read_back(native: Flow[..., Any]) -> Pipeline:
     """The pipeline that a flow is, from the properties of its tasks wherever Prefect has them."""
     kept = pipeline_from(native.__dict__[KEPT])
     tasks, edges = native.__dict__["tasks"], native.__dict__["edges"]

@@ -49,6 +49,11 @@ class Partitions:
     def __post_init__(self) -> None:
         self._moment(self.start)
 
+    @property
+    def form(self) -> str:
+        """How keys are written, in the terms of `strftime`."""
+        return _FORMATS[self.kind][0]
+
     def partition(self, key: str) -> Partition:
         """The partition of that key.
 

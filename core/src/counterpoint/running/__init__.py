@@ -10,10 +10,13 @@ from counterpoint.running.known import find_pipeline, registered
 from counterpoint.running.local import LocalRun
 from counterpoint.running.native import (
     condition_holds,
+    iso,
     native_request,
     runnable,
     served_pipelines,
     settled,
+    step_record,
+    worst,
 )
 from counterpoint.running.upstream import Freshness, freshness, needed, refuse_missing
 
@@ -30,6 +33,7 @@ __all__ = [
     "execute_in_child",
     "find_pipeline",
     "freshness",
+    "iso",
     "native_request",
     "needed",
     "refuse_missing",
@@ -37,5 +41,7 @@ __all__ = [
     "runnable",
     "served_pipelines",
     "settled",
+    "step_record",
     "work_for",
+    "worst",
 ]

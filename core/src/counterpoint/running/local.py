@@ -58,15 +58,20 @@ class _Ended:
 
 @dataclass
 class LocalRun:
-    """One run on this machine; `parallel` steps at most work at once."""
+    """One run on this machine; `parallel` steps at most work at once.
+
+    `pipeline` is the description that says what runs when, by default the one that the request names.
+    """
 
     request: RunRequest
     parallel: int = field(default_factory=lambda: os.cpu_count() or 1)
     ended: dict[str, _Ended] = field(default_factory=dict)
+    pipeline: Pipeline | None = None
 
     def run(self) -> NativeRun:
         """Runs all selected steps to their end; never raises for a failed step."""
-        pipeline = find_pipeline(self.request.pipeline).configured(self.request.config)
+        found = self.pipeline or find_pipeline(self.request.pipeline)
+        pipeline = found.configured(self.request.config)
         slots = {pool.name: BoundedSemaphore(pool.slots) for pool in pipeline.pools}
         started = now()
         with ThreadPoolExecutor(self.parallel) as workers:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import UsageError
-from counterpoint.model import Reference, RunRequest, Status, Verdict, order, verdict
+from counterpoint.model import NativeStep, Reference, RunRequest, Status, Verdict, order, verdict
 from counterpoint.running.execute import work_for
 
 if TYPE_CHECKING:
@@ -49,6 +50,29 @@ def condition_holds(request: RunRequest, step: str, references: Mapping[str, Any
         entry = work.store.entry(when.step, request.partition)
         found = entry.reference if entry else None
     return not isinstance(found, Reference) or work.store.read(found) == when.choice
+
+
+def iso(moment: datetime | str | float | None) -> str | None:
+    """A moment as an orchestrator gives it (also seconds since 1970, or text) in ISO 8601, UTC."""
+    if isinstance(moment, int | float):
+        moment = datetime.fromtimestamp(moment, UTC)
+    elif isinstance(moment, str):
+        moment = datetime.fromisoformat(moment)
+    return None if moment is None else moment.astimezone(UTC).isoformat()
+
+
+def worst(one: NativeStep | None, other: NativeStep) -> NativeStep:
+    """The element that a mapped step counts as: one that failed if there is one, else that with most attempts."""
+    if one is None:
+        return other
+    return max(one, other, key=lambda step: (step.status is Status.FAILED, step.attempts))
+
+
+def step_record(request: RunRequest, step: str, index: int | None = None) -> Mapping[str, Any]:
+    """What was recorded of a step of a run (of one element, of a mapped step), as JSON values; empty without any."""
+    work = work_for(request, step, index)
+    suffix = "" if index is None else f".{index}"
+    return work.store.get_json(f"runs/{work.pipeline.name}/{request.run_id}/{step}{suffix}.json") or {}
 
 
 def runnable(pipeline: Pipeline, request: RunRequest, states: Mapping[str, Status]) -> tuple[str, ...]:

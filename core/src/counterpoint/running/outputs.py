@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from counterpoint.running.inputs import Work
 
+_LONGEST_SHOWN = 40
+
 
 @dataclass(frozen=True, slots=True)
 class Product:
@@ -53,7 +55,10 @@ def write(work: Work, result: Any, given: Mapping[str, Any]) -> Product:
         rows = [_as_dict(decision) for decision in rows]
     _fits(work, rows)
     reference = work.store.write(work.step, work.key, rows, work.settings_hash)
-    return Product(reference, _columns(rows), _metrics(work, rows), checks, details)
+    columns = _columns(rows)
+    if columns:
+        details = {**details, "columns": _statistics(rows)}
+    return Product(reference, columns, _metrics(work, rows), checks, details)
 
 
 def _unpacked(work: Work, result: Any) -> tuple[Any, dict[str, Any]]:
@@ -100,6 +105,20 @@ def _as_dict(value: Any) -> dict[str, Any]:
 def _columns(value: Any) -> dict[str, str] | None:
     schema = getattr(value, "schema", None)
     return None if schema is None else {name: str(kind) for name, kind in schema.items()}
+
+
+def _statistics(frame: Any) -> dict[str, dict[str, Any]]:
+    """Type, nulls, least and greatest value of each column, short enough for an orchestrator's database."""
+    nulls, least, most = frame.null_count(), frame.min(), frame.max()
+    return {
+        name: {"type": str(kind), "nulls": nulls[name][0], "min": _short(least[name][0]), "max": _short(most[name][0])}
+        for name, kind in frame.schema.items()
+        if len(frame)
+    }
+
+
+def _short(value: Any) -> Any:
+    return value if value is None or isinstance(value, int | float) else str(value)[:_LONGEST_SHOWN]
 
 
 def _metrics(work: Work, value: Any) -> Mapping[str, Any]:

@@ -47,6 +47,7 @@ def environment_of(site: Site, plan: Plan) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "_RJEM_MALLOC_CONF": ALLOCATOR,
         MARK: mark_of(site),
+        **({"COUNTERPOINT_SCHEDULES": "1"} if site.schedules else {}),
         **plan.environment,
     }
 
