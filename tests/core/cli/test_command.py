@@ -36,7 +36,7 @@ def test_help_imports_nothing_heavy(words: tuple[str, ...]) -> None:
 
 def test_help_tells_every_command_and_exit_code() -> None:
     text = run("--help").stdout
-    assert all(f"\n    {name} " in text for name in COMMANDS)
+    assert all(f"    {name}" in text for name in COMMANDS)
     assert "130 interrupted" in text
 
 
@@ -89,7 +89,7 @@ def test_show_prints_every_step_on_stdout(form: str) -> None:
     done = run("show", "streamrec", "--format", form)
     assert done.returncode == 0
     assert "registered_models" in done.stdout
-    assert "t-6..t" in done.stdout
+    assert "t-6..t" in done.stdout or '"first": -6' in done.stdout
 
 
 def test_doctor_names_a_missing_orchestrator_and_its_fix(

@@ -116,6 +116,7 @@ def submit(site: Site, request: RunRequest) -> str:
         ServiceError: Dagster did not take it.
     """
     from counterpoint_dagster.conditions import tags_of
+    from counterpoint_dagster.policies import execution
     from counterpoint_dagster.steps import PARTITION
 
     pipeline = find_pipeline(request.pipeline)
@@ -128,6 +129,7 @@ def submit(site: Site, request: RunRequest) -> str:
             "pipelineName": pipeline.name,
             "assetSelection": [{"path": [name]} for name in names],
         },
+        "runConfigData": execution(pipeline, names),
         "executionMetadata": {"tags": [{"key": key, "value": value} for key, value in tags.items()]},
     }
     answer = graphql(site, _LAUNCH, {"p": parameters})["launchPipelineExecution"]

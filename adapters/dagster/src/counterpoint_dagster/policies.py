@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import random
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import dagster as dg
 
 from counterpoint.errors import is_retryable
+from counterpoint.model import stages
 from counterpoint.running import describe
 
 if TYPE_CHECKING:
-    from counterpoint.model import RetryPolicy, Step
+    from collections.abc import Sequence
+
+    from counterpoint.model import Pipeline, RetryPolicy, Step
+
+PARALLEL = int(os.environ.get("COUNTERPOINT_PARALLEL", os.cpu_count() or 2))
 
 
 def retry_policy(retry: RetryPolicy) -> dg.RetryPolicy | None:
@@ -35,6 +41,17 @@ def retry_of(native: dg.RetryPolicy | None, kept: RetryPolicy) -> RetryPolicy:
     delay = timedelta(seconds=float(native.delay or 0))
     jitter = kept.jitter if native.jitter else 0.0
     return replace(kept, retries=native.max_retries, delay=delay, jitter=jitter)
+
+
+def execution(pipeline: Pipeline, steps: Sequence[str]) -> dict[str, Any]:
+    """The run config that executes steps: those that are never parallel in the run's own process, which costs least.
+
+    Else a process a step, forked from one that has Dagster and the definitions imported already.
+    """
+    parallel = any(len(set(stage) & set(steps)) > 1 for stage in stages(pipeline))
+    forking = {"forkserver": {"preload_modules": ["counterpoint_dagster.definitions"]}}
+    many = {"multiprocess": {"max_concurrent": PARALLEL, "start_method": forking}}
+    return {"execution": {"config": many if parallel else {"in_process": {}}}}
 
 
 def ask_again(step: Step, error: Exception, retry: int) -> NoReturn:

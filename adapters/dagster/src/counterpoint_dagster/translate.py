@@ -12,7 +12,7 @@ from counterpoint.model import Schedule, code_digest
 from counterpoint.model.serial import pipeline_from, step_from, to_values
 from counterpoint_dagster.conditions import following
 from counterpoint_dagster.partitions import mapping, partitions_def, partitions_of, reach, reach_of
-from counterpoint_dagster.policies import retry_of, retry_policy
+from counterpoint_dagster.policies import execution, retry_of, retry_policy
 from counterpoint_dagster.steps import CHECK, CatalogueIOManager, body
 
 if TYPE_CHECKING:
@@ -20,10 +20,6 @@ if TYPE_CHECKING:
 
 KEPT = "counterpoint"
 SCHEDULES = "COUNTERPOINT_SCHEDULES"
-# a process a step, forked from one that has Dagster and the definitions imported already
-PARALLEL = int(os.environ.get("COUNTERPOINT_PARALLEL", os.cpu_count() or 2))
-FORKING = {"forkserver": {"preload_modules": ["counterpoint_dagster.definitions"]}}
-EXECUTOR = dg.multiprocess_executor.configured({"max_concurrent": PARALLEL, "start_method": FORKING})
 
 
 def translate(pipeline: Pipeline) -> dg.Definitions:
@@ -34,7 +30,8 @@ def translate(pipeline: Pipeline) -> dg.Definitions:
         dg.AssetSelection.assets(*assets),
         description=pipeline.description,
         partitions_def=partitions_def(pipeline.partitions),
-        executor_def=EXECUTOR,
+        executor_def=dg.multi_or_in_process_executor,
+        config=execution(pipeline, pipeline.step_names),
         metadata={KEPT: dg.JsonMetadataValue(to_values(pipeline))},
     )
     return dg.Definitions(

@@ -81,6 +81,12 @@ def path_of(module: str) -> Path | None:
 
 
 @cache
+def _tree(module: str) -> ast.Module:
+    """The parsed source of a module."""
+    return ast.parse(source_of(module))
+
+
+@cache
 def parameters_of(reference: str) -> tuple[str, ...]:
     """The parameter names of a function, from its source.
 
@@ -88,7 +94,7 @@ def parameters_of(reference: str) -> tuple[str, ...]:
         DefinitionError: the module or the function is not there.
     """
     module, _, name = reference.partition(":")
-    for node in ast.parse(source_of(module)).body:
+    for node in _tree(module).body:
         if isinstance(node, ast.FunctionDef) and node.name == name:
             arguments = node.args
             return tuple(a.arg for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs))
@@ -128,7 +134,7 @@ def _closure(module: str) -> set[str]:
 def _siblings(module: str) -> tuple[str, ...]:
     """The modules of the same top-level package that a module imports."""
     found: list[str] = []
-    for node in ast.walk(ast.parse(source_of(module))):
+    for node in ast.walk(_tree(module)):
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

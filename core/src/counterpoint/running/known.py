@@ -24,7 +24,7 @@ def find_pipeline(name: str) -> Pipeline:
     Raises:
         UsageError: there is none; a near name is suggested.
     """
-    known = registered()
+    known = {} if ":" in name else registered()
     if ":" not in name and name not in known:
         near = difflib.get_close_matches(name, known, 1)
         hint = f"did you mean {near[0]!r}?" if near else f"registered are: {', '.join(known) or 'none'}"

@@ -57,6 +57,18 @@ def usage(processes: list[psutil.Process], *, memory: bool = True) -> Usage:
     return Usage(cpu, held, count)
 
 
+def own_cpu(processes: list[psutil.Process]) -> dict[tuple[int, float], float]:
+    """The CPU seconds of each living process without its children, by process id and start."""
+    found = {}
+    for process in processes:
+        try:
+            times = process.cpu_times()
+            found[process.pid, process.create_time()] = times.user + times.system
+        except psutil.Error:
+            continue
+    return found
+
+
 def _pss(process: psutil.Process) -> int:
     full = process.memory_full_info()
     return int(getattr(full, "pss", full.rss))
@@ -69,13 +81,21 @@ class PeakMeter:
         self.mark, self.variable, self.every = mark, variable, every
         self.peak = 0
         self.most = 0
+        self._cpu: dict[tuple[int, float], float] = {}
         self._stop = Event()
         self._thread = Thread(target=self._sample, daemon=True)
 
     def _sample(self) -> None:
         while not self._stop.wait(self.every):
-            seen = usage(marked(self.mark, self.variable))
+            processes = marked(self.mark, self.variable)
+            seen = usage(processes)
             self.peak, self.most = max(self.peak, seen.memory), max(self.most, seen.processes)
+            self._cpu |= own_cpu(processes)
+
+    @property
+    def cpu(self) -> float:
+        """CPU seconds of all processes that were ever seen, each as it was seen last."""
+        return sum(self._cpu.values())
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -30,7 +30,7 @@ def canonical(frame: pl.DataFrame) -> pl.DataFrame:
 
 def content_digest(frame: pl.DataFrame, *, is_canonical: bool = False) -> str:
     """The sha256 of a table's content: names, types, values and nulls, whatever the order of rows and columns."""
-    import numpy as np  # noqa: PLC0415 - a step without tables and models does not pay for it
+    import numpy as np
 
     rows = frame if is_canonical else canonical(frame)
     digest = hashlib.sha256(f"{rows.height}".encode())
@@ -45,7 +45,7 @@ def content_digest(frame: pl.DataFrame, *, is_canonical: bool = False) -> str:
 
 def _buffers(series: pl.Series) -> list[bytes]:
     """The values of a column as bytes, nulls as zero or empty: fixed width, or lengths and text."""
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
     import polars as pl
 
     if series.dtype.is_nested():
@@ -63,7 +63,7 @@ def _buffers(series: pl.Series) -> list[bytes]:
 
 
 def _text(series: pl.Series) -> bytes:
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
     import polars as pl
 
     array = series.to_arrow(compat_level=pl.CompatLevel.oldest())
@@ -78,7 +78,7 @@ def _text(series: pl.Series) -> bytes:
 
 def model_digest(model: Model) -> str:
     """The sha256 of a model: names, types, shapes and bytes of its weights, its parameters and metrics."""
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
     digest = hashlib.sha256(json_digest([dict(model.parameters), dict(model.metrics)]).encode())
     for name in sorted(model.weights):

@@ -16,17 +16,24 @@ if TYPE_CHECKING:
 @contextmanager
 def guarded(place: str) -> Iterator[None]:
     """Turns whatever a storage library raises into a StorageError that names the place and the fix."""
-    from deltalake.exceptions import DeltaError
-    from obstore.exceptions import BaseError
-
     try:
         yield
-    except (OSError, DeltaError, BaseError) as error:
+    except Exception as error:
+        if not isinstance(error, (OSError, *_raised_by_libraries())):
+            raise
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise StorageError(
             f"{place} cannot be read or written: {reason}; check that it exists, has room and is yours to write,"
             " or choose another --root"
         ) from error
+
+
+def _raised_by_libraries() -> tuple[type[Exception], ...]:
+    """The errors of the storage libraries; imported after a failure only, for most steps write no table."""
+    from deltalake.exceptions import DeltaError
+    from obstore.exceptions import BaseError
+
+    return DeltaError, BaseError
 
 
 class Objects:

@@ -1,0 +1,157 @@
+"""Small pipelines whose steps run in processes of their own, so this module must be importable there."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+
+from counterpoint.errors import SourceError
+from counterpoint.model import (
+    Output,
+    OutputKind,
+    Partitions,
+    Pipeline,
+    RetryPolicy,
+    TriggerRule,
+    When,
+    step,
+    windowed,
+)
+from counterpoint.testing.evidence import attempt_number
+
+NOW = RetryPolicy(1, timedelta(0))
+
+
+@step()
+def source(partition, number, folder):
+    attempt_number(folder, f"source-{partition.key}")
+    return number + partition.day.day
+
+
+@step(inputs={"days": windowed("source", "t-1..t")})
+def recent(days, folder):
+    attempt_number(folder, "recent")
+    return days
+
+
+@step(inputs={"days": windowed("recent", "t-1..t-1")})
+def older(days):
+    return list(days)
+
+
+windows = Pipeline(
+    "windows", (source, recent, older), Partitions(start="2026-01-01"), config={"number": 1, "folder": ""}
+)
+
+
+@step()
+def fine(number):
+    return number
+
+
+@step()
+def fails(fine):
+    raise ValueError(f"no {fine}")
+
+
+@step(retry=RetryPolicy(3, timedelta(0)))
+def permanent(fine):
+    raise SourceError("nothing there")
+
+
+@step(output=Output(OutputKind.BRANCH, choices=("a", "b")))
+def undecided(fine):
+    return "c"
+
+
+@step()
+def unreached(fails):
+    return fails
+
+
+@step(trigger_rule=TriggerRule.ALL_DONE)
+def anyway(fine, fails):
+    return [fine, fails]
+
+
+failing = Pipeline("failing", (fine, fails, permanent, undecided, unreached, anyway), config={"number": 3})
+
+
+@step(retry=NOW)
+def dies_once(folder):
+    if attempt_number(folder, "dies_once") == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return "alive"
+
+
+@step()
+def dies(folder):
+    os._exit(7)
+
+
+@step(timeout=timedelta(seconds=2), retry=NOW)
+def hangs_once(folder):
+    if attempt_number(folder, "hangs_once") > 1:
+        return "in time"
+    grandchild = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    Path(folder, "grandchild").write_text(str(grandchild.pid))
+    time.sleep(600)
+    return "never"
+
+
+@step()
+def sleeps(folder):
+    Path(folder).mkdir(exist_ok=True)
+    Path(folder, "sleeper").write_text(str(os.getpid()))
+    time.sleep(600)
+
+
+deadly = Pipeline("deadly", (dies_once, dies, hangs_once, sleeps), config={"folder": ""})
+
+
+@step()
+def listed(items):
+    return items
+
+
+@step(map_over="listed", retry=NOW)
+def each(listed):
+    return 10 // listed
+
+
+@step()
+def added(each):
+    return sum(each)
+
+
+@step(inputs={"days": windowed("added", "t-1..t-1")})
+def added_before(days):
+    return days
+
+
+mapping = Pipeline(
+    "mapping", (listed, each, added, added_before), Partitions(start="2026-01-01"), config={"items": [1, 2, 5]}
+)
+
+
+@step(output=Output(OutputKind.BRANCH, choices=("left", "right")))
+def choice(side):
+    return side
+
+
+@step(when=When("choice", "left"))
+def left(side):
+    return side
+
+
+@step(when=When("choice", "right"))
+def right(side):
+    return side
+
+
+branches = Pipeline("branches", (choice, left, right), config={"side": "left"})

@@ -1,0 +1,190 @@
+"""StreamRec on the real services of whichever orchestrator is installed here, held against the local runner."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from counterpoint.adapter import find_adapter, find_adapters
+from counterpoint.model import RunRequest, Status
+from counterpoint.services import LocalEngine, ServiceEngine, engine_for, home_of
+from counterpoint.services.launch import launch, new_run_id
+from counterpoint.services.processes import marked
+from counterpoint.testing import SCENARIOS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from counterpoint.model import RunRecord
+
+pytestmark = [pytest.mark.service, pytest.mark.torch]
+INSTALLED = sorted(find_adapters())
+if not INSTALLED:
+    pytest.skip("no orchestrator is installed in this environment", allow_module_level=True)
+ORCHESTRATOR = INSTALLED[0]
+DATE = "2026-01-07"
+SMALL = "synthetic:rows=3000,users=250,items=100,seed=7"
+LARGE = "synthetic:rows=24000,users=250,items=100,seed=7"
+QUICK = {"retrieval": {"epochs": 1}, "ranking": {"epochs": 1}}
+
+
+def request(root: Path, orchestrator: str, source: str, pipeline: str = "streamrec") -> RunRequest:
+    run_id = new_run_id(pipeline.rpartition(":")[2], DATE, orchestrator)
+    config = {"source": source, **QUICK} if pipeline == "streamrec" else {}
+    return RunRequest(pipeline, DATE, run_id, str(root), orchestrator, config=config)
+
+
+def digests(record: RunRecord) -> dict[str, str | None]:
+    return {step.name: step.output.digest if step.output else None for step in record.steps}
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> RunRecord:
+    return launch(request(tmp_path_factory.mktemp("local"), "local", SMALL), LocalEngine())
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("root")
+
+
+@pytest.fixture(scope="module")
+def engine(root: Path) -> Iterator[ServiceEngine]:
+    with engine_for(ORCHESTRATOR, str(root), ("streamrec",), service=True) as found:
+        assert isinstance(found, ServiceEngine)
+        yield found
+    assert not marked(str(home_of(str(root), ORCHESTRATOR)))
+
+
+def database_bytes(home: Path) -> int:
+    """The bytes in use of all SQLite databases below a home."""
+    total = 0
+    for path in (*home.rglob("*.db"), *home.rglob("*.sqlite")):
+        with sqlite3.connect(path) as connection:
+            pages, size = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
+            total += (pages - connection.execute("PRAGMA freelist_count").fetchone()[0]) * size
+    return total
+
+
+def test_streamrec_ends_as_on_the_local_runner_and_its_database_sees_references_only(
+    engine: ServiceEngine, root: Path, local: RunRecord
+) -> None:
+    home = home_of(str(root), ORCHESTRATOR)
+    before = database_bytes(home)
+    record = launch(request(root, ORCHESTRATOR, SMALL), engine)
+    small = database_bytes(home) - before
+    assert record.status == local.status == Status.SUCCESS
+    assert digests(record) == digests(local)
+    assert [(s.name, s.status, s.attempts) for s in record.steps] == [
+        (s.name, s.status, s.attempts) for s in local.steps
+    ]
+    assert len(record.upstream) == len(local.upstream) == 6
+    assert record.lineage is not None
+    before = database_bytes(home)
+    larger = launch(request(root, ORCHESTRATOR, LARGE), engine)
+    assert larger.status == Status.SUCCESS
+    outputs = [
+        (s.output.bytes, o.output.bytes)
+        for s, o in zip(record.steps, larger.steps, strict=True)
+        if s.output and o.output
+    ]
+    assert sum(large for _, large in outputs) > 1.5 * sum(little for little, _ in outputs)
+    # eight times the events leave no more behind in the orchestrator's own database
+    assert database_bytes(home) - before < 1.5 * small + 300_000
+    assert all(len(json.dumps(s.output.to_dict())) < 600 for s in larger.steps if s.output)
+
+
+def test_a_second_run_computes_nothing_again(engine: ServiceEngine, root: Path, local: RunRecord) -> None:
+    launch(request(root, ORCHESTRATOR, SMALL), engine)
+    again = launch(request(root, ORCHESTRATOR, SMALL), engine)
+    assert digests(again) == digests(local)
+    assert {s.name for s in again.steps if not s.reused} <= {"registered_models"}
+    assert again.upstream == ()
+
+
+def test_the_page_answers(engine: ServiceEngine) -> None:
+    import urllib.request
+
+    with urllib.request.urlopen(engine.adapter.page(engine.site), timeout=20) as page:
+        assert page.status == 200
+        assert b"<html" in page.read().lower()
+
+
+def test_the_command_leaves_nothing_behind_when_interrupted(tmp_path: Path) -> None:
+    words = ["run", "streamrec", "--date", DATE, "--on", ORCHESTRATOR, "--service", "--root", str(tmp_path)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "counterpoint", *words, "--source", SMALL], stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    with process.stderr as said:
+        for line in said:
+            if "submitted" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        rest = said.read()
+    assert process.wait(60) == 130, rest
+    assert not marked(str(home_of(str(tmp_path), ORCHESTRATOR)))
+
+
+def postgres_bin() -> Path | None:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    return found[-1].parent if found else None
+
+
+@pytest.fixture
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL server of this test's own, run by an unprivileged user, as it insists."""
+    folder = postgres_bin()
+    if folder is None:
+        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+    place = Path("/tmp") / f"counterpoint-postgres-{os.getpid()}"  # noqa: S108 - a socket's path must be short
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(mode=0o777)
+    place.chmod(0o777)
+    as_user: dict[str, Any] = (
+        {"user": "nobody", "env": {"PATH": os.environ["PATH"], "LC_ALL": "C"}} if os.getuid() == 0 else {}
+    )
+    from counterpoint.services.sites import free_port
+
+    port = free_port()
+    data = place / "data"
+    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, **as_user}
+    subprocess.run(
+        [folder / "initdb", "-D", data, "-U", "counterpoint", "--auth=trust", "-E", "UTF8"], check=True, **quiet
+    )
+    options = f"-p {port} -k {place} -c listen_addresses=127.0.0.1 -c fsync=off"
+    subprocess.run(
+        [folder / "pg_ctl", "-D", data, "-w", "-o", options, "-l", place / "log", "start"], check=True, **quiet
+    )
+    create = [folder / "createdb", "-h", "127.0.0.1", "-p", str(port), "-U", "counterpoint", "orchestrator"]
+    subprocess.run(create, check=True, **quiet)
+    yield f"postgresql://counterpoint@127.0.0.1:{port}/orchestrator"
+    subprocess.run([folder / "pg_ctl", "-D", data, "-m", "immediate", "stop"], check=True, **quiet)
+    shutil.rmtree(place, ignore_errors=True)
+
+
+def test_the_services_run_on_postgresql(postgres: str, tmp_path: Path) -> None:
+    linear = next(scenario for scenario in SCENARIOS if scenario.name == "linear")
+    served = f"counterpoint.testing.scenarios:{linear.name}"
+    options = {"database": postgres}
+    with engine_for(ORCHESTRATOR, str(tmp_path), (served,), service=True, options=options) as engine:
+        record = launch(request(tmp_path, ORCHESTRATOR, "", served), engine)
+    assert record.status == Status.SUCCESS
+    assert {step.attempts for step in record.steps} == {1}
+    assert not [path for path in home_of(str(tmp_path), ORCHESTRATOR).rglob("*.db") if path.stat().st_size > 100_000]
+
+
+def test_the_adapter_is_found_by_its_entry_point() -> None:
+    names = {entry.name for entry in entry_points(group="counterpoint.adapters")}
+    assert ORCHESTRATOR in names
+    assert find_adapter(ORCHESTRATOR).name == ORCHESTRATOR
