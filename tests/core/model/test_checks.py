@@ -60,7 +60,10 @@ CONTRADICTIONS: dict[str, tuple[tuple[Step, ...], str]] = {
         (plain("a"), reading("b", step="a", partial="m:f")),
         "step b: days has a partial but no window; give it one, such as t-6..t",
     ),
-    "pool": ((plain("a", pool="gpu"),), "pool 'gpu', which is not declared: add Pool\\('gpu', slots\\).* declared: cpu"),
+    "pool": (
+        (plain("a", pool="gpu"),),
+        "pool 'gpu', which is not declared: add Pool\\('gpu', slots\\).* declared: cpu",
+    ),
     "choice": (
         (plain("a", output=BRANCH), plain("b", when=When("a", "up"))),
         "runs when a chooses 'up', which it never does: it chooses from left, right",
@@ -109,7 +112,10 @@ def test_a_window_of_earlier_partitions_closes_no_cycle() -> None:
 @pytest.mark.parametrize(
     ("draft", "said"),
     [
-        (step(mapped, name="b"), "parameter 'count' is neither a step .a, b, events., nor a setting .seed., nor provided"),
+        (
+            step(mapped, name="b"),
+            "parameter 'count' is neither a step .a, b, events., nor a setting .seed., nor provided",
+        ),
         (step(mapped, name="b", inputs={"other": "a"}), "its function has no parameter 'other'"),
         (step("json:dumps2", name="b"), "json defines no function 'dumps2' at its top level"),
         (step("nowhere.at.all:f", name="b"), "module 'nowhere.at.all' cannot be found: install"),
@@ -130,7 +136,7 @@ def test_parameters_are_told_apart_by_their_names() -> None:
 
 
 def test_what_is_no_property_of_a_step_is_refused() -> None:
-    with pytest.raises(DefinitionError, match="no such property 'retrys'; there are name, function, .*retry"):
+    with pytest.raises(DefinitionError, match=r"no such property 'retrys'; there are name, function, .*retry"):
         step(mapped, retrys=2)
 
 

@@ -42,7 +42,7 @@ def test_parameters_are_read_from_the_source(tmp_path: Path) -> None:
 def test_what_is_not_there_is_named() -> None:
     with pytest.raises(DefinitionError, match="module 'a_module_nobody_has' cannot be found: install the package"):
         parameters_of("a_module_nobody_has:f")
-    with pytest.raises(DefinitionError, match="json.decoder defines no function 'nothing' at its top level"):
+    with pytest.raises(DefinitionError, match=r"json\.decoder defines no function 'nothing' at its top level"):
         parameters_of("json.decoder:nothing")
     with pytest.raises(DefinitionError, match="install the package that holds it"):
         load("a_module_nobody_has:f")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import permutations, product
+from itertools import pairwise, permutations, product
 
 import pytest
 from hypothesis import given
@@ -34,9 +34,7 @@ def pipelines(draw: st.DrawFn) -> Pipeline:
     """A pipeline of up to seven steps, declared in any order, each waiting for some of those before it."""
     count = draw(st.integers(1, 7))
     edges = [draw(st.sets(st.integers(0, n - 1))) if n else set() for n in range(count)]
-    steps = [
-        Step(f"s{n}", "m:f", tuple(Input(f"s{u}", f"s{u}") for u in sorted(edges[n]))) for n in range(count)
-    ]
+    steps = [Step(f"s{n}", "m:f", tuple(Input(f"s{u}", f"s{u}") for u in sorted(edges[n]))) for n in range(count)]
     return Pipeline("p", tuple(draw(st.permutations(steps))))
 
 
@@ -67,7 +65,7 @@ def test_the_critical_path_is_the_longest_chain(pipeline: Pipeline, seconds: lis
     path, total = critical_path(pipeline, lasting)
     assert total == pytest.approx(max(longest(name) for name in pipeline.step_names))
     assert total == pytest.approx(sum(lasting[name] for name in path))
-    assert all(one in pipeline.step(other).upstream for one, other in zip(path, path[1:], strict=False))
+    assert all(one in pipeline.step(other).upstream for one, other in pairwise(path))
 
 
 def test_a_step_of_unknown_duration_counts_as_one() -> None:

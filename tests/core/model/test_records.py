@@ -26,7 +26,9 @@ from counterpoint.testing import SCENARIOS
 from streamrec.pipeline import pipeline as streamrec
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
-REFERENCE = Reference("training_features", "2026-01-03", "table", "s3://bucket/root/tables/x", 500, 10**9, 10**12, DIGEST)
+REFERENCE = Reference(
+    "training_features", "2026-01-03", "table", "s3://bucket/root/tables/x", 500, 10**9, 10**12, DIGEST
+)
 STEP = StepRecord(
     "a",
     Status.FAILED,
@@ -43,9 +45,19 @@ STEP = StepRecord(
     details={"kept": 3},
 )
 RECORD = RunRecord(
-    "r", "p", "local", "0.1.0", "2026-01-03", "production", Status.FAILED, None, None, (STEP, StepRecord("b", Status.SKIPPED)),
-    "file:///lineage.json", ({"date": "2026-01-02", "run_id": "q", "steps": []},),
-)  # fmt: skip
+    "r",
+    "p",
+    "local",
+    "0.1.0",
+    "2026-01-03",
+    "production",
+    Status.FAILED,
+    None,
+    None,
+    (STEP, StepRecord("b", Status.SKIPPED)),
+    "file:///lineage.json",
+    ({"date": "2026-01-02", "run_id": "q", "steps": []},),
+)
 
 
 def through_json(values: Any) -> Any:

@@ -72,7 +72,10 @@ def block(text: str, step: str) -> str:
     [
         ("days", ("table", "All events.", "contract m:schema")),
         ("choice", ("branch", "reads days")),
-        ("train", ("reads days as events [t-6..t-1]", "2 retries", "30, 60 s", "50%", "time-out 2 h 30 min", "pool gpu")),
+        (
+            "train",
+            ("reads days as events [t-6..t-1]", "2 retries", "30, 60 s", "50%", "time-out 2 h 30 min", "pool gpu"),
+        ),
         ("train", ("when choice chooses yes", "fresh for 26 h")),
         ("each", ("reads train", "one per element of train", "all_done")),
         ("last", ("after each", "none_failed")),

@@ -91,7 +91,7 @@ def test_an_input_that_failed_is_none_and_one_that_is_not_selected_must_stand(to
 def test_a_window_that_is_incomplete_names_what_is_missing(toys: Toys) -> None:
     request = toys.request("windows")
     execute(request, "source")
-    with pytest.raises(MissingInputError, match="needs source of t-1..t, but these are missing: 2026-01-02; run"):
+    with pytest.raises(MissingInputError, match=r"needs source of t-1\.\.t, but these are missing: 2026-01-02; run"):
         execute(request, "recent")
     execute(toys.request("windows", "2026-01-02"), "source")
     days = toys.store(request).read(execute(request, "recent"))

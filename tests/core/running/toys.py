@@ -154,4 +154,28 @@ def right(side):
     return side
 
 
-branches = Pipeline("branches", (choice, left, right), config={"side": "left"})
+@step(trigger_rule=TriggerRule.NONE_FAILED)
+def either(left, right):
+    return [left, right]
+
+
+@step(inputs={"days": windowed("either", "t-1..t-1")})
+def either_before(days):
+    return days
+
+
+branches = Pipeline(
+    "branches",
+    (choice, left, right, either, either_before),
+    Partitions(start="2026-01-01"),
+    config={"side": "left"},
+)
+
+
+@step()
+def talks():
+    print("a word")  # noqa: T201
+    return 1
+
+
+talking = Pipeline("talking", (talks,))

@@ -47,6 +47,7 @@ def plan(site: Site) -> Plan:
             "PREFECT_HOME": str(site.home),
             "PREFECT_API_URL": f"{site.url()}/api",
             "PREFECT_UI_API_URL": f"{site.url()}/api",
+            "PREFECT_UI_STATIC_DIRECTORY": str(site.home / "ui"),
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "PREFECT_WORKER_QUERY_SECONDS": "1",
             "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _PR_SET_PDEATHSIG = 1
+# the descriptor, for sys.stderr may be something that has none
+_STDERR = 2
 # Polars allocates by jemalloc, an arena a thread: two arenas save a third of the memory and cost nothing here
 ALLOCATOR = "narenas:2"
 _CHILD = "import sys; from counterpoint.running.child import main; sys.exit(main(sys.argv[1]))"
@@ -49,7 +51,7 @@ def execute_in_child(attempt: Attempt, timeout: float | None = None) -> Referenc
         process = subprocess.Popen(
             [sys.executable, "-c", _CHILD, str(answer)],
             stdin=subprocess.PIPE,
-            stdout=sys.stderr,
+            stdout=_STDERR,
             env={"_RJEM_MALLOC_CONF": ALLOCATOR, **os.environ},
             start_new_session=True,
         )

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import MissingInputError
-from counterpoint.model import Pipeline, Reference, RunRequest, Step, code_digest, load
+from counterpoint.model import Pipeline, Reference, RunRequest, Step, TriggerRule, code_digest, load, order
 from counterpoint.model.functions import parameters_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from counterpoint.model import Input
+    from counterpoint.model import Entry, Input, When
     from counterpoint.storage import Store
 
 # An input that has no reference (its step failed or was skipped) arrives as None.
@@ -88,6 +88,8 @@ def _standing(work: Work, given: Input) -> Given:
     key = work.request.partition
     if work.pipeline.step(given.step).map_over:
         return _elements(work, given.step)
+    if is_skipped(work, given.step):
+        return None
     entry = work.store.entry(given.step, key)
     if entry is None:
         raise MissingInputError(
@@ -96,11 +98,33 @@ def _standing(work: Work, given: Input) -> Given:
     return entry.reference
 
 
+def is_skipped(work: Work, name: str) -> bool:
+    """Whether what branches chose when they were run keeps a step of the partition from running."""
+    skipped: set[str] = set()
+    for step in map(work.pipeline.step, order(work.pipeline)):
+        spreads = step.trigger_rule is TriggerRule.ALL_SUCCESS and not skipped.isdisjoint(step.upstream)
+        if spreads or _chose_otherwise(work, step.when):
+            skipped.add(step.name)
+    return name in skipped
+
+
+def _chose_otherwise(work: Work, when: When | None) -> bool:
+    entry = work.store.entry(when.step, work.request.partition) if when else None
+    return bool(when and entry and work.store.read(entry.reference) != when.choice)
+
+
 def _elements(work: Work, step: str) -> tuple[Reference, ...]:
-    found: list[Reference] = []
+    return tuple(entry.reference for entry in standing_elements(work, step))
+
+
+def standing_elements(work: Work, step: str) -> list[Entry]:
+    """What stands of a mapped step, all made from one list; what an earlier, longer list left does not count."""
+    found: list[Entry] = []
     while entry := work.store.entry(step, f"{work.request.partition}.{len(found)}"):
-        found.append(entry.reference)
-    return tuple(found)
+        if found and (entry.inputs, entry.settings_hash) != (found[0].inputs, found[0].settings_hash):
+            break
+        found.append(entry)
+    return found
 
 
 def digests(references: Mapping[str, Given]) -> dict[str, str]:

@@ -36,6 +36,7 @@ from counterpoint.running.child import Attempt, execute_in_child
 from counterpoint.running.execute import elements, work_for
 from counterpoint.running.failure import describe
 from counterpoint.running.known import find_pipeline
+from counterpoint.running.native import condition_holds
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -105,6 +106,8 @@ class LocalRun:
         states = {name: ended.status for name, ended in self.ended.items()}
         choices = {name: ended.choice for name, ended in self.ended.items() if ended.choice is not None}
         found = verdict(step, states, choices)
+        if found is Verdict.RUN and not self._is_chosen(step):
+            found = Verdict.SKIP
         if found is not Verdict.RUN:
             status = Status(found.value)
             self._end(step.name, _Ended(status, NativeStep(status, 0)))
@@ -112,6 +115,11 @@ class LocalRun:
         passed = {name: self.ended[name].reference for name in step.upstream if name in self.ended}
         slot = slots[step.pool] if step.pool else nullcontext()
         running[workers.submit(_work, _Task(self.request, step, passed, slot))] = step.name
+
+    def _is_chosen(self, step: Step) -> bool:
+        """Whether a branch that is not part of this run chose the step when it was run."""
+        outside = step.when is not None and not self.request.selects(step.when.step)
+        return not outside or condition_holds(self.request, step.name, {})
 
     def _end(self, name: str, ended: _Ended) -> None:
         log.info("%s %s %s", self.request.partition, name, ended.status.value)

@@ -76,10 +76,20 @@ def step_record(request: RunRequest, step: str, index: int | None = None) -> Map
 
 
 def runnable(pipeline: Pipeline, request: RunRequest, states: Mapping[str, Status]) -> tuple[str, ...]:
-    """The selected steps that have not ended and whose upstream steps have, and that are to run now."""
-    open_steps = [pipeline.step(n) for n in order(pipeline) if request.selects(n) and n not in states]
-    ready = [s for s in open_steps if all(u in states or not request.selects(u) for u in s.upstream)]
-    return tuple(s.name for s in ready if verdict(s, states, {}) is Verdict.RUN)
+    """The selected steps that have not ended and whose upstream steps have, and that are to run now.
+
+    A step that will not run, for one before it failed or was skipped, counts as ended.
+    """
+    known, found = dict(states), list[str]()
+    for step in map(pipeline.step, order(pipeline)):
+        is_open = request.selects(step.name) and step.name not in known
+        if is_open and all(name in known or not request.selects(name) for name in step.upstream):
+            becomes = verdict(step, known, {})
+            if becomes is Verdict.RUN:
+                found.append(step.name)
+            else:
+                known[step.name] = Status(becomes.value)
+    return tuple(found)
 
 
 def settled(pipeline: Pipeline, request: RunRequest, ended: Mapping[str, Status]) -> dict[str, Status]:

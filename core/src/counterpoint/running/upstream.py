@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from counterpoint.errors import MissingInputError, SourceError, UsageError
 from counterpoint.model import Window, order
-from counterpoint.running.inputs import Work, digests, fingerprint, references_of
+from counterpoint.running.inputs import Work, digests, fingerprint, is_skipped, references_of, standing_elements
 
 if TYPE_CHECKING:
-    from counterpoint.model import Pipeline, RunRequest, Step
+    from counterpoint.model import Entry, Pipeline, RunRequest, Step
     from counterpoint.storage import Store
 
 
@@ -25,11 +25,23 @@ class Freshness(StrEnum):
 
 
 def freshness(work: Work) -> Freshness:
-    """Whether the output of a step and partition stands, and was made from what stands now."""
+    """Whether the output of a step and partition stands, and was made from what stands now.
+
+    A step that a branch keeps from running has nothing to make, so it is fresh.
+    """
+    if is_skipped(work, work.step.name):
+        return Freshness.FRESH
+    if work.step.map_over is not None:
+        elements = standing_elements(work, work.step.name)
+        found = {_against_now(replace(work, index=index), entry) for index, entry in enumerate(elements)}
+        return max(found, key=list(Freshness).index, default=Freshness.MISSING)
     standing = work.store.entry(work.step.name, work.key)
-    if standing is None:
-        return Freshness.MISSING
-    passed = {name: entry.reference for name in work.step.upstream if (entry := work.store.entry(name, work.key))}
+    return Freshness.MISSING if standing is None else _against_now(work, standing)
+
+
+def _against_now(work: Work, standing: Entry) -> Freshness:
+    partition = work.request.partition
+    passed = {name: entry.reference for name in work.step.upstream if (entry := work.store.entry(name, partition))}
     try:
         inputs = digests(references_of(work, passed))
     except MissingInputError:

@@ -1,0 +1,164 @@
+"""The two proofs: an adapter keeps every property of a pipeline, and runs it as the local runner does.
+
+Every check takes an adapter and a scenario, and raises `ConformanceError`, an AssertionError that names each
+property, what was expected and what was got.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from counterpoint.model import RunRequest, Status
+from counterpoint.running import collect, needed
+from counterpoint.storage import Store
+from counterpoint.testing.differences import (
+    Difference,
+    against_expected,
+    between_pipelines,
+    between_records,
+    in_time,
+    refuse,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from counterpoint.adapter import Adapter
+    from counterpoint.model import Pipeline, RunRecord
+    from counterpoint.services.engines import Engine
+    from counterpoint.testing.scenarios import Scenario
+
+# not the default one, so that an adapter which loses it is found out
+VERSION = "conformance"
+_FILE_TIMES = 0.05
+
+
+def check_round_trip(adapter: Adapter, scenario: Scenario) -> None:
+    """Translates a scenario's pipeline and reads it back: every property must be there again.
+
+    Raises:
+        ConformanceError: names the properties that were lost or changed.
+    """
+    read = adapter.read_back(adapter.translate(scenario.pipeline))
+    refuse(adapter.name, scenario.name, between_pipelines(scenario.pipeline, read))
+
+
+def check_behaviour(adapter: Adapter, scenario: Scenario, folder: Path, engine: Engine | None = None) -> None:
+    """Runs a scenario on the local runner and by the adapter: statuses, attempts, outputs, order must be equal.
+
+    The adapter's run writes below `folder`, an empty one or that of other scenarios. `engine` says how it runs: by
+    default in this process (`Adapter.run`); `counterpoint.services.ServiceEngine(adapter, site)` runs it on the
+    services of a site. The local runner runs each scenario once a process.
+
+    Raises:
+        ConformanceError: names every step and property that differs.
+    """
+    from counterpoint.services import ProcessEngine
+
+    reference = _reference(scenario)
+    got = perform(scenario, folder, adapter.name, engine or ProcessEngine(adapter))
+    refuse(adapter.name, scenario.name, [*_against(reference, got), *judge(scenario, got)])
+
+
+_REFERENCES: dict[str, Performance] = {}
+
+
+def _reference(scenario: Scenario) -> Performance:
+    """What the local runner does; it must itself do what the scenario says."""
+    # imported here, for the processes of all steps of the scenarios import this package
+    from counterpoint.services import LocalEngine
+
+    if scenario.reference not in _REFERENCES:
+        with TemporaryDirectory(prefix="reference-") as folder:
+            made = perform(scenario, Path(folder), "local", LocalEngine())
+            refuse("local runner", scenario.name, judge(scenario, made))
+            _REFERENCES[scenario.reference] = made
+    return _REFERENCES[scenario.reference]
+
+
+@dataclass(frozen=True, slots=True)
+class Performance:
+    """What a scenario's run left: the records of the run and of the earlier partitions, and its store."""
+
+    pipeline: Pipeline
+    store: Store
+    record: RunRecord
+    earlier: tuple[RunRecord, ...]
+    evidence: Path
+
+
+def perform(scenario: Scenario, root: Path, name: str, engine: Engine) -> Performance:
+    """Runs a scenario on an engine, after the earlier partitions that its windows need."""
+    evidence = root / "evidence" / scenario.name
+    config = {scenario.evidence: str(evidence)} if scenario.evidence else {}
+    pipeline = scenario.pipeline.configured(config)
+    request = RunRequest(
+        pipeline=scenario.reference,
+        partition=scenario.partition,
+        run_id=f"{scenario.name}-{name}",
+        root=str(root),
+        orchestrator=name,
+        version=VERSION,
+        config=config,
+    )
+    store = Store(request.root, pipeline, VERSION)
+    before = [
+        replace(request, partition=key, steps=steps, run_id=f"{request.run_id}-{key}")
+        for key, steps in needed(pipeline, store, request).items()
+    ]
+    earlier = tuple(_recorded(pipeline, store, one, engine) for one in before)
+    return Performance(pipeline, store, _recorded(pipeline, store, request, engine), earlier, evidence)
+
+
+def _recorded(pipeline: Pipeline, store: Store, request: RunRequest, engine: Engine) -> RunRecord:
+    return collect(pipeline, store, request, engine.run([request])[0], engine.version)
+
+
+def _against(local: Performance, got: Performance) -> Iterator[Difference]:
+    yield from between_records(local.record, got.record)
+    for ours, theirs in zip(local.earlier, got.earlier, strict=False):
+        yield from between_records(ours, theirs)
+
+
+def judge(scenario: Scenario, performed: Performance) -> Iterator[Difference]:
+    """What in a scenario's run is not as the scenario says, whatever ran it."""
+    earlier = {record.date: tuple(step.name for step in record.steps) for record in performed.earlier}
+    if earlier != dict(scenario.earlier):
+        yield Difference("earlier partitions", None, dict(scenario.earlier), earlier)
+    yield from against_expected(scenario.expected, scenario.errors, performed.record)
+    yield from in_time(performed.pipeline, performed.record)
+    yield from _standing(performed)
+    yield from _attempts(performed)
+
+
+def _standing(performed: Performance) -> Iterator[Difference]:
+    """What succeeded must stand in the version that was asked for, and nothing else may."""
+    for step in performed.record.steps:
+        entries = performed.store.entries(step.name)
+        keys = [key for key in entries if key.partition(".")[0] == performed.record.date]
+        wanted = step.status is Status.SUCCESS
+        if bool(keys) != wanted:
+            expected = "published" if wanted else "nothing published"
+            yield Difference(f"what stands in version {VERSION}", step.name, expected, keys or "nothing")
+
+
+def _attempts(performed: Performance) -> Iterator[Difference]:
+    """The attempts as the step itself counted them, and the waits between them."""
+    counted: dict[str, list[float]] = {}
+    for mark in sorted(performed.evidence.glob("*.[0-9]*"), key=lambda mark: int(mark.suffix[1:])):
+        counted.setdefault(mark.stem, []).append(mark.stat().st_mtime)
+    for step in performed.pipeline.steps:
+        times = counted.get(step.function.partition(":")[2])
+        if times is None:
+            continue
+        told = performed.record.step(step.name).attempts
+        if told != len(times):
+            yield Difference("attempts as the step counted them", step.name, len(times), f"{told} told")
+        waits = [later - sooner for sooner, later in pairwise(times)]
+        for wait, least in zip(waits, step.retry.delays(), strict=False):
+            if wait < least - _FILE_TIMES:
+                yield Difference("wait before a retry", step.name, f"{least:g} s at least", f"{wait:.2f} s")

@@ -1,0 +1,62 @@
+"""The local runner as an adapter: what the kit itself is tried on, and an example of how small one can be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.adapter import Plan
+from counterpoint.model.serial import pipeline_from, to_values
+from counterpoint.running import LocalRun, find_pipeline
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from counterpoint.adapter import Limit, Site
+    from counterpoint.model import NativeRun, Pipeline, RunRequest
+
+
+class LocalAdapter:
+    """An adapter whose orchestrator is the local runner, and whose native object is a tree of JSON values.
+
+    It runs what its own native object says, so a property that `translate` loses is lost in the run, too.
+    It has no services: `submit` runs at once.
+    """
+
+    name = "local"
+    distribution = "counterpoint"
+    limits: tuple[Limit, ...] = ()
+    ports: tuple[str, ...] = ()
+    parallel = 4
+
+    def __init__(self) -> None:
+        self.ended: dict[str, NativeRun] = {}
+
+    def translate(self, pipeline: Pipeline) -> Any:
+        """The tree of a pipeline: dicts, lists, numbers and words."""
+        return to_values(pipeline)
+
+    def read_back(self, native: Any) -> Pipeline:
+        """The pipeline that a tree describes."""
+        return pipeline_from(native)
+
+    def run(self, request: RunRequest, home: Path) -> NativeRun:  # noqa: ARG002 - nothing is kept
+        """Runs a request by worker processes."""
+        described = self.read_back(self.translate(find_pipeline(request.pipeline)))
+        return LocalRun(request, self.parallel, pipeline=described).run()
+
+    def plan(self, site: Site) -> Plan:  # noqa: ARG002
+        """No services."""
+        return Plan((), lambda: None)
+
+    def submit(self, site: Site, request: RunRequest) -> str:
+        """Runs the request now."""
+        self.ended[request.run_id] = self.run(request, site.home)
+        return request.run_id
+
+    def observe(self, site: Site, request: RunRequest, native_id: str) -> NativeRun | None:  # noqa: ARG002
+        """The run that `submit` has run."""
+        return self.ended.get(native_id)
+
+    def page(self, site: Site, native_id: str | None = None) -> str:
+        """The folder, for there are no pages."""
+        return f"{site.home}/{native_id or ''}"

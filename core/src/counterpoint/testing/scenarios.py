@@ -1,0 +1,268 @@
+"""Small real pipelines, one for each thing that an orchestrator must get right, and how their steps must end.
+
+Each pipeline is an object of this module, so that every process of an orchestrator can import it by
+`counterpoint.testing.scenarios:NAME`; `SCENARIOS` holds them with what is expected of them. Step names are
+unique over all of them: one site can serve them all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.model import (
+    Output,
+    OutputKind,
+    PartitionKind,
+    Partitions,
+    Pipeline,
+    Pool,
+    RetryPolicy,
+    Schedule,
+    Status,
+    TriggerRule,
+    When,
+    load,
+    step,
+    windowed,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_FUNCTIONS = "counterpoint.testing.steps"
+_METRICS = Output(OutputKind.METRICS)
+_TABLE = Output(OutputKind.TABLE)
+# Airflow waits a second at least
+_SOON = timedelta(seconds=1)
+
+
+def _step(name: str, function: str, **policies: Any) -> Any:
+    return step(f"{_FUNCTIONS}:{function}", name=name, **policies)
+
+
+linear = Pipeline(
+    "linear",
+    description="One step after the other; the last one waits without reading.",
+    schedule=Schedule("0 2 * * *"),
+    deadline=timedelta(hours=2),
+    config={"offset": 7},
+    steps=(
+        _step("linear_numbers", "numbers", description="The first one."),
+        _step("linear_total", "total", inputs={"given": "linear_numbers"}, freshness=timedelta(hours=26)),
+        _step("linear_mean", "mean", inputs={"given": "linear_total"}, output=_METRICS),
+        _step("linear_slow", "slowly", inputs={"given": "linear_numbers"}, after=("linear_mean",)),
+        _step("linear_last", "constant", after=("linear_slow",)),
+    ),
+)
+
+diamond = Pipeline(
+    "diamond",
+    description="Two branches that meet again, hour by hour.",
+    partitions=Partitions(PartitionKind.HOURLY, "2025-01-01T00"),
+    schedule=Schedule("5 * * * *"),
+    config={"offset": 1},
+    steps=(
+        _step("diamond_top", "numbers"),
+        _step("diamond_left", "total", inputs={"given": "diamond_top"}),
+        _step("diamond_right", "doubled", inputs={"given": "diamond_top"}),
+        _step("diamond_bottom", "joined", inputs={"left": "diamond_left", "right": "diamond_right"}),
+    ),
+)
+
+fan_out = Pipeline(
+    "fan_out",
+    description="Four steps at once, of which the pool lets two work, month by month.",
+    partitions=Partitions(PartitionKind.MONTHLY, "2025-01"),
+    pools=(Pool("narrow", 2), Pool("wide", 8)),
+    config={"offset": 10, "folder": ""},
+    steps=(
+        _step("fan_source", "constant", pool="wide"),
+        *(_step(f"fan_{letter}", f"pooled_{letter}", pool="narrow") for letter in "abcd"),
+        _step("fan_in", "gathered", inputs={letter: f"fan_{letter}" for letter in "abcd"}),
+    ),
+)
+
+condition_false = Pipeline(
+    "condition_false",
+    description="A branch of which one side is not taken; what hangs on that side is skipped.",
+    config={"offset": 3},
+    steps=(
+        _step("branch", "chosen", output=Output(OutputKind.BRANCH, choices=("large", "small"))),
+        _step("when_large", "constant", when=When("branch", "large")),
+        _step("when_small", "constant", when=When("branch", "small")),
+        _step("after_small", "mean", inputs={"given": "when_small"}, output=_METRICS),
+        _step(
+            "either",
+            "joined",
+            inputs={"left": "when_large", "right": "when_small"},
+            trigger_rule=TriggerRule.NONE_FAILED,
+        ),
+    ),
+)
+
+all_done_trigger = Pipeline(
+    "all_done_trigger",
+    description="A step that runs whatever became of those before it, beside steps that do not.",
+    config={"offset": 2},
+    steps=(
+        _step("done_well", "constant"),
+        _step("done_badly", "fails", inputs={"given": "done_well"}),
+        _step("done_never", "mean", inputs={"given": "done_badly"}, output=_METRICS),
+        _step(
+            "done_strictly",
+            "joined",
+            inputs={"left": "done_well", "right": "done_badly"},
+            trigger_rule=TriggerRule.NONE_FAILED,
+        ),
+        _step(
+            "done_anyway",
+            "joined",
+            inputs={"left": "done_badly", "right": "done_never"},
+            trigger_rule=TriggerRule.ALL_DONE,
+        ),
+        _step("done_after", "joined", inputs={"left": "done_anyway", "right": "done_well"}),
+    ),
+)
+
+retry_then_success = Pipeline(
+    "retry_then_success",
+    description="A step that fails twice and then does not.",
+    config={"offset": 5, "folder": ""},
+    steps=(
+        _step("heals", "fails_twice", retry=RetryPolicy(retries=3, delay=_SOON, max_delay=_SOON)),
+        _step("healed", "mean", inputs={"given": "heals"}, output=_METRICS),
+    ),
+)
+
+retry_exhausted = Pipeline(
+    "retry_exhausted",
+    description="A step that fails at every attempt, and one whose error another attempt cannot heal.",
+    config={"offset": 6, "folder": ""},
+    steps=(
+        _step("hopeless", "fails_always", retry=RetryPolicy(1, _SOON, timedelta(seconds=4), jitter=0.1)),
+        _step("permanent", "fails_for_good", retry=RetryPolicy(1, _SOON)),
+        _step("unreached", "joined", inputs={"left": "hopeless", "right": "permanent"}),
+    ),
+)
+
+timeout = Pipeline(
+    "timeout",
+    description="A step that is in C code when its time is up, and one that has time enough.",
+    config={"offset": 8},
+    steps=(
+        _step("endless", "endless", timeout=timedelta(seconds=2)),
+        _step("in_time", "constant", timeout=timedelta(minutes=2)),
+        _step("too_late", "mean", inputs={"given": "endless"}, output=_METRICS),
+    ),
+)
+
+window = Pipeline(
+    "window",
+    description="Steps that read several days of a table: by partial aggregates, and the days before alone.",
+    partitions=Partitions(start="2026-01-01"),
+    steps=(
+        _step("window_events", "events", output=_TABLE),
+        _step(
+            "window_sums",
+            "window_counts",
+            inputs={"days": windowed("window_events", "t-2..t", partial=f"{_FUNCTIONS}:counts")},
+        ),
+        _step("window_before", "window_rows", inputs={"days": windowed("window_events", "t-2..t-1")}),
+    ),
+)
+
+mapped = Pipeline(
+    "mapped",
+    description="Steps that run once per element: of an output, and of a setting.",
+    config={"offset": 4, "factor": [2, 3]},
+    steps=(
+        _step("map_numbers", "numbers"),
+        _step("map_each", "squared", inputs={"number": "map_numbers"}, map_over="number"),
+        _step("map_factors", "scaled", inputs={"given": "map_each"}, map_over="factor"),
+        _step("map_total", "total", inputs={"given": "map_factors"}),
+    ),
+)
+
+_RAN = (Status.SUCCESS, 1)
+_SKIPPED = (Status.SKIPPED, 0)
+_UNREACHED = (Status.UPSTREAM_FAILED, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One pipeline with a partition to run, and per step the status and the attempts that it must end with.
+
+    `evidence` is the setting that names a folder for what its steps leave behind, or None. `earlier` maps the
+    partitions that a run needs first to their steps. `errors` are the types of the errors of failed steps.
+    `module` is where the pipeline is an object called `name`.
+    """
+
+    name: str
+    partition: str
+    expected: Mapping[str, tuple[Status, int]]
+    errors: Mapping[str, str] = field(default_factory=dict)
+    earlier: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    evidence: str | None = None
+    module: str = __name__
+
+    @property
+    def reference(self) -> str:
+        """The name by which every process finds the pipeline."""
+        return f"{self.module}:{self.name}"
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """The pipeline itself."""
+        found: Pipeline = load(self.reference)
+        return found
+
+
+def _all_ran(pipeline: Pipeline, **others: tuple[Status, int]) -> dict[str, tuple[Status, int]]:
+    return {**dict.fromkeys(pipeline.step_names, _RAN), **others}
+
+
+SCENARIOS = (
+    Scenario("linear", "2026-01-03", _all_ran(linear)),
+    Scenario("diamond", "2026-01-03T05", _all_ran(diamond)),
+    Scenario("fan_out", "2026-02", _all_ran(fan_out), evidence="folder"),
+    Scenario("condition_false", "2026-01-03", _all_ran(condition_false, when_small=_SKIPPED, after_small=_SKIPPED)),
+    Scenario(
+        "all_done_trigger",
+        "2026-01-03",
+        _all_ran(
+            all_done_trigger,
+            done_badly=(Status.FAILED, 1),
+            done_never=_UNREACHED,
+            done_strictly=_UNREACHED,
+        ),
+        errors={"done_badly": "RuntimeError"},
+    ),
+    Scenario(
+        "retry_then_success",
+        "2026-01-03",
+        _all_ran(retry_then_success, heals=(Status.SUCCESS, 3)),
+        evidence="folder",
+    ),
+    Scenario(
+        "retry_exhausted",
+        "2026-01-03",
+        {"hopeless": (Status.FAILED, 2), "permanent": (Status.FAILED, 1), "unreached": _UNREACHED},
+        errors={"hopeless": "RuntimeError", "permanent": "SourceError"},
+        evidence="folder",
+    ),
+    Scenario(
+        "timeout",
+        "2026-01-03",
+        _all_ran(timeout, endless=(Status.FAILED, 1), too_late=_UNREACHED),
+        errors={"endless": "StepTimeoutError"},
+    ),
+    Scenario(
+        "window",
+        "2026-01-03",
+        _all_ran(window),
+        earlier={"2026-01-01": ("window_events",), "2026-01-02": ("window_events",)},
+    ),
+    Scenario("mapped", "2026-01-03", _all_ran(mapped)),
+)

@@ -1,0 +1,151 @@
+"""The step functions of the scenarios: plain, quick, and importable in any worker process."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.errors import SourceError
+from counterpoint.testing.evidence import attempt_number, one_of_at_most
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from counterpoint.model import Partition
+
+# some ten seconds in one call of C code, which no signal handler interrupts
+_C_ROUNDS = 20_000_000
+
+
+def numbers(partition: Partition) -> list[int]:
+    """Three numbers that depend on the partition."""
+    return [partition.start.month, partition.start.day, partition.start.hour]
+
+
+def total(given: Sequence[int], offset: int) -> int:
+    """Their sum."""
+    return sum(given) + offset
+
+
+def mean(given: int) -> dict[str, float]:
+    """A metric."""
+    return {"mean": given / 3}
+
+
+def constant(offset: int) -> int:
+    """A setting."""
+    return offset
+
+
+def slowly(given: Sequence[int]) -> int:
+    """Takes long enough for a step that does not wait for it to be seen."""
+    time.sleep(0.5)
+    return len(given)
+
+
+def doubled(given: Sequence[int]) -> list[int]:
+    """Each number twice as large."""
+    return [2 * number for number in given]
+
+
+def joined(left: Any, right: Any) -> list[Any]:
+    """Both inputs; None stands for one that failed or was skipped."""
+    return [left, right]
+
+
+def in_pool(given: int, folder: str, name: str) -> int:
+    """Fails when more than two of its kind work at once."""
+    with one_of_at_most(2, f"{folder}/pool", name):
+        return given
+
+
+def pooled_a(fan_source: int, folder: str) -> int:
+    """One of those in the pool."""
+    return in_pool(fan_source + 1, folder, "a")
+
+
+def pooled_b(fan_source: int, folder: str) -> int:
+    """One of those in the pool."""
+    return in_pool(fan_source + 2, folder, "b")
+
+
+def pooled_c(fan_source: int, folder: str) -> int:
+    """One of those in the pool."""
+    return in_pool(fan_source + 3, folder, "c")
+
+
+def pooled_d(fan_source: int, folder: str) -> int:
+    """One of those in the pool."""
+    return in_pool(fan_source + 4, folder, "d")
+
+
+def gathered(a: int, b: int, c: int, d: int) -> list[int]:
+    """The results of those in the pool."""
+    return [a, b, c, d]
+
+
+def chosen(offset: int) -> str:
+    """A branch."""
+    return "large" if offset > 0 else "small"
+
+
+def fails(given: Any) -> int:
+    """Fails."""
+    raise RuntimeError(f"this step fails whatever it is given, here {given!r}")
+
+
+def fails_twice(offset: int, folder: str) -> int:
+    """Fails at the first two attempts."""
+    number = attempt_number(folder, "fails_twice")
+    if number <= 2:  # noqa: PLR2004
+        raise RuntimeError(f"attempt {number} fails")
+    return offset
+
+
+def fails_always(offset: int, folder: str) -> int:
+    """Fails at every attempt."""
+    raise RuntimeError(f"attempt {attempt_number(folder, 'fails_always')} fails, {offset}")
+
+
+def fails_for_good(offset: int, folder: str) -> int:
+    """Fails with an error that another attempt cannot heal."""
+    number = attempt_number(folder, "fails_for_good")
+    raise SourceError(f"attempt {number} of {offset}: there is nothing to read; another attempt cannot help")
+
+
+def endless(offset: int) -> str:
+    """Works for some ten seconds in C code."""
+    return hashlib.pbkdf2_hmac("sha256", b"counterpoint", str(offset).encode(), _C_ROUNDS).hex()
+
+
+def events(partition: Partition) -> Any:
+    """A table of as many rows as the day of the month."""
+    import polars as pl
+
+    return pl.DataFrame({"number": list(range(partition.start.day)), "name": [partition.key] * partition.start.day})
+
+
+def counts(table: Any) -> Any:
+    """The partial aggregate of one day."""
+    return table.select(rows=table["number"].count(), total=table["number"].sum())
+
+
+def window_counts(days: Mapping[str, Any]) -> dict[str, list[int]]:
+    """Rows and sums of each day of the window, in the order given."""
+    return {key: list(table.row(0)) for key, table in days.items()}
+
+
+def window_rows(days: Mapping[str, Any]) -> list[int]:
+    """The rows of the days before."""
+    return [table.height for table in days.values()]
+
+
+def squared(number: int) -> int:
+    """One element."""
+    return number * number
+
+
+def scaled(factor: int, given: Sequence[int]) -> int:
+    """One element of a setting, with an ordinary input beside it."""
+    return factor * sum(given)

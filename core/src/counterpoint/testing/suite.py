@@ -1,0 +1,52 @@
+"""The kit as a class of tests that a test module of any adapter takes over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from counterpoint.adapter import Adapter as AdapterProtocol
+from counterpoint.testing.conformance import check_behaviour, check_round_trip
+from counterpoint.testing.scenarios import SCENARIOS, Scenario
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from counterpoint.adapter import Adapter
+
+
+class ConformanceSuite:
+    """All checks of the kit for one adapter, as pytest finds them; nothing here imports pytest.
+
+    In a test module of the adapter's own project::
+
+        from counterpoint.testing import ConformanceSuite
+        from my_adapter import ADAPTER
+
+
+        class TestMyAdapter(ConformanceSuite):
+            adapter = ADAPTER
+
+    Each scenario is a case of its own: `pytest -k "behaviour and timeout"` runs one.
+    """
+
+    adapter: ClassVar[Adapter]
+    scenarios: ClassVar[tuple[Scenario, ...]] = SCENARIOS
+
+    def pytest_generate_tests(self, metafunc: Any) -> None:
+        """Makes a case of every scenario."""
+        if "scenario" in metafunc.fixturenames:
+            metafunc.parametrize("scenario", self.scenarios, ids=lambda scenario: scenario.name)
+
+    def test_protocol(self) -> None:
+        """The adapter has every method and attribute, and each of its limits says why."""
+        assert isinstance(self.adapter, AdapterProtocol), "a method or attribute of Adapter is missing"  # noqa: S101
+        silent = [limit.subject for limit in self.adapter.limits if not limit.reason]
+        assert not silent, f"limits without a reason: {silent}"  # noqa: S101
+
+    def test_round_trip(self, scenario: Scenario) -> None:
+        """What is translated can be read back, every property of it."""
+        check_round_trip(self.adapter, scenario)
+
+    def test_behaviour(self, scenario: Scenario, tmp_path: Path) -> None:
+        """A run ends as it does on the local runner."""
+        check_behaviour(self.adapter, scenario, tmp_path)

@@ -1,0 +1,111 @@
+"""What a run needs of earlier partitions: found before anything starts, and only what is not fresh."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from counterpoint.errors import UsageError
+from counterpoint.running import Freshness, execute, freshness, needed, refuse_missing, work_for
+
+if TYPE_CHECKING:
+    from conftest import Toys
+
+    from counterpoint.model import RunRequest
+
+
+def lacking(toys: Toys, request: RunRequest) -> dict[str, tuple[str, ...]]:
+    store = toys.store(request)
+    return needed(store.pipeline, store, request)
+
+
+def make(toys: Toys, key: str, *steps: str, **more: object) -> None:
+    for name in steps:
+        execute(toys.request("windows", key, steps=steps, **more), name, {})
+
+
+def test_windows_of_windows_are_needed_oldest_first(toys: Toys) -> None:
+    request = toys.request("windows", "2026-01-04")
+    assert lacking(toys, request) == {"2026-01-02": ("source",), "2026-01-03": ("source", "recent")}
+    assert list(lacking(toys, request)) == ["2026-01-02", "2026-01-03"]
+
+
+def test_only_what_the_selected_steps_read_is_needed(toys: Toys) -> None:
+    assert lacking(toys, toys.request("windows", "2026-01-04", steps=("source",))) == {}
+    only = toys.request("windows", "2026-01-04", steps=("source", "recent"))
+    assert lacking(toys, only) == {"2026-01-03": ("source",)}
+
+
+def test_what_is_fresh_is_not_needed(toys: Toys) -> None:
+    make(toys, "2026-01-02", "source")
+    assert lacking(toys, toys.request("windows", "2026-01-04")) == {"2026-01-03": ("source", "recent")}
+    make(toys, "2026-01-03", "source", "recent")
+    assert lacking(toys, toys.request("windows", "2026-01-04")) == {}
+
+
+def test_what_rests_on_something_stale_is_needed_too(toys: Toys) -> None:
+    make(toys, "2026-01-02", "source")
+    make(toys, "2026-01-03", "source", "recent")
+    make(toys, "2026-01-02", "source", config={"number": 5})
+    changed = toys.request("windows", "2026-01-04")
+    assert lacking(toys, changed) == {"2026-01-02": ("source",), "2026-01-03": ("recent",)}
+    made_anew = toys.request("windows", "2026-01-04", config={"number": 5})
+    assert lacking(toys, made_anew) == {"2026-01-03": ("source", "recent")}
+
+
+def test_freshness(toys: Toys) -> None:
+    request = toys.request("windows", "2026-01-03")
+    assert freshness(work_for(request, "source")) is Freshness.MISSING
+    make(toys, "2026-01-03", "source")
+    assert freshness(work_for(request, "source")) is Freshness.FRESH
+    other = toys.request("windows", "2026-01-03", config={"number": 9})
+    assert freshness(work_for(other, "source")) is Freshness.STALE
+    make(toys, "2026-01-02", "source")
+    make(toys, "2026-01-03", "recent")
+    standing = toys.request("windows", "2026-01-03", steps=())
+    assert freshness(work_for(standing, "recent")) is Freshness.FRESH
+    make(toys, "2026-01-02", "source", config={"number": 9})
+    assert freshness(work_for(standing, "recent")) is Freshness.STALE
+
+
+def test_the_first_partition_has_no_earlier_ones(toys: Toys) -> None:
+    with pytest.raises(UsageError, match="partition 2025-12-31 lies before the pipeline's start 2026-01-01"):
+        lacking(toys, toys.request("windows", "2026-01-01"))
+
+
+def test_a_mapped_step_of_an_earlier_partition_is_needed_once(toys: Toys) -> None:
+    request = toys.request("mapping", "2026-01-03")
+    found = lacking(toys, request)
+    assert found == {"2026-01-02": ("listed", "each", "added")}
+    toys.run(toys.request("mapping", "2026-01-02", steps=found["2026-01-02"]))
+    assert lacking(toys, request) == {}
+
+
+def test_a_mapped_step_with_fewer_elements_than_before_is_fresh(toys: Toys) -> None:
+    steps = ("listed", "each", "added")
+    toys.run(toys.request("mapping", "2026-01-02", steps=steps))
+    toys.run(toys.request("mapping", "2026-01-02", steps=steps, config={"items": [2]}, run_id="fewer"))
+    assert lacking(toys, toys.request("mapping", "2026-01-03", config={"items": [2]})) == {}
+    assert lacking(toys, toys.request("mapping", "2026-01-03")) == {"2026-01-02": steps}
+
+
+@pytest.mark.parametrize("sides", [["left"], ["right"], ["left", "right"]])
+def test_a_step_that_its_branch_did_not_choose_is_not_needed(toys: Toys, sides: list[str]) -> None:
+    steps = ("choice", "left", "right", "either")
+    for side in sides:
+        earlier = toys.request("branches", "2026-01-02", steps=steps, config={"side": side}, run_id=side)
+        toys.run(earlier)
+    request = toys.request("branches", config={"side": sides[-1]})
+    assert lacking(toys, request) == {}
+    before = execute(request, "either_before", {})
+    made = [sides[-1], None] if sides[-1] == "left" else [None, sides[-1]]
+    assert toys.store(request).read(before) == {"2026-01-02": made}
+
+
+def test_what_is_missing_is_refused_with_the_command_that_makes_it() -> None:
+    refuse_missing({}, "windows")
+    with pytest.raises(UsageError) as refused:
+        refuse_missing({"2026-01-02": ("source",), "2026-01-03": ("source", "recent")}, "windows")
+    assert "2026-01-02: source; 2026-01-03: source, recent" in str(refused.value)
+    assert "counterpoint backfill windows --from 2026-01-02 --to 2026-01-03" in str(refused.value)
