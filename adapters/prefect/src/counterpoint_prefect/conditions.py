@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from prefect.states import Cancelled, Completed
+from prefect.states import Completed, Failed
 
 from counterpoint.model import Status, Verdict, verdict
 from counterpoint.running import condition_holds, decode_references
@@ -39,7 +39,7 @@ def not_to_run(request: RunRequest, step: Step, upstream: Mapping[str, Any]) -> 
     states = {name: status_of(given) for name, given in upstream.items()}
     found = verdict(step, states, {})
     if found is Verdict.UPSTREAM_FAILED:
-        return Cancelled(name=UPSTREAM_FAILED, message="an upstream step failed")
+        return Failed(name=UPSTREAM_FAILED, message="an upstream step failed")
     holds = found is Verdict.RUN and condition_holds(request, step.name, references_of(upstream))
     return None if holds else Completed(name=SKIPPED, message="its condition does not hold", data={"skipped": True})
 

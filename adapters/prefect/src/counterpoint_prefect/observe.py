@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -24,7 +26,7 @@ from counterpoint.running import find_pipeline, iso, worst
 from counterpoint_prefect.conditions import native_status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from prefect.client.orchestration import SyncPrefectClient
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 
 DEPLOYMENT = "counterpoint"
 _PAGE = 200
+_POLL_SECONDS = 0.2
+_PATIENCE = timedelta(seconds=60)
 
 
 def run(request: RunRequest, home: Path) -> NativeRun:
@@ -55,7 +59,9 @@ def run(request: RunRequest, home: Path) -> NativeRun:
         make_limits(client, [pipeline])
         state = translate(pipeline)(request=request.to_json(), return_state=True)
         run_id = state.state_details.flow_run_id
-        return _native(client, request, client.read_flow_run(run_id))
+        while (native := _native(client, request, client.read_flow_run(run_id))) is None:
+            time.sleep(_POLL_SECONDS)
+        return native
 
 
 @contextmanager
@@ -95,20 +101,28 @@ def observe(site: Site, request: RunRequest, native_id: str) -> NativeRun | None
     """How the flow run went, or None while it has not ended."""
     with client_of(site) as client:
         run = client.read_flow_run(UUID(native_id))
-        if run.state is None or not run.state.is_final():
-            return None
-        return _native(client, request, run)
+        return _native(client, request, run) if run.state and run.state.is_final() else None
 
 
-def _native(client: SyncPrefectClient, request: RunRequest, run: FlowRun) -> NativeRun:
+def _native(client: SyncPrefectClient, request: RunRequest, run: FlowRun) -> NativeRun | None:
+    """The run with its tasks, or None while the server has not recorded them all: it does so after the flow's end."""
     steps: dict[str, NativeStep] = {}
-    for task_run in _task_runs(client, run.id):
+    task_runs = _task_runs(client, run.id)
+    if not _is_recorded(task_runs, request) and datetime.now(UTC) - (run.end_time or datetime.now(UTC)) < _PATIENCE:
+        return None
+    for task_run in task_runs:
         name = task_run.name.partition("[")[0]
         steps[name] = worst(steps.get(name), _step(task_run))
     pipeline = find_pipeline(request.pipeline)
     known = {name: steps[name] for name in pipeline.step_names if name in steps}
     failed = run.state is None or not run.state.is_completed()
     return NativeRun(str(run.id), failed, iso(run.start_time), iso(run.end_time), known)
+
+
+def _is_recorded(task_runs: Sequence[TaskRun], request: RunRequest) -> bool:
+    steps = [step for step in find_pipeline(request.pipeline).steps if request.selects(step.name)]
+    missing = {step.name for step in steps if not step.map_over} - {task_run.name for task_run in task_runs}
+    return not missing and all(task_run.state and task_run.state.is_final() for task_run in task_runs)
 
 
 def _task_runs(client: SyncPrefectClient, run_id: UUID) -> list[TaskRun]:

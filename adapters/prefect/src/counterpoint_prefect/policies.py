@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import is_retryable
+from counterpoint_prefect.conditions import UPSTREAM_FAILED
 
 if TYPE_CHECKING:
     from prefect import Task
@@ -30,7 +31,9 @@ def retries(step: Step) -> dict[str, Any]:
 
 
 def may_retry(_task: Task[..., Any], _run: Any, state: State[Any]) -> bool:
-    """Whether another attempt can help, by the error of this one."""
+    """Whether another attempt can help, by the error of this one; a task that did not run has had none."""
+    if state.name == UPSTREAM_FAILED:
+        return False
     error = state.result(raise_on_failure=False)
     return not isinstance(error, BaseException) or is_retryable(error)
 
