@@ -1,25 +1,24 @@
-"""Trigger rules, branches and selections in Airflow's terms."""
+"""Trigger rules, branches and selections in Airflow's terms: what is not to run is skipped by the task before it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.providers.common.compat.sdk import AirflowSkipException
 
-from counterpoint.model import Status, TriggerRule, downstream
+from counterpoint.model import TriggerRule, downstream
 from counterpoint.running import condition_holds
+from counterpoint_airflow.observe import ELEMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from counterpoint.model import Pipeline, RunRequest
+    from counterpoint.model import Pipeline, Reference, RunRequest
 
-_STATES = {
-    "success": Status.SUCCESS,
-    "skipped": Status.SKIPPED,
-    "upstream_failed": Status.UPSTREAM_FAILED,
-    "removed": Status.SKIPPED,
-}
+
+def _is_idle(pipeline: Pipeline, request: RunRequest, step: str) -> bool:
+    """Whether neither a step nor one after it is selected."""
+    return not any(request.selects(name) for name in (step, *downstream(pipeline, step)))
 
 
 def is_selected(pipeline: Pipeline, request: RunRequest, step: str) -> bool:
@@ -28,15 +27,13 @@ def is_selected(pipeline: Pipeline, request: RunRequest, step: str) -> bool:
     Raises:
         AirflowSkipException: neither this step nor one after it is selected.
     """
-    if request.selects(step):
-        return True
-    if not any(request.selects(name) for name in downstream(pipeline, step)):
+    if _is_idle(pipeline, request, step):
         raise AirflowSkipException(f"{step} is not part of this run")
-    return False
+    return request.selects(step)
 
 
 def skip_unless_chosen(request: RunRequest, step: str, references: Mapping[str, Any]) -> None:
-    """Skips a task whose branch chose otherwise.
+    """Skips a task whose branch chose otherwise: one that was cleared, after its branch had skipped it.
 
     Raises:
         AirflowSkipException: it did.
@@ -45,9 +42,16 @@ def skip_unless_chosen(request: RunRequest, step: str, references: Mapping[str, 
         raise AirflowSkipException("its branch chose otherwise")
 
 
-def native_status(state: str | None) -> Status:
-    """The status that a task instance's state stands for."""
-    return _STATES.get(state or "", Status.FAILED)
+def idle_after(pipeline: Pipeline, request: RunRequest, step: str, made: Reference) -> list[str]:
+    """The tasks that a step, now that it has succeeded, is to skip as Airflow's own branches do: no worker starts them.
+
+    Those are the ones that its choice is against, and after the first selected steps all that are not selected.
+    """
+    idle = [s.name for s in pipeline.steps if s.when and s.when.step == step and request.selects(s.name)]
+    idle = [name for name in idle if not condition_holds(request, name, {step: made})]
+    if not any(request.selects(name) for name in pipeline.step(step).upstream):
+        idle += [name for name in pipeline.step_names if _is_idle(pipeline, request, name)]
+    return idle + [f"{name}{ELEMENTS}" for name in idle if pipeline.step(name).map_over]
 
 
 def rule_of(native: Any) -> TriggerRule:

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import os
 
+from airflow.sdk import DAG, get_parsing_context
+
 from counterpoint.running import find_pipeline, served_pipelines
 from counterpoint_airflow.partitions import SCHEDULES
 from counterpoint_airflow.translate import translate
 
-SCHEDULED = bool(os.environ.get(SCHEDULES))
-DAGS = {pipeline.name: translate(pipeline, scheduled=SCHEDULED) for pipeline in map(find_pipeline, served_pipelines())}
+
+def served() -> dict[str, DAG]:
+    """The DAGs by their ids; in the process of a task, that of the task alone."""
+    scheduled, wanted = bool(os.environ.get(SCHEDULES)), get_parsing_context().dag_id
+    found = {name: find_pipeline(name) for name in served_pipelines()}
+    return {
+        pipeline.name: translate(pipeline, served=name, scheduled=scheduled)
+        for name, pipeline in found.items()
+        if wanted in {None, pipeline.name}
+    }

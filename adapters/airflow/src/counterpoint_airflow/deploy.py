@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,10 +14,11 @@ from counterpoint.running import find_pipeline
 from counterpoint_airflow.observe import call
 
 if TYPE_CHECKING:
-    from counterpoint.adapter import Site
-    from counterpoint.model import RunRequest
+    from collections.abc import Iterator
 
-_ENTRY = "from counterpoint_airflow.dags import DAGS  # airflow DAGs\n\nglobals().update(DAGS)\n"
+    from counterpoint.adapter import Site
+
+_ENTRY = "from counterpoint_airflow.dags import served  # airflow DAGs\n\nglobals().update(served())\n"
 _COMPONENTS = ("metadatabase", "scheduler", "dag_processor", "triggerer")
 
 
@@ -39,8 +41,7 @@ def environment(home: Path, secret: str, database: str | None, url: str) -> dict
         "API_AUTH__JWT_SECRET": secret,
         "DATABASE__SQL_ALCHEMY_CONN": _database(home, database),
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
-        "SCHEDULER__ENABLE_HEALTH_CHECK": "False",
-        "DAG_PROCESSOR__REFRESH_INTERVAL": "300",
+        "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
         "LOGGING__BASE_LOG_FOLDER": str(home / "task-logs"),
         "LOGGING__LOGGING_LEVEL": "WARNING",
         "USAGE_DATA_COLLECTION__ENABLED": "False",
@@ -56,10 +57,11 @@ def plan(site: Site) -> Plan:
     """The services of a site; the DAG file is written into its folder."""
     _write_entry(site.home)
     airflow = str(Path(sys.executable).parent / "airflow")
-    names = ("api-server", "scheduler", "dag-processor", "triggerer")
+    # without a server of logs each: they would listen on fixed ports, and the API server reads the files
+    names = ("api-server", "scheduler --skip-serve-logs", "dag-processor", "triggerer --skip-serve-logs")
     return Plan(
         prepare=(Process("migrate", (sys.executable, "-m", "counterpoint_airflow.deploy", *site.pipelines)),),
-        processes=tuple(Process(name, (airflow, name)) for name in names),
+        processes=tuple(Process(name.split()[0], (airflow, *name.split())) for name in names),
         ready=lambda: _missing(site),
         environment=environment(site.home, site.secret, site.database, site.url()),
     )
@@ -87,16 +89,23 @@ def _missing(site: Site) -> str | None:
     return None
 
 
-def prepare_here(home: Path, request: RunRequest) -> None:
-    """Configures Airflow in this process, before it is imported, and makes its database.
+@contextmanager
+def configured(home: Path, pipeline: str) -> Iterator[None]:
+    """Airflow in this process, configured for a home, its database made; it is imported here first, or turned there."""
+    kept = dict(os.environ)
+    os.environ.update(environment(home, "0" * 64, None, "http://127.0.0.1:8080"), COUNTERPOINT_PIPELINES=pipeline)
+    try:
+        from airflow import settings
 
-    Airflow reads its configuration once a process, so a later call with another home keeps the first.
-    """
-    if "airflow.configuration" not in sys.modules or "AIRFLOW_HOME" not in os.environ:
-        os.environ.update(environment(home, "0" * 64, None, "http://127.0.0.1:8080"))
-    _write_entry(Path(os.environ["AIRFLOW_HOME"]))
-    os.environ["COUNTERPOINT_PIPELINES"] = request.pipeline
-    make_database([request.pipeline])
+        if _database(home, None) != settings.SQL_ALCHEMY_CONN:
+            settings.configure_vars()
+            settings.reconfigure_orm()
+        _write_entry(home)
+        make_database([pipeline])
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(kept)
 
 
 def make_database(pipelines: list[str]) -> None:

@@ -4,26 +4,17 @@ from __future__ import annotations
 
 from counterpoint.adapter import Limit
 
-LIMITS = (
-    Limit(
-        "inputs.window",
-        "a DAG run knows nothing of other runs' partitions",
-        "windows stand in the task's documentation; core refuses a step whose window is incomplete",
-    ),
-    Limit(
-        "timeout",
-        "execution_timeout is a signal, which does not interrupt C code",
-        "the step runs in a process of its own, which core kills; execution_timeout is its guard, a little later",
-    ),
-    Limit(
-        "map_over",
-        "mapped tasks expand over a list in XCom, where core keeps references only",
-        "a small task before the mapped one says how many elements there are",
-    ),
-    Limit(
-        "steps",
-        "a DAG run has all tasks of its DAG",
-        "tasks that are not selected end at once: skipped, or without doing anything where a selected one waits",
-    ),
-    Limit("freshness", "assets have no freshness policy", "kept with the task; judged by core"),
-)
+_ROWS = """
+inputs.window | a DAG run knows nothing of other partitions | core refuses a step whose window is incomplete
+timeout | execution_timeout is a signal, which does not interrupt C code | core kills the step's own process first
+map_over | mapped tasks expand over a list in XCom, which holds references only | a small task counts the elements
+steps | a DAG run has every task of its DAG | what is not selected is skipped, or ends at once where others wait for it
+retry | before Airflow 3.3 a delay is drawn from 1 to 2 times core's own | Airflow's arithmetic; exact from 3.3 on
+retry.jitter | Airflow has no size of the jitter | kept with the task, whose retry policy draws it
+schedule | a cron that skips partitions, or meets one twice, makes no partition keys | the partition before the tick
+deadline | it counts from when a run was queued, so runs that wait in a queue are told late | the alert says so
+freshness | assets have no freshness policy | kept with the task; judged by core
+pools | dag.test() knows no pools | it runs one task at a time; on the services pools are Airflow's own
+"""
+_CELLS = [[cell.strip() for cell in row.split("|")] for row in _ROWS.strip().splitlines()]
+LIMITS = tuple(Limit(subject, reason, stand_in) for subject, reason, stand_in in _CELLS)

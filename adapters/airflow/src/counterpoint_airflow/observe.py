@@ -7,9 +7,10 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from counterpoint.adapter import installed_version
 from counterpoint.errors import ServiceError
 from counterpoint.model import ErrorInfo, NativeRun, NativeStep, Status
-from counterpoint.running import find_pipeline, iso, worst
+from counterpoint.running import find_pipeline, iso, merged
 from counterpoint.services.http import ask
 
 if TYPE_CHECKING:
@@ -22,37 +23,39 @@ if TYPE_CHECKING:
 ELEMENTS = "__elements"
 REQUEST = "counterpoint"
 _CONFLICT = 409
+_FIELDS = ("task_id", "state", "try_number", "start_date", "end_date")
+_STATES = {name: Status(name) for name in ("success", "skipped", "upstream_failed")} | {"removed": Status.SKIPPED}
 
 
 def run(request: RunRequest, home: Path) -> NativeRun:
     """Runs one DAG run here, one task after the other."""
-    from counterpoint_airflow.deploy import prepare_here
+    from counterpoint_airflow.deploy import configured
 
-    prepare_here(home, request)
-    from counterpoint_airflow.translate import translate
+    start = find_pipeline(request.pipeline).partitions.partition(request.partition).start
+    with configured(home, request.pipeline):
+        from counterpoint_airflow.dags import served
 
-    dag = translate(find_pipeline(request.pipeline))
-    dag.deadline = None  # dag.test() cannot carry one
-    run = dag.test(logical_date=None, run_conf={REQUEST: request.to_json()})
-    fields = ("task_id", "state", "try_number", "start_date", "end_date")
-    rows = [{name: getattr(ti, name) for name in fields} for ti in run.get_task_instances()]
+        (dag,) = served().values()
+        dag.deadline = None  # dag.test() cannot carry one
+        run = dag.test(logical_date=start, run_conf={REQUEST: request.to_json()})
+        rows = [{name: getattr(ti, name) for name in _FIELDS} for ti in run.get_task_instances()]
+    # the test gives a run the logical date for its start
+    run.start_date = min((row["start_date"] for row in rows if row["start_date"]), default=None)
     return _native(request, run, rows, native_id=run.run_id)
 
 
 def _native(request: RunRequest, run: Any, rows: Iterable[dict[str, Any]], *, native_id: str) -> NativeRun:
-    pipeline, steps = find_pipeline(request.pipeline), dict[str, NativeStep]()
+    found: dict[str, list[NativeStep]] = {}
     for row in rows:
         name = row["task_id"].removesuffix(ELEMENTS)
-        if row["task_id"] == name or row["state"] == "failed":
-            steps[name] = worst(steps.get(name), _step(row))
-    known = {name: steps[name] for name in pipeline.step_names if name in steps and request.selects(name)}
-    return NativeRun(native_id, str(run.state) != "success", iso(run.start_date), iso(run.end_date), known)
+        if request.selects(name) and (row["task_id"] == name or row["state"] == "failed"):
+            found.setdefault(name, []).append(_step(row))
+    steps = {name: merged(parts) for name, parts in found.items()}
+    return NativeRun(native_id, str(run.state) != "success", iso(run.start_date), iso(run.end_date), steps)
 
 
 def _step(row: dict[str, Any]) -> NativeStep:
-    from counterpoint_airflow.conditions import native_status
-
-    status = native_status(row["state"])
+    status = _STATES.get(row["state"] or "", Status.FAILED)
     if status not in {Status.SUCCESS, Status.FAILED}:
         return NativeStep(status, 0)
     error = ErrorInfo("TaskInstance", f"ended as {row['state']}; see its log") if status is Status.FAILED else None
@@ -82,21 +85,24 @@ def submit(site: Site, request: RunRequest) -> str:
     """Triggers a DAG run for the partition; a second one for the same day has no logical date of its own."""
     pipeline = find_pipeline(request.pipeline)
     partition = pipeline.partitions.partition(request.partition)
-    body = {
-        "dag_run_id": request.run_id,
-        "logical_date": partition.start.isoformat(),
-        "data_interval_start": partition.start.isoformat(),
-        "data_interval_end": partition.end.isoformat(),
-        "conf": {REQUEST: request.to_json()},
-    }
-    path = f"/dags/{pipeline.name}/dagRuns"
+    path, interval = f"/dags/{pipeline.name}/dagRuns", (partition.start.isoformat(), partition.end.isoformat())
+    body = {"dag_run_id": request.run_id, "logical_date": None, "conf": {REQUEST: request.to_json()}}
+    if _has_partitions():
+        body["partition_key"] = request.partition
+    dates = {"logical_date": interval[0], "data_interval_start": interval[0], "data_interval_end": interval[1]}
     try:
-        call(site, path, body)
+        call(site, path, {**body, **dates})
     except ServiceError as error:
         if getattr(error.__cause__, "code", None) != _CONFLICT:
             raise
-        call(site, path, {"dag_run_id": request.run_id, "logical_date": None, "conf": body["conf"]})
+        call(site, path, body)
     return f"{pipeline.name}::{request.run_id}"
+
+
+def _has_partitions() -> bool:
+    """Whether this Airflow takes a partition's key also for a DAG that has no schedule."""
+    found = (installed_version("apache-airflow") or "0").split(".")[:2]
+    return tuple(map(int, found)) >= (3, 3)
 
 
 def observe(site: Site, request: RunRequest, native_id: str) -> NativeRun | None:
@@ -106,5 +112,14 @@ def observe(site: Site, request: RunRequest, native_id: str) -> NativeRun | None
     run = call(site, path)
     if run["state"] not in {"success", "failed"}:
         return None
-    rows = call(site, f"{path}/taskInstances?limit=1000")["task_instances"]
-    return _native(request, SimpleNamespace(**run), rows, native_id=native_id)
+    return _native(request, SimpleNamespace(**run), _rows(site, f"{path}/taskInstances"), native_id=native_id)
+
+
+def _rows(site: Site, path: str) -> list[dict[str, Any]]:
+    """All task instances of a run, page by page."""
+    rows: list[dict[str, Any]] = []
+    while True:
+        found = call(site, f"{path}?limit=100&offset={len(rows)}")
+        rows += found["task_instances"]
+        if len(rows) >= found["total_entries"] or not found["task_instances"]:
+            return rows

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowFailException
 
 from counterpoint.errors import is_retryable
 
@@ -53,7 +53,9 @@ def retries(step: Step) -> dict[str, Any]:
         "retry_exponential_backoff": True,
         "max_retry_delay": step.retry.max_delay,
     }
-    return found if NativeRetryPolicy is object else {**found, "retry_policy": CoreRetryPolicy(step.retry)}
+    if NativeRetryPolicy is object:
+        return found
+    return {**found, "retry_exponential_backoff": 2.0, "retry_policy": CoreRetryPolicy(step.retry)}
 
 
 def retry_of(task: Any, kept: RetryPolicy) -> RetryPolicy:
@@ -90,7 +92,6 @@ def deadline(pipeline: Pipeline) -> Any:
     """The deadline alert of a DAG: that long after the run was queued."""
     if pipeline.deadline is None:
         return None
-    from airflow.sdk import DeadlineAlert, DeadlineReference
-    from airflow.sdk.definitions.callback import AsyncCallback
+    from airflow.sdk.definitions.deadline import AsyncCallback, DeadlineAlert, DeadlineReference
 
     return DeadlineAlert(DeadlineReference.DAGRUN_QUEUED_AT, pipeline.deadline, AsyncCallback(late))

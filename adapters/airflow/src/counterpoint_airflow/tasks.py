@@ -2,68 +2,85 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
-from counterpoint_airflow.conditions import is_selected, skip_unless_chosen
+from airflow.providers.common.compat.sdk import DownstreamTasksSkipped
+
+from counterpoint_airflow.conditions import idle_after, is_selected, skip_unless_chosen
+from counterpoint_airflow.observe import ELEMENTS
 from counterpoint_airflow.partitions import request_of
 from counterpoint_airflow.policies import final
 
+log = logging.getLogger(__name__)
+# stands for an element where there is none, for Airflow skips what expands over nothing, and all after it
+NOTHING = -1
+
 
 def execute_step(
-    pipeline_name: str, step_name: str, upstream: dict[str, Any], index: int | None = None, **context: Any
+    served: str, step_name: str, upstream: dict[str, Any], index: int | None = None, **context: Any
 ) -> dict[str, Any] | None:
-    """Executes a step; returns its reference, or None when the run does not select it.
+    """Executes a step of the pipeline that is found as `served`; returns its reference, None if not selected.
 
     Raises:
         Exception: what the step raised.
         AirflowSkipException: its condition does not hold.
+        DownstreamTasksSkipped: it succeeded, and tasks after it are not to run.
     """
     from counterpoint.running import Attempt, execute, execute_in_child, find_pipeline
 
-    pipeline = find_pipeline(_served(pipeline_name, context))
-    request = request_of(pipeline, context)
-    if not is_selected(pipeline, request, step_name):
+    pipeline, native = find_pipeline(served), context["ti"]
+    request = request_of(served, context)
+    if not is_selected(pipeline, request, step_name) or index == NOTHING:
         return None
     references = references_of(upstream)
     skip_unless_chosen(request, step_name, references)
-    step, attempt = pipeline.step(step_name), context["ti"].try_number
+    limit = pipeline.step(step_name).timeout
     try:
-        if step.timeout:
-            doing = Attempt(request, step_name, references, attempt, index)
-            made = execute_in_child(doing, step.timeout.total_seconds())
+        if limit:
+            doing = Attempt(request, step_name, references, native.try_number, index)
+            made = execute_in_child(doing, limit.total_seconds())
         else:
-            made = execute(request, step_name, references, attempt=attempt, index=index)
+            made = execute(request, step_name, references, attempt=native.try_number, index=index)
     except Exception as error:
         raise final(error) from error
-    for asset in context["ti"].task.outlets:
+    for asset in native.task.outlets:
         context["outlet_events"][asset].extra.update(made.to_dict())
+    if idle := idle_after(pipeline, request, step_name, made):
+        native.xcom_push("return_value", made.to_dict())  # for what raises returns nothing
+        raise DownstreamTasksSkipped(tasks=idle)
     return made.to_dict()
 
 
-def count_elements(pipeline_name: str, step_name: str, upstream: dict[str, Any], **context: Any) -> list[int]:
+def count_elements(served: str, step_name: str, upstream: dict[str, Any], **context: Any) -> list[int]:
     """The indices of the elements of a mapped step."""
     from counterpoint.running import elements, find_pipeline
 
-    pipeline = find_pipeline(_served(pipeline_name, context))
-    request = request_of(pipeline, context)
-    if not is_selected(pipeline, request, step_name):
-        return []
-    return list(range(elements(request, step_name, references_of(upstream))))
-
-
-def _served(name: str, context: Any) -> str:
-    """The name by which a worker finds the pipeline: that of the request, where there is one."""
-    from counterpoint.model import RunRequest
-
-    given = (context["dag_run"].conf or {}).get("counterpoint")
-    return RunRequest.from_json(given).pipeline if given else name
+    request, references = request_of(served, context), references_of(upstream)
+    if not is_selected(find_pipeline(served), request, step_name):
+        return [NOTHING]
+    skip_unless_chosen(request, step_name, references)
+    return list(range(elements(request, step_name, references))) or [NOTHING]
 
 
 def references_of(upstream: dict[str, Any]) -> dict[str, Any]:
     """The references that upstream tasks passed on; one that failed or was skipped passed none."""
     from counterpoint.running import decode_references
 
-    given = {
-        name: found if found is None or isinstance(found, dict) else list(found) for name, found in upstream.items()
-    }
+    given = {n: found if found is None or isinstance(found, dict) else found[:] for n, found in upstream.items()}
     return {name: decode_references(found) for name, found in given.items() if found is not None}
+
+
+def tell_failure(context: Any) -> None:
+    """What Airflow calls when a task has failed for good: records what could not record itself."""
+    from counterpoint.running import step_record
+    from counterpoint.running.execute import record_failure
+
+    task, native, error = context["task"], context["ti"], context.get("exception")
+    step, index = task.task_id.removesuffix(ELEMENTS), max(native.map_index, 0)
+    index = index if step != task.task_id or native.map_index >= 0 else None
+    log.error("%s failed for good: %s: %s", task.task_id, type(error).__name__, error)
+    request = request_of(task.op_kwargs["served"], context)
+    told = step_record(request, step, index)
+    if isinstance(error, Exception) and (not told.get("error") or told["attempts"] != native.try_number):
+        record_failure(request, step, error, attempt=native.try_number, index=index)

@@ -9,57 +9,67 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import DAG, Asset, task
 
 from counterpoint.model import Schedule, order
+from counterpoint.model.render import as_text
 from counterpoint.model.serial import pipeline_from, step_from, to_values
 from counterpoint_airflow.conditions import rule_of
-from counterpoint_airflow.partitions import cron_of, timetable
+from counterpoint_airflow.observe import ELEMENTS
+from counterpoint_airflow.partitions import cron_of, partitions_of, timetable
 from counterpoint_airflow.policies import deadline, retries, retry_of, timeout, timeout_of
-from counterpoint_airflow.tasks import count_elements, execute_step
+from counterpoint_airflow.tasks import count_elements, execute_step, tell_failure
 
 if TYPE_CHECKING:
     from counterpoint.model import Pipeline, Step
 
-ELEMENTS = "__elements"
 KEPT = "counterpoint"
+DEFAULT_POOL = "default_pool"
 
 
-def translate(pipeline: Pipeline, *, scheduled: bool = True) -> DAG:
-    """The DAG of a pipeline; a paused DAG would not run what is triggered, so one can be made without schedule."""
+def translate(pipeline: Pipeline, *, served: str | None = None, scheduled: bool = True) -> DAG:
+    """The DAG of a pipeline, which its tasks find as `served` (its name, when it is registered by that).
+
+    A paused DAG would not run what is triggered, so one that must not run by itself is made without a schedule.
+    """
     with DAG(
         dag_id=pipeline.name,
         description=pipeline.description or None,
-        schedule=timetable(pipeline) if scheduled else None,
+        schedule=timetable(pipeline, scheduled=scheduled),
         start_date=pipeline.partitions.partition(pipeline.partitions.start).start,
         catchup=False,
         max_active_runs=16,
         deadline=deadline(pipeline),
+        params=dict(pipeline.config),
+        doc_md=f"```\n{as_text(pipeline)}```",
         tags={"counterpoint"},
         # what has no native place in a DAG
         user_defined_macros={KEPT: json.dumps(to_values(pipeline))},
     ) as dag:
         made: dict[str, Any] = {}
         for name in order(pipeline):
-            made[name] = _task(pipeline, pipeline.step(name), made)
+            made[name] = _task(pipeline, pipeline.step(name), made, served or pipeline.name)
     return dag
 
 
-def _task(pipeline: Pipeline, step: Step, made: dict[str, Any]) -> Any:
-    upstream = {name: made[name] for name in step.upstream}
-    common = {"trigger_rule": step.trigger_rule.value, "retries": 0}
+def _task(pipeline: Pipeline, step: Step, made: dict[str, Any], served: str) -> Any:
+    common = {
+        "multiple_outputs": False,
+        "trigger_rule": step.trigger_rule.value,
+        "on_failure_callback": tell_failure,
+    }
     decorated = task(
         task_id=step.name,
-        multiple_outputs=False,
         outlets=[asset_of(pipeline, step)],
-        pool=step.pool or "default_pool",
+        pool=step.pool or DEFAULT_POOL,
         execution_timeout=timeout(step),
         doc_md=step.description or None,
         doc_json=json.dumps(to_values(step)),
-        **{**common, **retries(step)},
+        **common,
+        **retries(step),
     )(execute_step)
+    given = {"served": served, "step_name": step.name, "upstream": {name: made[name] for name in step.upstream}}
     if step.map_over is None:
-        return decorated(pipeline.name, step.name, upstream)
-    count = task(task_id=f"{step.name}{ELEMENTS}", multiple_outputs=False, **common)(count_elements)
-    indices = count(pipeline.name, step.name, upstream)
-    return decorated.partial(pipeline_name=pipeline.name, step_name=step.name, upstream=upstream).expand(index=indices)
+        return decorated(**given)
+    indices = task(task_id=f"{step.name}{ELEMENTS}", retries=0, **common)(count_elements)(**given)
+    return decorated.partial(**given).expand(index=indices)
 
 
 def asset_of(pipeline: Pipeline, step: Step) -> Asset:
@@ -77,7 +87,9 @@ def read_back(native: DAG) -> Pipeline:
         kept,
         name=native.dag_id,
         description=native.description or "",
+        partitions=partitions_of(native, kept.partitions),
         schedule=Schedule(cron) if cron else None,
+        config=native.params.dump(),
         deadline=alert.interval if alert else None,
         steps=tuple(_step(tasks[name], native) for name in kept.step_names if name in tasks),
     )
@@ -98,7 +110,7 @@ def _step(native: Any, dag: DAG) -> Step:
         when=kept.when if kept.when and kept.when.step in above else None,
         retry=retry_of(native, kept.retry),
         timeout=timeout_of(native),
-        pool=None if native.pool == "default_pool" else native.pool,
+        pool=None if native.pool == DEFAULT_POOL else native.pool,
         trigger_rule=rule_of(native.trigger_rule),
         map_over=kept.map_over if operator else None,
         description=(operator["doc_md"] if operator else native.doc_md) or "",

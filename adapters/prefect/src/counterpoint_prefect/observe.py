@@ -22,7 +22,7 @@ from prefect.settings import (
 
 from counterpoint.errors import ServiceError
 from counterpoint.model import ErrorInfo, NativeRun, NativeStep, Status
-from counterpoint.running import find_pipeline, iso, worst
+from counterpoint.running import find_pipeline, iso, merged
 from counterpoint_prefect.conditions import native_status
 
 if TYPE_CHECKING:
@@ -106,15 +106,15 @@ def observe(site: Site, request: RunRequest, native_id: str) -> NativeRun | None
 
 def _native(client: SyncPrefectClient, request: RunRequest, run: FlowRun) -> NativeRun | None:
     """The run with its tasks, or None while the server has not recorded them all: it does so after the flow's end."""
-    steps: dict[str, NativeStep] = {}
+    found: dict[str, list[NativeStep]] = {}
     task_runs = _task_runs(client, run.id)
     if not _is_recorded(task_runs, request) and datetime.now(UTC) - (run.end_time or datetime.now(UTC)) < _PATIENCE:
         return None
     for task_run in task_runs:
         name = task_run.name.partition("[")[0]
-        steps[name] = worst(steps.get(name), _step(task_run))
+        found.setdefault(name, []).append(_step(task_run))
     pipeline = find_pipeline(request.pipeline)
-    known = {name: steps[name] for name in pipeline.step_names if name in steps}
+    known = {name: merged(found[name]) for name in pipeline.step_names if name in found}
     failed = run.state is None or not run.state.is_completed()
     return NativeRun(str(run.id), failed, iso(run.start_time), iso(run.end_time), known)
 

@@ -11,12 +11,12 @@ from counterpoint.running.local import LocalRun
 from counterpoint.running.native import (
     condition_holds,
     iso,
+    merged,
     native_request,
     runnable,
     served_pipelines,
     settled,
     step_record,
-    worst,
 )
 from counterpoint.running.upstream import Freshness, freshness, needed, refuse_missing
 
@@ -34,6 +34,7 @@ __all__ = [
     "find_pipeline",
     "freshness",
     "iso",
+    "merged",
     "native_request",
     "needed",
     "refuse_missing",
@@ -43,5 +44,4 @@ __all__ = [
     "settled",
     "step_record",
     "work_for",
-    "worst",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from counterpoint.model import NativeStep, Reference, RunRequest, Status, Verdic
 from counterpoint.running.execute import work_for
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from counterpoint.model import Pipeline
 
@@ -61,11 +62,15 @@ def iso(moment: datetime | str | float | None) -> str | None:
     return None if moment is None else moment.astimezone(UTC).isoformat()
 
 
-def worst(one: NativeStep | None, other: NativeStep) -> NativeStep:
-    """The element that a mapped step counts as: one that failed if there is one, else that with most attempts."""
-    if one is None:
-        return other
-    return max(one, other, key=lambda step: (step.status is Status.FAILED, step.attempts))
+def merged(elements: Sequence[NativeStep]) -> NativeStep:
+    """The step that the elements of a mapped step count as: a failed one if there is one, else that of most attempts.
+
+    It lasts from the first start to the last end.
+    """
+    started = min((element.started for element in elements if element.started), default=None)
+    ended = max((element.ended for element in elements if element.ended), default=None)
+    worst = max(elements, key=lambda element: (element.status is Status.FAILED, element.attempts))
+    return replace(worst, started=started, ended=ended)
 
 
 def step_record(request: RunRequest, step: str, index: int | None = None) -> Mapping[str, Any]:
