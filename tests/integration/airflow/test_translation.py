@@ -1,0 +1,213 @@
+"""What a pipeline looks like in Airflow: native where Airflow has a place for it, and read back from there."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pytest
+
+pytestmark = pytest.mark.airflow
+
+from types import SimpleNamespace
+
+from counterpoint.errors import SourceError
+from counterpoint.model import PartitionKind, Partitions, Pipeline, RetryPolicy, RunRequest, Schedule, step
+from counterpoint.testing.scenarios import fan_out, linear, mapped
+from streamrec.pipeline import pipeline as streamrec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NUMBERS = "counterpoint.testing.steps:numbers"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Airflow makes a home when it is imported: not in the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW_HOME", str(tmp_path_factory.mktemp("airflow")))
+        import airflow.sdk
+
+        yield airflow.sdk
+
+
+@pytest.fixture(scope="module")
+def dag(home: Any) -> Any:
+    from counterpoint_airflow.translate import translate
+
+    return translate(streamrec)
+
+
+def read_back(native: Any) -> Pipeline:
+    from counterpoint_airflow import ADAPTER
+
+    return ADAPTER.read_back(native)
+
+
+class TestStreamrec:
+    """The flagship, as a person sees it on Airflow's page."""
+
+    def test_edges_are_native(self, dag: Any) -> None:
+        edges = {task.task_id: task.upstream_task_ids for task in dag.tasks}
+        assert edges == {s.name: set(s.upstream) for s in streamrec.steps}
+
+    def test_pools_trigger_rules_and_time_outs_are_native(self, dag: Any) -> None:
+        model = dag.get_task("retrieval_model")
+        assert model.pool == "gpu_pool"
+        assert dag.get_task("raw_interactions").pool == "default_pool"
+        assert dag.get_task("registered_models").trigger_rule == "all_done"
+        # core's own time-out bites first, and says what happened
+        assert timedelta(hours=2) < model.execution_timeout < timedelta(hours=2, minutes=1)
+
+    def test_retries_are_native(self, dag: Any) -> None:
+        model = dag.get_task("ranking_model")
+        assert (model.retries, model.retry_delay) == (2, timedelta(seconds=30))
+        assert model.max_retry_delay == timedelta(minutes=10)
+        assert dag.get_task("retrieval_evaluation").retries == 0
+
+    def test_outlets_are_assets_by_public_names(self, dag: Any) -> None:
+        assets = {task.task_id: [(a.name, a.uri) for a in task.outlets] for task in dag.tasks}
+        assert assets == {name: [(name, f"counterpoint://streamrec/{name}")] for name in streamrec.step_names}
+
+    def test_the_dag_tells_its_windows_settings_and_deadline(self, dag: Any) -> None:
+        assert "t-6..t" in dag.doc_md
+        assert dag.params.dump() == streamrec.config
+        assert dag.deadline
+        assert dag.max_active_runs >= 7
+        assert not dag.catchup
+
+    def test_what_changes_natively_is_read_back(self, dag: Any) -> None:
+        changed = read_back(dag)
+        assert changed == streamrec
+        task = dag.get_task("registered_models")
+        kept = task.pool, task.upstream_task_ids
+        try:
+            task.pool, task.upstream_task_ids = "default_pool", {"retrieval_model"}
+            changed = read_back(dag)
+        finally:
+            task.pool, task.upstream_task_ids = kept
+        assert changed.step("registered_models").pool is None
+        assert [given.step for given in changed.step("registered_models").inputs] == ["retrieval_model"]
+
+
+def scheduled(cron: str, kind: PartitionKind, start: str) -> Pipeline:
+    return Pipeline("scheduled", (step(NUMBERS),), Partitions(kind, start), schedule=Schedule(cron))
+
+
+def next_run(timetable: Any, restriction: Any) -> Any:
+    """What the scheduler would make of a timetable next."""
+    try:
+        from airflow.serialization.encoders import coerce_to_core_timetable
+    except ImportError:  # before Airflow 3.2 a DAG has the scheduler's own timetable
+        return timetable.next_dagrun_info(last_automated_data_interval=None, restriction=restriction)
+    table = coerce_to_core_timetable(timetable)
+    return table.next_dagrun_info_v2(last_dagrun_info=None, restriction=restriction)
+
+
+class TestSchedule:
+    """A run at 02:00 processes the day before; the page and the task agree on the partition."""
+
+    CASES: ClassVar[list[Any]] = [
+        ("0 2 * * *", PartitionKind.DAILY, "2026-01-01", "2026-01-08T02:00", "2026-01-07"),
+        ("5 * * * *", PartitionKind.HOURLY, "2026-01-01T00", "2026-01-08T00:05", "2026-01-07T23"),
+        ("0 3 2 * *", PartitionKind.MONTHLY, "2025-01", "2026-01-02T03:00", "2025-12"),
+        # no tick on Saturdays and Sundays: a Monday's run is Sunday's all the same, not Friday's
+        ("0 2 * * 1-5", PartitionKind.DAILY, "2026-01-01", "2026-01-12T02:00", "2026-01-11"),
+        ("0 2 * * *", PartitionKind.HOURLY, "2026-01-01T00", "2026-01-08T02:00", "2026-01-08T01"),
+        ("0 2 31 * *", PartitionKind.MONTHLY, "2025-01", "2026-03-31T02:00", "2026-02"),
+    ]
+
+    @pytest.mark.parametrize(("cron", "kind", "start", "tick", "key"), CASES)
+    def test_a_tick_is_of_the_partition_before(
+        self, cron: str, kind: PartitionKind, start: str, tick: str, key: str
+    ) -> None:
+        import pendulum
+        from airflow.timetables.base import TimeRestriction
+
+        from counterpoint_airflow.partitions import key_of
+        from counterpoint_airflow.translate import translate
+
+        pipeline = scheduled(cron, kind, start)
+        native = translate(pipeline)
+        assert read_back(native) == pipeline
+        due = pendulum.parse(tick)
+        restriction = TimeRestriction(earliest=due - timedelta(seconds=1), latest=None, catchup=True)
+        info = next_run(native.timetable, restriction)
+        interval = info.data_interval
+        assert info.run_after == due
+        run = SimpleNamespace(
+            partition_key=getattr(info, "partition_key", None),
+            logical_date=interval.start if interval else None,
+            data_interval_start=interval.start if interval else None,
+            data_interval_end=interval.end if interval else None,
+            run_after=info.run_after,
+            run_type="scheduled",
+        )
+        assert key_of(pipeline.partitions, run) == key
+
+    def test_a_person_chooses_a_day_by_logical_date_or_interval(self) -> None:
+        from counterpoint_airflow.partitions import key_of
+
+        day, later = datetime(2026, 1, 7, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC)
+        run = SimpleNamespace(
+            data_interval_start=day, data_interval_end=day, logical_date=day, run_after=later, run_type="manual"
+        )
+        assert key_of(Partitions(), run) == "2026-01-07"
+        run.data_interval_end, run.logical_date = day + timedelta(days=1), later
+        assert key_of(Partitions(), run) == "2026-01-07"
+
+    def test_one_that_must_not_run_by_itself_has_no_schedule(self) -> None:
+        from counterpoint_airflow.translate import translate
+
+        assert not translate(linear, scheduled=False).timetable.can_be_scheduled
+
+
+def test_a_run_that_airflow_started_makes_its_own_request(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from counterpoint_airflow.partitions import request_of
+
+    monkeypatch.setenv("COUNTERPOINT_ROOT", str(tmp_path))
+    served = "counterpoint.testing.scenarios:linear"
+    run = SimpleNamespace(conf={"offset": 9, "other": 1}, partition_key="2026-01-07", run_id="scheduled__1")
+    for moment in ("data_interval_start", "data_interval_end", "logical_date"):
+        setattr(run, moment, None)
+    made = request_of(served, {"dag_run": run})
+    assert (made.pipeline, made.partition, made.root) == (served, "2026-01-07", str(tmp_path))
+    assert made.config == {"offset": 9}
+    asked = RunRequest(served, "2026-01-02", "mine", "elsewhere", steps=("linear_mean",))
+    run.conf = {"counterpoint": asked.to_json()}
+    assert request_of(served, {"dag_run": run}) == asked
+
+
+def test_the_retry_policy_waits_as_core_says() -> None:
+    from counterpoint_airflow import policies
+
+    if policies.NativeRetryPolicy is object:
+        pytest.skip("Airflow before 3.3 has no retry policies")
+    retry = RetryPolicy(5, timedelta(seconds=30), timedelta(minutes=3), jitter=0.5)
+    native = policies.CoreRetryPolicy(retry)
+    for number, least in enumerate(retry.delays(), 1):
+        found = native.evaluate(RuntimeError(), number, 5)
+        assert found.action.value == "retry"
+        assert least <= found.retry_delay.total_seconds() <= least * 1.5
+    assert native.evaluate(SourceError("nothing there"), 1, 5).action.value == "fail"
+
+
+def test_a_mapped_step_expands_natively(home: Any) -> None:
+    from counterpoint_airflow.translate import translate
+
+    native = translate(mapped)
+    assert native.get_task("map_each").is_mapped
+    assert native.get_task("map_each").upstream_task_ids == {"map_each__elements", "map_numbers"}
+
+
+@pytest.mark.parametrize("name", ["streamrec", "counterpoint.testing.scenarios:fan_out"])
+def test_loading_the_dags_loads_no_data_library(name: str, tmp_path: Path) -> None:
+    code = "import sys; from counterpoint_airflow.dags import served; print(*served()); print(*sys.modules)"
+    environment = {"AIRFLOW_HOME": str(tmp_path), "COUNTERPOINT_PIPELINES": name, "HOME": str(tmp_path), "PATH": ""}
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    dags, modules = said.stdout.splitlines()[-2:]
+    assert dags in {"streamrec", fan_out.name}
+    assert not {"polars", "torch", "pandera", "mlflow", "deltalake", "pandas"}.intersection(modules.split())
