@@ -55,7 +55,7 @@ def test_command(command: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("target", sorted({c.split()[1] for c in commands() if c.startswith("make")}))
 def test_make_knows_the_target(target: str) -> None:
-    # as from a shell: the `make` that may run these tests hands its flags down; -B, because its set-up may stand already
+    # as from a shell: a `make` that runs these tests hands its flags down; -B, because the set-up may stand already
     shell = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     command = ["make", "-n", "-B", target, "ORCHESTRATOR=dagster"]
     planned = subprocess.run(command, cwd=ROOT, env=shell, capture_output=True, text=True, check=True).stdout

@@ -6,6 +6,8 @@ the top of the module that the entry point names, so that asking what is install
 
 from __future__ import annotations
 
+import os
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, entry_points, version
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from counterpoint.errors import ServiceError, UnsupportedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from counterpoint.model import NativeRun, Pipeline, RunRequest
@@ -128,16 +130,20 @@ class ModuleAdapter:
     """An adapter whose parts are functions of modules with the same names in every adapter's package.
 
     `translate`: translate, read_back; `observe`: run, submit, observe, page; `deploy`: plan; `limits`: LIMITS. A
-    module, and with it the orchestrator, is imported when one of its functions is first called.
+    module, and with it the orchestrator, is imported when one of its functions is first called. Some orchestrators
+    make their home when they are imported: `home_variable` is the environment variable that says where, so that it
+    is below the root and not in the user's own home.
     """
 
     name: str
     distribution: str
     package: str
     ports: tuple[str, ...] = ("web",)
+    home_variable: str = ""
 
-    def _part(self, module: str, name: str) -> Any:
-        return getattr(import_module(f"{self.package}.{module}"), name)
+    def _part(self, module: str, name: str, home: Path | None = None) -> Any:
+        with _environment(self.home_variable, home):
+            return getattr(import_module(f"{self.package}.{module}"), name)
 
     @property
     def limits(self) -> tuple[Limit, ...]:
@@ -157,26 +163,39 @@ class ModuleAdapter:
 
     def run(self, request: RunRequest, home: Path) -> NativeRun:
         """See `Adapter`."""
-        found: NativeRun = self._part("observe", "run")(request, home)
+        found: NativeRun = self._part("observe", "run", home)(request, home)
         return found
 
     def plan(self, site: Site) -> Plan:
         """See `Adapter`."""
-        found: Plan = self._part("deploy", "plan")(site)
+        found: Plan = self._part("deploy", "plan", site.home)(site)
         return found
 
     def submit(self, site: Site, request: RunRequest) -> str:
         """See `Adapter`."""
-        return str(self._part("observe", "submit")(site, request))
+        return str(self._part("observe", "submit", site.home)(site, request))
 
     def observe(self, site: Site, request: RunRequest, native_id: str) -> NativeRun | None:
         """See `Adapter`."""
-        found: NativeRun | None = self._part("observe", "observe")(site, request, native_id)
+        found: NativeRun | None = self._part("observe", "observe", site.home)(site, request, native_id)
         return found
 
     def page(self, site: Site, native_id: str | None = None) -> str:
         """See `Adapter`."""
-        return str(self._part("observe", "page")(site, native_id))
+        return str(self._part("observe", "page", site.home)(site, native_id))
+
+
+@contextmanager
+def _environment(name: str, home: Path | None) -> Iterator[None]:
+    """Gives an environment variable a value for a while, unless the user has given it one."""
+    given = name and home is not None and name not in os.environ
+    if given:
+        os.environ[name] = str(home)
+    try:
+        yield
+    finally:
+        if given:
+            del os.environ[name]
 
 
 def installed_version(distribution: str) -> str | None:

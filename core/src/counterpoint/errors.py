@@ -1,6 +1,6 @@
 """Every error that Counterpoint raises; each message names the thing, the place and the fix.
 
-The tree, with the exit code of the command that ends with it::
+The tree, with the exit code of the command that ends with it; a step that fails with whichever of them ends with 1::
 
     CounterpointError            1
     ├── UsageError               2   a wrong option, date, name, path or setting
@@ -8,9 +8,9 @@ The tree, with the exit code of the command that ends with it::
     │   └── UnsupportedError     2   an orchestrator cannot honour a property of the pipeline
     ├── ServiceError             3   an orchestrator is not installed, or did not start
     ├── DifferenceError          4   compared things differ
-    ├── StorageError             1   the root cannot be read or written
+    ├── StorageError             2   the root cannot be read or written
     └── StepError                1   a step failed
-        ├── SourceError          1   the source of a partition is absent or unreadable
+        ├── SourceError          2   the source of a partition is absent or unreadable
         ├── MissingInputError    1   an upstream output is absent
         ├── ContractError        1   data breaks its contract; carries the rejected rows
         ├── StepTimeoutError     1   a step exceeded its time-out
@@ -62,6 +62,7 @@ class DifferenceError(CounterpointError):
 class StorageError(CounterpointError):
     """The root folder or bucket cannot be read or written."""
 
+    exit_code = 2
     retryable = True
 
 
@@ -71,6 +72,8 @@ class StepError(CounterpointError):
 
 class SourceError(StepError):
     """The source holds nothing usable for a partition, or cannot be read as described."""
+
+    exit_code = 2
 
 
 class MissingInputError(StepError):

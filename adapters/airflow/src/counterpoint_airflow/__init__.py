@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from counterpoint.adapter import ModuleAdapter
 
-ADAPTER = ModuleAdapter("airflow", "apache-airflow", "counterpoint_airflow")
+ADAPTER = ModuleAdapter("airflow", "apache-airflow", "counterpoint_airflow", home_variable="AIRFLOW_HOME")

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from counterpoint.adapter import ModuleAdapter
 
-ADAPTER = ModuleAdapter("dagster", "dagster", "counterpoint_dagster")
+ADAPTER = ModuleAdapter("dagster", "dagster", "counterpoint_dagster", home_variable="DAGSTER_HOME")

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from counterpoint.adapter import ModuleAdapter
 
-ADAPTER = ModuleAdapter("prefect", "prefect", "counterpoint_prefect")
+ADAPTER = ModuleAdapter("prefect", "prefect", "counterpoint_prefect", home_variable="PREFECT_HOME")

@@ -38,13 +38,13 @@ def launch(request: RunRequest, engine: Engine, *, upstream: bool = True) -> Run
     pipeline = find_pipeline(request.pipeline).configured(request.config)
     pipeline.partitions.partition(request.partition)
     store = Store(request.root, pipeline, request.version)
-    store.put_json(f"runs/{pipeline.name}/{request.run_id}/request.json", {"request": request.to_json()})
-    for step in pipeline.steps:
-        if request.selects(step.name):
-            observed(Work(request, pipeline, step, store))
+    _look(pipeline, store, request)
     found = needed(pipeline, store, request)
     if not upstream:
         refuse_missing(found, request.pipeline)
+    for key, steps in found.items():
+        _look(pipeline, store, replace(request, partition=key, steps=steps))
+    store.put_json(f"runs/{pipeline.name}/{request.run_id}/request.json", {"request": request.to_json()})
     before = _upstream(pipeline, store, request, engine, found)
     log.info("%s: %s of %s", request.orchestrator, request.pipeline, request.partition)
     native = engine.run([request])[0]
@@ -53,6 +53,13 @@ def launch(request: RunRequest, engine: Engine, *, upstream: bool = True) -> Run
     record = replace(record, upstream=tuple(before))
     store.put_json(f"runs/{pipeline.name}/{request.run_id}/run.json", record.to_dict())
     return record
+
+
+def _look(pipeline: Pipeline, store: Store, request: RunRequest) -> None:
+    """Looks at what the steps of a request read from outside, so that a wrong source is named before anything runs."""
+    for step in pipeline.steps:
+        if request.selects(step.name):
+            observed(Work(request, pipeline, step, store))
 
 
 def _keep_lineage(pipeline: Pipeline, store: Store, request: RunRequest) -> None:

@@ -10,7 +10,7 @@ from counterpoint.model import PRODUCTION, Entry, OutputKind, Reference, load
 from counterpoint.storage.digests import canonical, content_digest, json_digest, model_digest
 from counterpoint.storage.models import decode, encode
 from counterpoint.storage.objects import Objects, guarded
-from counterpoint.storage.tables import read_partition, replace_partition
+from counterpoint.storage.tables import open_table, read_partition, replace_partition
 
 if TYPE_CHECKING:
     import polars as pl
@@ -123,6 +123,8 @@ class Store(Objects):
         import polars as pl
 
         uri = self.uri(f"dead_letters/{self.pipeline.name}/{step.name}")
+        if frame.is_empty() and open_table(uri) is None:
+            return 0
         known = [name for name in ("reason", "column", "origin") if name in frame.columns]
         rows = frame.select(
             *(pl.col(name).cast(pl.String) for name in known),

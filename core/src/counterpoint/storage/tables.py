@@ -86,16 +86,16 @@ def _commit(uri: str, frame: pl.DataFrame, column: str | None, key: str) -> Writ
     )
     written = table or open_table(uri)
     assert written is not None  # noqa: S101 - it was just written
-    return Written(written.version(), _size(written, column, key))
+    return Written(written.version(), int(_files(written, column, key)["size_bytes"].sum()))
 
 
-def _size(table: DeltaTable, column: str | None, key: str) -> int:
+def _files(table: DeltaTable, column: str | None, key: str) -> pl.DataFrame:
+    """The files of a partition: `path` below the table's place, `size_bytes`."""
     import polars as pl
 
     # not by pyarrow: turning what is not its own into a table, it imports pandas, a second for every writer
     files = pl.DataFrame(table.get_add_actions(flatten=True))
-    mine = files if column is None else files.filter(pl.col(f"partition.{column}") == key)
-    return int(mine["size_bytes"].sum())
+    return files if column is None else files.filter(pl.col(f"partition.{column}") == key)
 
 
 def read_partition(uri: str, version: int | None, column: str | None, key: str) -> pl.DataFrame:
@@ -110,11 +110,12 @@ def read_partition(uri: str, version: int | None, column: str | None, key: str) 
         table = open_table(uri, version)
         if table is None:
             raise StorageError(f"{uri} holds no table: it was removed after it was referred to; run its step again")
-        files = table.file_uris() if column is None else table.file_uris([(column, "=", key)])
+        # not `file_uris`: it writes a space as %20, which is no file's name
+        files = [f"{uri}/{path}" for path in _files(table, column, key)["path"]]
         if not files:
             return _empty(table, column)
         remote: dict[str, Any] = {} if "://" not in uri else {"storage_options": options()}
-        return pl.scan_parquet(files, hive_partitioning=False, **remote).collect()
+        return pl.scan_parquet(files, glob=False, hive_partitioning=False, **remote).collect()
 
 
 def _empty(table: DeltaTable, column: str | None) -> pl.DataFrame:
