@@ -74,9 +74,9 @@ def run_pandas(folder: Path) -> Any:
     for entity, keys in ENTITIES.items():
         for as_of in dates[1:]:
             before = events[events["date"] < as_of]
-            if as_of < dates[6]:
-                active = events.loc[events["date"] == as_of, keys].drop_duplicates()
-                before = before.merge(active, on=keys)
+            if as_of < dates[6] and entity != "item":
+                active = events.loc[events["date"] == as_of, ["user_id"]].drop_duplicates()
+                before = before.merge(active, on="user_id")
             sums = {**_pandas_sums(entity), "date": "nunique"}
             features = before.groupby(keys, as_index=False).agg(sums).rename(columns={"date": "active_days"})
             blocks.append(features.assign(entity=entity, as_of=as_of))
@@ -93,8 +93,9 @@ def run_tuned(folder: Path) -> Any:
         daily = events.groupby(["date", *keys], as_index=False).agg(_pandas_sums(entity)).assign(active_days=1)
         for as_of in dates[1:]:
             before = daily[daily["date"] < as_of]
-            if as_of < dates[6]:
-                before = before.merge(daily.loc[daily["date"] == as_of, keys], on=keys)
+            if as_of < dates[6] and entity != "item":
+                active = daily.loc[daily["date"] == as_of, ["user_id"]].drop_duplicates()
+                before = before.merge(active, on="user_id")
             features = before.groupby(keys, as_index=False).agg({**_pandas_sums(entity), "active_days": "sum"})
             blocks.append(features.assign(entity=entity, as_of=as_of))
     return pd.concat(blocks)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import signal
 from collections import Counter
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
@@ -29,6 +30,8 @@ MISSING = frozenset(need for need, distribution in NEEDS.items() if _missing(dis
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # a shell starts what runs in the background deaf to Ctrl-C, and so would be the commands that tests interrupt
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     config.stash[LEFT_OUT] = Counter()
 
 

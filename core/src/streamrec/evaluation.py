@@ -166,7 +166,7 @@ def ranking_evaluation(
     """NDCG@20 by user and AUC of ordering the held-out day's examples, beside ordering them by popularity.
 
     Raises:
-        StepError: there are no examples with both labels.
+        StepError: there are no examples with both labels, or no user has both.
     """
     catalogue = catalogue_of(training_features, partition.day)
     start = seed_of(seed, partition)
@@ -176,6 +176,12 @@ def ranking_evaluation(
         raise StepError(
             f"ranking_evaluation of {partition.key}: all {len(labels)} examples of the held-out day have the same"
             f" label; the window is {', '.join(interactions)}"
+        )
+    mixed = examples.group_by("user_id").agg(pl.col("label").n_unique())["label"]
+    if mixed.max() == 1:
+        raise StepError(
+            f"ranking_evaluation of {partition.key}: none of {len(mixed)} users has examples with both labels on the"
+            " held-out day: there is no order to evaluate"
         )
     users = examples["user_id"].rank("dense").cast(pl.Int64).to_numpy()
     known = examples.join(catalogue, on="item_id", how="left", maintain_order="left")

@@ -41,8 +41,9 @@ def training_features(validated_interactions: Mapping[str, pl.DataFrame], partit
     """For each day of the window, and the day after, the sums of the window's days strictly before it.
 
     `validated_interactions` are the daily partials by day, oldest first, the last being the partition's own.
-    Rows: up to yesterday the entities active on that day and seen before it; for the partition's day and the
-    day after (serving tomorrow) all that were seen before. Columns of `schema.FEATURES`, ordered by `as_of`.
+    Rows: all that were seen before, but up to yesterday, of users (each with all categories), those active on the
+    day. For the partition's day and the day after (serving tomorrow) all users. Columns of `schema.FEATURES`,
+    ordered by `as_of`.
     """
     days = [nw.from_native(frame.lazy()) for frame in validated_interactions.values()]
     tomorrow = partition.day + timedelta(days=1)
@@ -77,13 +78,13 @@ def day_sums(events: Lazy, entity: str) -> Lazy:
 def window_sums(days: Sequence[Lazy], entity: str, active: Lazy | None = None) -> Lazy:
     """The sums of several days' partials, and the number of `active_days`, in any order.
 
-    `active` limits them to the entities that are also in the partials of another day.
+    `active` limits users to those in the partials of another day: to whole users, never to the categories or items
+    they met that day, which are what a model is to foretell.
     """
     names = ("item_id", "user_id", "category", *_SUMMED)
     history = nw.concat([_only(day, entity).select(*names) for day in days])
-    if active is not None:
-        keys = list(KEYS[entity])
-        history = history.join(_only(active, entity).select(*keys), on=keys, how="semi")
+    if active is not None and entity != "item":
+        history = history.join(_only(active, "user").select("user_id"), on="user_id", how="semi")
     return _grouped(history, entity, [*(nw.col(name).sum() for name in _SUMMED), nw.len().alias("active_days")])
 
 

@@ -53,13 +53,15 @@ def auc(labels: Bools, scores: Floats) -> float:
 
 def grouped_ndcg(groups: Ints, labels: Bools, scores: Floats, k: int) -> float:
     """The mean NDCG@k over groups (users) that hold both labels; ties keep the order given. Nan without any."""
+    if not len(groups):
+        return float("nan")
     order = np.lexsort((np.arange(len(scores)), -scores, groups))
     owner, hit = groups[order], labels[order]
     starts = np.flatnonzero(np.r_[True, owner[1:] != owner[:-1]])
     sizes = np.diff(np.r_[starts, len(owner)])
     rank = np.arange(len(owner)) - np.repeat(starts, sizes)
     gains = np.where(hit & (rank < k), 1.0 / np.log2(rank + 2.0), 0.0)
-    positives = np.add.reduceat(hit.astype(np.int64), starts) if len(starts) else np.zeros(0, np.int64)
+    positives = np.add.reduceat(hit.astype(np.int64), starts)
     mixed = (positives > 0) & (positives < sizes)
     if not mixed.any():
         return float("nan")
@@ -72,9 +74,12 @@ def top(scores: Floats, k: int) -> Ints:
 
     `scores` is rows x columns with k <= columns; -inf marks what must not be chosen unless nothing is left.
     """
-    chosen = np.argpartition(-scores, k - 1, axis=1)[:, :k] if k < scores.shape[1] else None
-    if chosen is None:
+    if k >= scores.shape[1]:
         return np.argsort(-scores, axis=1, kind="stable")[:, :k]
-    chosen.sort(axis=1)
+    least = -np.partition(-scores, k - 1, axis=1)[:, k - 1 : k]
+    above, equal = scores > least, scores == least
+    # which of the equal ones a partition puts first depends on the processor: the lower columns are taken
+    room = k - above.sum(axis=1, keepdims=True)
+    chosen = np.nonzero(above | (equal & (equal.cumsum(axis=1) <= room)))[1].reshape(len(scores), k)
     order = np.argsort(-np.take_along_axis(scores, chosen, axis=1), axis=1, kind="stable")
     return np.take_along_axis(chosen, order, axis=1)

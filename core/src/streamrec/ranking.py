@@ -35,6 +35,8 @@ DEFAULTS: dict[str, Any] = {
     "hidden": 64,
     "most_examples": 600_000,
 }
+_CONSTANT = 1e-3  # below this spread an input said nothing in training, and is not scaled up
+_FARTHEST = np.float32(8.0)
 ENTITIES = {"user": ["user_id"], "item": ["item_id"], "user_category": ["user_id", "category"]}
 
 
@@ -71,10 +73,11 @@ def ranking_model(
         raise StepError(f"ranking_model of {partition.key}: all {len(labels)} examples have the same label")
     devices = Vocabulary.of(chosen["device"])
     raw = inputs_of(chosen, training_features, devices)
-    mean, scale = raw.mean(axis=0), raw.std(axis=0) + np.float32(1e-3)
+    mean, spread = raw.mean(axis=0), raw.std(axis=0)
+    scale = np.where(spread < _CONSTANT, np.float32(1.0), spread)
     from streamrec.training import train_network
 
-    weights, losses = train_network((raw - mean) / scale, labels, settings, seed_of(seed, partition))
+    weights, losses = train_network(normalised(raw, mean, scale), labels, settings, seed_of(seed, partition))
     metrics = {f"loss_{epoch}": loss for epoch, loss in enumerate(losses)} | {"examples": float(len(labels))}
     kept = {**weights, "mean": mean, "scale": scale, **devices.arrays("devices")}
     return Model(kept, {"settings": settings, "seed": seed}, metrics)
@@ -116,6 +119,12 @@ def inputs_of(examples: pl.DataFrame, features: pl.DataFrame, devices: Vocabular
     return np.concatenate([table, one_hot], axis=1)
 
 
+def normalised(raw: Floats, mean: Floats, scale: Floats) -> Floats:
+    """The inputs by the mean and spread of training; what training hardly saw (a new device) is kept in bounds."""
+    found: Floats = np.clip((raw - mean) / scale, -_FARTHEST, _FARTHEST)
+    return found
+
+
 def _rate(entity: str) -> pl.Expr:
     """The share of events that were positive, drawn towards one in ten while there are few."""
     positive = pl.sum_horizontal(f"{entity}.{name}" for name in ("plays", "completes", "likes"))
@@ -126,7 +135,7 @@ def scores_of(model: Model, examples: pl.DataFrame, features: pl.DataFrame) -> N
     """The logits of examples, by numpy alone: the same network as `training.Network`."""
     weights = model.weights
     raw = inputs_of(examples, features, Vocabulary.from_arrays("devices", weights))
-    first = ((raw - weights["mean"]) / weights["scale"]).astype(np.float64)
+    first = normalised(raw, weights["mean"], weights["scale"]).astype(np.float64)
     crossed = first
     for layer in range(int(model.parameters["settings"]["cross_layers"])):
         mixed = crossed @ weights[f"cross.{layer}.weight"].astype(np.float64).T + weights[f"cross.{layer}.bias"]

@@ -84,6 +84,11 @@ def _decide(candidate: Candidate, champion: Champion | None, limits: Mapping[str
     if candidate.evaluation is None:
         return Decision(candidate.model, candidate.step, "hold", "its evaluation failed or did not run", {}, {})
     metrics, baseline = dict(candidate.evaluation["model"]), dict(candidate.evaluation["popularity"])
+    sides = {"the model": metrics, "popularity": baseline, "the champion": champion.metrics if champion else metrics}
+    absent = [side for side, values in sides.items() if limits["metric"] not in values]
+    if absent:
+        reason = f"{absent[0]} has no metric {limits['metric']!r}; there are {', '.join(sides[absent[0]])}"
+        return Decision(candidate.model, candidate.step, "hold", reason, metrics, baseline)
     stage, reason = _judge(limits, metrics, baseline, champion)
     return Decision(candidate.model, candidate.step, stage, reason, metrics, baseline)
 

@@ -110,7 +110,7 @@ def test_rejected_rows_are_kept_with_reason_and_origin(told: subprocess.Complete
     from deltalake import DeltaTable
 
     assert told.returncode == 1
-    letters = place / "root" / "dead_letters" / "streamrec" / "validated_interactions"
+    letters = place / "root" / "dead_letters" / "production" / "streamrec" / "validated_interactions"
     found = pl.DataFrame(DeltaTable(letters).to_pyarrow_table())
     assert found.height == 200 + 80
     assert set(found["column"]) == {"user_id", "event_type"}
@@ -191,7 +191,8 @@ def test_a_root_with_an_odd_path(tmp_path: Path, name: str) -> None:
 def test_a_root_that_delta_cannot_use_is_refused(tmp_path: Path) -> None:
     done = run("--date", GOOD, "--root", str(tmp_path / "100%25"))
     assert done.returncode == 2
-    assert "Delta tables cannot lie below a name with %" in done.stderr
+    assert "no table can lie below" in done.stderr
+    assert "for the % in it: choose another --root" in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 

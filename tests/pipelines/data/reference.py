@@ -25,7 +25,7 @@ def brute_force(days, last):
         before = [(date, events) for date, events in zip(dates, days, strict=True) if date < as_of]
         active = None
         if as_of < last:
-            active = {entity for event in days[dates.index(as_of)] for entity in entities(event)}
+            active = {event["user_id"] for event in days[dates.index(as_of)]}
         rows += _sums(before, as_of, active)
     return sorted(rows, key=repr)
 
@@ -46,6 +46,6 @@ def _sums(before, as_of, active):
             *(*counts[entity], watched[entity], len(seen[entity])),
         )
         for entity in seen
-        if active is None or entity in active
         for kind, user, item, category in [entity]
+        if active is None or kind == "item" or user in active
     ]

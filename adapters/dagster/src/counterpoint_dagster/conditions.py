@@ -18,13 +18,13 @@ FOLLOWS = "counterpoint/run_id"
 _ENDED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE)
 
 
-def following(pipeline: Pipeline, job: Any) -> list[dg.SensorDefinition]:
+def following(pipeline: Pipeline, served: str, job: Any) -> list[dg.SensorDefinition]:
     """The sensors that start what follows a run, also one that failed."""
     needed = any(step.trigger_rule is not TriggerRule.ALL_SUCCESS for step in pipeline.steps)
-    return [_sensor(pipeline, job, status) for status in _ENDED] if needed else []
+    return [_sensor(pipeline, served, job, status) for status in _ENDED] if needed else []
 
 
-def _sensor(pipeline: Pipeline, job: Any, status: dg.DagsterRunStatus) -> dg.SensorDefinition:
+def _sensor(pipeline: Pipeline, served: str, job: Any, status: dg.DagsterRunStatus) -> dg.SensorDefinition:
     @dg.run_status_sensor(
         run_status=status,
         name=f"{pipeline.name}_after_{status.value.lower()}",
@@ -36,7 +36,7 @@ def _sensor(pipeline: Pipeline, job: Any, status: dg.DagsterRunStatus) -> dg.Sen
     )
     def follow(context: dg.RunStatusSensorContext) -> dg.RunRequest | dg.SkipReason:
         run = context.dagster_run
-        request = request_of(pipeline.name, run)
+        request = request_of(served, run)
         steps = runnable(pipeline, request, chain_states(context.instance, pipeline, request.run_id, run))
         if not steps:
             return dg.SkipReason("nothing is left to run")

@@ -7,4 +7,4 @@ import dagster as dg
 from counterpoint.running import find_pipeline, served_pipelines
 from counterpoint_dagster.translate import translate
 
-defs = dg.Definitions.merge(*(translate(find_pipeline(name)) for name in served_pipelines()))
+defs = dg.Definitions.merge(*(translate(find_pipeline(name), name) for name in served_pipelines()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -36,11 +35,11 @@ def run(request: RunRequest, home: Path) -> NativeRun:
     from counterpoint_dagster.conditions import tags_of
     from counterpoint_dagster.translate import translate
 
-    os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
     pipeline = find_pipeline(request.pipeline)
     job = translate(pipeline).resolve_job_def(pipeline.name)
     stats: dict[str, Any] = {}
-    with dg.DagsterInstance.local_temp(str(home)) as instance:
+    quiet = {"telemetry": {"enabled": False}}
+    with dg.DagsterInstance.local_temp(str(home), overrides=quiet) as instance:
         steps: Sequence[str] = [name for name in pipeline.step_names if request.selects(name)]
         runs = []
         while steps:

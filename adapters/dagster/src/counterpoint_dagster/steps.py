@@ -13,7 +13,7 @@ from counterpoint_dagster.policies import ask_again
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from counterpoint.model import Pipeline, Reference, RunRequest, Step
+    from counterpoint.model import Reference, RunRequest, Step
 
 REQUEST = "counterpoint/request"
 PARTITION = "dagster/partition"
@@ -62,11 +62,11 @@ class CatalogueIOManager(dg.ConfigurableIOManager):
         return work.store, f"runs/{work.pipeline.name}/{work.request.run_id}/handed/{step}.json"
 
 
-def body(pipeline: Pipeline, step: Step, loaded: list[str]) -> Callable[..., Any]:
+def body(served: str, step: Step, loaded: list[str]) -> Callable[..., Any]:
     """The function of an asset; its parameters, which Dagster reads from the signature, are the loaded steps."""
 
     def materialize(context: dg.AssetExecutionContext, **given: Any) -> Iterator[Any]:
-        yield from _materialize(context, pipeline, step, given)
+        yield from _materialize(context, request_of(served, context.run), step, given)
 
     kinds = inspect.Parameter
     parameters = [kinds("context", kinds.POSITIONAL_OR_KEYWORD, annotation=dg.AssetExecutionContext)]
@@ -77,11 +77,10 @@ def body(pipeline: Pipeline, step: Step, loaded: list[str]) -> Callable[..., Any
 
 
 def _materialize(
-    context: dg.AssetExecutionContext, pipeline: Pipeline, step: Step, given: Mapping[str, Any]
+    context: dg.AssetExecutionContext, request: RunRequest, step: Step, given: Mapping[str, Any]
 ) -> Iterator[Any]:
-    from counterpoint.running import condition_holds, step_record
+    from counterpoint.running import condition_holds, describe, step_record
 
-    request = request_of(pipeline.name, context.run)
     references = {name: found for name, found in given.items() if found is not None}
     try:
         if not condition_holds(request, step.name, references):
@@ -89,6 +88,9 @@ def _materialize(
             return
         made = _execute(request, step, references, context.retry_number + 1)
     except Exception as error:  # noqa: BLE001 - Dagster is told what it was, and whether to try again
+        info = describe(error)
+        if step.output.contract and info.type == "ContractError":
+            yield dg.AssetCheckResult(passed=False, check_name=CHECK, asset_key=step.name, description=info.message)
         ask_again(step, error, context.retry_number)
     record = step_record(request, step.name, 0 if step.map_over else None)
     yield dg.Output(made, metadata=metadata_of(made, record))

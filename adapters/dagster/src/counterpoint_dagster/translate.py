@@ -22,9 +22,10 @@ KEPT = "counterpoint"
 SCHEDULES = "COUNTERPOINT_SCHEDULES"
 
 
-def translate(pipeline: Pipeline) -> dg.Definitions:
-    """The definitions of a pipeline."""
-    assets = [_asset(pipeline, step) for step in pipeline.steps]
+def translate(pipeline: Pipeline, served: str | None = None) -> dg.Definitions:
+    """The definitions of a pipeline, which is found as `served` (its name, when it is registered by that)."""
+    served = served or pipeline.name
+    assets = [_asset(pipeline, step, served) for step in pipeline.steps]
     job = dg.define_asset_job(
         pipeline.name,
         dg.AssetSelection.assets(*assets),
@@ -38,12 +39,12 @@ def translate(pipeline: Pipeline) -> dg.Definitions:
         assets=assets,
         jobs=[job],
         schedules=[_schedule(pipeline, job)] if pipeline.schedule else [],
-        sensors=following(pipeline, job),
-        resources={f"{pipeline.name}_references": CatalogueIOManager(pipeline=pipeline.name)},
+        sensors=following(pipeline, served, job),
+        resources={f"{pipeline.name}_references": CatalogueIOManager(pipeline=served)},
     )
 
 
-def _asset(pipeline: Pipeline, step: Step) -> dg.AssetsDefinition:
+def _asset(pipeline: Pipeline, step: Step, served: str) -> dg.AssetsDefinition:
     inputs = {i.step for i in step.inputs if i.window is None} | ({step.when.step} if step.when else set())
     around = dict.fromkeys([*(i.step for i in step.inputs), *step.upstream])
     offsets = {name: mapping(*reach(step, name)) for name in around}
@@ -64,17 +65,18 @@ def _asset(pipeline: Pipeline, step: Step) -> dg.AssetsDefinition:
         description=step.description or None,
         metadata={KEPT: dg.JsonMetadataValue(to_values(step))},
     )
-    return decorated(body(pipeline, step, sorted(inputs)))
+    return decorated(body(served, step, sorted(inputs)))
 
 
 def _schedule(pipeline: Pipeline, job: Any) -> dg.ScheduleDefinition:
     running = dg.DefaultScheduleStatus.RUNNING
     status = running if os.environ.get(SCHEDULES) else dg.DefaultScheduleStatus.STOPPED
-    partitions = partitions_def(pipeline.partitions)
+    partitions = pipeline.partitions
 
     def newest(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        key = partitions.get_last_partition_key(context.scheduled_execution_time)
-        return dg.RunRequest(run_key=key, partition_key=key) if key else dg.SkipReason("no partition has ended yet")
+        key = partitions.shift(partitions.key_of(context.scheduled_execution_time), -1)
+        ended = key >= partitions.start
+        return dg.RunRequest(run_key=key, partition_key=key) if ended else dg.SkipReason("no partition has ended yet")
 
     return dg.ScheduleDefinition(
         name=f"{pipeline.name}_schedule",

@@ -101,15 +101,16 @@ def make_deployments(names: list[str]) -> None:
         for pipeline in pipelines:
             active = bool(os.environ.get("COUNTERPOINT_SCHEDULES"))
             cron = CronSchedule(cron=pipeline.schedule.cron, timezone="UTC") if pipeline.schedule else None
+            flow = translate(pipeline)
             client.create_deployment(
-                client.create_flow(translate(pipeline)),
+                client.create_flow(flow),
                 DEPLOYMENT,
                 entrypoint=f"counterpoint_prefect.flows.{pipeline.name}",
                 work_pool_name=WORK_POOL,
                 pull_steps=[],
                 description=pipeline.description,
                 schedules=[DeploymentScheduleCreate(schedule=cron, active=active)] if cron else [],
-                parameter_openapi_schema=None,
+                parameter_openapi_schema=flow.parameters.model_dump_for_openapi(),
                 enforce_parameter_schema=False,
             )
 

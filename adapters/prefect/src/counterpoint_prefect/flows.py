@@ -5,5 +5,5 @@ from __future__ import annotations
 from counterpoint.running import find_pipeline, served_pipelines
 from counterpoint_prefect.translate import translate
 
-FLOWS = {pipeline.name: translate(pipeline) for pipeline in map(find_pipeline, served_pipelines())}
+FLOWS = {find_pipeline(name).name: translate(find_pipeline(name), name) for name in served_pipelines()}
 globals().update(FLOWS)

@@ -13,7 +13,9 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.settings import (
     PREFECT_API_URL,
     PREFECT_HOME,
+    PREFECT_LOCAL_STORAGE_PATH,
     PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW,
+    PREFECT_MEMO_STORE_PATH,
     PREFECT_SERVER_ALLOW_EPHEMERAL_MODE,
     PREFECT_SERVER_ANALYTICS_ENABLED,
     PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS,
@@ -49,12 +51,16 @@ def run(request: RunRequest, home: Path) -> NativeRun:
     pipeline = find_pipeline(request.pipeline)
     settings = {
         PREFECT_HOME: str(home),
+        # in Prefect 3.6 these two stay in the user's home whatever is said of PREFECT_HOME
+        PREFECT_LOCAL_STORAGE_PATH: str(home / "storage"),
+        PREFECT_MEMO_STORE_PATH: str(home / "memo_store.toml"),
         PREFECT_API_URL: None,
         PREFECT_SERVER_ALLOW_EPHEMERAL_MODE: True,
         PREFECT_SERVER_ANALYTICS_ENABLED: False,
         PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: 120,
         PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW: "ignore",
     }
+    _leave_other_homes(home)
     with temporary_settings(settings), get_client(sync_client=True) as client:
         make_limits(client, [pipeline])
         state = translate(pipeline)(request=request.to_json(), return_state=True)
@@ -62,6 +68,17 @@ def run(request: RunRequest, home: Path) -> NativeRun:
         while (native := _native(client, request, client.read_flow_run(run_id))) is None:
             time.sleep(_POLL_SECONDS)
         return native
+
+
+def _leave_other_homes(home: Path) -> None:
+    """Prefect starts one server for this process and keeps it: it is stopped here when it is of another home."""
+    from prefect.logging.handlers import APILogWorker
+    from prefect.server.api.server import SubprocessASGIServer
+
+    if getattr(SubprocessASGIServer(), "home", home) != home:
+        APILogWorker.drain_all(at_exit=False)  # all that waits to be sent, events too
+        SubprocessASGIServer().stop()
+    SubprocessASGIServer().home = home
 
 
 @contextmanager

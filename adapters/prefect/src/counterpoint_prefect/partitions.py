@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from prefect.context import FlowRunContext
 
 from counterpoint.model import RunRequest
-from counterpoint.running import native_request
-
-if TYPE_CHECKING:
-    from counterpoint.model import Pipeline
+from counterpoint.running import find_pipeline, native_request
 
 
-def request_of(pipeline: Pipeline, date: str | None, request: str | None) -> RunRequest:
+def request_of(served: str, date: str | None, request: str | None) -> RunRequest:
     """The request of a flow run: as it was passed, or made of its date, or of the time it was scheduled for."""
     if request:
         return RunRequest.from_json(request)
     context = FlowRunContext.get()
     run = context.flow_run if context else None
     moment = (run.expected_start_time if run else None) or datetime.now(UTC)
-    key = date or pipeline.partitions.shift(pipeline.partitions.key_of(moment), -1)
-    return native_request(pipeline.name, key, str(run.id if run else "here"), "prefect")
+    partitions = find_pipeline(served).partitions
+    key = date or partitions.shift(partitions.key_of(moment), -1)
+    return native_request(served, key, str(run.id if run else "here"), "prefect")

@@ -31,13 +31,16 @@ KEPT = "counterpoint"
 PARALLEL = int(os.environ.get("COUNTERPOINT_PARALLEL", os.cpu_count() or 2))
 
 
-def translate(pipeline: Pipeline) -> Flow[..., Any]:
-    """The flow of a pipeline; its attribute `tasks` holds the tasks, `edges` what each waits for."""
+def translate(pipeline: Pipeline, served: str | None = None) -> Flow[..., Any]:
+    """The flow of a pipeline, which is found as `served` (its name, when it is registered by that).
+
+    Its attribute `tasks` holds the tasks, `edges` what each waits for.
+    """
     tasks = {step.name: _task(step) for step in pipeline.steps}
     edges = {step.name: step.upstream for step in pipeline.steps}
 
     def run(date: str | None = None, request: str | None = None) -> Any:
-        return _run(pipeline, tasks, edges, request_of(pipeline, date, request))
+        return _run(pipeline, tasks, edges, request_of(served or pipeline.name, date, request))
 
     flow: Flow[..., Any] = Flow(
         run,

@@ -58,7 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args.argv = arguments
     _log(quiet=args.quiet)
     signal.signal(signal.SIGTERM, _interrupt)
-    signal.signal(signal.SIGHUP, _interrupt)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup
+        signal.signal(signal.SIGHUP, _interrupt)
     try:
         return int(args.run(args))
     except CounterpointError as error:

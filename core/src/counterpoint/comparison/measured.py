@@ -48,7 +48,7 @@ def measure(command: Sequence[str]) -> Measured:
         env={**os.environ, MEASURED: mark},
     )
     assert process.stdout is not None  # noqa: S101 - it is a pipe
-    with PeakMeter(mark, MEASURED) as meter:
+    with process.stdout, PeakMeter(mark, MEASURED) as meter:
         answer, code, cpu = _followed(process)
     wall = time.monotonic() - begun
     # processes that were killed, or belong to a service that was, are waited for by nobody here: they were sampled

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters |= {"seconds": _seconds, "memory": _memory, "short": _short, "number": _number}
+    found.filters |= {"seconds": _seconds, "memory": _memory, "short": _short, "number": _number, "moment": _moment}
     return found
 
 
@@ -60,4 +61,8 @@ def _short(digest: str | None) -> str:
 def _number(value: float | None) -> str:
     if value is None:
         return "–"
-    return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
+    return f"{int(value):,}" if float(value).is_integer() else f"{value:.4f}"
+
+
+def _moment(made: str) -> str:
+    return f"{datetime.fromisoformat(made).astimezone(UTC):%Y-%m-%d %H:%M} UTC"

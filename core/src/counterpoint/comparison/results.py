@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 import counterpoint
+from counterpoint.running import find_pipeline
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,12 +27,13 @@ def results_of(comparison: Comparison, contestants: Sequence[Contestant], code: 
     return {
         "pipeline": comparison.pipeline,
         "date": comparison.date,
-        "source": comparison.source or "the pipeline's own",
+        "source": comparison.source or find_pipeline(comparison.pipeline).config.get("source", "the pipeline's own"),
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "counterpoint": counterpoint.__version__,
         "equal": bool(outputs) and not failed and all(row["equal"] for row in outputs),
         "failed": failed,
         "machine": machine(),
+        "repetitions": 1,
         "orchestrators": [_orchestrator(c) for c in contestants],
         "outputs": outputs,
         "steps": _steps(contestants),
@@ -48,7 +50,7 @@ def machine() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "memory": psutil.virtual_memory().total,
         "python": platform.python_version(),
-        "load": os.getloadavg(),
+        "load": list(os.getloadavg()),
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,5 +70,7 @@ def _contest(comparison: Comparison, name: str, python: Path) -> Contestant:
     words += [word for setting in comparison.settings for word in ("--set", setting)]
     words += ["--root", str(root), "--json"]
     measured = measure([str(python), "-m", "counterpoint", *words])
-    shown = tuple("counterpoint" if word is None else word for word in (None, *words))
-    return Contestant(name, shown, measured, json.loads(measured.answer) if measured.answer.strip() else None)
+    # as a person would type it here
+    shown = [os.path.relpath(word) if word == str(root) and root.is_relative_to(Path.cwd()) else word for word in words]
+    record = json.loads(measured.answer) if measured.answer.strip() else None
+    return Contestant(name, ("counterpoint", *shown), measured, record)

@@ -47,6 +47,7 @@ def split(schema: Any, frame: pl.DataFrame, *, max_bad_rate: float = 0.01, minim
     bad = sorted(first)
     rejected = frame.filter(marks).with_columns(
         pl.Series("reason", [_reason(first[index]) for index in bad], pl.String),
+        pl.Series("column", [str(first[index]["column"]) for index in bad], pl.String),
         pl.Series("check", [str(first[index]["check"]) for index in bad], pl.String),
     )
     good = frame.filter(~marks)

@@ -47,4 +47,4 @@ def _of_model(objects: Objects, subject: str) -> dict[str, Any] | None:
         )
     except MlflowException:
         return None
-    return _of_run(objects, version.tags[f"{TAG}.run_id"])
+    return _of_run(objects, version.tags.get(f"{TAG}.run_id", ""))

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from counterpoint.model import Entry, Pipeline, RunRequest, Step
     from counterpoint.storage import Store
 
-_SECRET = re.compile(r"passw|secret|token|credential|api_?key|access_?key", re.IGNORECASE)
-_USERINFO = re.compile(r"(?<=://)[^/@\s]+@")
+_NAMES = r"passw|passphrase|pwd|secret|token|credential|signature|(?:api|access|private)[-_]?key"
+_SECRET = re.compile(_NAMES, re.IGNORECASE)
+_USERINFO = re.compile(r"(?<=://)[^/\s]+@")
+_PARAMETER = re.compile(rf"((?:{_NAMES})[-\w]*=)[^&\s]+", re.IGNORECASE)
 
 
 def gather(store: Store, pipeline: Pipeline, request: RunRequest) -> PipelineRunMetadata:
@@ -55,14 +57,14 @@ def keep(store: Store, pipeline: Pipeline, request: RunRequest, metadata: Pipeli
 
 
 def redacted(value: Any, name: str = "") -> Any:
-    """A configuration without its secrets: by the names of settings, and user information in URLs."""
+    """A configuration without its secrets: by the names of settings, and user and parameters in URLs."""
+    if _SECRET.search(name):
+        return "***"
     if isinstance(value, dict):
         return {key: redacted(inner, str(key)) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [redacted(inner, name) for inner in value]
-    if _SECRET.search(name):
-        return "***"
-    return _USERINFO.sub("***@", value) if isinstance(value, str) else value
+    return _PARAMETER.sub(r"\1***", _USERINFO.sub("***@", value)) if isinstance(value, str) else value
 
 
 def environment() -> dict[str, Any]:

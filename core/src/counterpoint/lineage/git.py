@@ -17,16 +17,23 @@ def git_state(place: Path) -> dict[str, Any]:
     except ImportError as error:
         return _none(f"git is not installed: {error}")
     try:
-        repository = git.Repo(place, search_parent_directories=True)
-        commit = repository.head.commit.hexsha
+        with git.Repo(place, search_parent_directories=True) as repository:
+            return _state(repository, place)
     except (git.InvalidGitRepositoryError, git.NoSuchPathError):
         return _none(f"{place} lies in no git checkout")
-    except ValueError:
-        return _none("the checkout has no commit yet")
+    except git.GitCommandError as error:
+        # such as a checkout that belongs to somebody else, which git refuses to look into
+        return _none(f"git refuses: {error.stderr.strip()[:200]}")
+
+
+def _state(repository: Any, place: Path) -> dict[str, Any]:
     if _ignored(repository, place):
         return _none(f"{place} is ignored by the checkout around it")
-    with repository:
-        return {"commit": commit, "branch": _branch(repository), **_dirt(repository), "reason": None}
+    try:
+        commit = repository.head.commit.hexsha
+    except ValueError:
+        return _none("the checkout has no commit yet")
+    return {"commit": commit, "branch": _branch(repository), **_dirt(repository), "reason": None}
 
 
 def _none(reason: str) -> dict[str, Any]:
@@ -47,8 +54,8 @@ def _dirt(repository: Any) -> dict[str, Any]:
     untracked = sorted(repository.untracked_files)
     if not changed and not untracked:
         return {"dirty": False, "diff_digest": None}
-    digest = hashlib.sha256(changed.encode())
+    digest = hashlib.sha256(changed.encode(errors="surrogateescape"))
     for name in untracked:
         path = Path(repository.working_tree_dir) / name
-        digest.update(name.encode() + b"\0" + (path.read_bytes() if path.is_file() else b""))
+        digest.update(name.encode(errors="surrogateescape") + b"\0" + (path.read_bytes() if path.is_file() else b""))
     return {"dirty": True, "diff_digest": f"sha256:{digest.hexdigest()}"}

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.lineage.gather import gather, keep
-from counterpoint.lineage.registry import TAG, client_of, place_of, versions_of
+from counterpoint.lineage.gather import gather, keep, redacted
+from counterpoint.lineage.registry import TAG, alone, client_of, once, place_of, versions_of
+from counterpoint.model import PRODUCTION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,8 +40,9 @@ def register(
     """
     metadata = gather(store, pipeline, request)
     by_step = {ref.step: ref for ref in given.values() if getattr(ref, "kind", None) == "model"}
-    desk = _Desk(store, pipeline, request, metadata)
-    made = {d.model: desk.file(d, by_step[d.step]) for d in decisions if d.step in by_step}
+    with alone(place_of(store), "registration.lock"):
+        desk = _Desk(store, pipeline, request, metadata)
+        made = {d.model: desk.file(d, by_step[d.step]) for d in decisions if d.step in by_step}
     metadata = replace(
         metadata,
         mlflow_runs={name: entry["run_id"] for name, entry in made.items()},
@@ -68,10 +70,10 @@ class _Desk:
         self.experiment = self._experiment()
 
     def _experiment(self) -> str:
-        found = self.client.get_experiment_by_name(self.pipeline.name)
-        if found is not None:
-            return str(found.experiment_id)
-        return str(self.client.create_experiment(self.pipeline.name, self.place.artifacts))
+        name = self.pipeline.name
+        if self.client.get_experiment_by_name(name) is None:
+            once(lambda: self.client.create_experiment(name, self.place.artifacts))
+        return str(self.client.get_experiment_by_name(name).experiment_id)  # type: ignore[union-attr]
 
     def file(self, decision: Decision, reference: Reference) -> dict[str, Any]:
         """Logs one model and registers it if it passed."""
@@ -100,10 +102,11 @@ class _Desk:
         return {f"{TAG}.{name}": value for name, value in values.items()}
 
     def _logged(self, tags: Mapping[str, str]) -> str | None:
-        """The MLflow run of the same model content, partition and stage, when there is one already."""
+        """The MLflow run of the same model content, partition and stage, when one was logged to its end."""
         same = [f"{TAG}.{name}" for name in ("model", "version", "partition", "digest", "stage", "metrics")]
         query = " and ".join(f"tags.`{name}` = '{tags[name]}'" for name in same)
-        found = self.client.search_runs([self.experiment], query, max_results=1)
+        done = f"{query} and attributes.status = 'FINISHED'"
+        found = self.client.search_runs([self.experiment], done, max_results=1)
         return str(found[0].info.run_id) if found else None
 
     def _log(self, decision: Decision, reference: Reference, tags: Mapping[str, str]) -> str:
@@ -117,7 +120,7 @@ class _Desk:
         metrics = [Metric(key.replace("@", "_at_"), value, moment, 0) for key, value in sorted(numbers.items())]
         step = self.pipeline.step(decision.step)
         settings = {name: self.pipeline.config[name] for name in step.settings}
-        params = [Param(key, str(value)[:_LONGEST]) for key, value in sorted(_flat(settings).items())]
+        params = [Param(key, str(value)[:_LONGEST]) for key, value in sorted(_flat(redacted(settings)).items())]
         self.client.log_batch(run_id, metrics, params)
         self._attach(run_id, self._files(reference), "model")
         self.client.set_terminated(run_id)
@@ -138,6 +141,7 @@ class _Desk:
         standing = versions_of(self.client, self.pipeline.name, self.request.version)
         for version in standing:
             if version.name == decision.model and version.run_id == run_id:
+                self._alias(decision, int(version.version), standing)
                 return int(version.version)
         self._model(decision.model)
         source = f"{self.client.get_run(run_id).info.artifact_uri}/model"
@@ -147,12 +151,16 @@ class _Desk:
 
     def _model(self, name: str) -> None:
         if not self.client.search_registered_models(f"name='{name}'"):
-            self.client.create_registered_model(name, {f"{TAG}.pipeline": self.pipeline.name})
+            once(lambda: self.client.create_registered_model(name, {f"{TAG}.pipeline": self.pipeline.name}))
 
     def _alias(self, decision: Decision, version: int, standing: Sequence[Any]) -> None:
-        """Names the version champion or challenger, unless one of a later partition is that already."""
+        """Names the version champion or challenger of production, unless a later one is that already.
+
+        Later is that of a later partition, or of the same partition and a higher number.
+        """
         rivals = [v for v in standing if v.name == decision.model and v.tags[f"{TAG}.stage"] == decision.stage]
-        if all(v.tags[f"{TAG}.partition"] <= self.request.partition for v in rivals):
+        latest = all((v.tags[f"{TAG}.partition"], int(v.version)) <= (self.request.partition, version) for v in rivals)
+        if latest and self.request.version == PRODUCTION:
             self.client.set_registered_model_alias(decision.model, ALIASES[decision.stage], str(version))
 
     def complete(self, metadata: PipelineRunMetadata, made: Mapping[str, Any], models: Mapping[str, Reference]) -> None:

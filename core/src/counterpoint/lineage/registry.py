@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.model import Champion
+from counterpoint.storage.objects import guarded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from mlflow import MlflowClient
 
@@ -61,19 +62,35 @@ def client_of(place: Place) -> MlflowClient:
 
     if place.folder is None:
         return MlflowClient(place.uri, place.uri)
-    with _alone(place.folder):
+    with alone(place, "lock"):
         client = MlflowClient(place.uri, place.uri)
         client.search_experiments(max_results=1)  # makes or migrates the database
         return client
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """One process at a time: several that make a fresh database at once crash each other."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
+def alone(place: Place, name: str) -> Iterator[None]:
+    """One at a time in a folder: several that make a fresh database, or move an alias, at once undo each other."""
+    if place.folder is None:
+        yield
+        return
+    with guarded(str(place.folder)):
+        place.folder.mkdir(parents=True, exist_ok=True)
+        lock = (place.folder / name).open("w")
+    with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def once(make: Callable[[], Any]) -> None:
+    """Makes what somebody else may have made a moment ago."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        make()
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
 
 
 def champions(store: Store, before: str) -> dict[str, Champion]:
@@ -99,6 +116,11 @@ def champions(store: Store, before: str) -> dict[str, Champion]:
 def versions_of(client: MlflowClient, pipeline: str, version: str) -> list[Any]:
     """All registered versions that a pipeline made in a version of its data."""
     wanted = {f"{TAG}.pipeline": pipeline, f"{TAG}.version": version}
-    models = client.search_registered_models()
-    found = [v for model in models for v in client.search_model_versions(f"name='{model.name}'")]
-    return [v for v in found if all(v.tags.get(name) == value for name, value in wanted.items())]
+    query = " and ".join(f"tags.`{name}` = '{value}'" for name, value in wanted.items())
+    found, token = list[Any](), None
+    while True:
+        page = client.search_model_versions(query, page_token=token)
+        found += page
+        token = page.token
+        if not token:
+            return found

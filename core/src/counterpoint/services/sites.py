@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from counterpoint.adapter import Adapter
 
-_ODD = "%[]^|\\"  # deltalake 1.x takes them for parts of a URL
-
 
 def home_of(root: str, orchestrator: str) -> Path:
     """The folder of an orchestrator's services; with an S3 root it lies in the working folder.
@@ -130,18 +128,8 @@ def guardian_of(home: Path) -> int | None:
 
 
 def absolute(root: str) -> str:
-    """The root as every process understands it, whatever folder it works in.
-
-    Raises:
-        UsageError: the path has a character with which Delta tables lose their files.
-    """
-    if "://" in root:
-        return root
-    place = str(Path(root).resolve())
-    odd = sorted(set(place).intersection(_ODD))
-    if odd:
-        raise UsageError(f"--root {place}: Delta tables cannot lie below a name with {' '.join(odd)}: choose another")
-    return place
+    """The root as every process understands it, whatever folder it works in."""
+    return root if "://" in root else str(Path(root).resolve())
 
 
 def refuse_running(root: str, orchestrator: str) -> None:

@@ -6,7 +6,11 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
+from counterpoint.storage.kinds import as_stored
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import polars as pl
 
     from counterpoint.storage.models import Model
@@ -19,9 +23,10 @@ def json_digest(value: Any) -> str:
 
 
 def canonical(frame: pl.DataFrame) -> pl.DataFrame:
-    """The same rows in one chunk and in one order, with one NaN and no negative zero; columns as given."""
+    """The same rows as a table keeps them, in one chunk and order, one NaN, no negative zero; columns as given."""
     import polars as pl
 
+    frame = as_stored(frame)
     floats = [name for name, kind in frame.schema.items() if kind.is_float()]
     zero = [pl.when(pl.col(n) == 0).then(0.0).otherwise(pl.col(n)).cast(frame.schema[n]).alias(n) for n in floats]
     same = frame.with_columns([z.fill_nan(float("nan")) for z in zero])
@@ -30,36 +35,51 @@ def canonical(frame: pl.DataFrame) -> pl.DataFrame:
 
 def content_digest(frame: pl.DataFrame, *, is_canonical: bool = False) -> str:
     """The sha256 of a table's content: names, types, values and nulls, whatever the order of rows and columns."""
-    import numpy as np
-
     rows = frame if is_canonical else canonical(frame)
     digest = hashlib.sha256(f"{rows.height}".encode())
     for name in sorted(rows.columns):
         series = rows.get_column(name)
         digest.update(f"\0{name}\0{series.dtype}\0".encode())
-        digest.update(np.packbits(series.is_null().to_numpy()).tobytes())
-        for part in _buffers(series):
+        for part in _parts(series):
             digest.update(part)
     return f"sha256:{digest.hexdigest()}"
 
 
-def _buffers(series: pl.Series) -> list[bytes]:
-    """The values of a column as bytes, nulls as zero or empty: fixed width, or lengths and text."""
+def _parts(series: pl.Series) -> Iterator[bytes]:
+    """Nulls and values of a column as bytes, level by level where it is nested."""
     import numpy as np
     import polars as pl
 
-    if series.dtype.is_nested():
-        text = series.to_frame().select(pl.struct(pl.all()).struct.json_encode()).to_series()
-        return _buffers(text)
-    if series.dtype in (pl.String, pl.Binary, pl.Categorical, pl.Enum):
-        text = series.cast(pl.Binary if series.dtype == pl.Binary else pl.String)
-        filled = text.fill_null(b"" if series.dtype == pl.Binary else "")
-        lengths = filled.bin.size() if series.dtype == pl.Binary else filled.str.len_bytes()
+    yield np.packbits(series.is_null().to_numpy()).tobytes()
+    if isinstance(series.dtype, pl.List):
+        lengths = series.list.len()
+        yield from _buffers(lengths)
+        yield from _parts(series.filter(lengths > 0).explode())
+    elif isinstance(series.dtype, pl.Struct):
+        for field in series.struct.fields:
+            yield from _parts(series.struct.field(field))
+    else:
+        yield from _buffers(series)
+
+
+def _buffers(series: pl.Series) -> list[bytes]:
+    """The values of a flat column as bytes, nulls as zero or empty: fixed width, or lengths and text."""
+    import numpy as np
+    import polars as pl
+
+    kind = series.dtype
+    if isinstance(kind, (pl.Categorical, pl.Enum, pl.Decimal, pl.Null)):
+        series = series.cast(pl.String)
+    if series.dtype in (pl.String, pl.Binary):
+        is_text = series.dtype == pl.String
+        filled = series.fill_null("" if is_text else b"")
+        lengths = filled.str.len_bytes() if is_text else filled.bin.size()
         return [lengths.cast(pl.UInt32).to_numpy().tobytes(), _text(filled)]
     physical = series.to_physical()
-    if physical.dtype == pl.Boolean:
-        physical = physical.cast(pl.UInt8)
-    return [np.ascontiguousarray(physical.fill_null(0).to_numpy()).tobytes()]
+    values = (physical.cast(pl.UInt8) if physical.dtype == pl.Boolean else physical).fill_null(0).to_numpy()
+    if kind.is_float():
+        values = np.where(np.isnan(values), np.array(np.nan, values.dtype), values) + np.array(0, values.dtype)
+    return [np.ascontiguousarray(values).tobytes()]
 
 
 def _text(series: pl.Series) -> bytes:
@@ -82,7 +102,7 @@ def model_digest(model: Model) -> str:
 
     digest = hashlib.sha256(json_digest([dict(model.parameters), dict(model.metrics)]).encode())
     for name in sorted(model.weights):
-        array = np.ascontiguousarray(model.weights[name])
+        array = np.asarray(model.weights[name], order="C")
         digest.update(f"\0{name}\0{array.dtype.str}\0{array.shape}\0".encode())
         digest.update(array.tobytes())
     return f"sha256:{digest.hexdigest()}"

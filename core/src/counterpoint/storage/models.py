@@ -26,7 +26,7 @@ def encode(model: Model) -> dict[str, bytes]:
     import numpy as np
     from safetensors.numpy import save
 
-    ordered = {name: np.ascontiguousarray(model.weights[name]) for name in sorted(model.weights)}
+    ordered = {name: np.asarray(model.weights[name], order="C") for name in sorted(model.weights)}
     described = {"parameters": dict(model.parameters), "metrics": dict(model.metrics)}
     return {
         "weights.safetensors": save(ordered),

@@ -12,6 +12,9 @@ from counterpoint.errors import StorageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# Delta's library aborts on these, or takes them for something else (%25 for %).
+_NOT_FOR_DELTA = frozenset("%[]^|\\")
+
 
 @contextmanager
 def guarded(place: str) -> Iterator[None]:
@@ -32,15 +35,23 @@ def _raised_by_libraries() -> tuple[type[Exception], ...]:
     """The errors of the storage libraries; imported after a failure only, for most steps write no table."""
     from deltalake.exceptions import DeltaError
     from obstore.exceptions import BaseError
+    from polars.exceptions import ComputeError
 
-    return DeltaError, BaseError
+    return DeltaError, BaseError, ComputeError
 
 
 class Objects:
-    """The objects of one root."""
+    """The objects of one root.
+
+    Raises:
+        StorageError: a folder's path has a character that no Delta table's path may have.
+    """
 
     def __init__(self, root: str) -> None:
         self.root = root if "://" in root else str(Path(root).absolute())
+        strange = sorted(_NOT_FOR_DELTA.intersection(self.root)) if self.is_local else []
+        if strange:
+            raise StorageError(f"no table can lie below {self.root}, for the {strange[0]} in it: choose another --root")
         self._opened: Any = None
 
     @property
@@ -104,6 +115,13 @@ class Objects:
         self.put(path, json.dumps(value, sort_keys=True, default=str).encode())
 
     def get_json(self, path: str) -> Any:
-        """The JSON value at a path, or None."""
+        """The JSON value at a path, or None.
+
+        Raises:
+            StorageError: the root cannot be read, or something else than JSON was put there.
+        """
         data = self.get(path)
-        return None if data is None else json.loads(data)
+        try:
+            return None if data is None else json.loads(data)
+        except ValueError as error:
+            raise StorageError(f"{self.uri(path)} is no JSON: {error}; remove it and run its step again") from error

@@ -6,6 +6,7 @@ import json
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+from counterpoint.errors import StepError
 from counterpoint.model import PRODUCTION, Entry, OutputKind, Reference, load
 from counterpoint.storage.digests import canonical, content_digest, json_digest, model_digest
 from counterpoint.storage.models import decode, encode
@@ -32,6 +33,7 @@ class Store(Objects):
 
         Raises:
             StorageError: the root cannot be written.
+            StepError: a table has a column that is not kept.
         """
         if step.output.kind is OutputKind.TABLE:
             return self._write_table(step, partition, value)
@@ -41,9 +43,15 @@ class Store(Objects):
         return self._write_files(step, partition, settings_hash, {"value.json": text}, json_digest(value))
 
     def _write_table(self, step: Step, partition: str, frame: pl.DataFrame) -> Reference:
+        column = self._column(step.name)
+        if column in frame.columns:
+            raise StepError(
+                f"the output of {step.name} has a column {column!r}, which names the partitions of its table and"
+                " would be lost: rename it"
+            )
         rows = canonical(frame)
         uri = self.uri(f"tables/{self.version}/{self.pipeline.name}/{step.name}")
-        written = replace_partition(uri, rows, self._column(step.name), partition)
+        written = replace_partition(uri, rows, column, partition)
         digest = content_digest(rows, is_canonical=True)
         size, version = written.bytes, written.version
         return Reference(step.name, partition, OutputKind.TABLE, uri, version, rows.height, size, digest)
@@ -122,9 +130,10 @@ class Store(Objects):
         """Keeps the rejected rows of a partition, replacing those of an earlier attempt; returns their number."""
         import polars as pl
 
-        uri = self.uri(f"dead_letters/{self.pipeline.name}/{step.name}")
+        uri = self.uri(f"dead_letters/{self.version}/{self.pipeline.name}/{step.name}")
         if frame.is_empty() and open_table(uri) is None:
             return 0
+        frame = frame if frame.columns else pl.DataFrame(schema={"reason": pl.String})
         known = [name for name in ("reason", "column", "origin") if name in frame.columns]
         rows = frame.select(
             *(pl.col(name).cast(pl.String) for name in known),

@@ -70,23 +70,34 @@ def _commit(uri: str, frame: pl.DataFrame, column: str | None, key: str) -> Writ
     import polars as pl
     from deltalake import write_deltalake
 
-    table = open_table(uri)
-    if table is None and "://" not in uri:
-        Path(uri).mkdir(parents=True, exist_ok=True)
     rows = frame if column is None else frame.with_columns(pl.lit(key).alias(column))
+    data = rows.to_arrow(compat_level=pl.CompatLevel.oldest())
+    table = open_table(uri) or _created(uri, data.schema, column)
     write_deltalake(
-        uri if table is None else table,
-        rows.to_arrow(compat_level=pl.CompatLevel.oldest()),
+        table,
+        data,
         mode="overwrite",
-        predicate=None if column is None or table is None else f"{column} = '{key}'",
-        partition_by=None if column is None else [column],
-        schema_mode=None if table is None else ("overwrite" if column is None else "merge"),
-        configuration={"delta.checkpointInterval": _CHECKPOINT_EVERY} if table is None else None,
+        predicate=None if column is None else f"{column} = '{key}'",
+        schema_mode="overwrite" if column is None else "merge",
         storage_options=options(),
     )
-    written = table or open_table(uri)
-    assert written is not None  # noqa: S101 - it was just written
-    return Written(written.version(), int(_files(written, column, key)["size_bytes"].sum()))
+    return Written(table.version(), int(_files(table, column, key)["size_bytes"].sum()))
+
+
+def _created(uri: str, schema: Any, column: str | None) -> DeltaTable:
+    """A new table without rows: of two first writers of one with rows, the second would add its own to the first's."""
+    from deltalake import DeltaTable
+
+    if "://" not in uri:
+        Path(uri).mkdir(parents=True, exist_ok=True)
+    return DeltaTable.create(
+        uri,
+        schema,
+        mode="error",
+        partition_by=None if column is None else [column],
+        configuration={"delta.checkpointInterval": _CHECKPOINT_EVERY},
+        storage_options=options(),
+    )
 
 
 def _files(table: DeltaTable, column: str | None, key: str) -> pl.DataFrame:

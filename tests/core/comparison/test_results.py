@@ -1,0 +1,143 @@
+"""What the comparison says of its sides: equal, different, or not all there."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+import pytest
+
+from counterpoint.cli.compare import run
+from counterpoint.cli.main import parser
+from counterpoint.comparison import Comparison, results_of, write_report
+from counterpoint.comparison.code import code_sizes
+from counterpoint.comparison.measured import Measured, measure
+from counterpoint.comparison.runs import Contestant
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SCHEMA = json.loads((Path(__file__).parents[3] / "docs/schemas/results.schema.json").read_text(encoding="utf-8"))
+ASKED = Comparison("streamrec", "2026-01-07", ("local", "dagster"), "/tmp/none", "synthetic:rows=9")  # noqa: S108
+CODE = {"counterpoint (core)": {"files": 1, "lines": 2}}
+
+
+def step(name: str, content: str | None) -> dict[str, Any]:
+    output = {"uri": f"file:///{name}", "rows": 3, "digest": f"sha256:{content * 64}"} if content else None
+    return {
+        "name": name,
+        "status": "success" if content else "failed",
+        "attempts": 1,
+        "started": "2026-01-08T02:00:00+00:00",
+        "ended": "2026-01-08T02:00:01.500000+00:00",
+        "output": output,
+        "metrics": {"model": {"auc": 0.625}, "popularity": {"auc": 0.5}, "users": 12} if name == "evaluation" else {},
+        "cpu_seconds": 1.25,
+        "peak_memory": 1000,
+    }
+
+
+def side(name: str, contents: Mapping[str, str | None], code: int = 0) -> Contestant:
+    steps = [step(*item) for item in contents.items()]
+    record = {
+        "run_id": f"run-{name}",
+        "orchestrator_version": "1.0",
+        "status": "failed" if code else "success",
+        "date": "2026-01-07",
+        "started": steps[0]["started"],
+        "ended": steps[0]["ended"],
+        "steps": steps,
+        "upstream": [{"date": "2026-01-06", "steps": [step("raw", "c")]}],
+    }
+    return Contestant(name, ("counterpoint", "run"), Measured(code, "", 10.0, 12.5, 2**30, 4), record)
+
+
+def results(*sides: Contestant) -> dict[str, Any]:
+    found = results_of(ASKED, sides, CODE)
+    jsonschema.validate(found, SCHEMA)
+    return found
+
+
+SAME = {"raw": "a", "evaluation": "b"}
+
+
+def test_equal_digests_are_equal() -> None:
+    found = results(side("local", SAME), side("dagster", SAME))
+    assert found["equal"]
+    assert [(row["date"], row["step"]) for row in found["outputs"]] == [
+        ("2026-01-06", "raw"),
+        ("2026-01-07", "raw"),
+        ("2026-01-07", "evaluation"),
+    ]
+    assert found["orchestrators"][1]["step_cpu_seconds"] == 3.75
+    assert found["orchestrators"][1]["run_seconds"] == 1.5
+
+
+@pytest.mark.parametrize("other", [{"raw": "a", "evaluation": "f"}, {"raw": "a", "evaluation": None}, {"raw": "a"}])
+def test_a_digest_that_differs_or_is_missing_is_not_equal(other: dict[str, str | None]) -> None:
+    found = results(side("local", SAME), side("dagster", other))
+    assert not found["equal"]
+    assert [row["equal"] for row in found["outputs"]] == [True, True, False]
+
+
+def test_a_side_that_failed_is_named_and_nothing_is_called_equal() -> None:
+    nothing = Contestant("dagster", ("counterpoint", "run"), Measured(3, "", 1.0, 1.0, 0, 0), None)
+    found = results(side("local", SAME), nothing)
+    assert (found["equal"], found["failed"]) == (False, ["dagster"])
+    assert found["orchestrators"][1]["status"] == "did not run"
+    assert not results(nothing)["equal"]
+
+
+def test_equal_digests_of_a_run_that_failed_are_no_success() -> None:
+    found = results(side("local", SAME), side("dagster", SAME, code=1))
+    assert (found["equal"], found["failed"]) == (False, ["dagster"])
+
+
+def test_the_report_shows_what_differs(tmp_path: Path) -> None:
+    found = results(side("local", SAME), side("dagster", {"raw": "a", "evaluation": "f"}))
+    page = write_report(found, tmp_path / "out").read_text(encoding="utf-8")
+    assert "Different: 1 of 3 outputs differ" in page
+    assert page.count("✗ differs") == 1
+    assert "bbbbbbbbbbbb" in page
+    assert "ffffffffffff" in page
+    assert "<td>0.6250</td><td>0.5000</td>" in page
+    text = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+    assert "| evaluation | 2026-01-07 | 3 | `bbbbbbbbbbbb` | `ffffffffffff` | DIFFERS |" in text
+    assert json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8")) == json.loads(json.dumps(found))
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["index.html", "report.md", "results.json"]
+
+
+def test_what_a_pipeline_is_called_cannot_break_the_page(tmp_path: Path) -> None:
+    found = results(side("local", {"<script>alert(1)</script>": "a"}))
+    assert "<script>" not in write_report(found, tmp_path).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("other", "code"), [(SAME, 0), ({"raw": "f"}, 4)])
+def test_the_exit_code_says_whether_all_is_equal(
+    other: dict[str, str | None], code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sides = [side("local", SAME), side("dagster", other)]
+    monkeypatch.setattr("counterpoint.comparison.compare", lambda *_: sides)
+    monkeypatch.setattr("counterpoint.comparison.code.code_sizes", lambda *_: CODE)
+    args = parser().parse_args(["compare", "streamrec", "--out", str(tmp_path / "report")])
+    assert run(args) == code
+
+
+def test_a_command_is_measured_with_its_children() -> None:
+    burn = "import time\nend = time.process_time() + 0.5\nwhile time.process_time() < end: pass\nprint('done')"
+    python = sys.executable
+    parent = f"import subprocess; subprocess.run([{python!r}, '-c', {burn!r}], check=True); raise SystemExit(7)"
+    found = measure([python, "-c", parent])
+    assert (found.code, found.answer) == (7, "done\n")
+    assert found.cpu_seconds >= 0.5
+    assert found.wall_seconds >= 0.5
+
+
+def test_code_is_counted_by_package() -> None:
+    python = Path(sys.executable)
+    sizes = code_sizes(lambda _: python, ("local",))
+    assert set(sizes) == {"counterpoint (core)", "streamrec (business logic)"}
+    assert all(size["files"] > 20 and size["lines"] > 1000 for size in sizes.values())

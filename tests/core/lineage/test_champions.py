@@ -1,0 +1,100 @@
+"""Which version is champion and which challenger, whatever the order in which days are registered."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from workshop import AFTER, BEFORE, DAY, NAME, Workshop
+
+from counterpoint.model import Champion
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import Racer
+
+
+def test_the_first_model_of_production_is_champion(workshop: Workshop) -> None:
+    assert workshop.champion() is None
+    workshop.register(3)
+    assert workshop.aliases() == {"champion": 1}
+    assert workshop.champion() == Champion(NAME, 1, DAY, {"recall@20": 0.3})
+
+
+def test_a_later_day_takes_over_and_an_earlier_one_does_not(workshop: Workshop) -> None:
+    for number, day in enumerate((DAY, AFTER, BEFORE)):
+        workshop.register(number, day)
+    assert workshop.versions() == {1: DAY, 2: AFTER, 3: BEFORE}
+    assert workshop.aliases() == {"champion": 2}
+
+
+def test_of_the_same_day_the_model_registered_last_takes_over(workshop: Workshop) -> None:
+    workshop.register(1)
+    workshop.register(2)
+    assert workshop.aliases() == {"champion": 2}
+    workshop.register(1, run_id="again")
+    assert workshop.aliases() == {"champion": 2}
+
+
+def test_staging_makes_a_challenger_and_leaves_the_champion(workshop: Workshop) -> None:
+    workshop.register(1, DAY)
+    workshop.register(2, AFTER, "staging")
+    assert workshop.aliases() == {"champion": 1, "challenger": 2}
+    workshop.register(3, BEFORE, "staging")
+    assert workshop.aliases() == {"champion": 1, "challenger": 2}
+
+
+def test_the_champion_of_a_day_is_the_newest_of_the_days_before_it(workshop: Workshop) -> None:
+    for number, day in enumerate((DAY, AFTER, BEFORE), 1):
+        workshop.register(number, day)
+    workshop.register(9, "2026-01-05", "staging")
+    # a backfill decides as the run of its own day would have: days to come do not count
+    found = {day: workshop.champion(day) for day in (BEFORE, DAY, AFTER, "2026-01-31")}
+    assert {day: c and c.version for day, c in found.items()} == {BEFORE: None, DAY: 3, AFTER: 1, "2026-01-31": 2}
+
+
+def test_another_version_of_the_data_has_champions_of_its_own_and_no_say_in_production(workshop: Workshop) -> None:
+    workshop.register(1, DAY)
+    trial = workshop.trial()
+    trial.register(2, AFTER)
+    standing, tried = workshop.champion(), trial.champion()
+    assert (standing and standing.version, tried and tried.version) == (1, 2)
+    assert workshop.aliases() == {"champion": 1}
+
+
+def test_before_anything_was_registered_there_is_no_champion_and_no_database(tmp_path: Path) -> None:
+    assert Workshop(str(tmp_path)).champion() is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_versions_are_found_among_many_models_of_others(workshop: Workshop) -> None:
+    client = workshop.client
+    for number in range(101):  # more than MLflow lists on one page
+        client.create_registered_model(f"another-{number:03}")
+    workshop.register(1)
+    found = workshop.champion()
+    assert found is not None
+    assert found.version == 1
+
+
+def test_the_same_model_registered_at_once_by_many_is_there_once(workshop: Workshop) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        told = list(pool.map(lambda n: workshop.register(run_id=f"run-{n}"), range(4)))
+    assert [each["registry_versions"] for each in told] == [{NAME: 1}] * 4
+    assert (workshop.versions(), workshop.aliases()) == ({1: DAY}, {"champion": 1})
+
+
+def test_days_registered_at_once_are_all_there_and_the_last_day_is_champion(workshop: Workshop) -> None:
+    days = (BEFORE, AFTER, DAY)
+    with ThreadPoolExecutor(3) as pool:
+        told = list(pool.map(lambda n: workshop.register(n, days[n], run_id=f"run-{n}"), range(3)))
+    versions = workshop.versions()
+    assert (sorted(versions), sorted(versions.values())) == ([1, 2, 3], sorted(days))
+    assert [versions[each["registry_versions"][NAME]] for each in told] == list(days)
+    assert versions[workshop.aliases()["champion"]] == AFTER
+
+
+def test_processes_that_need_a_database_at_once_make_one(racers: list[Racer], workshop: Workshop) -> None:
+    assert [(racer.code, racer.out) for racer in racers] == [(0, "0 registered models\n")] * 2, racers
+    assert workshop.client.search_registered_models() == []

@@ -1,0 +1,53 @@
+"""A pipeline with an output of every kind, for stores in this process and in the children that tests start."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from counterpoint.model import PRODUCTION, Entry, Output, OutputKind, Pipeline, Reference, Step
+from counterpoint.storage import Model, Store
+from counterpoint.storage.tables import read_partition
+
+DAY = "2026-01-03"
+ROWS, WHOLE, MODEL, METRICS = (
+    Step(name, "shelves:doubled", output=output)
+    for name, output in (
+        ("rows", Output(OutputKind.TABLE)),
+        ("whole", Output(OutputKind.TABLE, partitioned=False)),
+        ("model", Output(OutputKind.MODEL)),
+        ("metrics", Output(OutputKind.METRICS)),
+    )
+)
+PIPELINE = Pipeline("shelf", (ROWS, WHOLE, MODEL, METRICS))
+SETTINGS = "0123456789abcdef"
+
+
+def shelf(root: str, version: str = PRODUCTION) -> Store:
+    return Store(root, PIPELINE, version)
+
+
+def doubled(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.select(pl.all() * 2)
+
+
+def numbers(number: int, count: int = 1) -> pl.DataFrame:
+    """A frame that says in every row, and by its length, which one it is."""
+    return pl.DataFrame({"x": [number] * count})
+
+
+def model(number: int, size: int = 4) -> Model:
+    return Model({"w": np.full(size, number, np.float32)}, {"number": number}, {"loss": 0.5})
+
+
+def entry(reference: Reference, made_from: str = "f") -> Entry:
+    return Entry(reference, made_from, {}, SETTINGS, "code", "run")
+
+
+def save(store: Store, frame: pl.DataFrame, day: str = DAY) -> Reference:
+    return store.write(ROWS, day, frame, SETTINGS)
+
+
+def newest(store: Store, day: str = DAY) -> pl.DataFrame:
+    """A partition as the newest commit has it, whatever any reference says."""
+    return read_partition(store.uri("tables/production/shelf/rows"), None, "date", day)

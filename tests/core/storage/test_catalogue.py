@@ -1,0 +1,117 @@
+"""What stands is what was published last, by step and partition; partial results and dead letters beside it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+from shelves import DAY, METRICS, MODEL, PIPELINE, ROWS, SETTINGS, entry, model, numbers, save, shelf
+
+from counterpoint.errors import StorageError
+from counterpoint.storage.tables import read_partition
+
+if TYPE_CHECKING:
+    from counterpoint.storage import Store
+
+CODE = "sha256:" + "c" * 64
+REJECTED = pl.DataFrame({"x": [1, 2], "reason": ["r", "s"], "origin": ["f.csv:2", "f.csv:3"]})
+
+
+def letters(store: Store, day: str = DAY) -> list[dict[str, str]]:
+    rows = read_partition(store.uri("dead_letters/production/shelf/rows"), None, "date", day)
+    return sorted(rows.to_dicts(), key=lambda row: row["row"])
+
+
+def test_what_is_written_does_not_stand_until_it_is_published(store: Store) -> None:
+    made = save(store, numbers(1))
+    assert store.entry("rows", DAY) is None
+    store.publish(entry(made))
+    assert store.entry("rows", DAY) == entry(made)
+
+
+def test_publishing_again_replaces_what_stood(store: Store) -> None:
+    for number in (1, 2):
+        store.publish(entry(store.write(MODEL, DAY, model(number), SETTINGS)))
+    standing = store.entry("model", DAY)
+    assert standing is not None
+    assert store.read(standing.reference).parameters == {"number": 2}
+    assert list(store.entries("model")) == [DAY]
+
+
+def test_entries_are_listed_by_partition_oldest_first(store: Store) -> None:
+    days = ["2026-01-10", "2025-12-31", "2026-01-09"]
+    for day in days:
+        store.publish(entry(save(store, numbers(1), day)))
+    store.publish(entry(store.write(METRICS, DAY, {}, SETTINGS)))
+    assert list(store.entries("rows")) == sorted(days)
+    assert store.entries("rows")[days[0]].reference.partition == days[0]
+    assert store.entries("whole") == {}
+
+
+def test_versions_have_catalogues_of_their_own(store: Store) -> None:
+    store.publish(entry(save(store, numbers(1))))
+    assert shelf(store.root, "trial").entry("rows", DAY) is None
+
+
+def test_what_a_killed_writer_left_beside_an_entry_is_not_listed(store: Store) -> None:
+    store.publish(entry(save(store, numbers(1))))
+    # how the object store names what it has not yet put in place
+    Path(store.uri(f"catalog/production/shelf/rows/{DAY}.json#1")).write_text('{"half')
+    assert list(store.entries("rows")) == [DAY]
+
+
+def test_an_entry_that_is_no_json_is_named(store: Store) -> None:
+    store.put(f"catalog/production/shelf/rows/{DAY}.json", b'{"half')
+    with pytest.raises(StorageError, match=rf"rows/{DAY}\.json is no JSON: .*; remove it and run its step again"):
+        store.entry("rows", DAY)
+
+
+def test_json_is_stored_in_one_form(store: Store) -> None:
+    store.put_json("a.json", {"b": 1, "a": [None, "é"]})
+    assert json.loads(store.get("a.json") or b"") == {"a": [None, "é"], "b": 1}
+    assert (store.get("a.json") or b"").startswith(b'{"a"')
+    assert store.get_json("b.json") is None
+
+
+def test_a_partial_result_is_computed_once_per_content_and_code(store: Store) -> None:
+    made = save(store, numbers(4))
+    assert store.partial(made, "shelves:doubled", CODE)["x"].to_list() == [8]
+    (stored,) = store.list("partials")
+    Path(store.uri(stored)).unlink()
+    numbers(5).write_parquet(store.uri(stored))
+    # what is there is believed, so it was not computed again
+    assert store.partial(made, "shelves:doubled", CODE)["x"].to_list() == [5]
+    assert store.partial(made, "shelves:doubled", CODE.replace("c", "d"))["x"].to_list() == [8]
+    assert store.partial(save(store, numbers(6)), "shelves:doubled", CODE)["x"].to_list() == [12]
+
+
+def test_dead_letters_keep_the_row_its_reason_its_origin_and_the_run(store: Store) -> None:
+    assert store.dead_letters(ROWS, DAY, REJECTED, "run-1") == 2
+    first = letters(store)[0]
+    assert (first["reason"], first["origin"], first["run_id"]) == ("r", "f.csv:2", "run-1")
+    assert json.loads(first["row"]) == {"x": 1, "reason": "r", "origin": "f.csv:2"}
+
+
+def test_dead_letters_of_another_attempt_replace_those_of_the_first(store: Store) -> None:
+    store.dead_letters(ROWS, DAY, REJECTED, "run-1")
+    store.dead_letters(ROWS, "2026-01-04", REJECTED, "run-1")
+    store.dead_letters(ROWS, DAY, REJECTED[:1], "run-2")
+    assert [letter["run_id"] for letter in letters(store)] == ["run-2"]
+    assert len(letters(store, "2026-01-04")) == 2
+
+
+@pytest.mark.parametrize("none", [REJECTED.clear(), pl.DataFrame()], ids=["no rows", "no columns"])
+def test_an_attempt_without_bad_rows_leaves_no_dead_letters(store: Store, none: pl.DataFrame) -> None:
+    assert store.dead_letters(ROWS, DAY, none, "run-1") == 0
+    assert store.list("dead_letters") == []
+    store.dead_letters(ROWS, DAY, REJECTED, "run-1")
+    assert store.dead_letters(ROWS, DAY, none, "run-2") == 0
+    assert letters(store) == []
+
+
+def test_a_step_that_is_not_of_the_pipeline_is_unknown(store: Store) -> None:
+    assert "rows" in PIPELINE.step_names
+    assert store.entry("unknown", DAY) is None

@@ -1,0 +1,100 @@
+"""The same store on S3: a server of moto stands in for it."""
+
+from __future__ import annotations
+
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from shelves import DAY, METRICS, MODEL, ROWS, SETTINGS, entry, model, newest, numbers, save, shelf
+
+from counterpoint.errors import StorageError
+from counterpoint.storage import content_digest, model_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from counterpoint.storage import Store
+
+moto: Any = import_module("moto.server")
+NEXT = "2026-01-04"
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    urllib.request.urlopen(urllib.request.Request(f"http://{host}:{port}/bucket", method="PUT")).close()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def bucket(address: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
+    settings = {"ENDPOINT_URL": address, "ALLOW_HTTP": "true", "REGION": "us-east-1"}
+    keys = {"ACCESS_KEY_ID": "any", "SECRET_ACCESS_KEY": "any"}
+    for name, value in {**settings, **keys}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    return f"s3://bucket/{request.node.name}"
+
+
+@pytest.fixture
+def far(bucket: str) -> Store:
+    return shelf(bucket)
+
+
+def test_tables_are_replaced_by_partition_and_read_as_they_were(far: Store) -> None:
+    old, other = save(far, numbers(1, 5)), save(far, numbers(2, 3), NEXT)
+    new = save(far, numbers(3, 2))
+    assert [far.read(made)["x"].to_list() for made in (old, other, new)] == [[1] * 5, [2] * 3, [3] * 2]
+    assert newest(far)["x"].to_list() == [3, 3]
+    assert new.uri == f"{far.root}/tables/production/shelf/rows"
+    assert new.digest == content_digest(numbers(3, 2))
+
+
+def test_digests_are_those_of_a_local_root(far: Store, store: Store) -> None:
+    there, here = (save(each, numbers(1, 5)) for each in (far, store))
+    assert (there.digest, there.rows) == (here.digest, here.rows)
+
+
+def test_models_and_metrics_come_back(far: Store) -> None:
+    trained = far.write(MODEL, DAY, model(7), SETTINGS)
+    measured = far.write(METRICS, DAY, {"loss": 0.5}, SETTINGS)
+    assert model_digest(far.read(trained)) == model_digest(model(7)) == trained.digest
+    assert far.read(measured) == {"loss": 0.5}
+    assert len(far.list("artifacts")) == 3
+
+
+def test_the_catalogue_says_what_stands(far: Store) -> None:
+    assert (far.entry("metrics", DAY), far.entries("metrics")) == (None, {})
+    for number in (1, 2):
+        far.publish(entry(far.write(METRICS, DAY, {"n": number}, SETTINGS)))
+    standing = far.entries("metrics")
+    assert list(standing) == [DAY]
+    assert far.read(standing[DAY].reference) == {"n": 2}
+
+
+def test_partial_results_and_dead_letters(far: Store) -> None:
+    made = save(far, numbers(4))
+    code = "sha256:" + "c" * 64
+    assert [far.partial(made, "shelves:doubled", code)["x"].to_list() for _ in range(2)] == [[8], [8]]
+    assert far.dead_letters(ROWS, DAY, numbers(1).clear(), "run") == 0
+    assert far.dead_letters(ROWS, DAY, numbers(1), "run") == 1
+
+
+def test_writers_at_once_lose_nothing(far: Store) -> None:
+    days = [f"2026-01-{day:02}" for day in range(1, 5)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda n: save(far, numbers(n), days[n]), range(4)))
+    assert [newest(far, day)["x"].to_list() for day in days] == [[0], [1], [2], [3]]
+
+
+def test_a_bucket_that_is_not_there_is_named(bucket: str) -> None:
+    absent = shelf(bucket.replace("bucket", "absent", 1))
+    with pytest.raises(StorageError, match=r"^s3://absent/.*/value\.json cannot be read or written: "):
+        absent.write(METRICS, DAY, {}, SETTINGS)
+    with pytest.raises(StorageError, match=r"^s3://absent/.*/rows cannot be read or written: "):
+        save(absent, numbers(1))
