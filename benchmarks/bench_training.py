@@ -44,10 +44,9 @@ def prepare(folder: Path, rows: int) -> None:
     from streamrec.validation import validated_interactions
 
     source = f"synthetic:rows={rows},users={USERS},items={ITEMS},late=0,duplicates=0,bad=0"
-    for key in DAYS:
-        day = Partitions().partition(key)
+    for day in map(Partitions().partition, DAYS):
         events = validated_interactions(raw_interactions(day, source).rows, day, {}, source).rows
-        events.write_parquet(folder / f"{key}.parquet")
+        events.write_parquet(folder / f"{day.key}.parquet")
 
 
 def run_ours(pairs: Pairs, words: Vocabularies, settings: dict[str, Any]) -> Trained:
@@ -150,14 +149,14 @@ def measured(name: str, folder: Path, epochs: int) -> dict[str, float]:
     RUNS[name](replace(pairs, user=pairs.user[:_WARM]), words, settings)  # torch imports half of itself on first use
     cpu, wall = time.process_time(), time.perf_counter()
     _, losses = RUNS[name](pairs, words, settings)
-    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-    return {"examples": len(pairs.user) * epochs, "cpu": cpu, "wall": wall, "loss": losses[-1]}
+    spent = {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall}
+    return {"examples": len(pairs.user) * epochs, "loss": losses[-1], **spent}
 
 
 def child(name: str, given: argparse.Namespace, folder: Path) -> dict[str, float]:
     """One training in a process of its own."""
-    command = [sys.executable, __file__, "--child", name, "--data", str(folder), "--epochs", str(given.epochs)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    options = ["--child", name, "--data", str(folder), "--epochs", str(given.epochs)]
+    done = subprocess.run([sys.executable, __file__, *options], capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"the child {name} failed: {done.stdout}{done.stderr}")
     return dict(json.loads(done.stdout))
@@ -171,21 +170,19 @@ def measure(given: argparse.Namespace, folder: Path) -> int:
     rates = {}
     for name, found in runs.items():
         rates[name], walls = (median(run["examples"] / run[clock] for run in found) for clock in ("cpu", "wall"))
-        loss = median(run["loss"] for run in found)
         print(
             f"{name:8} {rates[name]:7,.0f} examples per CPU second, {walls:7,.0f} per second;"
-            f" loss {loss:.3f} after {found[0]['examples']:,} examples (no floor)"
+            f" loss {found[0]['loss']:.3f} after {found[0]['examples']:,} examples (no floor)"
         )
     print(f"ours / textbook on one thread: {rates['ours'] / rates['alone']:.2f} (no floor)")
-    ratio = rates["ours"] / rates["textbook"]
-    print(f"ours / textbook, per CPU second: {ratio:.2f} (at least {LEAST})")
+    print(f"ours / textbook, per CPU second: {(ratio := rates['ours'] / rates['textbook']):.2f} (at least {LEAST})")
     return int(ratio < LEAST)
 
 
 def main() -> int:
     """Measures, or is one of the measured."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=50_000, help="events a day")
+    parser.add_argument("--rows", type=int, default=40_000, help="events a day")
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--data", type=Path, help=argparse.SUPPRESS)

@@ -79,8 +79,8 @@ training_features = pa.DataFrameSchema(
         **{name: pa.Column(FEATURES[name], nullable=True) for name in ("user_id", "item_id", "category")},
         "entity": pa.Column(pl.String, pa.Check.isin(("user", "item", "user_category"))),
         "as_of": pa.Column(pl.Date),
-        **{name: pa.Column(pl.Int64, pa.Check.ge(0)) for name in SUMS},
-        "active_days": pa.Column(pl.Int64, pa.Check.in_range(1, WINDOW_DAYS)),
+        **{name: pa.Column(FEATURES[name], pa.Check.ge(0)) for name in SUMS},
+        "active_days": pa.Column(FEATURES["active_days"], pa.Check.in_range(1, WINDOW_DAYS)),
     },
     checks=[
         _rows("users have a user_id", pl.col("user_id").is_not_null() == (_USER | _PAIR)),

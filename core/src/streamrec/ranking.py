@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 DEFAULTS: dict[str, Any] = {
     "epochs": 2,
+    "least_steps": 400,  # of the optimizer: few examples get more epochs, for two would leave the network as drawn
     "batch": 2048,
     "learning_rate": 0.003,
     "cross_layers": 2,

@@ -34,7 +34,7 @@ COUNTS = ("impressions", "clicks", "plays", "completes", "likes")
 SUMS = (*COUNTS, "watch_ms", "active_days")
 ENTITY = ("entity", "user_id", "item_id", "category")
 
-# A day's counts of one entity fit 32 bits; their sums over a window are 64 bits wide.
+# Counts of one entity fit 32 bits, over a window too; its milliseconds do not.
 PARTIALS: dict[str, pl.DataType] = {
     **{name: pl.String() for name in ENTITY},
     **{name: pl.Int32() for name in COUNTS},
@@ -44,5 +44,7 @@ PARTIALS: dict[str, pl.DataType] = {
 FEATURES: dict[str, pl.DataType] = {
     **{name: pl.String() for name in ENTITY},
     "as_of": pl.Date(),
-    **{name: pl.Int64() for name in SUMS},
+    **{name: pl.Int32() for name in COUNTS},
+    "watch_ms": pl.Int64(),
+    "active_days": pl.Int8(),
 }

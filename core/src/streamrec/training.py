@@ -151,7 +151,8 @@ def train_network(
     network.draw(rng)
     optimizer = torch.optim.Adam(network.parameters(), lr=settings["learning_rate"], fused=True)
     losses = []
-    for _ in range(settings["epochs"]):
+    steps = -(-len(first) // settings["batch"])
+    for _ in range(max(settings["epochs"], -(-settings["least_steps"] // steps))):
         total = 0.0
         for order in torch.randperm(len(first), generator=rng).split(settings["batch"]):
             loss = nn.functional.binary_cross_entropy_with_logits(network(first[order]), wanted[order])

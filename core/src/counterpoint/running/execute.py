@@ -99,8 +99,16 @@ def _produce(work: Work, passed: Mapping[str, Any]) -> Product:
     standing = work.store.entry(work.step.name, work.key)
     if standing and standing.fingerprint == made_from and not work.request.force:
         log.info("%s of %s stands and is fresh", work.step.name, work.key)
-        return Product(standing.reference, reused=True)
+        return _standing(work, standing)
     return _compute(work, given, champions, Stamp(made_from, inputs))
+
+
+def _standing(work: Work, entry: Entry) -> Product:
+    """What stands, told as the run that made it told of it."""
+    suffix = "" if work.index is None else f".{work.index}"
+    told = work.store.get_json(f"runs/{work.pipeline.name}/{entry.run_id}/{work.step.name}{suffix}.json") or {}
+    known = {name: told[name] for name in ("metrics", "checks", "details") if name in told}
+    return Product(entry.reference, reused=True, **known)
 
 
 class Stamp:
