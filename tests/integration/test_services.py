@@ -93,6 +93,9 @@ def test_a_second_run_computes_nothing_again(engine: ServiceEngine, root: Path, 
     assert digests(again) == digests(local)
     assert {s.name for s in again.steps if not s.reused} <= {"registered_models"}
     assert again.upstream == ()
+    # what is reused is told as it was when it was made
+    assert again.step("ranking_evaluation").metrics == local.step("ranking_evaluation").metrics != {}
+    assert again.step("raw_interactions").details["columns"]["user_id"]["nulls"] >= 0
 
 
 def test_the_database_sees_references_only(engine: ServiceEngine, root: Path) -> None:
