@@ -61,13 +61,14 @@ def test_every_figure_is_there(results: dict[str, Any]) -> None:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("Chromium is not installed: apt-get install chromium")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
-        found = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        home = {**os.environ, "HOME": str(tmp_path_factory.mktemp("home"))}
+        found = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], env=home)
         yield found
         found.close()
 

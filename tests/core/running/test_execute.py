@@ -11,6 +11,7 @@ from counterpoint.errors import MissingInputError, SourceError, StepError, Usage
 from counterpoint.model import Status, StepRecord
 from counterpoint.running import describe, elements, execute, find_pipeline
 from counterpoint.storage import json_digest
+from counterpoint.storage.versions import promote
 
 if TYPE_CHECKING:
     from conftest import Toys
@@ -46,11 +47,41 @@ def test_what_stands_and_is_fresh_is_not_computed_again(toys: Toys) -> None:
     assert toys.calls("source-2026-01-03") == 2
 
 
-@pytest.mark.parametrize("changed", [{"config": {"number": 9}}, {"version": "trial"}])
-def test_another_setting_or_version_is_computed(toys: Toys, changed: dict) -> None:
+def test_another_setting_is_computed(toys: Toys) -> None:
     execute(toys.request("windows"), "source")
-    execute(toys.request("windows", **changed), "source")
+    execute(toys.request("windows", config={"number": 9}), "source")
     assert toys.calls("source-2026-01-03") == 2
+
+
+def test_a_version_reuses_what_is_fresh_in_production_and_keeps_it(toys: Toys) -> None:
+    made = execute(toys.request("windows"), "source")
+    trial = toys.request("windows", version="trial", run_id="trial")
+    assert execute(trial, "source") == made
+    assert toys.calls("source-2026-01-03") == 1
+    assert record(toys, trial, "source").reused
+    execute(toys.request("windows", config={"number": 9}, run_id="later"), "source")
+    kept = toys.store(trial).own_entry("source", "2026-01-03")
+    assert (kept.reference, kept.run_id) == (made, toys.request("windows").run_id)
+
+
+def test_a_version_computes_what_is_forced_or_other_than_in_production(toys: Toys) -> None:
+    made = execute(toys.request("windows"), "source")
+    forced = execute(toys.request("windows", version="trial", force=True), "source")
+    assert (forced.digest, forced.uri) == (made.digest, made.uri.replace("/production/", "/trial/"))
+    execute(toys.request("windows", version="other", config={"number": 9}), "source")
+    assert toys.calls("source-2026-01-03") == 3
+    assert toys.store(toys.request("windows")).entry("source", "2026-01-03").reference == made
+
+
+def test_a_step_is_not_published_into_a_version_that_was_promoted(toys: Toys) -> None:
+    trial = toys.request("windows", version="trial")
+    execute(trial, "source")
+    promote(toys.store(trial))
+    assert execute(trial, "source").partition == "2026-01-03"
+    with pytest.raises(UsageError, match="version trial of windows was promoted, so it stays as it is: choose another"):
+        execute(replace(trial, force=True), "source")
+    with pytest.raises(UsageError, match="choose another tag"):
+        execute(toys.request("windows", "2026-01-04", version="trial"), "source")
 
 
 def test_a_failed_step_publishes_nothing_and_says_where(toys: Toys) -> None:

@@ -21,6 +21,8 @@ ROWS, WHOLE, MODEL, METRICS = (
 )
 PIPELINE = Pipeline("shelf", (ROWS, WHOLE, MODEL, METRICS))
 SETTINGS = "0123456789abcdef"
+DAYS = [f"2026-{month:02}-{day:02}" for month in (1, 2, 3) for day in range(1, 21)]
+JOURNAL = "catalog/production/shelf/.promotion.json"
 
 
 def shelf(root: str, version: str = PRODUCTION) -> Store:
@@ -51,3 +53,23 @@ def save(store: Store, frame: pl.DataFrame, day: str = DAY) -> Reference:
 def newest(store: Store, day: str = DAY) -> pl.DataFrame:
     """A partition as the newest commit has it, whatever any reference says."""
     return read_partition(store.uri("tables/production/shelf/rows"), None, "date", day)
+
+
+def made(name: str, day: str = DAY, step: str = "metrics") -> Entry:
+    """An entry without data that tells by its fingerprint what it is."""
+    reference = Reference(step, day, "metrics", "", None, None, 0, f"sha256:{name}")
+    return Entry(reference, name, {}, SETTINGS, "code", "run")
+
+
+def publish(store: Store, name: str, days: list[str]) -> None:
+    for day in days:
+        store.publish(made(name, day))
+
+
+def names(store: Store, step: str = "metrics") -> dict[str, str]:
+    return {day: found.fingerprint for day, found in store.entries(step).items()}
+
+
+def name(store: Store, day: str = DAY) -> str | None:
+    found = store.entry("metrics", day)
+    return found.fingerprint if found else None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
-from shelves import DAY, METRICS, MODEL, PIPELINE, ROWS, SETTINGS, entry, model, numbers, save, shelf
+from shelves import DAY, METRICS, MODEL, PIPELINE, ROWS, SETTINGS, entry, model, numbers, save
 
 from counterpoint.errors import StorageError
 from counterpoint.storage.tables import read_partition
@@ -49,11 +49,6 @@ def test_entries_are_listed_by_partition_oldest_first(store: Store) -> None:
     assert list(store.entries("rows")) == sorted(days)
     assert store.entries("rows")[days[0]].reference.partition == days[0]
     assert store.entries("whole") == {}
-
-
-def test_versions_have_catalogues_of_their_own(store: Store) -> None:
-    store.publish(entry(save(store, numbers(1))))
-    assert shelf(store.root, "trial").entry("rows", DAY) is None
 
 
 def test_what_a_killed_writer_left_beside_an_entry_is_not_listed(store: Store) -> None:

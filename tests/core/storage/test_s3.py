@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from shelves import DAY, METRICS, MODEL, ROWS, SETTINGS, entry, model, newest, numbers, save, shelf
 
-from counterpoint.errors import StorageError
+from counterpoint.errors import StorageError, UsageError
 from counterpoint.storage import content_digest, model_digest
+from counterpoint.storage.versions import Promotion, VersionInfo, VersionStatus, drop, promote, versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,3 +100,60 @@ def test_a_bucket_that_is_not_there_is_named(bucket: str) -> None:
         absent.write(METRICS, DAY, {}, SETTINGS)
     with pytest.raises(StorageError, match=r"^s3://absent/.*/rows cannot be read or written: "):
         save(absent, numbers(1))
+
+
+def test_a_swap_hits_what_was_found_only(far: Store) -> None:
+    assert far.swap("a.json", b"1", None)
+    found = far.find("a.json")
+    assert not far.swap("a.json", b"2", None)
+    assert far.swap("a.json", b"3", found)
+    assert not far.swap("a.json", b"4", found)
+    # its answer was lost, and the library tried again
+    assert far.swap("a.json", b"3", found)
+    assert far.get("a.json") == b"3"
+    far.delete("a.json")
+    far.delete("a.json")
+    assert not far.swap("a.json", b"5", found)
+
+
+def test_a_version_is_promoted(far: Store) -> None:
+    trial = shelf(far.root, "trial")
+    for each, number in ((far, 1), (trial, 2)):
+        each.publish(entry(save(each, numbers(number))))
+    trial.publish(entry(trial.write(METRICS, NEXT, {"n": 2}, SETTINGS)))
+    assert promote(trial) == Promotion("trial", 2, 1, 0)
+    assert [far.read(far.entries(step)[day].reference) for step, day in (("metrics", NEXT),)] == [{"n": 2}]
+    assert far.read(far.entries("rows")[DAY].reference)["x"].to_list() == [2]
+    assert versions(far) == [VersionInfo("trial", VersionStatus.PROMOTED, 2, DAY, NEXT)]
+    with pytest.raises(UsageError, match="was promoted"):
+        drop(trial)
+
+
+def test_a_version_is_dropped(far: Store) -> None:
+    trial = shelf(far.root, "trial")
+    for each in (far, trial):
+        each.publish(entry(save(each, numbers(1))))
+    assert (drop(trial), trial.list("tables/trial"), versions(far)) == (1, [], [])
+    assert far.read(far.entries("rows")[DAY].reference)["x"].to_list() == [1]
+
+
+def test_readers_publishers_and_promoters_at_once(far: Store) -> None:
+    days = [f"2026-01-{day:02}" for day in range(1, 13)]
+    stood = entry(far.write(METRICS, DAY, {"n": 0}, SETTINGS))
+
+    def stands(each: Store, name: str, day: str) -> None:
+        each.publish(replace(stood, fingerprint=name, reference=replace(stood.reference, partition=day)))
+
+    for tag in ("v1", "v2"):
+        for day in days:
+            stands(shelf(far.root, tag), tag, day)
+    with ThreadPoolExecutor(4) as pool:
+        promoted = [pool.submit(promote, shelf(far.root, tag)) for tag in ("v1", "v2")]
+        published = pool.submit(stands, far, "late", "2026-02-01")
+        seen = [{found.fingerprint for found in far.entries("metrics").values()} - {"late"} for _ in range(10)]
+        assert {each.result().entries for each in promoted} == {12}
+        published.result()
+    assert {len(names) for names in seen} <= {0, 1}
+    standing = {day: found.fingerprint for day, found in far.entries("metrics").items()}
+    assert standing.pop("2026-02-01") == "late"
+    assert len(set(standing.values())) == 1

@@ -31,11 +31,12 @@ def reach(step: Step, upstream: str) -> tuple[int, int]:
     return min(first for first, _ in offsets), max(last for _, last in offsets)
 
 
-def mapping(first: int, last: int) -> dg.PartitionMapping:
-    """The partition mapping of a window."""
+def mapping(first: int, last: int, *, shrinks: bool = False) -> dg.PartitionMapping:
+    """The partition mapping of a window; one that shrinks holds only the partitions that there are."""
     if first == last == 0:
         return dg.IdentityPartitionMapping()
-    return dg.TimeWindowPartitionMapping(start_offset=first, end_offset=last)
+    more = {"allow_nonexistent_upstream_partitions": True} if shrinks else {}
+    return dg.TimeWindowPartitionMapping(start_offset=first, end_offset=last, **more)
 
 
 def reach_of(native: dg.PartitionMapping | None) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from counterpoint.model import Schedule, code_digest
+from counterpoint.model import Incomplete, Schedule, code_digest
 from counterpoint.model.serial import pipeline_from, step_from, to_values
 from counterpoint_dagster.conditions import following
 from counterpoint_dagster.partitions import mapping, partitions_def, partitions_of, reach, reach_of
@@ -47,7 +47,8 @@ def translate(pipeline: Pipeline, served: str | None = None) -> dg.Definitions:
 def _asset(pipeline: Pipeline, step: Step, served: str) -> dg.AssetsDefinition:
     inputs = {i.step for i in step.inputs if i.window is None} | ({step.when.step} if step.when else set())
     around = dict.fromkeys([*(i.step for i in step.inputs), *step.upstream])
-    offsets = {name: mapping(*reach(step, name)) for name in around}
+    shrinks = pipeline.partitions.incomplete is Incomplete.SHRINK
+    offsets = {name: mapping(*reach(step, name), shrinks=shrinks) for name in around}
     decorated = dg.asset(
         name=step.name,
         ins={name: dg.AssetIn(partition_mapping=offsets[name]) for name in inputs},
@@ -100,7 +101,7 @@ def read_back(native: dg.Definitions) -> Pipeline:
         name=job.name,
         steps=steps,
         schedule=Schedule(str(cron)) if cron else None,
-        partitions=partitions_of(job.partitions_def),
+        partitions=replace(partitions_of(job.partitions_def), incomplete=kept.partitions.incomplete),
         description=job.description or "",
     )
 

@@ -17,7 +17,19 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 # In the order of the help; each is a module of this package with HELP, arguments(parser) and run(args).
-COMMANDS = ("pipelines", "show", "run", "compare", "lineage", "up", "down", "doctor")
+COMMANDS = (
+    "pipelines",
+    "show",
+    "run",
+    "backfill",
+    "retry",
+    "status",
+    "compare",
+    "lineage",
+    "up",
+    "down",
+    "doctor",
+)
 INTERRUPTED = 130
 
 

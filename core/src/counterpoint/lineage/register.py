@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from counterpoint.lineage.aliases import Candidate, give_alias
 from counterpoint.lineage.gather import gather, keep, redacted
 from counterpoint.lineage.registry import TAG, alone, client_of, once, place_of, versions_of
 from counterpoint.model import PRODUCTION
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from counterpoint.model import Decision, Pipeline, Reference, RunRequest
     from counterpoint.storage import Store
 
-ALIASES = {"production": "champion", "staging": "challenger"}
 _LONGEST = 500
 
 
@@ -154,14 +154,10 @@ class _Desk:
             once(lambda: self.client.create_registered_model(name, {f"{TAG}.pipeline": self.pipeline.name}))
 
     def _alias(self, decision: Decision, version: int, standing: Sequence[Any]) -> None:
-        """Names the version champion or challenger of production, unless a later one is that already.
-
-        Later is that of a later partition, or of the same partition and a higher number.
-        """
-        rivals = [v for v in standing if v.name == decision.model and v.tags[f"{TAG}.stage"] == decision.stage]
-        latest = all((v.tags[f"{TAG}.partition"], int(v.version)) <= (self.request.partition, version) for v in rivals)
-        if latest and self.request.version == PRODUCTION:
-            self.client.set_registered_model_alias(decision.model, ALIASES[decision.stage], str(version))
+        if self.request.version == PRODUCTION:
+            give_alias(
+                self.client, Candidate(decision.model, decision.stage, self.request.partition, version), standing
+            )
 
     def complete(self, metadata: PipelineRunMetadata, made: Mapping[str, Any], models: Mapping[str, Reference]) -> None:
         """Puts the lineage beside each model, in the store and in MLflow."""

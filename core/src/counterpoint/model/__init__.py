@@ -12,7 +12,7 @@ from counterpoint.model.graph import (
     stages,
     verdict,
 )
-from counterpoint.model.partitions import Partition, PartitionKind, Partitions, Window
+from counterpoint.model.partitions import Incomplete, Partition, PartitionKind, Partitions, Window
 from counterpoint.model.pipelines import Pipeline
 from counterpoint.model.policies import Pool, RetryPolicy, Schedule, TriggerRule, When
 from counterpoint.model.records import (
@@ -36,6 +36,7 @@ __all__ = [
     "Decision",
     "Entry",
     "ErrorInfo",
+    "Incomplete",
     "Input",
     "NativeRun",
     "NativeStep",

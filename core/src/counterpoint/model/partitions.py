@@ -18,6 +18,13 @@ class PartitionKind(StrEnum):
     MONTHLY = "month"
 
 
+class Incomplete(StrEnum):
+    """What becomes of a window that reaches before the first partition: an error, or those that there are."""
+
+    REFUSE = "refuse"
+    SHRINK = "shrink"
+
+
 _FORMATS = {
     PartitionKind.DAILY: ("%Y-%m-%d", "YYYY-MM-DD"),
     PartitionKind.HOURLY: ("%Y-%m-%dT%H", "YYYY-MM-DDTHH"),
@@ -41,10 +48,11 @@ class Partition:
 
 @dataclass(frozen=True, slots=True)
 class Partitions:
-    """The partitions of a pipeline: their kind, and the key of the first one."""
+    """The partitions of a pipeline: their kind, the key of the first one, and what windows do before it."""
 
     kind: PartitionKind = PartitionKind.DAILY
     start: str = "2010-01-01"
+    incomplete: Incomplete = Incomplete.REFUSE
 
     def __post_init__(self) -> None:
         self._moment(self.start)
@@ -139,5 +147,8 @@ class Window:
         return cls(int(found[1] or 0), int(found[2] or 0))
 
     def keys(self, partitions: Partitions, key: str) -> tuple[str, ...]:
-        """The keys of the window of partition `key`, oldest first."""
-        return tuple(partitions.shift(key, offset) for offset in range(self.first, self.last + 1))
+        """The keys of the window of partition `key`, oldest first; see `Incomplete` for the first partitions."""
+        keys = tuple(partitions.shift(key, offset) for offset in range(self.first, self.last + 1))
+        if partitions.incomplete is Incomplete.REFUSE:
+            return keys
+        return tuple(found for found in keys if found >= partitions.start)

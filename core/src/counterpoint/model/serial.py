@@ -7,7 +7,7 @@ from datetime import timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.model.partitions import PartitionKind, Partitions, Window
+from counterpoint.model.partitions import Incomplete, PartitionKind, Partitions, Window
 from counterpoint.model.pipelines import Pipeline
 from counterpoint.model.policies import Pool, RetryPolicy, Schedule, TriggerRule, When
 from counterpoint.model.steps import Input, Output, OutputKind, Step
@@ -41,7 +41,7 @@ def pipeline_from(values: Mapping[str, Any]) -> Pipeline:
     return Pipeline(
         name=values["name"],
         steps=tuple(step_from(step) for step in values["steps"]),
-        partitions=Partitions(PartitionKind(values["partitions"]["kind"]), values["partitions"]["start"]),
+        partitions=_partitions(values["partitions"]),
         pools=tuple(Pool(**pool) for pool in values["pools"]),
         schedule=Schedule(**values["schedule"]) if values["schedule"] else None,
         deadline=_seconds(values["deadline"]),
@@ -81,3 +81,7 @@ _FIELDS: dict[str, Callable[[Any], Any]] = {
     "when": lambda values: When(**values) if values else None,
     "trigger_rule": TriggerRule,
 }
+
+
+def _partitions(values: Mapping[str, Any]) -> Partitions:
+    return Partitions(PartitionKind(values["kind"]), values["start"], Incomplete(values["incomplete"]))

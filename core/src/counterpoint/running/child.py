@@ -11,6 +11,7 @@ import sys
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import ChildStepError, StepKilledError, StepTimeoutError
@@ -24,6 +25,9 @@ _PR_SET_PDEATHSIG = 1
 _STDERR = 2
 # Polars allocates by jemalloc, an arena a thread: two arenas save a third of the memory and cost nothing here
 ALLOCATOR = "narenas:2"
+# Set when this process is to end: no attempt is started any more, and those that run are killed.
+STOPPING = Event()
+_LIVING: set[subprocess.Popen[bytes]] = set()
 _CHILD = "import sys; from counterpoint.running.child import main; sys.exit(main(sys.argv[1]))"
 
 
@@ -45,6 +49,7 @@ def execute_in_child(attempt: Attempt, timeout: float | None = None) -> Referenc
         StepTimeoutError: it took longer.
         StepKilledError: its process ended without an answer.
         ChildStepError: the step failed; carries the error as it was there.
+        KeyboardInterrupt: this process is to end.
     """
     with tempfile.TemporaryDirectory(prefix="counterpoint-") as folder:
         answer = Path(folder) / "answer.json"
@@ -55,12 +60,36 @@ def execute_in_child(attempt: Attempt, timeout: float | None = None) -> Referenc
             env={"_RJEM_MALLOC_CONF": ALLOCATOR, **os.environ},
             start_new_session=True,
         )
+        _LIVING.add(process)
         try:
+            _refuse_when_stopping()
             _feed_and_wait(process, attempt, timeout)
+            _refuse_when_stopping()
             return _answer(attempt, answer, process.returncode)
         except (StepTimeoutError, StepKilledError) as error:
             _record(attempt, error)
             raise
+        finally:
+            _end(process)
+            _LIVING.discard(process)
+
+
+def stop_children() -> None:
+    """Kills every attempt that runs, and lets no other begin: this process is to end."""
+    STOPPING.set()
+    for process in list(_LIVING):
+        _end(process)
+
+
+def _refuse_when_stopping() -> None:
+    if STOPPING.is_set():
+        raise KeyboardInterrupt
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def _feed_and_wait(process: subprocess.Popen[bytes], attempt: Attempt, timeout: float | None) -> None:
@@ -71,10 +100,6 @@ def _feed_and_wait(process: subprocess.Popen[bytes], attempt: Attempt, timeout: 
             f"step {attempt.step} of {attempt.request.partition} exceeded its time-out of {timeout:g} s and"
             " was killed: raise the step's timeout, or give it less to do"
         ) from None
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
 
 
 def _encode(attempt: Attempt) -> bytes:

@@ -99,6 +99,7 @@ def _produce(work: Work, passed: Mapping[str, Any]) -> Product:
     standing = work.store.entry(work.step.name, work.key)
     if standing and standing.fingerprint == made_from and not work.request.force:
         log.info("%s of %s stands and is fresh", work.step.name, work.key)
+        work.store.adopt(standing)
         return _standing(work, standing)
     return _compute(work, given, champions, Stamp(made_from, inputs))
 

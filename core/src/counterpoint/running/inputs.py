@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.errors import MissingInputError
+from counterpoint.errors import CounterpointError, MissingInputError, SourceError
 from counterpoint.model import Pipeline, Reference, RunRequest, Step, TriggerRule, code_digest, load, order
 from counterpoint.model.functions import parameters_of
 
@@ -162,7 +162,16 @@ def observed(work: Work) -> str | None:
     if work.step.observe is None:
         return None
     values = {"partition": work.pipeline.partitions.partition(work.request.partition), **work.pipeline.config}
-    return str(load(work.step.observe)(**{name: values[name] for name in parameters_of(work.step.observe)}))
+    given = {name: values[name] for name in parameters_of(work.step.observe)}
+    try:
+        return str(load(work.step.observe)(**given))
+    except CounterpointError:
+        raise
+    except Exception as error:
+        raise SourceError(
+            f"{work.step.observe} cannot tell what step {work.step.name} reads for {work.request.partition}:"
+            f" {type(error).__name__}: {error}"
+        ) from error
 
 
 def code_of(step: Step) -> str:

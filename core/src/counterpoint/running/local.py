@@ -9,9 +9,8 @@ import itertools
 import logging
 import os
 import random
-import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import BoundedSemaphore
@@ -32,16 +31,27 @@ from counterpoint.model import (
     order,
     verdict,
 )
-from counterpoint.running.child import Attempt, execute_in_child
+from counterpoint.running.child import STOPPING, Attempt, execute_in_child, stop_children
 from counterpoint.running.execute import elements, work_for
 from counterpoint.running.failure import describe
 from counterpoint.running.known import find_pipeline
 from counterpoint.running.native import condition_holds
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
 log = logging.getLogger(__name__)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Ends the steps that run when the block is interrupted, instead of waiting for their end."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        stop_children()
+        raise
 
 
 def now() -> str:
@@ -50,7 +60,9 @@ def now() -> str:
 
 
 @dataclass
-class _Ended:
+class Ended:
+    """How a step ended: as a record tells it, with its reference (a list for a mapped step) and a branch's choice."""
+
     status: Status
     native: NativeStep
     reference: Any = None
@@ -66,7 +78,7 @@ class LocalRun:
 
     request: RunRequest
     parallel: int = field(default_factory=lambda: os.cpu_count() or 1)
-    ended: dict[str, _Ended] = field(default_factory=dict)
+    ended: dict[str, Ended] = field(default_factory=dict)
     pipeline: Pipeline | None = None
 
     def run(self) -> NativeRun:
@@ -75,7 +87,7 @@ class LocalRun:
         pipeline = found.configured(self.request.config)
         slots = {pool.name: BoundedSemaphore(pool.slots) for pool in pipeline.pools}
         started = now()
-        with ThreadPoolExecutor(self.parallel) as workers:
+        with ThreadPoolExecutor(self.parallel) as workers, interruptible():
             self._loop(pipeline, slots, workers)
         steps = {name: self.ended[name].native for name in order(pipeline) if name in self.ended}
         failed = any(step.status is Status.FAILED for step in steps.values())
@@ -83,7 +95,7 @@ class LocalRun:
 
     def _loop(self, pipeline: Pipeline, slots: dict[str, BoundedSemaphore], workers: ThreadPoolExecutor) -> None:
         waiting = [pipeline.step(name) for name in order(pipeline) if self.request.selects(name)]
-        running: dict[Future[_Ended], str] = {}
+        running: dict[Future[Ended], str] = {}
         while waiting or running:
             for step in [s for s in waiting if self._ready(s)]:
                 waiting.remove(step)
@@ -101,7 +113,7 @@ class LocalRun:
         step: Step,
         slots: dict[str, BoundedSemaphore],
         workers: ThreadPoolExecutor,
-        running: dict[Future[_Ended], str],
+        running: dict[Future[Ended], str],
     ) -> None:
         states = {name: ended.status for name, ended in self.ended.items()}
         choices = {name: ended.choice for name, ended in self.ended.items() if ended.choice is not None}
@@ -110,31 +122,34 @@ class LocalRun:
             found = Verdict.SKIP
         if found is not Verdict.RUN:
             status = Status(found.value)
-            self._end(step.name, _Ended(status, NativeStep(status, 0)))
+            self._end(step.name, Ended(status, NativeStep(status, 0)))
             return
         passed = {name: self.ended[name].reference for name in step.upstream if name in self.ended}
         slot = slots[step.pool] if step.pool else nullcontext()
-        running[workers.submit(_work, _Task(self.request, step, passed, slot))] = step.name
+        running[workers.submit(run_step, Task(self.request, step, passed, slot))] = step.name
 
     def _is_chosen(self, step: Step) -> bool:
         """Whether a branch that is not part of this run chose the step when it was run."""
         outside = step.when is not None and not self.request.selects(step.when.step)
         return not outside or condition_holds(self.request, step.name, {})
 
-    def _end(self, name: str, ended: _Ended) -> None:
+    def _end(self, name: str, ended: Ended) -> None:
         log.info("%s %s %s", self.request.partition, name, ended.status.value)
         self.ended[name] = ended
 
 
 @dataclass(frozen=True)
-class _Task:
+class Task:
+    """A step to run: with the references that the steps before it passed, and the pool that it waits for."""
+
     request: RunRequest
     step: Step
     passed: dict[str, Any]
     slot: AbstractContextManager[Any]
 
 
-def _work(task: _Task) -> _Ended:
+def run_step(task: Task) -> Ended:
+    """Runs one step, all its elements and attempts, to its end; never raises for its failure."""
     if task.step.map_over is None:
         return _attempts(task, None)
     try:
@@ -144,16 +159,16 @@ def _work(task: _Task) -> _Ended:
     return _mapped([_attempts(task, index) for index in range(count)])
 
 
-def _mapped(parts: list[_Ended]) -> _Ended:
+def _mapped(parts: list[Ended]) -> Ended:
     failed = [part for part in parts if part.status is Status.FAILED]
     if failed:
         return failed[0]
     attempts = max((part.native.attempts for part in parts), default=1)
     started = parts[0].native.started if parts else now()
-    return _Ended(Status.SUCCESS, NativeStep(Status.SUCCESS, attempts, started, now()), [p.reference for p in parts])
+    return Ended(Status.SUCCESS, NativeStep(Status.SUCCESS, attempts, started, now()), [p.reference for p in parts])
 
 
-def _attempts(task: _Task, index: int | None) -> _Ended:
+def _attempts(task: Task, index: int | None) -> Ended:
     started, retry = now(), task.step.retry
     for number in itertools.count(1):
         try:
@@ -163,22 +178,22 @@ def _attempts(task: _Task, index: int | None) -> _Ended:
             log.warning("%s attempt %d failed: %s: %s", task.step.name, number, info.type, info.message)
             if number > retry.retries or not is_retryable(error):
                 return _failed(info, number, started)
-        time.sleep(retry.delay_before(number, random.random()).total_seconds())  # noqa: S311 - jitter
+        STOPPING.wait(retry.delay_before(number, random.random()).total_seconds())  # noqa: S311 - jitter
     raise AssertionError  # an endless count does not end
 
 
-def _attempt(task: _Task, number: int, index: int | None) -> Reference:
+def _attempt(task: Task, number: int, index: int | None) -> Reference:
     timeout = task.step.timeout.total_seconds() if task.step.timeout else None
     with task.slot:
         return execute_in_child(Attempt(task.request, task.step.name, task.passed, number, index), timeout)
 
 
-def _success(task: _Task, reference: Reference, number: int, started: str) -> _Ended:
+def _success(task: Task, reference: Reference, number: int, started: str) -> Ended:
     choice = None
     if task.step.output.kind is OutputKind.BRANCH:
         choice = str(work_for(task.request, task.step.name).store.read(reference))
-    return _Ended(Status.SUCCESS, NativeStep(Status.SUCCESS, number, started, now()), reference, choice)
+    return Ended(Status.SUCCESS, NativeStep(Status.SUCCESS, number, started, now()), reference, choice)
 
 
-def _failed(info: ErrorInfo, attempts: int, started: str) -> _Ended:
-    return _Ended(Status.FAILED, NativeStep(Status.FAILED, attempts, started, now(), info))
+def _failed(info: ErrorInfo, attempts: int, started: str) -> Ended:
+    return Ended(Status.FAILED, NativeStep(Status.FAILED, attempts, started, now(), info))

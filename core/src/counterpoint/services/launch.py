@@ -12,6 +12,7 @@ from counterpoint.lineage import gather, keep
 from counterpoint.model import RunRecord, RunRequest, Status
 from counterpoint.running import collect, find_pipeline, needed, refuse_missing
 from counterpoint.running.inputs import Work, observed
+from counterpoint.services.engines import ServiceEngine
 from counterpoint.storage import Store
 
 if TYPE_CHECKING:
@@ -38,13 +39,16 @@ def launch(request: RunRequest, engine: Engine, *, upstream: bool = True) -> Run
     pipeline = find_pipeline(request.pipeline).configured(request.config)
     pipeline.partitions.partition(request.partition)
     store = Store(request.root, pipeline, request.version)
-    _look(pipeline, store, request)
+    look(pipeline, store, request)
     found = needed(pipeline, store, request)
     if not upstream:
         refuse_missing(found, request.pipeline)
     for key, steps in found.items():
-        _look(pipeline, store, replace(request, partition=key, steps=steps))
-    store.put_json(f"runs/{pipeline.name}/{request.run_id}/request.json", {"request": request.to_json()})
+        look(pipeline, store, replace(request, partition=key, steps=steps))
+    service = isinstance(engine, ServiceEngine)
+    store.put_json(
+        f"runs/{pipeline.name}/{request.run_id}/request.json", {"request": request.to_json(), "service": service}
+    )
     before = _upstream(pipeline, store, request, engine, found)
     log.info("%s: %s of %s", request.orchestrator, request.pipeline, request.partition)
     native = engine.run([request])[0]
@@ -55,8 +59,12 @@ def launch(request: RunRequest, engine: Engine, *, upstream: bool = True) -> Run
     return record
 
 
-def _look(pipeline: Pipeline, store: Store, request: RunRequest) -> None:
-    """Looks at what the steps of a request read from outside, so that a wrong source is named before anything runs."""
+def look(pipeline: Pipeline, store: Store, request: RunRequest) -> None:
+    """Looks at what the steps of a request read from outside, so that a wrong source is named before anything runs.
+
+    Raises:
+        SourceError, UsageError: a source cannot be right.
+    """
     for step in pipeline.steps:
         if request.selects(step.name):
             observed(Work(request, pipeline, step, store))

@@ -5,5 +5,17 @@ from __future__ import annotations
 from counterpoint.storage.digests import content_digest, json_digest, model_digest
 from counterpoint.storage.models import Model
 from counterpoint.storage.store import Store
+from counterpoint.storage.versions import Promotion, VersionInfo, VersionStatus, drop, promote
 
-__all__ = ["Model", "Store", "content_digest", "json_digest", "model_digest"]
+__all__ = [
+    "Model",
+    "Promotion",
+    "Store",
+    "VersionInfo",
+    "VersionStatus",
+    "content_digest",
+    "drop",
+    "json_digest",
+    "model_digest",
+    "promote",
+]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
-from contextlib import contextmanager
+import shutil
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import StorageError
 
 if TYPE_CHECKING:
+    import builtins
     from collections.abc import Iterator
 
 # Delta's library aborts on these, or takes them for something else (%25 for %).
@@ -38,6 +42,14 @@ def _raised_by_libraries() -> tuple[type[Exception], ...]:
     from polars.exceptions import ComputeError
 
     return DeltaError, BaseError, ComputeError
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An object as it was read, and the name that a remote store has for that state of it."""
+
+    data: bytes
+    e_tag: str | None = field(default=None, compare=False)
 
 
 class Objects:
@@ -85,8 +97,59 @@ class Objects:
         with guarded(self.uri(path)):
             obstore.put(self._store(), path, data, use_multipart=False)
 
-    def get(self, path: str) -> bytes | None:
-        """The object at a path, or None.
+    def put_among_swaps(self, path: str, data: bytes) -> None:
+        """Puts an object in place that others may `swap`: never between the look and the put of one of them.
+
+        Raises:
+            StorageError: the root cannot be written.
+        """
+        with self._lock(path, fcntl.LOCK_SH):
+            self.put(path, data)
+
+    def swap(self, path: str, data: bytes, old: Found | None) -> bool:
+        """Puts an object in place of the one found before (None: of none); False when another one is there by now.
+
+        Raises:
+            StorageError: the root cannot be written.
+        """
+        if not self.is_local:
+            return self._swap_there(path, data, old)
+        # a folder knows no conditional put: who looks and puts is alone, until it is done or killed
+        with self._lock(path, fcntl.LOCK_EX):
+            is_same = self.find(path) == old
+            if is_same:
+                self.put(path, data)
+            return is_same
+
+    def _swap_there(self, path: str, data: bytes, old: Found | None) -> bool:
+        import obstore
+        from obstore.exceptions import AlreadyExistsError, PreconditionError
+
+        mode: Any = "create" if old is None else {"e_tag": old.e_tag}
+        with guarded(self.uri(path)):
+            try:
+                obstore.put(self._store(), path, data, mode=mode, use_multipart=False)
+            except (AlreadyExistsError, PreconditionError):
+                # or it was put, its answer was lost, and the library's second try found the first
+                return self.get(path) == data
+        return True
+
+    @contextmanager
+    def _lock(self, path: str, how: int) -> Iterator[None]:
+        if not self.is_local:
+            yield
+            return
+        place = Path(self.root, ".lock")
+        with guarded(self.uri(path)):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            lock = place.open("a", encoding="ascii")
+        with lock:
+            with guarded(self.uri(path)):
+                fcntl.flock(lock, how)
+            yield
+
+    def find(self, path: str) -> Found | None:
+        """The object at a path, to be swapped, or None.
 
         Raises:
             StorageError: the root cannot be read.
@@ -97,9 +160,54 @@ class Objects:
             return None
         with guarded(self.uri(path)):
             try:
-                return bytes(obstore.get(self._store(), path).bytes())
+                got = obstore.get(self._store(), path)
+                return Found(bytes(got.bytes()), got.meta["e_tag"])
             except FileNotFoundError:
                 return None
+
+    def get(self, path: str) -> bytes | None:
+        """The object at a path, or None.
+
+        Raises:
+            StorageError: the root cannot be read.
+        """
+        found = self.find(path)
+        return None if found is None else found.data
+
+    def delete(self, path: str) -> None:
+        """Removes an object, if it is there.
+
+        Raises:
+            StorageError: the root cannot be written.
+        """
+        import obstore
+
+        with guarded(self.uri(path)), suppress(FileNotFoundError):
+            obstore.delete(self._store(), path)
+
+    def delete_folder(self, folder: str) -> None:
+        """Removes all objects below a folder.
+
+        Raises:
+            StorageError: the root cannot be written.
+        """
+        import obstore
+
+        with guarded(self.uri(folder)):
+            if self.is_local and Path(self.uri(folder)).is_dir():
+                shutil.rmtree(self.uri(folder))
+            elif not self.is_local and (paths := self.list(folder)):
+                obstore.delete(self._store(), paths)
+
+    def folders(self, prefix: str) -> builtins.list[str]:
+        """The names of the folders in a folder, sorted."""
+        import obstore
+
+        if self.is_local and not Path(self.uri(prefix)).is_dir():
+            return []
+        with guarded(self.uri(prefix)):
+            found = obstore.list_with_delimiter(self._store(), prefix)["common_prefixes"]
+        return sorted(path.rpartition("/")[2] for path in found)
 
     def list(self, prefix: str) -> list[str]:
         """The paths of all objects below a folder, sorted."""
@@ -112,7 +220,7 @@ class Objects:
 
     def put_json(self, path: str, value: Any) -> None:
         """Puts a JSON value in place."""
-        self.put(path, json.dumps(value, sort_keys=True, default=str).encode())
+        self.put(path, json_bytes(value))
 
     def get_json(self, path: str) -> Any:
         """The JSON value at a path, or None.
@@ -121,7 +229,20 @@ class Objects:
             StorageError: the root cannot be read, or something else than JSON was put there.
         """
         data = self.get(path)
+        return None if data is None else self.parsed(path, data)
+
+    def parsed(self, path: str, data: bytes) -> Any:
+        """The JSON value that was read at a path.
+
+        Raises:
+            StorageError: something else than JSON was put there.
+        """
         try:
-            return None if data is None else json.loads(data)
+            return json.loads(data)
         except ValueError as error:
             raise StorageError(f"{self.uri(path)} is no JSON: {error}; remove it and run its step again") from error
+
+
+def json_bytes(value: Any) -> bytes:
+    """A JSON value as it is stored."""
+    return json.dumps(value, sort_keys=True, default=str).encode()

@@ -7,26 +7,23 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import StepError
-from counterpoint.model import PRODUCTION, Entry, OutputKind, Reference, load
+from counterpoint.model import OutputKind, Reference, load
+from counterpoint.storage.catalogue import Catalogue
 from counterpoint.storage.digests import canonical, content_digest, json_digest, model_digest
 from counterpoint.storage.models import decode, encode
-from counterpoint.storage.objects import Objects, guarded
+from counterpoint.storage.objects import guarded
 from counterpoint.storage.tables import open_table, read_partition, replace_partition
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from counterpoint.model import Pipeline, Step
+    from counterpoint.model import Step
 
 _JSON_KINDS = {OutputKind.METRICS, OutputKind.VALUE, OutputKind.BRANCH, OutputKind.REGISTRATION}
 
 
-class Store(Objects):
+class Store(Catalogue):
     """What a pipeline has stored below a root, in one version of its data."""
-
-    def __init__(self, root: str, pipeline: Pipeline, version: str = PRODUCTION) -> None:
-        super().__init__(root)
-        self.pipeline, self.version = pipeline, version
 
     def write(self, step: Step, partition: str, value: Any, settings_hash: str) -> Reference:
         """Writes an output; it is not published yet, so nobody who reads by the catalogue sees it.
@@ -34,7 +31,9 @@ class Store(Objects):
         Raises:
             StorageError: the root cannot be written.
             StepError: a table has a column that is not kept.
+            UsageError: the version was promoted or is being dropped.
         """
+        self.refuse_closed()
         if step.output.kind is OutputKind.TABLE:
             return self._write_table(step, partition, value)
         if step.output.kind is OutputKind.MODEL:
@@ -91,24 +90,6 @@ class Store(Objects):
     def _column(self, step: str) -> str | None:
         partitioned = self.pipeline.step(step).output.partitioned
         return self.pipeline.partitions.kind.value if partitioned else None
-
-    def _entry_path(self, step: str, partition: str) -> str:
-        return f"catalog/{self.version}/{self.pipeline.name}/{step}/{partition}.json"
-
-    def publish(self, entry: Entry) -> None:
-        """Makes an output the one that stands for its step and partition, in one atomic put."""
-        self.put_json(self._entry_path(entry.reference.step, entry.reference.partition), entry.to_dict())
-
-    def entry(self, step: str, partition: str) -> Entry | None:
-        """What stands for a step and partition, or None."""
-        found = self.get_json(self._entry_path(step, partition))
-        return Entry.from_dict(found) if found else None
-
-    def entries(self, step: str) -> dict[str, Entry]:
-        """All that stands for a step, by partition, oldest first."""
-        folder = self._entry_path(step, "").removesuffix("/.json")
-        found = {path.rpartition("/")[2].removesuffix(".json"): self.get_json(path) for path in self.list(folder)}
-        return {key: Entry.from_dict(value) for key, value in found.items()}
 
     def partial(self, reference: Reference, function: str, code_digest: str) -> pl.DataFrame:
         """The result of `function` on the table of a reference: computed once per content and code, then read."""

@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.model import (
+    Incomplete,
     Output,
     OutputKind,
     PartitionKind,
@@ -161,7 +162,7 @@ timeout = Pipeline(
 window = Pipeline(
     "window",
     description="Steps that read several days of a table: by partial aggregates, and the days before alone.",
-    partitions=Partitions(start="2026-01-01"),
+    partitions=Partitions(start="2026-01-01", incomplete=Incomplete.SHRINK),
     steps=(
         _step("window_events", "events", output=_TABLE),
         _step(

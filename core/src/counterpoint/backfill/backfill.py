@@ -1,0 +1,167 @@
+"""A backfill from what was asked for to its report: plan, queue, run."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.backfill.launchers import LocalLauncher, ProcessLauncher, ServiceLauncher
+from counterpoint.backfill.plan import Cell, Plan, make_plan
+from counterpoint.backfill.queue import Grain
+from counterpoint.backfill.records import claim, release
+from counterpoint.backfill.runner import Runner
+from counterpoint.backfill.standing import UNKNOWN_SECONDS, Snapshot, freshness_of, seconds_of
+from counterpoint.backfill.strategy import Strategy, queue_of
+from counterpoint.errors import SourceError, UsageError
+from counterpoint.model import RunRequest
+from counterpoint.running import find_pipeline
+from counterpoint.running.upstream import Freshness
+from counterpoint.services.engines import LocalEngine, ServiceEngine
+from counterpoint.services.launch import look, new_run_id
+from counterpoint.storage import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from counterpoint.backfill.launchers import Launcher
+    from counterpoint.backfill.records import Asked
+    from counterpoint.model import Pipeline
+    from counterpoint.services.engines import Engine
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A planned backfill: nothing has been started."""
+
+    asked: Asked
+    root: str
+    pipeline: Pipeline
+    plan: Plan
+    steps_seconds: dict[str, float]
+
+    @property
+    def seconds(self) -> dict[Cell, float]:
+        """What each cell is expected to take."""
+        return {cell: self.steps_seconds.get(cell.step, UNKNOWN_SECONDS) for cell in self.plan.cells}
+
+    def request(self, key: str) -> RunRequest:
+        """The request of a partition."""
+        asked = self.asked
+        run_id = new_run_id(self.pipeline.name, key, asked.orchestrator)
+        force = asked.force and key in set(self.plan.keys)
+        return RunRequest(
+            asked.pipeline, key, run_id, self.root, asked.orchestrator, asked.version, None, asked.config, force
+        )
+
+
+def keys_of(pipeline: Pipeline, asked: Asked) -> tuple[str, ...]:
+    """The partitions that were asked for.
+
+    Raises:
+        UsageError: a key has another form or lies before the pipeline's start, or the range is reversed.
+    """
+    for key in (asked.first, asked.last):
+        pipeline.partitions.partition(key)
+    keys = pipeline.partitions.range(asked.first, asked.last)
+    if not keys:
+        raise UsageError(f"the range {asked.first} to {asked.last} is reversed: write --from {asked.last}")
+    return keys
+
+
+def prepare(asked: Asked, root: str, *, upstream: bool = True) -> Prepared:
+    """Plans a backfill; reads only.
+
+    Raises:
+        UsageError: the range is wrong, or a window reaches before the pipeline's first partition.
+        MissingInputError: another partition is needed, and `upstream` is false.
+    """
+    pipeline = find_pipeline(asked.pipeline).configured(asked.config)
+    keys = keys_of(pipeline, asked)
+    store = Snapshot(root, pipeline, asked.version)
+
+    def found(cell: Cell) -> Freshness:
+        request = RunRequest(asked.pipeline, cell.key, "", root, asked.orchestrator, asked.version, (), asked.config)
+        return freshness_of(store, request, cell)
+
+    if asked.stale_only:
+        keys = _stale(pipeline, keys, found)
+    forced = set(keys) if asked.force else set()
+    plan = make_plan(pipeline, keys, lambda c: c.key not in forced and found(c) is Freshness.FRESH, upstream=upstream)
+    return Prepared(asked, root, pipeline, plan, seconds_of(plan, store))
+
+
+def _stale(pipeline: Pipeline, keys: tuple[str, ...], found: Callable[[Cell], Freshness]) -> tuple[str, ...]:
+    """The partitions of which something stands that is stale, or rests on what is."""
+    standing = {key for key in keys if found(Cell(pipeline.step_names[0], key)) is not Freshness.MISSING}
+    plan = make_plan(pipeline, sorted(standing), lambda cell: found(cell) is not Freshness.STALE)
+    return tuple(sorted({cell.key for cell in plan.cells if cell.key in standing}))
+
+
+def run(prepared: Prepared, engine: Engine) -> dict[str, Any]:
+    """Runs a planned backfill; returns its report, which is recorded too.
+
+    Raises:
+        UsageError: another backfill works on one of the partitions.
+        SourceError: a source cannot be right for any of the partitions, found before anything runs.
+        KeyboardInterrupt: it was interrupted; what has ended stands, and the same command goes on from there.
+    """
+    store = Store(prepared.root, prepared.pipeline, prepared.asked.version)
+    requests = {key: prepared.request(key) for key in dict.fromkeys((*prepared.plan.keys, *_keys(prepared.plan)))}
+    _look(prepared, store, requests)
+    claim(store, prepared.asked)
+    report: dict[str, Any] | None = None
+    try:
+        _pin(store, prepared.plan)
+        report = _runner(prepared, engine, store, requests).run()
+    finally:
+        release(store, prepared.asked, report)
+    return report
+
+
+def _look(prepared: Prepared, store: Store, requests: dict[str, RunRequest]) -> None:
+    """A source that is wrong for every partition is an error now; for some of them, these fail alone."""
+    errors: dict[Cell, SourceError] = {}
+    cells = [cell for cell in prepared.plan.cells if prepared.pipeline.step(cell.step).observe]
+    for cell in cells:
+        try:
+            look(prepared.pipeline, store, replace(requests[cell.key], steps=(cell.step,)))
+        except SourceError as error:
+            errors[cell] = error
+    if cells and len(errors) == len(cells):
+        raise errors[cells[0]]
+
+
+def _keys(plan: Plan) -> tuple[str, ...]:
+    return tuple(cell.key for cell in plan.cells)
+
+
+def _pin(store: Store, plan: Plan) -> None:
+    """Takes what stands in production and is fresh into the version, which then does not change with production."""
+    for cell in plan.saved:
+        entry = store.entry(*cell)
+        if entry is not None:
+            store.adopt(entry)
+
+
+def _runner(prepared: Prepared, engine: Engine, store: Store, requests: dict[str, RunRequest]) -> Runner:
+    launcher = launcher_for(engine, prepared)
+    strategy = Strategy(prepared.asked.strategy)
+    queue = queue_of(prepared.plan, strategy, launcher.grain, prepared.asked.parallel, prepared.seconds)
+    return Runner(prepared.asked, prepared.plan, queue, launcher, store, requests)
+
+
+def launcher_for(engine: Engine, prepared: Prepared) -> Launcher:
+    """What runs the units of a backfill on an engine."""
+    if isinstance(engine, LocalEngine):
+        return LocalLauncher(prepared.plan, prepared.asked.parallel, engine.version)
+    if isinstance(engine, ServiceEngine):
+        return ServiceLauncher(engine)
+    return ProcessLauncher(engine)  # type: ignore[arg-type]  # there are three engines
+
+
+def grain_of(orchestrator: str) -> Grain:
+    """What an orchestrator starts as one piece."""
+    return Grain.STEP if orchestrator == "local" else Grain.RUN

@@ -1,0 +1,153 @@
+"""Starting units and hearing how they ended: as steps on this machine, or as runs of an orchestrator."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+from counterpoint.backfill.queue import Grain, Unit
+from counterpoint.model import NativeRun, RunRequest, Status
+from counterpoint.running.child import stop_children
+from counterpoint.running.local import Ended, Task, run_step
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from counterpoint.backfill.plan import Cell, Plan
+    from counterpoint.services.engines import ProcessEngine, ServiceEngine
+
+_POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a unit ended."""
+
+    unit: Unit
+    native: NativeRun
+    choices: Mapping[str, str] = field(default_factory=dict)
+
+
+class Launcher(Protocol):
+    """Runs units."""
+
+    grain: Grain
+
+    @property
+    def version(self) -> str:
+        """The version of what runs them."""
+
+    def start(self, unit: Unit, request: RunRequest) -> None:
+        """Starts a unit; `request` is that of its steps."""
+
+    def ended(self) -> list[Outcome]:
+        """Waits until a unit has ended; all that have."""
+
+    def stop(self) -> None:
+        """Ends what runs: nothing is waited for any more."""
+
+
+class LocalLauncher:
+    """Each step in a process of its own on this machine."""
+
+    grain = Grain.STEP
+
+    def __init__(self, plan: Plan, slots: int, version: str) -> None:
+        self.pipeline, self.version = plan.pipeline, version
+        self._chosen: dict[str, tuple[str, ...]] = {}
+        for cell in plan.cells:
+            self._chosen[cell.key] = (*self._chosen.get(cell.key, ()), cell.step)
+        self._workers = ThreadPoolExecutor(slots)
+        self._running: dict[Future[Ended], tuple[Unit, RunRequest]] = {}
+        self._references: dict[Cell, Any] = {}
+
+    def start(self, unit: Unit, request: RunRequest) -> None:
+        """Starts the one step of a unit, with the references of those that it comes after."""
+        (cell,) = unit.cells
+        step = self.pipeline.step(cell.step)
+        beside = (cell._replace(step=name) for name in step.upstream)
+        passed = {other.step: self._references[other] for other in beside if other in self._references}
+        # what is not of this plan stands, and is read as it stands
+        task = Task(replace(request, steps=self._chosen[cell.key]), step, passed, nullcontext())
+        self._running[self._workers.submit(run_step, task)] = unit, request
+
+    def ended(self) -> list[Outcome]:
+        """Waits until a step has ended."""
+        done, _ = wait(self._running, return_when=FIRST_COMPLETED)
+        return [self._outcome(future.result(), *self._running.pop(future)) for future in done]
+
+    def _outcome(self, ended: Ended, unit: Unit, request: RunRequest) -> Outcome:
+        (cell,) = unit.cells
+        if ended.reference is not None:
+            self._references[cell] = ended.reference
+        native = ended.native
+        failed = ended.status is Status.FAILED
+        run = NativeRun(request.run_id, failed, native.started, native.ended, {cell.step: native})
+        return Outcome(unit, run, {cell.step: ended.choice} if ended.choice is not None else {})
+
+    def stop(self) -> None:
+        """Kills the steps that run."""
+        stop_children()
+        self._workers.shutdown(cancel_futures=True)
+
+
+class ServiceLauncher:
+    """Each unit as a run of the orchestrator's services."""
+
+    grain = Grain.RUN
+
+    def __init__(self, engine: ServiceEngine) -> None:
+        self.engine, self.version = engine, engine.version
+        self._running: dict[Unit, tuple[RunRequest, str]] = {}
+
+    def start(self, unit: Unit, request: RunRequest) -> None:
+        """Submits a run of the steps of a unit."""
+        self._running[unit] = request, self.engine.adapter.submit(self.engine.site, request)
+
+    def ended(self) -> list[Outcome]:
+        """Asks the orchestrator until a run has ended."""
+        while True:
+            found = []
+            for unit, (request, native_id) in list(self._running.items()):
+                native = self.engine.adapter.observe(self.engine.site, request, native_id)
+                if native is not None:
+                    del self._running[unit]
+                    found.append(Outcome(unit, native))
+            if found:
+                return found
+            time.sleep(_POLL_SECONDS)
+
+    def stop(self) -> None:
+        """Nothing: the services end what they run when they are stopped."""
+
+
+class ProcessLauncher:
+    """Each unit as a run of the orchestrator's own engine in this process, one at a time."""
+
+    grain = Grain.RUN
+
+    def __init__(self, engine: ProcessEngine) -> None:
+        self.engine, self.version = engine, engine.version
+        self._waiting: list[tuple[Unit, RunRequest]] = []
+
+    def start(self, unit: Unit, request: RunRequest) -> None:
+        """Keeps the unit for its turn."""
+        self._waiting.append((unit, request))
+
+    def ended(self) -> list[Outcome]:
+        """Runs the first unit of those that were started."""
+        unit, request = self._waiting.pop(0)
+        return [Outcome(unit, self.engine.run([request])[0])]
+
+    def stop(self) -> None:
+        """Nothing: what runs here ends with this process."""
+
+
+def states_of(outcome: Outcome) -> dict[str, Status]:
+    """How each step of a unit ended; one that the orchestrator does not tell of did not run."""
+    silent = Status.UPSTREAM_FAILED if outcome.native.failed else Status.SKIPPED
+    known = outcome.native.steps
+    return {name: known[name].status if name in known else silent for name in outcome.unit.steps}

@@ -1,0 +1,149 @@
+"""Which step of which partition waits for which: from the windows of a pipeline, for a range of partitions."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from counterpoint.errors import MissingInputError
+from counterpoint.model import order
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+
+    from counterpoint.model import Pipeline
+
+
+class Cell(NamedTuple):
+    """One step of one partition."""
+
+    step: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a backfill computes.
+
+    `keys` are the partitions that were asked for, oldest first. `waits` has every cell to compute, in an order in
+    which none comes before what it waits for, with the cells of this plan that it waits for. `over` are those of
+    them that it reads through a window. Cells that stand are in neither: they are read as they are.
+    """
+
+    pipeline: Pipeline
+    keys: tuple[str, ...]
+    waits: Mapping[Cell, tuple[Cell, ...]]
+    over: Mapping[Cell, tuple[Cell, ...]]
+    saved: tuple[Cell, ...] = ()
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """Every cell to compute."""
+        return tuple(self.waits)
+
+    @property
+    def earlier(self) -> tuple[Cell, ...]:
+        """The cells of partitions that were not asked for, but that a window needs."""
+        return tuple(cell for cell in self.waits if cell.key not in set(self.keys))
+
+
+def make_plan(
+    pipeline: Pipeline, keys: Sequence[str], stands: Callable[[Cell], bool], *, upstream: bool = True
+) -> Plan:
+    """The plan for some partitions: their cells that do not stand, and what these need of other partitions.
+
+    `stands` says of a cell whether it may be read as it is; it is asked once for each, in an order in which whatever
+    a cell reads comes before it. What rests on a cell of the plan is in the plan too.
+
+    Raises:
+        UsageError: a window reaches before the pipeline's first partition.
+        MissingInputError: another partition is needed, and `upstream` is false.
+    """
+    needed = _needed(pipeline, keys)
+    places = {name: place for place, name in enumerate(order(pipeline))}
+    cells = sorted(needed, key=lambda cell: (cell.key, places[cell.step]))
+    waits: dict[Cell, tuple[Cell, ...]] = {}
+    saved: list[Cell] = []
+    for cell in cells:
+        before = tuple(other for other in needed[cell] if other in waits)
+        if before or not stands(cell):
+            waits[cell] = before
+        else:
+            saved.append(cell)
+    wanted = _reached(waits, set(keys))
+    plan = {cell: before for cell, before in waits.items() if cell in wanted}
+    if not upstream:
+        _refuse_earlier(plan, keys)
+    over = {cell: tuple(set(before).intersection(_windowed(pipeline, cell))) for cell, before in plan.items()}
+    return Plan(pipeline, tuple(sorted(keys)), plan, over, tuple(cell for cell in saved if cell.key in set(keys)))
+
+
+def _needed(pipeline: Pipeline, keys: Sequence[str]) -> dict[Cell, tuple[Cell, ...]]:
+    """Every cell that the partitions rest on, with what it reads or waits for."""
+    found: dict[Cell, tuple[Cell, ...]] = {}
+    todo = [Cell(step.name, key) for key in keys for step in pipeline.steps]
+    while todo:
+        cell = todo.pop()
+        if cell not in found:
+            pipeline.partitions.partition(cell.key)
+            found[cell] = tuple(dict.fromkeys((*_windowed(pipeline, cell), *_beside(pipeline, cell))))
+            todo += found[cell]
+    return found
+
+
+def _windowed(pipeline: Pipeline, cell: Cell) -> Iterator[Cell]:
+    for given in pipeline.step(cell.step).inputs:
+        if given.window:
+            yield from (Cell(given.step, key) for key in given.window.keys(pipeline.partitions, cell.key))
+
+
+def _beside(pipeline: Pipeline, cell: Cell) -> Iterator[Cell]:
+    """What a cell waits for in its own partition; what it reads through a window alone is not among it."""
+    step = pipeline.step(cell.step)
+    windows = {given.step for given in step.inputs if given.window} - {g.step for g in step.inputs if not g.window}
+    yield from (Cell(name, cell.key) for name in step.upstream if name not in windows)
+
+
+def _reached(waits: Mapping[Cell, Sequence[Cell]], keys: Collection[str]) -> set[Cell]:
+    """The cells of some partitions, and whatever they wait for."""
+    found: set[Cell] = set()
+    todo = [cell for cell in waits if cell.key in keys]
+    while todo:
+        cell = todo.pop()
+        if cell not in found:
+            found.add(cell)
+            todo += waits[cell]
+    return found
+
+
+def _refuse_earlier(plan: Mapping[Cell, object], keys: Sequence[str]) -> None:
+    missing = defaultdict(list)
+    for cell in plan:
+        if cell.key not in set(keys):
+            missing[cell.key].append(cell.step)
+    if missing:
+        words = "; ".join(f"{key}: {', '.join(steps)}" for key, steps in missing.items())
+        raise MissingInputError(f"these partitions are needed and missing or stale: {words}. Leave out --no-upstream")
+
+
+def waves(plan: Plan) -> tuple[tuple[Cell, ...], ...]:
+    """The cells in the fewest waves that there can be: all of one wave can run at once, after the earlier ones."""
+    level: dict[Cell, int] = {}
+    for cell, before in plan.waits.items():
+        level[cell] = 1 + max((level[other] for other in before), default=-1)
+    found: list[list[Cell]] = [[] for _ in range(1 + max(level.values(), default=-1))]
+    for cell, wave in level.items():
+        found[wave].append(cell)
+    return tuple(map(tuple, found))
+
+
+def levels(pipeline: Pipeline) -> dict[str, int]:
+    """How many windows a step of a partition comes after: the steps of one level can run in one go, as one run."""
+    found: dict[str, int] = {}
+    for name in order(pipeline):
+        step = pipeline.step(name)
+        after = [found[other] for other in step.upstream]
+        after += [found[given.step] + 1 for given in step.inputs if given.window and given.step in found]
+        found[name] = max(after, default=0)
+    return found

@@ -1,0 +1,217 @@
+"""What may run next, and what never will: the state of a backfill while it runs. Pure; the clock is the caller's."""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from counterpoint.backfill.plan import Cell, levels
+from counterpoint.model import Status, Verdict, verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from counterpoint.backfill.plan import Plan
+
+
+class Grain(StrEnum):
+    """What is started as one piece: a step of a partition, or all steps of it that come after the same windows."""
+
+    STEP = "step"
+    RUN = "run"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Unit:
+    """Cells of one partition that are started as one piece, in their order; `level` counts the windows before them."""
+
+    key: str
+    level: int
+    steps: tuple[str, ...]
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """Its cells."""
+        return tuple(Cell(step, self.key) for step in self.steps)
+
+
+def units(plan: Plan, grain: Grain) -> tuple[Unit, ...]:
+    """The cells of a plan as units."""
+    level = levels(plan.pipeline)
+    if grain is Grain.STEP:
+        return tuple(Unit(cell.key, level[cell.step], (cell.step,)) for cell in plan.cells)
+    found: dict[tuple[str, int], list[str]] = {}
+    for cell in plan.cells:
+        found.setdefault((cell.key, level[cell.step]), []).append(cell.step)
+    return tuple(Unit(key, number, tuple(steps)) for (key, number), steps in found.items())
+
+
+@dataclass
+class Queue:
+    """The units of a plan in the order in which they may be started.
+
+    `rank` orders what is ready, least first. `slots` limits how many units run at once, the pools of the pipeline
+    how many cells of theirs. `in_turn` holds back a partition until all earlier ones have ended.
+    """
+
+    plan: Plan
+    grain: Grain
+    rank: Mapping[Cell, tuple[float, ...]]
+    slots: int
+    in_turn: bool = False
+    states: dict[Cell, Status] = field(default_factory=dict)
+    blocked: dict[Cell, tuple[str, ...]] = field(default_factory=dict)
+    choices: dict[Cell, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._level = levels(self.plan.pipeline)
+        self._before: dict[Unit, set[Cell]] = {}
+        self._after: dict[Cell, list[Unit]] = {}
+        self._ready: list[tuple[tuple[float, ...], int, Unit]] = []
+        self._running: list[Unit] = []
+        self._left = Counter(unit.key for unit in units(self.plan, self.grain))
+        self._turns = sorted(self._left, reverse=True)
+        for unit in units(self.plan, self.grain):
+            own = set(unit.cells)
+            self._before[unit] = {other for cell in own for other in self.plan.waits[cell]} - own
+            for other in self._before[unit]:
+                self._after.setdefault(other, []).append(unit)
+        self._settle([unit for unit, before in self._before.items() if not before])
+
+    @property
+    def over(self) -> bool:
+        """Whether everything has ended."""
+        return not self._left
+
+    @property
+    def running(self) -> tuple[Unit, ...]:
+        """What was taken and has not ended."""
+        return tuple(self._running)
+
+    def take(self) -> Unit | None:
+        """The unit to start now, or None while none may be."""
+        if len(self._running) >= self.slots:
+            return None
+        used = Counter(pool for unit in self._running for pool in self._pools(unit))
+        for place, (_, _, unit) in enumerate(self._ready):
+            if (not self.in_turn or unit.key == self._turns[-1]) and self._has_room(unit, used):
+                del self._ready[place]
+                self._running.append(unit)
+                return unit
+        return None
+
+    def end(self, unit: Unit, states: Mapping[str, Status], choices: Mapping[str, str] | None = None) -> None:
+        """Tells how the steps of a unit ended, and what the branches among them chose."""
+        self._running.remove(unit)
+        self.choices.update({Cell(step, unit.key): choice for step, choice in (choices or {}).items()})
+        self._settle(self._note(unit, {Cell(step, unit.key): states[step] for step in unit.steps}))
+
+    def _note(self, unit: Unit, states: Mapping[Cell, Status]) -> list[Unit]:
+        """Keeps how a unit ended; returns the units that waited for it last."""
+        self.states.update(states)
+        self._left[unit.key] -= 1
+        if not self._left[unit.key]:
+            del self._left[unit.key]
+        while self._turns and self._turns[-1] not in self._left:
+            self._turns.pop()
+        freed = []
+        for cell in unit.cells:
+            for other in self._after.get(cell, ()):
+                self._before[other].discard(cell)
+                if not self._before[other]:
+                    freed.append(other)
+        return freed
+
+    def _settle(self, free: list[Unit]) -> None:
+        """Makes units ready that wait for nothing, or ends them when they will never run."""
+        while free:
+            unit = free.pop()
+            found = self._without_running(unit)
+            if found is None:
+                insort(self._ready, (min(self.rank[cell] for cell in unit.cells), len(self.states), unit))
+            else:
+                free += self._note(unit, found)
+
+    def _pools(self, unit: Unit) -> list[str]:
+        return [pool for step in unit.steps if (pool := self.plan.pipeline.step(step).pool)]
+
+    def _has_room(self, unit: Unit, used: Mapping[str, int]) -> bool:
+        # as one run, the orchestrator's own pools hold its steps back
+        if self.grain is Grain.RUN:
+            return True
+        return all(used[pool] < self.plan.pipeline.pool(pool).slots for pool in self._pools(unit))
+
+    def _without_running(self, unit: Unit) -> dict[Cell, Status] | None:
+        causes = sorted({cause for cell in unit.cells for cause in self._causes(cell)})
+        if causes or self._is_cut_off(unit):
+            self.blocked.update(dict.fromkeys(unit.cells, tuple(causes)))
+            return dict.fromkeys(unit.cells, Status.UPSTREAM_FAILED)
+        if self.grain is Grain.RUN:
+            return None
+        (cell,) = unit.cells
+        states = {o.step: self.states[o] for o in self.plan.waits[cell] if o.key == cell.key}
+        choices = {other.step: choice for other, choice in self.choices.items() if other.key == cell.key}
+        found = verdict(self.plan.pipeline.step(cell.step), states, choices)
+        return None if found is Verdict.RUN else {cell: Status(found.value)}
+
+    def _causes(self, cell: Cell) -> set[str]:
+        """The partitions for which a cell will not run: of its window, or for which one before it will not."""
+        found = {cause for other in self._beside(cell) for cause in self.blocked.get(other, ())}
+        for other in self.plan.over[cell]:
+            if self.states.get(other) in {Status.FAILED, Status.UPSTREAM_FAILED}:
+                found |= set(self.blocked.get(other, ())) or {other.key}
+        return found
+
+    def _is_cut_off(self, unit: Unit) -> bool:
+        """Whether something before the last window failed in the same partition: what comes after never starts."""
+        before = [other for cell in unit.cells for other in self._beside(cell) if self._level[other.step] < unit.level]
+        return any(
+            self.states.get(other) in {Status.FAILED, Status.UPSTREAM_FAILED} or other in self.blocked
+            for other in before
+        )
+
+    def _beside(self, cell: Cell) -> list[Cell]:
+        return [other for other in self.plan.waits[cell] if other.key == cell.key]
+
+
+def drain(queue: Queue) -> Iterable[Unit]:
+    """Takes whatever may be started now."""
+    while unit := queue.take():
+        yield unit
+
+
+def ranks(plan: Plan, seconds: Mapping[Cell, float], newest_first: Sequence[str] = ()) -> dict[Cell, tuple[float, ...]]:
+    """The order of what is ready: the longest chain of work behind it first, then the oldest.
+
+    With `newest_first`, whatever the first of these partitions rests on comes before what only the others need.
+    """
+    tails = _tails(plan, seconds)
+    turn = _turns(plan, newest_first)
+    places = {cell: place for place, cell in enumerate(plan.cells)}
+    return {cell: (turn.get(cell, 0), -tails[cell], places[cell]) for cell in plan.cells}
+
+
+def _tails(plan: Plan, seconds: Mapping[Cell, float]) -> dict[Cell, float]:
+    """The seconds from the start of each cell to the end of the longest chain that begins with it."""
+    found = dict.fromkeys(plan.cells, 0.0)
+    for cell in reversed(plan.cells):
+        found[cell] += seconds[cell]
+        for other in plan.waits[cell]:
+            found[other] = max(found[other], found[cell])
+    return found
+
+
+def _turns(plan: Plan, newest_first: Sequence[str]) -> dict[Cell, int]:
+    """For each cell the place of the first partition of the sequence that rests on it."""
+    found: dict[Cell, int] = {}
+    for place, key in enumerate(newest_first):
+        todo = [cell for cell in plan.cells if cell.key == key]
+        while todo:
+            cell = todo.pop()
+            if cell not in found:
+                found[cell] = place
+                todo += plan.waits[cell]
+    return found

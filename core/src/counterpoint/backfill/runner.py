@@ -1,0 +1,152 @@
+"""Running a plan: units are started as the queue lets them, and each partition is told as one run."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.backfill.launchers import Launcher, Outcome, states_of
+from counterpoint.backfill.plan import Cell, waves
+from counterpoint.backfill.queue import Grain, drain
+from counterpoint.backfill.records import folder_of, partition_report
+from counterpoint.lineage import gather, keep
+from counterpoint.model import RunRecord, RunRequest, Status, StepRecord, order
+from counterpoint.running import collect
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from counterpoint.backfill.plan import Plan
+    from counterpoint.backfill.queue import Queue, Unit
+    from counterpoint.backfill.records import Asked
+    from counterpoint.model import Step
+    from counterpoint.storage import Store
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Runner:
+    """One pass through the queue of a plan; `requests` has the request of each partition."""
+
+    asked: Asked
+    plan: Plan
+    queue: Queue
+    launcher: Launcher
+    store: Store
+    requests: Mapping[str, RunRequest]
+    outcomes: dict[str, list[Outcome]] = field(default_factory=lambda: defaultdict(list))
+
+    def run(self) -> dict[str, Any]:
+        """Runs everything to its end; returns the report.
+
+        Raises:
+            KeyboardInterrupt: after what runs on this machine was ended.
+        """
+        begun = time.monotonic()
+        try:
+            while not self.queue.over:
+                for unit in drain(self.queue):
+                    self.launcher.start(unit, self._request(unit))
+                    self._tell(unit.key)
+                for outcome in self.launcher.ended():
+                    self._end(outcome)
+        except BaseException:
+            self.launcher.stop()
+            raise
+        return self._report(time.monotonic() - begun)
+
+    def _request(self, unit: Unit) -> RunRequest:
+        asked = self.requests[unit.key]
+        # each run of an orchestrator has a name of its own; the steps that run here share that of their partition
+        run_id = asked.run_id if self.queue.grain is Grain.STEP else f"{asked.run_id}-{unit.level}"
+        return replace(asked, run_id=run_id, steps=unit.steps)
+
+    def _end(self, outcome: Outcome) -> None:
+        states = states_of(outcome)
+        self.outcomes[outcome.unit.key].append(outcome)
+        self.queue.end(outcome.unit, states, outcome.choices)
+        for step, status in states.items():
+            log.info("%s %s %s", outcome.unit.key, step, status.value)
+        self._tell(outcome.unit.key)
+
+    def _tell(self, key: str) -> None:
+        """Writes how the steps of a partition are, for those who watch."""
+        states = {cell.step: status.value for cell, status in self.queue.states.items() if cell.key == key}
+        running = {cell.step: "running" for unit in self.queue.running for cell in unit.cells if cell.key == key}
+        path = f"{folder_of(self.plan.pipeline.name)}/{self.asked.version}/{key}.json"
+        self.store.put_json(path, {"steps": {**states, **running}})
+
+    def _report(self, seconds: float) -> dict[str, Any]:
+        partitions = [self._partition(key) for key in sorted({*self.plan.keys, *(c.key for c in self.plan.cells)})]
+        failed = any(row["status"] != "success" for row in partitions)
+        return {
+            "version": self.asked.version,
+            "strategy": self.asked.strategy,
+            "status": "failed" if failed else "success",
+            "partitions": [row for row in partitions if row["date"] in set(self.plan.keys)],
+            "upstream": [row for row in partitions if row["date"] not in set(self.plan.keys)],
+            "seconds": round(seconds, 3),
+            "waves": [[f"{cell.step} {cell.key}" for cell in wave] for wave in waves(self.plan)],
+            "computed": sum(status is Status.SUCCESS for status in self.queue.states.values()),
+            "saved": len(self.plan.saved),
+        }
+
+    def _partition(self, key: str) -> dict[str, Any]:
+        request = self.requests[key]
+        record = self._record(request)
+        causes = {cause for cell, found in self.queue.blocked.items() if cell.key == key for cause in found}
+        report = partition_report(key, record, sorted(causes - {key}))
+        path = f"{folder_of(self.plan.pipeline.name)}/{self.asked.version}/{key}.json"
+        states = {step.name: step.status.value for step in record.steps}
+        blocked = {cell.step: "blocked" for cell in self.queue.blocked if cell.key == key}
+        self.store.put_json(path, {"steps": {**states, **blocked}, "report": report})
+        return report
+
+    def _record(self, request: RunRequest) -> RunRecord:
+        """One record of all steps of a partition: those that were run, those that stood, those that never started."""
+        parts = [
+            collect(self.plan.pipeline, self.store, self._request(o.unit), o.native, self.launcher.version)
+            for o in self.outcomes[request.partition]
+        ]
+        known = {step.name: step for part in parts for step in part.steps}
+        steps = tuple(
+            known.get(s.name) or self._unstarted(Cell(s.name, request.partition)) for s in self._steps(request)
+        )
+        failed = any(step.status is Status.FAILED for step in steps)
+        record = RunRecord(
+            run_id=request.run_id,
+            pipeline=request.pipeline,
+            orchestrator=request.orchestrator,
+            orchestrator_version=self.launcher.version,
+            date=request.partition,
+            version=request.version,
+            status=Status.FAILED if failed else Status.SUCCESS,
+            started=min((p.started for p in parts if p.started), default=None),
+            ended=max((p.ended for p in parts if p.ended), default=None),
+            steps=steps,
+            lineage=self._lineage(request) if parts else None,
+        )
+        self.store.put_json(f"runs/{self.plan.pipeline.name}/{request.run_id}/run.json", record.to_dict())
+        return record
+
+    def _steps(self, request: RunRequest) -> list[Step]:
+        asked_for = request.partition in set(self.plan.keys)
+        cells = {cell.step for cell in self.plan.cells if cell.key == request.partition}
+        pipeline = self.plan.pipeline
+        return [pipeline.step(name) for name in order(pipeline) if asked_for or name in cells]
+
+    def _unstarted(self, cell: Cell) -> StepRecord:
+        status = self.queue.states.get(cell)
+        if status is not None:
+            return StepRecord(cell.step, status)
+        entry = self.store.entry(*cell)
+        if entry is None:  # its branch keeps it from running
+            return StepRecord(cell.step, Status.SKIPPED)
+        return StepRecord(cell.step, Status.SUCCESS, output=entry.reference, reused=True)
+
+    def _lineage(self, request: RunRequest) -> str:
+        return keep(self.store, self.plan.pipeline, request, gather(self.store, self.plan.pipeline, request))

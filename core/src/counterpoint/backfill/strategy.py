@@ -1,0 +1,38 @@
+"""In which order a backfill goes through its plan."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from counterpoint.backfill.queue import Queue, ranks
+from counterpoint.backfill.timing import makespan
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from counterpoint.backfill.plan import Cell, Plan
+    from counterpoint.backfill.queue import Grain
+
+
+class Strategy(StrEnum):
+    """Oldest partition first, one after the other; several at once; or the newest partition's result first."""
+
+    SEQUENTIAL = "sequential"
+    PARALLEL = "parallel"
+    PRIORITIZED = "prioritized"
+
+
+def queue_of(plan: Plan, strategy: Strategy, grain: Grain, slots: int, seconds: Mapping[Cell, float]) -> Queue:
+    """The queue of a plan by a strategy; `seconds` is what each cell is expected to take.
+
+    Of several at once, either the longest chain of work goes first, or the oldest partition: whichever is expected
+    to end sooner. The first is best where chains are long, the second where a pool is narrow near their ends.
+    """
+    if strategy is Strategy.SEQUENTIAL:
+        return Queue(plan, grain, ranks(plan, seconds, plan.keys), slots, in_turn=True)
+    if strategy is Strategy.PRIORITIZED:
+        return Queue(plan, grain, ranks(plan, seconds, plan.keys[::-1]), slots)
+    orders: list[Sequence[str]] = [(), plan.keys]
+    taken = [makespan(Queue(plan, grain, ranks(plan, seconds, order), slots), seconds)[0] for order in orders]
+    return Queue(plan, grain, ranks(plan, seconds, orders[taken.index(min(taken))]), slots)

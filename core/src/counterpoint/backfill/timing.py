@@ -1,0 +1,65 @@
+"""How long a plan takes: its critical path, what no schedule can beat, and what this one takes."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from counterpoint.backfill.queue import drain
+from counterpoint.model import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from counterpoint.backfill.plan import Cell, Plan
+    from counterpoint.backfill.queue import Queue, Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What no schedule can beat, in seconds; `lower` is the largest of the others."""
+
+    critical_path: tuple[Cell, ...]
+    critical_seconds: float
+    work_seconds: float
+    lower: float
+
+
+def bounds(plan: Plan, seconds: Mapping[Cell, float], slots: int) -> Bounds:
+    """The critical path, the work shared by all slots, and the work of each pool shared by its slots."""
+    best: dict[Cell, tuple[float, Cell | None]] = {}
+    for cell, before in plan.waits.items():
+        after = max(before, key=lambda other: best[other][0], default=None)
+        best[cell] = ((best[after][0] if after else 0.0) + seconds[cell], after)
+    last = max(best, key=lambda cell: best[cell][0], default=None)
+    path: list[Cell] = []
+    while last is not None:
+        path.append(last)
+        last = best[last][1]
+    longest = best[path[0]][0] if path else 0.0
+    work = sum(seconds[cell] for cell in plan.cells)
+    shared = [longest, work / slots, *_by_pool(plan, seconds).values()]
+    return Bounds(tuple(reversed(path)), longest, work, max(shared))
+
+
+def _by_pool(plan: Plan, seconds: Mapping[Cell, float]) -> dict[str, float]:
+    found: Counter[str] = Counter()
+    for cell in plan.cells:
+        pool = plan.pipeline.step(cell.step).pool
+        if pool:
+            found[pool] += seconds[cell] / plan.pipeline.pool(pool).slots  # type: ignore[assignment]
+    return dict(found)
+
+
+def makespan(queue: Queue, seconds: Mapping[Cell, float]) -> tuple[float, dict[Unit, tuple[float, float]]]:
+    """The seconds that a queue takes when each cell takes its own, and when each unit would start and end."""
+    now, running, times = 0.0, list[tuple[float, int, "Unit"]](), dict["Unit", tuple[float, float]]()
+    while not queue.over:
+        for unit in drain(queue):
+            times[unit] = (now, now + sum(seconds[cell] for cell in unit.cells))
+            heapq.heappush(running, (times[unit][1], len(times), unit))
+        now, _, ended = heapq.heappop(running)
+        queue.end(ended, dict.fromkeys(ended.steps, Status.SUCCESS))
+    return now, times

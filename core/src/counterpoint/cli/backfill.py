@@ -1,0 +1,156 @@
+"""`counterpoint backfill`: several partitions into a version of their own; `promote` or `drop` that version."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.cli.environments import hand_over
+from counterpoint.cli.output import answer, say, table
+from counterpoint.cli.run import service_options, settings, site_options
+
+if TYPE_CHECKING:
+    import argparse
+
+    from counterpoint.backfill import Asked
+
+HELP = "several partitions; 'backfill promote|drop PIPELINE TAG' publishes or forgets a version"
+ACTIONS = ("promote", "drop")
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The pipeline and its range, or what to do with a version."""
+    parser.add_argument("words", nargs="+", metavar="PIPELINE | promote PIPELINE TAG | drop PIPELINE TAG")
+    parser.add_argument("--from", dest="first", metavar="A", help="the first partition")
+    parser.add_argument("--to", dest="last", metavar="B", help="the last partition")
+    parser.add_argument("--on", default="local", choices=("local", "airflow", "dagster", "prefect"))
+    parser.add_argument("--strategy", default="parallel", choices=("sequential", "parallel", "prioritized"))
+    parser.add_argument("--max-parallel", type=int, default=os.cpu_count() or 2, metavar="N", help="at once")
+    parser.add_argument("--version", metavar="TAG", help="of the output; default names the range")
+    parser.add_argument("--dry-run", action="store_true", help="prints the plan and a checklist; starts nothing")
+    parser.add_argument("--stale", action="store_true", help="only partitions of which something is stale")
+    parser.add_argument("--source", metavar="SRC", help="synthetic[:k=v,...], or folder[,profile=file.toml]")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=JSON", help="override a setting")
+    parser.add_argument("--service", action="store_true", help="on the real services, started if none run")
+    parser.add_argument("--no-upstream", action="store_true", help="refuse when earlier partitions are missing")
+    parser.add_argument("--force", action="store_true", help="compute again what stands and is fresh")
+    service_options(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Runs, promotes or drops; 1 when a partition did not end well."""
+    if args.words[0] in ACTIONS:
+        return _settle(args)
+    asked = asked_of(args)
+    if args.dry_run:
+        return _dry_run(asked, args)
+    return carry_out(asked, args)
+
+
+def asked_of(args: argparse.Namespace) -> Asked:
+    """The backfill that a command line asks for.
+
+    Raises:
+        UsageError: words or options are missing or wrong.
+    """
+    from counterpoint.backfill import Asked
+    from counterpoint.errors import UsageError
+    from counterpoint.storage.tags import check_tag
+
+    if len(args.words) != 1:
+        raise UsageError(
+            f"{' '.join(args.words)}: write backfill PIPELINE --from A --to B, or promote|drop PIPELINE TAG"
+        )
+    if not args.first or not args.last:
+        raise UsageError("say which partitions: --from A --to B")
+    if args.max_parallel < 1:
+        raise UsageError(f"--max-parallel {args.max_parallel}: at least one")
+    return Asked(
+        pipeline=args.words[0],
+        first=args.first,
+        last=args.last,
+        version=check_tag(args.version or f"backfill-{args.first}-{args.last}"),
+        orchestrator=args.on,
+        service=args.service,
+        strategy=args.strategy,
+        parallel=args.max_parallel,
+        config=settings(args),
+        force=args.force,
+        stale_only=args.stale,
+    )
+
+
+def carry_out(asked: Asked, args: argparse.Namespace) -> int:
+    """Runs a backfill in the environment of its orchestrator and tells how it went."""
+    code = hand_over(asked.orchestrator, args.argv)
+    if code is not None:
+        return code
+    from counterpoint.backfill import prepare, run_backfill
+    from counterpoint.services import engine_for
+    from counterpoint.services.sites import absolute
+
+    root = absolute(args.root)
+    prepared = prepare(asked, root, upstream=not getattr(args, "no_upstream", False))
+    say(f"{asked.version}: {len(prepared.plan.cells)} steps to run, {len(prepared.plan.saved)} stand already")
+    options = site_options(args)
+    with engine_for(asked.orchestrator, root, (asked.pipeline,), service=asked.service, options=options) as engine:
+        report = run_backfill(prepared, engine)
+    tell(report, as_json=args.json)
+    return 0 if report["status"] == "success" else 1
+
+
+def tell(report: dict[str, Any], *, as_json: bool) -> None:
+    """Prints a report: as a table for people, or as JSON."""
+    if as_json:
+        answer(report)
+        return
+    rows = [
+        (row["date"], row["status"], row["failed_step"], ", ".join(row["blocked_by"]) or _message(row))
+        for row in (*report["upstream"], *report["partitions"])
+    ]
+    table(f"{report['version']}: {report['status']}", ("partition", "status", "step", "blocked by, or error"), rows)
+    say(f"{report['computed']} steps run, {report['saved']} saved, {report['seconds']:.1f} s")
+
+
+def _message(row: dict[str, Any]) -> str | None:
+    return f"{row['error']['type']}: {row['error']['message']}"[:120] if row["error"] else None
+
+
+def _dry_run(asked: Asked, args: argparse.Namespace) -> int:
+    from counterpoint.backfill import dry_run, prepare
+    from counterpoint.services.sites import absolute
+
+    plan = dry_run(prepare(asked, absolute(args.root), upstream=not args.no_upstream))
+    if args.json:
+        answer(plan)
+        return 0
+    rows = [(number, len(wave), f"{wave[0]} to {wave[-1]}") for number, wave in enumerate(plan["waves"], 1)]
+    table(f"{asked.version}: {plan['cells']} steps in {len(plan['waves'])} waves", ("wave", "steps", "from"), rows)
+    say(f"critical path {plan['critical_seconds']:.1f} s, lower bound {plan['lower_bound_seconds']:.1f} s,"
+        f" this order about {plan['estimated_seconds']:.1f} s with {plan['slots']} at once")  # fmt: skip
+    table(
+        "Checklist",
+        ("item", "ok", "what was found"),
+        [(i["item"], _mark(i["ok"]), i["says"]) for i in plan["checklist"]],
+    )
+    return 0
+
+
+def _mark(ok: bool | None) -> str:  # noqa: FBT001 - a value, not a switch
+    return {True: "yes", False: "NO", None: "?"}[ok]
+
+
+def _settle(args: argparse.Namespace) -> int:
+    from counterpoint.backfill import drop_version, promote_version
+    from counterpoint.errors import UsageError
+    from counterpoint.services.sites import absolute
+
+    if len(args.words) != 3:  # noqa: PLR2004 - action, pipeline, tag
+        raise UsageError(f"write backfill {args.words[0]} PIPELINE TAG")
+    action, pipeline, tag = args.words
+    settle = promote_version if action == "promote" else drop_version
+    found = settle(pipeline, tag, absolute(args.root))
+    if args.json:
+        answer(found)
+    say("; ".join(f"{name} {value}" for name, value in found.items()))
+    return 0

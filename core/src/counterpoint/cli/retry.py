@@ -1,0 +1,71 @@
+"""`counterpoint retry`: redoes what failed in a run or a backfill, and what waited for it; nothing else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from counterpoint.cli.run import service_options
+
+if TYPE_CHECKING:
+    import argparse
+
+HELP = "redoes only what failed and what waited for it"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The pipeline, and the run or the backfill."""
+    parser.add_argument("pipeline", metavar="PIPELINE")
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--run", dest="run_id", metavar="RUN", help="the run id of a failed run")
+    which.add_argument("--backfill", metavar="TAG", help="the version of a backfill")
+    service_options(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Does it again as it was asked for the first time; what ended well stands and is not computed again."""
+    from counterpoint.running import find_pipeline
+    from counterpoint.services.sites import absolute
+    from counterpoint.storage import Store
+
+    pipeline = find_pipeline(args.pipeline)
+    store = Store(absolute(args.root), pipeline)
+    return _backfill(args, store) if args.backfill else _run(args, store)
+
+
+def _backfill(args: argparse.Namespace, store: object) -> int:
+    from dataclasses import replace
+
+    from counterpoint.backfill import Asked, manifest_of
+    from counterpoint.cli.backfill import carry_out
+
+    asked = Asked(**manifest_of(store, args.backfill)["asked"])  # type: ignore[arg-type]
+    # forced again, it would compute again what ended well
+    return carry_out(replace(asked, force=False, stale_only=False), args)
+
+
+def _run(args: argparse.Namespace, store: object) -> int:
+    from dataclasses import replace
+
+    from counterpoint.cli.environments import hand_over
+    from counterpoint.cli.run import site_options, tell
+    from counterpoint.errors import UsageError
+    from counterpoint.model import RunRequest
+    from counterpoint.services import engine_for
+    from counterpoint.services.launch import launch, new_run_id
+
+    path = f"runs/{store.pipeline.name}/{args.run_id}"  # type: ignore[attr-defined]
+    found = store.get_json(f"{path}/request.json")  # type: ignore[attr-defined]
+    if found is None:
+        raise UsageError(f"pipeline {args.pipeline} has no run {args.run_id!r} below {args.root}")
+    request = RunRequest.from_json(found["request"])
+    code = hand_over(request.orchestrator, args.argv)
+    if code is not None:
+        return code
+    again = new_run_id(store.pipeline.name, request.partition, request.orchestrator)  # type: ignore[attr-defined]
+    request = replace(request, run_id=again, force=False)
+    service = bool(found.get("service"))
+    names = (request.pipeline,)
+    with engine_for(request.orchestrator, request.root, names, service=service, options=site_options(args)) as engine:
+        record = launch(request, engine)
+    tell(record, as_json=args.json)
+    return 0 if record.status == "success" else 1

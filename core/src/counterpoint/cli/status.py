@@ -1,0 +1,77 @@
+"""`counterpoint status`: per step and partition, what is fresh, stale, running, failed, missing or blocked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.cli.output import answer, say
+from counterpoint.cli.run import settings
+
+if TYPE_CHECKING:
+    import argparse
+
+HELP = "per step and partition: fresh, stale, running, failed, missing, blocked"
+_MARKS = {
+    "fresh": ("■", "green"),
+    "stale": ("◪", "yellow"),
+    "running": ("▶", "blue"),
+    "failed": ("✗", "red"),
+    "missing": ("·", "dim"),
+    "blocked": ("⊘", "magenta"),
+    "skipped": ("–", "dim"),
+}
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The pipeline, the version and the range."""
+    parser.add_argument("pipeline", metavar="PIPELINE")
+    parser.add_argument("--version", default="production", metavar="TAG", help="default production")
+    parser.add_argument("--from", dest="first", metavar="A", help="the first partition; default all that are known of")
+    parser.add_argument("--to", dest="last", metavar="B", help="the last partition")
+    parser.add_argument("--source", metavar="SRC", help="synthetic[:k=v,...], or folder[,profile=file.toml]")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=JSON", help="override a setting")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints the grid."""
+    from counterpoint.backfill import grid, manifest_of
+    from counterpoint.errors import UsageError
+    from counterpoint.model import PRODUCTION
+    from counterpoint.running import find_pipeline
+    from counterpoint.services.sites import absolute
+    from counterpoint.storage import Store
+
+    if bool(args.first) != bool(args.last):
+        raise UsageError("give both --from and --to, or neither")
+    root, pipeline = absolute(args.root), find_pipeline(args.pipeline)
+    config = settings(args)
+    if args.version != PRODUCTION and not config:
+        config = manifest_of(Store(root, pipeline, args.version), args.version)["asked"]["config"]
+    keys = pipeline.partitions.range(args.first, args.last) if args.first else ()
+    found = grid(root, args.pipeline, pipeline.configured(config), args.version, keys)
+    if args.json:
+        answer(found)
+    else:
+        _draw(found)
+    return 0
+
+
+def _draw(found: dict[str, Any]) -> None:
+    """The steps as rows, the partitions as columns, as many beside each other as the terminal is wide."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(stderr=True)
+    rows = found["partitions"]
+    width = max((len(row["date"]) for row in rows), default=0) + 3
+    room = max((console.width - max(map(len, found["steps"])) - 4) // width, 1)
+    for first in range(0, len(rows), room):
+        block = rows[first : first + room]
+        shown = Table(f"{found['pipeline']}, {found['version']}", *(row["date"] for row in block))
+        for step in found["steps"]:
+            states = [row["steps"][step] for row in block]
+            shown.add_row(step, *(Text(_MARKS[state][0], style=_MARKS[state][1], justify="center") for state in states))
+        console.print(shown)
+    legend = "  ".join(f"{mark} {state}" for state, (mark, _) in _MARKS.items())
+    say(legend if rows else "nothing stands yet")

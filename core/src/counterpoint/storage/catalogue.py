@@ -1,0 +1,126 @@
+"""What stands of a pipeline in one version of its data; versions other than production lie over production."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from counterpoint.errors import UsageError
+from counterpoint.model import PRODUCTION, Entry
+from counterpoint.storage.journal import decoded, encoded, entry_path, finish, mark_path, read
+from counterpoint.storage.objects import Objects
+from counterpoint.storage.tags import check_tag
+
+if TYPE_CHECKING:
+    from counterpoint.model import Pipeline
+
+
+class Catalogue(Objects):
+    """The entries of a pipeline in one version of its data.
+
+    Raises:
+        UsageError: no version can have that tag.
+    """
+
+    def __init__(self, root: str, pipeline: Pipeline, version: str = PRODUCTION) -> None:
+        super().__init__(root)
+        self.pipeline = pipeline
+        self.version = version if version == PRODUCTION else check_tag(version)
+
+    def publish(self, entry: Entry) -> None:
+        """Makes an output the one that stands for its step and partition, in one atomic put.
+
+        Raises:
+            UsageError: the version was promoted or is being dropped.
+        """
+        if self.version == PRODUCTION:
+            self._publish_to_production(entry)
+            return
+        self.refuse_closed()
+        self.put(self._path(entry), encoded(entry, uuid4().hex))
+        # what was put while somebody promoted may have come too late for it: that must not pass for done
+        self.refuse_closed()
+
+    def _publish_to_production(self, entry: Entry) -> None:
+        before = finish(self, self.pipeline.name)
+        while True:
+            self.put_among_swaps(self._path(entry), encoded(entry, uuid4().hex))
+            after = finish(self, self.pipeline.name)
+            if after.found == before.found:
+                return
+            # a promotion came in between and may lie over what was put: what is published last stands
+            before = after
+
+    def _path(self, entry: Entry) -> str:
+        return entry_path(self.version, self.pipeline.name, entry.reference.step, entry.reference.partition)
+
+    def adopt(self, entry: Entry) -> None:
+        """Makes what stands in production stand in this version by itself, whatever production does later."""
+        reference = entry.reference
+        if self.version != PRODUCTION and self.own_entry(reference.step, reference.partition) is None:
+            self.publish(entry)
+
+    def entry(self, step: str, partition: str) -> Entry | None:
+        """What stands for a step and partition, in this version or else in production, or None."""
+        own = self.own_entry(step, partition)
+        return own if own or self.version == PRODUCTION else self._in_production(step, partition)
+
+    def own_entry(self, step: str, partition: str) -> Entry | None:
+        """What stands for a step and partition in this version itself, or None."""
+        if self.version == PRODUCTION:
+            return self._in_production(step, partition)
+        return self._stored(self.version, step, partition)
+
+    def _in_production(self, step: str, partition: str) -> Entry | None:
+        promoted = read(self, self.pipeline.name).entries.get(step, {}).get(partition)
+        return Entry.from_dict(promoted) if promoted else self._stored(PRODUCTION, step, partition)
+
+    def _stored(self, version: str, step: str, partition: str) -> Entry | None:
+        found = self.get_json(entry_path(version, self.pipeline.name, step, partition))
+        return decoded(found) if found else None
+
+    def entries(self, step: str) -> dict[str, Entry]:
+        """All that stands for a step, in this version or else in production, by partition, oldest first."""
+        own = self.own_entries(step)
+        if self.version == PRODUCTION:
+            return own
+        return dict(sorted({**self._all_in_production(step), **own}.items()))
+
+    def own_entries(self, step: str) -> dict[str, Entry]:
+        """All that stands for a step in this version itself, by partition, oldest first."""
+        if self.version == PRODUCTION:
+            return self._all_in_production(step)
+        return self._all_stored(self.version, step)
+
+    def _all_in_production(self, step: str) -> dict[str, Entry]:
+        before = read(self, self.pipeline.name)
+        while True:
+            found = self._all_stored(PRODUCTION, step)
+            after = read(self, self.pipeline.name)
+            if after.found == before.found:
+                break
+            # a promotion came in between: some were read before it and some after, so all are read again
+            before = after
+        promoted = {key: Entry.from_dict(value) for key, value in before.entries.get(step, {}).items()}
+        return dict(sorted({**found, **promoted}.items()))
+
+    def _all_stored(self, version: str, step: str) -> dict[str, Entry]:
+        folder = f"catalog/{version}/{self.pipeline.name}/{step}"
+        found = {path.rpartition("/")[2].removesuffix(".json"): self.get_json(path) for path in self.list(folder)}
+        return {key: decoded(value) for key, value in found.items() if value}
+
+    def refuse_closed(self) -> None:
+        """Refuses to change a version that is closed; production never is.
+
+        Raises:
+            UsageError: the version was promoted or is being dropped.
+        """
+        if self.version == PRODUCTION:
+            return
+        last = read(self, self.pipeline.name)
+        named = f"version {self.version} of {self.pipeline.name}"
+        if self.version in last.dropping:
+            raise UsageError(f"{named} is being dropped: drop it again to have that done, or choose another tag")
+        # the mark is put before the journal tells of another promotion, so one of both is found
+        if last.tag == self.version or self.get(mark_path(self.pipeline.name, self.version)):
+            raise UsageError(f"{named} was promoted, so it stays as it is: choose another tag")

@@ -1,0 +1,114 @@
+"""The promotion journal: one object whose put moves all entries of a version into production at once.
+
+Its states, each swapped for the one that was read before, none of which ever returns (every one has a stamp):
+
+- it tells of a promotion and holds its entries: they stand, whatever lies in the catalogue; somebody copies them there;
+- it tells of a promotion and holds no entries: they were copied, and the catalogue says what stands.
+
+It is emptied and not removed: stores remove without looking, so a late remover would take away a later journal.
+
+Why no late copy undoes a publication. Whoever copies reads what stands in the catalogue, then that the journal is
+still the one to be copied, then swaps what it read. Whoever publishes into production finds the journal without
+entries, puts its entry, and finds the same journal again; else it empties the journal and puts once more. A copy that
+hits after that put must have read the put entry, for nothing that stood before it comes back (every put has a stamp
+too); it asked for the journal after that, and found it emptied: so it is not made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from counterpoint.model import PRODUCTION, Entry
+from counterpoint.storage.objects import Found, json_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from counterpoint.storage.objects import Objects
+
+_STAMP = "stamp"
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """The last promotion into a pipeline's production, and the versions that are being dropped.
+
+    `entries` maps steps and partitions to what is still to be copied, `told` is what the promotion tells of itself.
+    """
+
+    tag: str | None = None
+    entries: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    told: Mapping[str, int] = field(default_factory=dict)
+    dropping: tuple[str, ...] = ()
+    found: Found | None = None
+
+
+def entry_path(version: str, pipeline: str, step: str, partition: str) -> str:
+    """Where the entry of a step and partition lies."""
+    return f"catalog/{version}/{pipeline}/{step}/{partition}.json"
+
+
+def mark_path(pipeline: str, tag: str) -> str:
+    """Where it is kept that a version was promoted."""
+    return f"versions/{pipeline}/{tag}.json"
+
+
+def encoded(entry: Entry, stamp: str) -> bytes:
+    """An entry as it is stored; the stamp tells one put of it from another."""
+    return json_bytes({**entry.to_dict(), _STAMP: stamp})
+
+
+def decoded(values: Mapping[str, Any]) -> Entry:
+    """The inverse of `encoded`."""
+    return Entry.from_dict({name: value for name, value in values.items() if name != _STAMP})
+
+
+def read(objects: Objects, pipeline: str) -> Journal:
+    """The journal as it is now."""
+    path = _path(pipeline)
+    found = objects.find(path)
+    if found is None:
+        return Journal()
+    values = objects.parsed(path, found.data)
+    return Journal(values["tag"], values["entries"], values["told"], tuple(values["dropping"]), found)
+
+
+def swap(objects: Objects, pipeline: str, seen: Journal, new: Journal) -> bool:
+    """Puts a journal in place of the one that was read before; False when another one is there by now."""
+    told: dict[str, Any] = {"tag": new.tag, "entries": new.entries, "told": new.told, "dropping": new.dropping}
+    return objects.swap(_path(pipeline), json_bytes({**told, _STAMP: uuid4().hex}), seen.found)
+
+
+def finish(objects: Objects, pipeline: str) -> Journal:
+    """Completes the promotion that the journal tells of, if it is not complete; returns the journal without entries."""
+    while (seen := read(objects, pipeline)).entries:
+        if _copied(objects, pipeline, seen):
+            objects.put_json(mark_path(pipeline, str(seen.tag)), {"status": "promoted", **seen.told})
+            swap(objects, pipeline, seen, replace(seen, entries={}))
+    return seen
+
+
+def _copied(objects: Objects, pipeline: str, seen: Journal) -> bool:
+    """Copies what a journal holds into the catalogue; False when the journal is another one by now."""
+    left = {
+        entry_path(PRODUCTION, pipeline, step, partition): encoded(Entry.from_dict(values), f"promoted from {seen.tag}")
+        for step, entries in seen.entries.items()
+        for partition, values in entries.items()
+    }
+    while left:
+        standing = {path: objects.find(path) for path in left}
+        # after those were read and before any is swapped: see above
+        if read(objects, pipeline).found != seen.found:
+            return False
+        left = {path: data for path, data in left.items() if not _is_put(objects, path, data, standing[path])}
+    return True
+
+
+def _is_put(objects: Objects, path: str, data: bytes, standing: Found | None) -> bool:
+    return (standing is not None and standing.data == data) or objects.swap(path, data, standing)
+
+
+def _path(pipeline: str) -> str:
+    return f"catalog/{PRODUCTION}/{pipeline}/.promotion.json"

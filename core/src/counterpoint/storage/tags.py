@@ -1,0 +1,37 @@
+"""The names of versions."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import TYPE_CHECKING
+
+from counterpoint.errors import UsageError
+from counterpoint.model import PRODUCTION
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+_TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def check_tag(tag: str) -> str:
+    """The tag, if a version of data can have it.
+
+    Raises:
+        UsageError: it cannot; says what a tag is made of.
+    """
+    if tag == PRODUCTION:
+        raise UsageError(f"{PRODUCTION} is what stands, and no version beside it: choose another tag")
+    if not _TAG.fullmatch(tag):
+        raise UsageError(
+            f"{tag!r} is no tag of a version: take up to 64 letters, digits, dots, - and _, the first a letter or digit"
+        )
+    return tag
+
+
+def unknown(tag: str, pipeline: str, known: Collection[str]) -> UsageError:
+    """The refusal of a tag that no version has, with those that some have, the nearest first."""
+    near = difflib.get_close_matches(tag, known, 1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return UsageError(f"{pipeline} has no version {tag!r}: {hint}there are {', '.join(sorted(known)) or 'none'}")

@@ -1,0 +1,143 @@
+"""Versions of a pipeline's data: promoted into production at once, or dropped; both complete when repeated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.model import PRODUCTION
+from counterpoint.storage.journal import Journal, decoded, entry_path, finish, mark_path, read, swap
+from counterpoint.storage.tags import check_tag, unknown
+
+if TYPE_CHECKING:
+    from counterpoint.storage.store import Store
+
+_DATA = ("tables", "artifacts", "dead_letters")
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """What a promotion moved: how many entries, and over how many of another content and of an equal one."""
+
+    tag: str
+    entries: int
+    replaced: int
+    equal: int
+
+
+class VersionStatus(StrEnum):
+    """Whether a version can still be written to."""
+
+    OPEN = "open"
+    PROMOTED = "promoted"
+
+
+@dataclass(frozen=True, slots=True)
+class VersionInfo:
+    """A version, the number of its own entries, and the first and last of their partitions."""
+
+    tag: str
+    status: VersionStatus
+    entries: int
+    first: str
+    last: str
+
+
+def versions(store: Store) -> list[VersionInfo]:
+    """The versions of the store's pipeline beside production, by tag; those being dropped are left out."""
+    name, last = store.pipeline.name, read(store, store.pipeline.name)
+    marked = {path.rpartition("/")[2].removesuffix(".json") for path in store.list(f"versions/{name}")}
+    found = []
+    for tag in store.folders("catalog"):
+        keys = sorted(key.partition(".")[0] for _, key in _own(store, tag))
+        if keys and tag != PRODUCTION and tag not in last.dropping:
+            status = VersionStatus.PROMOTED if tag in {*marked, last.tag} else VersionStatus.OPEN
+            found.append(VersionInfo(tag, status, len(keys), keys[0], keys[-1]))
+    return found
+
+
+def _own(store: Store, tag: str) -> list[tuple[str, str]]:
+    """The step and partition of each entry of a version, as they are listed."""
+    folder = f"catalog/{tag}/{store.pipeline.name}/"
+    parts = [path.removeprefix(folder).partition("/") for path in store.list(folder.removesuffix("/"))]
+    return [(step, name.removesuffix(".json")) for step, _, name in parts]
+
+
+def promote(store: Store) -> Promotion:
+    """Makes all entries of the store's version those of production, at once; completes what was killed in it.
+
+    Raises:
+        UsageError: it is production, has no entries, was promoted or is being dropped.
+    """
+    name, tag = store.pipeline.name, check_tag(store.version)
+    while True:
+        begun = read(store, name)
+        if begun.tag == tag and begun.entries:
+            return _finished(store, begun)
+        # what was read before this swap holds at it: else the journal was swapped, by a promotion or a drop
+        seen = finish(store, name)
+        store.refuse_closed()
+        new = _journal(store, seen)
+        if swap(store, name, seen, new):
+            return _finished(store, new)
+
+
+def _finished(store: Store, journal: Journal) -> Promotion:
+    finish(store, store.pipeline.name)
+    return Promotion(str(journal.tag), **journal.told)
+
+
+def _journal(store: Store, seen: Journal) -> Journal:
+    """The journal that promotes what the version has now."""
+    entries: dict[str, dict[str, Any]] = {}
+    replaced = equal = 0
+    for step, key in _own(store, store.version):
+        values = store.get_json(entry_path(store.version, store.pipeline.name, step, key))
+        if values is None:
+            continue
+        entry = decoded(values)
+        entries.setdefault(step, {})[key] = entry.to_dict()
+        standing = store.get_json(entry_path(PRODUCTION, store.pipeline.name, step, key))
+        if standing is not None:
+            is_equal = decoded(standing).reference.digest == entry.reference.digest
+            replaced, equal = replaced + (not is_equal), equal + is_equal
+    count = sum(map(len, entries.values()))
+    if not count:
+        raise unknown(store.version, store.pipeline.name, [info.tag for info in versions(store)])
+    return Journal(store.version, entries, {"entries": count, "replaced": replaced, "equal": equal}, seen.dropping)
+
+
+def drop(store: Store) -> int:
+    """Forgets the store's version with all its data, unless it was promoted; returns how many entries it had.
+
+    Raises:
+        UsageError: it is production, unknown, or was promoted.
+    """
+    name, tag = store.pipeline.name, check_tag(store.version)
+    while tag not in (seen := finish(store, name)).dropping:
+        store.refuse_closed()
+        _refuse_unknown(store)
+        # from here on nobody promotes it: who read the journal before cannot swap it any more
+        swap(store, name, seen, replace(seen, dropping=(*seen.dropping, tag)))
+    count = len(_own(store, tag))
+    for room in ("catalog", *_DATA):
+        # somebody else may have completed this, and somebody begun a version of the same tag anew
+        if tag in read(store, name).dropping:
+            store.delete_folder(f"{room}/{tag}/{name}")
+    while tag in (seen := finish(store, name)).dropping:
+        swap(store, name, seen, replace(seen, dropping=tuple(other for other in seen.dropping if other != tag)))
+    return count
+
+
+def _refuse_unknown(store: Store) -> None:
+    """Refuses a tag that has neither entries nor, after a run that failed, data."""
+    place = f"{store.version}/{store.pipeline.name}"
+    if not any(store.list(f"{room}/{place}") for room in ("catalog", *_DATA)):
+        raise unknown(store.version, store.pipeline.name, [info.tag for info in versions(store)])
+
+
+def is_promoted(store: Store) -> bool:
+    """Whether the store's version was promoted."""
+    name = store.pipeline.name
+    return read(store, name).tag == store.version or store.get(mark_path(name, store.version)) is not None
