@@ -7,7 +7,7 @@ from graphs import PARTITIONS, all_cells, ancestors, longest, pipelines, ranges,
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counterpoint.backfill.plan import Cell, levels, make_plan, waves
+from counterpoint.backfill.plan import Cell, groups, make_plan, waves
 from counterpoint.errors import MissingInputError, UsageError
 from counterpoint.model import Pipeline, Step
 from counterpoint.running import find_pipeline
@@ -90,20 +90,10 @@ def test_a_window_before_the_first_partition_is_refused() -> None:
         make_plan(STREAMREC, ("2010-01-02",), nothing)
 
 
-def test_levels_count_the_windows_before_a_step() -> None:
-    found = levels(STREAMREC)
-    assert {name for name, level in found.items() if level == 0} == {"raw_interactions", "validated_interactions"}
+def test_steps_behind_the_same_windows_are_one_group() -> None:
+    found = groups(STREAMREC)
+    assert {name for name, group in found.items() if group == 0} == {"raw_interactions", "validated_interactions"}
     assert set(found.values()) == {0, 1}
-
-
-@given(pipelines(), ranges())
-def test_a_level_never_waits_for_a_later_one(pipeline: Pipeline, keys: tuple[str, ...]) -> None:
-    level = levels(pipeline)
-    plan = make_plan(pipeline, keys, nothing)
-    for cell, before in plan.waits.items():
-        own = [other for other in before if other.key == cell.key]
-        assert all(level[other.step] <= level[cell.step] for other in own)
-        assert all(level[other.step] < level[cell.step] for other in own if other in plan.over[cell])
 
 
 def test_a_pipeline_without_windows_is_planned_too() -> None:

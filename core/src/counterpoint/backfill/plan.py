@@ -45,7 +45,8 @@ class Plan:
     @property
     def earlier(self) -> tuple[Cell, ...]:
         """The cells of partitions that were not asked for, but that a window needs."""
-        return tuple(cell for cell in self.waits if cell.key not in set(self.keys))
+        keys = set(self.keys)
+        return tuple(cell for cell in self.waits if cell.key not in keys)
 
 
 def make_plan(
@@ -71,12 +72,13 @@ def make_plan(
             waits[cell] = before
         else:
             saved.append(cell)
-    wanted = _reached(waits, set(keys))
+    chosen = set(keys)
+    wanted = _reached(waits, chosen)
     plan = {cell: before for cell, before in waits.items() if cell in wanted}
     if not upstream:
         _refuse_earlier(plan, keys)
     over = {cell: tuple(set(before).intersection(_windowed(pipeline, cell))) for cell, before in plan.items()}
-    return Plan(pipeline, tuple(sorted(keys)), plan, over, tuple(cell for cell in saved if cell.key in set(keys)))
+    return Plan(pipeline, tuple(sorted(keys)), plan, over, tuple(cell for cell in saved if cell.key in chosen))
 
 
 def _needed(pipeline: Pipeline, keys: Sequence[str]) -> dict[Cell, tuple[Cell, ...]]:
@@ -118,9 +120,9 @@ def _reached(waits: Mapping[Cell, Sequence[Cell]], keys: Collection[str]) -> set
 
 
 def _refuse_earlier(plan: Mapping[Cell, object], keys: Sequence[str]) -> None:
-    missing = defaultdict(list)
+    missing, chosen = defaultdict(list), set(keys)
     for cell in plan:
-        if cell.key not in set(keys):
+        if cell.key not in chosen:
             missing[cell.key].append(cell.step)
     if missing:
         words = "; ".join(f"{key}: {', '.join(steps)}" for key, steps in missing.items())
@@ -138,12 +140,16 @@ def waves(plan: Plan) -> tuple[tuple[Cell, ...], ...]:
     return tuple(map(tuple, found))
 
 
-def levels(pipeline: Pipeline) -> dict[str, int]:
-    """How many windows a step of a partition comes after: the steps of one level can run in one go, as one run."""
-    found: dict[str, int] = {}
+def groups(pipeline: Pipeline) -> dict[str, int]:
+    """For each step the number of its group: steps that come after the same windows, however far, can run in one go.
+
+    What blocks one step of a group blocks all of it, so a group can be one run of an orchestrator.
+    """
+    behind: dict[str, frozenset[tuple[str, int]]] = {}
     for name in order(pipeline):
         step = pipeline.step(name)
-        after = [found[other] for other in step.upstream]
-        after += [found[given.step] + 1 for given in step.inputs if given.window and given.step in found]
-        found[name] = max(after, default=0)
-    return found
+        windows = [(given.step, given.window) for given in step.inputs if given.window]
+        own = {(other, offset) for other, window in windows for offset in range(window.first, window.last + 1)}
+        behind[name] = frozenset(own.union(*(behind[other] for other in step.upstream)))
+    numbers = {reach: number for number, reach in enumerate(dict.fromkeys(behind.values()))}
+    return {name: numbers[reach] for name, reach in behind.items()}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from counterpoint.backfill.plan import Cell, levels
+from counterpoint.backfill.plan import Cell, groups
 from counterpoint.model import Status, Verdict, verdict
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ class Grain(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Unit:
-    """Cells of one partition that are started as one piece, in their order; `level` counts the windows before them."""
+    """Cells of one partition that are started as one piece, in their order; `group` is the number of their group."""
 
     key: str
-    level: int
+    group: int
     steps: tuple[str, ...]
 
     @property
@@ -40,13 +40,13 @@ class Unit:
 
 def units(plan: Plan, grain: Grain) -> tuple[Unit, ...]:
     """The cells of a plan as units."""
-    level = levels(plan.pipeline)
+    number = groups(plan.pipeline)
     if grain is Grain.STEP:
-        return tuple(Unit(cell.key, level[cell.step], (cell.step,)) for cell in plan.cells)
+        return tuple(Unit(cell.key, number[cell.step], (cell.step,)) for cell in plan.cells)
     found: dict[tuple[str, int], list[str]] = {}
     for cell in plan.cells:
-        found.setdefault((cell.key, level[cell.step]), []).append(cell.step)
-    return tuple(Unit(key, number, tuple(steps)) for (key, number), steps in found.items())
+        found.setdefault((cell.key, number[cell.step]), []).append(cell.step)
+    return tuple(Unit(key, group, tuple(steps)) for (key, group), steps in found.items())
 
 
 @dataclass
@@ -67,7 +67,7 @@ class Queue:
     choices: dict[Cell, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._level = levels(self.plan.pipeline)
+        self._group = groups(self.plan.pipeline)
         self._before: dict[Unit, set[Cell]] = {}
         self._after: dict[Cell, list[Unit]] = {}
         self._ready: list[tuple[tuple[float, ...], int, Unit]] = []
@@ -166,8 +166,8 @@ class Queue:
         return found
 
     def _is_cut_off(self, unit: Unit) -> bool:
-        """Whether something before the last window failed in the same partition: what comes after never starts."""
-        before = [other for cell in unit.cells for other in self._beside(cell) if self._level[other.step] < unit.level]
+        """Whether something of another group failed in the same partition: what comes after it never starts."""
+        before = [other for cell in unit.cells for other in self._beside(cell) if self._group[other.step] != unit.group]
         return any(
             self.states.get(other) in {Status.FAILED, Status.UPSTREAM_FAILED} or other in self.blocked
             for other in before

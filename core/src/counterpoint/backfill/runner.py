@@ -62,7 +62,7 @@ class Runner:
     def _request(self, unit: Unit) -> RunRequest:
         asked = self.requests[unit.key]
         # each run of an orchestrator has a name of its own; the steps that run here share that of their partition
-        run_id = asked.run_id if self.queue.grain is Grain.STEP else f"{asked.run_id}-{unit.level}"
+        run_id = asked.run_id if self.queue.grain is Grain.STEP else f"{asked.run_id}-{unit.group}"
         return replace(asked, run_id=run_id, steps=unit.steps)
 
     def _end(self, outcome: Outcome) -> None:
@@ -75,20 +75,22 @@ class Runner:
 
     def _tell(self, key: str) -> None:
         """Writes how the steps of a partition are, for those who watch."""
-        states = {cell.step: status.value for cell, status in self.queue.states.items() if cell.key == key}
+        cells = (Cell(name, key) for name in self.plan.pipeline.step_names)
+        states = {cell.step: self.queue.states[cell].value for cell in cells if cell in self.queue.states}
         running = {cell.step: "running" for unit in self.queue.running for cell in unit.cells if cell.key == key}
         path = f"{folder_of(self.plan.pipeline.name)}/{self.asked.version}/{key}.json"
         self.store.put_json(path, {"steps": {**states, **running}})
 
     def _report(self, seconds: float) -> dict[str, Any]:
-        partitions = [self._partition(key) for key in sorted({*self.plan.keys, *(c.key for c in self.plan.cells)})]
+        asked_for = set(self.plan.keys)
+        partitions = [self._partition(key) for key in sorted(asked_for | {cell.key for cell in self.plan.cells})]
         failed = any(row["status"] != "success" for row in partitions)
         return {
             "version": self.asked.version,
             "strategy": self.asked.strategy,
             "status": "failed" if failed else "success",
-            "partitions": [row for row in partitions if row["date"] in set(self.plan.keys)],
-            "upstream": [row for row in partitions if row["date"] not in set(self.plan.keys)],
+            "partitions": [row for row in partitions if row["date"] in asked_for],
+            "upstream": [row for row in partitions if row["date"] not in asked_for],
             "seconds": round(seconds, 3),
             "waves": [[f"{cell.step} {cell.key}" for cell in wave] for wave in waves(self.plan)],
             "computed": sum(status is Status.SUCCESS for status in self.queue.states.values()),
@@ -98,11 +100,12 @@ class Runner:
     def _partition(self, key: str) -> dict[str, Any]:
         request = self.requests[key]
         record = self._record(request)
-        causes = {cause for cell, found in self.queue.blocked.items() if cell.key == key for cause in found}
+        cells = [cell for name in self.plan.pipeline.step_names if (cell := Cell(name, key)) in self.queue.blocked]
+        causes = {cause for cell in cells for cause in self.queue.blocked[cell]}
         report = partition_report(key, record, sorted(causes - {key}))
         path = f"{folder_of(self.plan.pipeline.name)}/{self.asked.version}/{key}.json"
         states = {step.name: step.status.value for step in record.steps}
-        blocked = {cell.step: "blocked" for cell in self.queue.blocked if cell.key == key}
+        blocked = {cell.step: "blocked" for cell in cells}
         self.store.put_json(path, {"steps": {**states, **blocked}, "report": report})
         return report
 
@@ -134,10 +137,9 @@ class Runner:
         return record
 
     def _steps(self, request: RunRequest) -> list[Step]:
-        asked_for = request.partition in set(self.plan.keys)
-        cells = {cell.step for cell in self.plan.cells if cell.key == request.partition}
-        pipeline = self.plan.pipeline
-        return [pipeline.step(name) for name in order(pipeline) if asked_for or name in cells]
+        pipeline, key = self.plan.pipeline, request.partition
+        asked_for = key in self.plan.keys
+        return [pipeline.step(n) for n in order(pipeline) if asked_for or Cell(n, key) in self.plan.waits]
 
     def _unstarted(self, cell: Cell) -> StepRecord:
         status = self.queue.states.get(cell)
