@@ -141,7 +141,7 @@ class Asking(LocalAdapter):
         ("diamond", {"partition": "2026-01-03T04"}, "step diamond_top: output partition"),
         ("diamond", {"version": "production"}, "what stands in version conformance: expected published"),
         ("retry_then_success", {"config": {}}, "step heals: status: expected success, got failed"),
-        ("window", {"steps": None}, "status: expected success, got failed"),
+        ("window", {"steps": None}, "step window_sums: what stands in version conformance: expected nothing published"),
     ],
 )
 def test_another_request_is_found(scenario: str, instead: dict[str, Any], said: str, tmp_path: Path) -> None:

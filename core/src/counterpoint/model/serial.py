@@ -84,4 +84,4 @@ _FIELDS: dict[str, Callable[[Any], Any]] = {
 
 
 def _partitions(values: Mapping[str, Any]) -> Partitions:
-    return Partitions(PartitionKind(values["kind"]), values["start"], Incomplete(values["incomplete"]))
+    return Partitions(PartitionKind(values["kind"]), values["start"], Incomplete(values.get("incomplete", "refuse")))

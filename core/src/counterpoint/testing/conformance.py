@@ -137,13 +137,14 @@ def judge(scenario: Scenario, performed: Performance) -> Iterator[Difference]:
 
 def _standing(performed: Performance) -> Iterator[Difference]:
     """What succeeded must stand in the version that was asked for, and nothing else may."""
-    for step in performed.record.steps:
-        entries = performed.store.entries(step.name)
-        keys = [key for key in entries if key.partition(".")[0] == performed.record.date]
-        wanted = step.status is Status.SUCCESS
-        if bool(keys) != wanted:
-            expected = "published" if wanted else "nothing published"
-            yield Difference(f"what stands in version {VERSION}", step.name, expected, keys or "nothing")
+    made = {(step.name, performed.record.date): step.status for step in performed.record.steps}
+    made |= {(step.name, record.date): step.status for record in performed.earlier for step in record.steps}
+    wanted = {cell for cell, status in made.items() if status is Status.SUCCESS}
+    names = performed.pipeline.step_names
+    found = {(name, key.partition(".")[0]) for name in names for key in performed.store.own_entries(name)}
+    for name, date in sorted(wanted ^ found):
+        expected, got = ("published", "nothing") if (name, date) in wanted else ("nothing published", date)
+        yield Difference(f"what stands in version {VERSION}", name, expected, got)
 
 
 def _attempts(performed: Performance) -> Iterator[Difference]:
