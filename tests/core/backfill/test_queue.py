@@ -138,7 +138,7 @@ def test_a_bad_day_fails_alone_and_names_those_that_wait_for_it(grain: Grain) ->
 
 
 @given(pipelines(), ranges(), st.data())
-@settings(max_examples=400)
+@settings(max_examples=300)
 def test_both_grains_end_alike_whatever_fails(pipeline: Pipeline, keys: tuple[str, ...], data: st.DataObject) -> None:
     plan = planned(pipeline, keys)
     failing = data.draw(st.sets(st.sampled_from(plan.cells), max_size=3))

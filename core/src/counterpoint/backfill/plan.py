@@ -141,15 +141,26 @@ def waves(plan: Plan) -> tuple[tuple[Cell, ...], ...]:
 
 
 def groups(pipeline: Pipeline) -> dict[str, int]:
-    """For each step the number of its group: steps that come after the same windows, however far, can run in one go.
+    """For each step the number of its group: steps that rest on the same windows, however far, can run in one go.
 
-    What blocks one step of a group blocks all of it, so a group can be one run of an orchestrator.
+    What keeps one step of a group from running keeps all of it, so a group can be one run of an orchestrator.
     """
     behind: dict[str, frozenset[tuple[str, int]]] = {}
     for name in order(pipeline):
         step = pipeline.step(name)
         windows = [(given.step, given.window) for given in step.inputs if given.window]
         own = {(other, offset) for other, window in windows for offset in range(window.first, window.last + 1)}
-        behind[name] = frozenset(own.union(*(behind[other] for other in step.upstream)))
+        behind[name] = _with_others(frozenset(own.union(*(behind[u] for u in step.upstream))), step.upstream, behind)
     numbers = {reach: number for number, reach in enumerate(dict.fromkeys(behind.values()))}
     return {name: numbers[reach] for name, reach in behind.items()}
+
+
+def _with_others(
+    reach: frozenset[tuple[str, int]], upstream: Sequence[str], behind: Mapping[str, frozenset[tuple[str, int]]]
+) -> frozenset[tuple[str, int]]:
+    """What a step rests on, with the steps of other groups that it waits for in its own partition."""
+    while True:
+        more = reach | {(other, 0) for other in upstream if behind[other] != reach}
+        if more == reach:
+            return reach
+        reach = more
