@@ -27,7 +27,7 @@ from streamrec.pipeline import pipeline as streamrec
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 REFERENCE = Reference(
-    "training_features", "2026-01-03", "table", "s3://bucket/root/tables/x", 500, 10**9, 10**12, DIGEST
+    "training_features", "2026-01-03", "table", "s3://bucket/data/tables/x", 500, 10**9, 10**12, DIGEST
 )
 STEP = StepRecord(
     "a",

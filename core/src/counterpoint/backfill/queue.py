@@ -72,9 +72,10 @@ class Queue:
         self._after: dict[Cell, list[Unit]] = {}
         self._ready: list[tuple[tuple[float, ...], int, Unit]] = []
         self._running: list[Unit] = []
-        self._left = Counter(unit.key for unit in units(self.plan, self.grain))
+        every = units(self.plan, self.grain)
+        self._left = Counter(unit.key for unit in every)
         self._turns = sorted(self._left, reverse=True)
-        for unit in units(self.plan, self.grain):
+        for unit in every:
             own = set(unit.cells)
             self._before[unit] = {other for cell in own for other in self.plan.waits[cell]} - own
             for other in self._before[unit]:

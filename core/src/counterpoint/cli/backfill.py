@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.cli.environments import hand_over
 from counterpoint.cli.output import answer, say, table
-from counterpoint.cli.run import service_options, settings, site_options
+from counterpoint.cli.run import run_options, settings, site_options
 
 if TYPE_CHECKING:
     import argparse
@@ -23,18 +23,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("words", nargs="+", metavar="PIPELINE | promote PIPELINE TAG | drop PIPELINE TAG")
     parser.add_argument("--from", dest="first", metavar="A", help="the first partition")
     parser.add_argument("--to", dest="last", metavar="B", help="the last partition")
-    parser.add_argument("--on", default="local", choices=("local", "airflow", "dagster", "prefect"))
     parser.add_argument("--strategy", default="parallel", choices=("sequential", "parallel", "prioritized"))
     parser.add_argument("--max-parallel", type=int, default=os.cpu_count() or 2, metavar="N", help="at once")
     parser.add_argument("--version", metavar="TAG", help="of the output; default names the range")
     parser.add_argument("--dry-run", action="store_true", help="prints the plan and a checklist; starts nothing")
     parser.add_argument("--stale", action="store_true", help="only partitions of which something is stale")
-    parser.add_argument("--source", metavar="SRC", help="synthetic[:k=v,...], or folder[,profile=file.toml]")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=JSON", help="override a setting")
-    parser.add_argument("--service", action="store_true", help="on the real services, started if none run")
-    parser.add_argument("--no-upstream", action="store_true", help="refuse when earlier partitions are missing")
-    parser.add_argument("--force", action="store_true", help="compute again what stands and is fresh")
-    service_options(parser)
+    run_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:

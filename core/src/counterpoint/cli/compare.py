@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.cli.environments import python_of
 from counterpoint.cli.output import answer, say, table
+from counterpoint.cli.run import setting_options
 
 if TYPE_CHECKING:
     import argparse
@@ -22,8 +23,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--on", default=ALL, metavar="a,b,c", help=f"default {ALL}")
     parser.add_argument("--days", type=int, default=7, metavar="N", help=f"days of input from {FIRST_DAY}; default 7")
     parser.add_argument("--date", metavar="D", help="the partition itself; default the last of those days")
-    parser.add_argument("--source", metavar="SRC", help="synthetic[:k=v,...], or folder[,profile=file.toml]")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=JSON", help="override a setting")
+    setting_options(parser)
     parser.add_argument("--out", type=Path, default=Path("report"), metavar="DIR", help="default ./report")
 
 

@@ -20,13 +20,23 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """The pipeline, its partition, and where and how it runs."""
     parser.add_argument("pipeline", metavar="PIPELINE")
     parser.add_argument("--date", required=True, metavar="D", help="the logical date, YYYY-MM-DD, in UTC")
+    run_options(parser)
+
+
+def run_options(parser: argparse.ArgumentParser) -> None:
+    """The options of whatever runs partitions: where, on what, and what is computed."""
     parser.add_argument("--on", default="local", choices=("local", "airflow", "dagster", "prefect"))
-    parser.add_argument("--source", metavar="SRC", help="synthetic[:k=v,...], or folder[,profile=file.toml]")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=JSON", help="override a setting")
+    setting_options(parser)
     parser.add_argument("--service", action="store_true", help="on the real services, started if none run")
     parser.add_argument("--no-upstream", action="store_true", help="refuse when earlier partitions are missing")
     parser.add_argument("--force", action="store_true", help="compute again what stands and is fresh")
     service_options(parser)
+
+
+def setting_options(parser: argparse.ArgumentParser) -> None:
+    """The options that override settings of the pipeline; `settings` reads them."""
+    parser.add_argument("--source", metavar="SRC", help="synthetic[:k=v,...], or folder[,profile=file.toml]")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=JSON", help="override a setting")
 
 
 def service_options(parser: argparse.ArgumentParser) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.cli.output import answer, say
-from counterpoint.cli.run import settings
+from counterpoint.cli.run import setting_options, settings
 
 if TYPE_CHECKING:
     import argparse
@@ -28,8 +28,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--version", default="production", metavar="TAG", help="default production")
     parser.add_argument("--from", dest="first", metavar="A", help="the first partition; default all that are known of")
     parser.add_argument("--to", dest="last", metavar="B", help="the last partition")
-    parser.add_argument("--source", metavar="SRC", help="synthetic[:k=v,...], or folder[,profile=file.toml]")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=JSON", help="override a setting")
+    setting_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -106,8 +106,7 @@ def _produce(work: Work, passed: Mapping[str, Any]) -> Product:
 
 def _standing(work: Work, entry: Entry) -> Product:
     """What stands, told as the run that made it told of it."""
-    suffix = "" if work.index is None else f".{work.index}"
-    told = work.store.get_json(f"runs/{work.pipeline.name}/{entry.run_id}/{work.step.name}{suffix}.json") or {}
+    told = work.store.get_json(record_path(work, entry.run_id)) or {}
     known = {name: told[name] for name in ("metrics", "checks", "details") if name in told}
     return Product(entry.reference, reused=True, **known)
 
@@ -181,6 +180,10 @@ def _peak() -> int:
 
 
 def _record(work: Work, meter: _Meter, record: StepRecord) -> None:
+    work.store.put_json(record_path(work, work.request.run_id), {**record.to_dict(), **meter.read()})
+
+
+def record_path(work: Work, run_id: str) -> str:
+    """Where a run keeps the record of a step, or of one element of a mapped step."""
     suffix = "" if work.index is None else f".{work.index}"
-    path = f"runs/{work.pipeline.name}/{work.request.run_id}/{work.step.name}{suffix}.json"
-    work.store.put_json(path, {**record.to_dict(), **meter.read()})
+    return f"runs/{work.pipeline.name}/{run_id}/{work.step.name}{suffix}.json"

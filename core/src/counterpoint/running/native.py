@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import UsageError
 from counterpoint.model import NativeStep, Reference, RunRequest, Status, Verdict, order, verdict
-from counterpoint.running.execute import work_for
+from counterpoint.running.execute import record_path, work_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -76,8 +76,7 @@ def merged(elements: Sequence[NativeStep]) -> NativeStep:
 def step_record(request: RunRequest, step: str, index: int | None = None) -> Mapping[str, Any]:
     """What was recorded of a step of a run (of one element, of a mapped step), as JSON values; empty without any."""
     work = work_for(request, step, index)
-    suffix = "" if index is None else f".{index}"
-    return work.store.get_json(f"runs/{work.pipeline.name}/{request.run_id}/{step}{suffix}.json") or {}
+    return work.store.get_json(record_path(work, request.run_id)) or {}
 
 
 def runnable(pipeline: Pipeline, request: RunRequest, states: Mapping[str, Status]) -> tuple[str, ...]:
