@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from counterpoint.backfill.records import Owner, folder_of, manifests
+from counterpoint.backfill.records import Owner, folder_of, manifest_path
 from counterpoint.errors import UsageError
 from counterpoint.lineage import promote_models
 from counterpoint.running import find_pipeline
@@ -38,14 +38,13 @@ def drop_version(name: str, version: str, root: str) -> dict[str, Any]:
     store = Store(root, pipeline, version)
     _refuse_running(store)
     dropped = drop(store)
-    place = folder_of(pipeline.name)
-    for path in (*store.list(f"{place}/{version}"), f"{place}/{version}.json"):
+    for path in (*store.list(f"{folder_of(pipeline.name)}/{version}"), manifest_path(store, version)):
         store.delete(path)
     return {"dropped": version, "outputs": dropped}
 
 
 def _refuse_running(store: Store) -> dict[str, Any] | None:
-    manifest = manifests(store).get(store.version)
+    manifest: dict[str, Any] | None = store.get_json(manifest_path(store, store.version))
     if manifest and manifest["status"] == "running" and Owner(**manifest["owner"]).lives:
         raise UsageError(
             f"version {store.version} is being worked on by process {manifest['owner']['pid']}: wait for it"

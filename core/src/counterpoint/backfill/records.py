@@ -65,6 +65,16 @@ def folder_of(pipeline: str) -> str:
     return f"backfills/{pipeline}"
 
 
+def manifest_path(store: Store, version: str) -> str:
+    """Where one backfill is recorded."""
+    return f"{folder_of(store.pipeline.name)}/{version}.json"
+
+
+def states_path(store: Store, version: str, key: str) -> str:
+    """Where a backfill records how the steps of one partition are."""
+    return f"{folder_of(store.pipeline.name)}/{version}/{key}.json"
+
+
 def manifests(store: Store) -> dict[str, dict[str, Any]]:
     """What is recorded of every backfill of a pipeline, by its version."""
     paths = [p for p in store.list(folder_of(store.pipeline.name)) if p.count("/") == 2]  # noqa: PLR2004 - not days
@@ -78,7 +88,7 @@ def claim(store: Store, asked: Asked) -> None:
     Raises:
         UsageError: one does; names it.
     """
-    path = f"{folder_of(store.pipeline.name)}/{asked.version}.json"
+    path = manifest_path(store, asked.version)
     before = store.get_json(path)
     _refuse_rivals(store, asked)
     mine = {"asked": asdict(asked), "owner": asdict(Owner.here()), "status": "running", "report": None}
@@ -111,7 +121,7 @@ def _refuse_rivals(store: Store, asked: Asked) -> None:
 
 def release(store: Store, asked: Asked, report: Mapping[str, Any] | None) -> None:
     """Records how a backfill ended; without a report, that it was interrupted."""
-    path = f"{folder_of(store.pipeline.name)}/{asked.version}.json"
+    path = manifest_path(store, asked.version)
     status = report["status"] if report else "interrupted"
     manifest = {"asked": asdict(asked), "owner": asdict(Owner.here()), "status": status, "report": report}
     store.put_json(path, manifest)
@@ -123,7 +133,7 @@ def manifest_of(store: Store, version: str) -> dict[str, Any]:
     Raises:
         UsageError: there is none of that version; names those there are.
     """
-    found: dict[str, Any] | None = store.get_json(f"{folder_of(store.pipeline.name)}/{version}.json")
+    found: dict[str, Any] | None = store.get_json(manifest_path(store, version))
     if found is None:
         known = ", ".join(manifests(store)) or "none yet"
         raise UsageError(f"pipeline {store.pipeline.name} has no backfill {version!r}; there are: {known}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from counterpoint.backfill.launchers import Launcher, Outcome, states_of
 from counterpoint.backfill.plan import Cell, waves
 from counterpoint.backfill.queue import Grain, drain
-from counterpoint.backfill.records import folder_of, partition_report
+from counterpoint.backfill.records import partition_report, states_path
 from counterpoint.lineage import gather, keep
 from counterpoint.model import RunRecord, RunRequest, Status, StepRecord, order
 from counterpoint.running import collect
@@ -78,7 +78,7 @@ class Runner:
         cells = (Cell(name, key) for name in self.plan.pipeline.step_names)
         states = {cell.step: self.queue.states[cell].value for cell in cells if cell in self.queue.states}
         running = {cell.step: "running" for unit in self.queue.running for cell in unit.cells if cell.key == key}
-        path = f"{folder_of(self.plan.pipeline.name)}/{self.asked.version}/{key}.json"
+        path = states_path(self.store, self.asked.version, key)
         self.store.put_json(path, {"steps": {**states, **running}})
 
     def _report(self, seconds: float) -> dict[str, Any]:
@@ -103,7 +103,7 @@ class Runner:
         cells = [cell for name in self.plan.pipeline.step_names if (cell := Cell(name, key)) in self.queue.blocked]
         causes = {cause for cell in cells for cause in self.queue.blocked[cell]}
         report = partition_report(key, record, sorted(causes - {key}))
-        path = f"{folder_of(self.plan.pipeline.name)}/{self.asked.version}/{key}.json"
+        path = states_path(self.store, self.asked.version, key)
         states = {step.name: step.status.value for step in record.steps}
         blocked = {cell.step: "blocked" for cell in cells}
         self.store.put_json(path, {"steps": {**states, **blocked}, "report": report})

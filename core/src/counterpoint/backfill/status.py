@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.backfill.plan import Cell
-from counterpoint.backfill.records import Owner, folder_of, manifests
+from counterpoint.backfill.records import Owner, folder_of, manifest_path, states_path
 from counterpoint.backfill.standing import Snapshot, freshness_of
 from counterpoint.model import PRODUCTION, RunRequest
 
@@ -46,12 +46,11 @@ def grid(root: str, name: str, pipeline: Pipeline, version: str, keys: Sequence[
 
 def _told(store: Snapshot, keys: Sequence[str]) -> dict[str, Mapping[str, str]]:
     """What the backfill of this version last told of steps; what ran in a process that died runs no more."""
-    manifest = manifests(store).get(store.version)
+    manifest = store.get_json(manifest_path(store, store.version))
     if manifest is None:
         return {}
     lives = manifest["status"] == "running" and Owner(**manifest["owner"]).lives
-    place = f"{folder_of(store.pipeline.name)}/{store.version}"
-    steps = {key: (store.get_json(f"{place}/{key}.json") or {}).get("steps", {}) for key in keys}
+    steps = {key: (store.get_json(states_path(store, store.version, key)) or {}).get("steps", {}) for key in keys}
     return {
         key: {n: state for n, state in found.items() if lives or state != "running"} for key, found in steps.items()
     }
