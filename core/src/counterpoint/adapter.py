@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from enum import Enum
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, entry_points, version
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from counterpoint.model import NativeRun, Pipeline, RunRequest
+    from counterpoint.model import BackfillOrder, NativeBackfill, NativeRun, Pipeline, RunRequest
 
 GROUP = "counterpoint.adapters"
 
@@ -36,6 +37,15 @@ class Limit:
     reason: str
     stand_in: str | None = None
     uses: Callable[[Pipeline], bool] = lambda _: False
+
+
+class Backfills(Enum):
+    """What an orchestrator has for backfills: nothing, a limit for single runs, backfills of a range, or of any set."""
+
+    NONE = "none"
+    RUNS = "runs"
+    RANGE = "range"
+    ANY = "any"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,14 +135,30 @@ class Adapter(Protocol):
         """The URL where a person sees the run (None: the pipeline) in the orchestrator's own UI."""
 
 
+class BackfillAdapter(Adapter, Protocol):
+    """An orchestrator that has something for backfills, too."""
+
+    backfills: Backfills
+
+    def backfill(self, site: Site, order: BackfillOrder) -> str:
+        """Starts a backfill of the orchestrator's own on the running services; returns its own name of it."""
+
+    def progress(self, site: Site, order: BackfillOrder, native_id: str) -> NativeBackfill:
+        """How that backfill goes, by the states of its steps."""
+
+    def cancel(self, site: Site, order: BackfillOrder) -> None:
+        """Ends every backfill of the order's pipeline and version that runs, with its runs."""
+
+
 @dataclass(frozen=True)
 class ModuleAdapter:
     """An adapter whose parts are functions of modules with the same names in every adapter's package.
 
-    `translate`: translate, read_back; `observe`: run, submit, observe, page; `deploy`: plan; `limits`: LIMITS. A
-    module, and with it the orchestrator, is imported when one of its functions is first called. Some orchestrators
-    make their home when they are imported: `home_variable` is the environment variable that says where, so that it
-    is below the root and not in the user's own home.
+    `translate`: translate, read_back; `observe`: run, submit, observe, page; `deploy`: plan; `limits`: LIMITS; where
+    the orchestrator has backfills, `backfill`: backfill, progress, cancel. A module, and with it the orchestrator, is
+    imported when one of its functions is first called. Some orchestrators make their home when they are imported:
+    `home_variable` is the environment variable that says where, so that it is below the root and not in the user's own
+    home.
     """
 
     name: str
@@ -140,6 +166,7 @@ class ModuleAdapter:
     package: str
     ports: tuple[str, ...] = ("web",)
     home_variable: str = ""
+    backfills: Backfills = Backfills.NONE
 
     def _part(self, module: str, name: str, home: Path | None = None) -> Any:
         with _environment(self.home_variable, home):
@@ -179,6 +206,19 @@ class ModuleAdapter:
         """See `Adapter`."""
         found: NativeRun | None = self._part("observe", "observe", site.home)(site, request, native_id)
         return found
+
+    def backfill(self, site: Site, order: BackfillOrder) -> str:
+        """See `Adapter`."""
+        return str(self._part("backfill", "backfill", site.home)(site, order))
+
+    def progress(self, site: Site, order: BackfillOrder, native_id: str) -> NativeBackfill:
+        """See `Adapter`."""
+        found: NativeBackfill = self._part("backfill", "progress", site.home)(site, order, native_id)
+        return found
+
+    def cancel(self, site: Site, order: BackfillOrder) -> None:
+        """See `Adapter`."""
+        self._part("backfill", "cancel", site.home)(site, order)
 
     def page(self, site: Site, native_id: str | None = None) -> str:
         """See `Adapter`."""

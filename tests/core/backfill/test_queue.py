@@ -131,7 +131,7 @@ def test_a_bad_day_fails_alone_and_names_those_that_wait_for_it(grain: Grain) ->
     window = set(PARTITIONS.range(bad, "2026-01-16"))
     assert {key for key, status in told.items() if status is Status.UPSTREAM_FAILED} == window
     blocked = {cell.key: causes for cell, causes in queue.blocked.items() if cell.step == "training_features"}
-    assert blocked == dict.fromkeys(window, (bad,))
+    assert blocked == {**dict.fromkeys(window, (bad,)), bad: ()}
     # what the other days need of a blocked day is run all the same
     assert queue.states[Cell("validated_interactions", "2026-01-11")] is Status.SUCCESS
     assert queue.states[Cell("validated_interactions", bad)] is Status.UPSTREAM_FAILED

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 
 from counterpoint.errors import SourceError
 from counterpoint.model import PartitionKind, Partitions, Pipeline, RetryPolicy, RunRequest, Schedule, step
-from counterpoint.testing.scenarios import fan_out, linear, mapped
+from counterpoint.testing.scenarios import fan_out, mapped
 from streamrec.pipeline import pipeline as streamrec
 
 if TYPE_CHECKING:
@@ -93,60 +93,87 @@ class TestStreamrec:
         assert [given.step for given in changed.step("registered_models").inputs] == ["retrieval_model"]
 
 
+def as_interval(partitions: Partitions, key: str) -> tuple[datetime, datetime]:
+    found = partitions.partition(key)
+    return found.start, found.end
+
+
 def scheduled(cron: str, kind: PartitionKind, start: str) -> Pipeline:
     return Pipeline("scheduled", (step(NUMBERS),), Partitions(kind, start), schedule=Schedule(cron))
 
 
-def next_run(timetable: Any, restriction: Any) -> Any:
-    """What the scheduler would make of a timetable next."""
-    try:
-        from airflow.serialization.encoders import coerce_to_core_timetable
-    except ImportError:  # before Airflow 3.2 a DAG has the scheduler's own timetable
-        return timetable.next_dagrun_info(last_automated_data_interval=None, restriction=restriction)
-    table = coerce_to_core_timetable(timetable)
-    return table.next_dagrun_info_v2(last_dagrun_info=None, restriction=restriction)
+def next_run(timetable: Any, earliest: datetime, last: Any = None, latest: datetime | None = None, **more: Any) -> Any:
+    """What the scheduler would make of a timetable next, by what it keeps of it."""
+    from airflow.timetables.base import TimeRestriction
+
+    kept = type(timetable).deserialize(timetable.serialize())
+    restriction = TimeRestriction(earliest=earliest, latest=latest, catchup=more.get("catchup", False))
+    return kept.next_dagrun_info(last_automated_data_interval=last, restriction=restriction)
 
 
 class TestSchedule:
     """A run at 02:00 processes the day before; the page and the task agree on the partition."""
 
+    # far from now, for a timetable that does not catch up starts with the newest tick that is past
     CASES: ClassVar[list[Any]] = [
-        ("0 2 * * *", PartitionKind.DAILY, "2026-01-01", "2026-01-08T02:00", "2026-01-07"),
-        ("5 * * * *", PartitionKind.HOURLY, "2026-01-01T00", "2026-01-08T00:05", "2026-01-07T23"),
-        ("0 3 2 * *", PartitionKind.MONTHLY, "2025-01", "2026-01-02T03:00", "2025-12"),
+        ("0 2 * * *", PartitionKind.DAILY, "2126-01-08T02:00", "2126-01-07", "2126-01-08"),
+        ("5 * * * *", PartitionKind.HOURLY, "2126-01-08T00:05", "2126-01-07T23", "2126-01-08T00"),
+        ("0 3 2 * *", PartitionKind.MONTHLY, "2126-01-02T03:00", "2125-12", "2126-01"),
         # no tick on Saturdays and Sundays: a Monday's run is Sunday's all the same, not Friday's
-        ("0 2 * * 1-5", PartitionKind.DAILY, "2026-01-01", "2026-01-12T02:00", "2026-01-11"),
-        ("0 2 * * *", PartitionKind.HOURLY, "2026-01-01T00", "2026-01-08T02:00", "2026-01-08T01"),
-        ("0 2 31 * *", PartitionKind.MONTHLY, "2025-01", "2026-03-31T02:00", "2026-02"),
+        ("0 2 * * 1-5", PartitionKind.DAILY, "2126-01-14T02:00", "2126-01-13", "2126-01-14"),
+        ("0 2 * * *", PartitionKind.HOURLY, "2126-01-08T02:00", "2126-01-08T01", "2126-01-09T01"),
+        ("0 2 31 * *", PartitionKind.MONTHLY, "2126-03-31T02:00", "2126-02", "2126-04"),
     ]
 
-    @pytest.mark.parametrize(("cron", "kind", "start", "tick", "key"), CASES)
+    @pytest.mark.parametrize(("cron", "kind", "tick", "key", "following"), CASES)
     def test_a_tick_is_of_the_partition_before(
-        self, cron: str, kind: PartitionKind, start: str, tick: str, key: str
+        self, cron: str, kind: PartitionKind, tick: str, key: str, following: str
     ) -> None:
-        import pendulum
-        from airflow.timetables.base import TimeRestriction
-
         from counterpoint_airflow.partitions import key_of
         from counterpoint_airflow.translate import translate
 
-        pipeline = scheduled(cron, kind, start)
+        pipeline = scheduled(cron, kind, key)
         native = translate(pipeline)
         assert read_back(native) == pipeline
-        due = pendulum.parse(tick)
-        restriction = TimeRestriction(earliest=due - timedelta(seconds=1), latest=None, catchup=True)
-        info = next_run(native.timetable, restriction)
+        info = next_run(native.timetable, pipeline.partitions.partition(key).start)
+        assert info.run_after == datetime.fromisoformat(tick).replace(tzinfo=UTC)
         interval = info.data_interval
-        assert info.run_after == due
+        assert (interval.start, interval.end) == as_interval(pipeline.partitions, key)
         run = SimpleNamespace(
-            partition_key=getattr(info, "partition_key", None),
-            logical_date=interval.start if interval else None,
-            data_interval_start=interval.start if interval else None,
-            data_interval_end=interval.end if interval else None,
+            partition_key=None,
+            logical_date=interval.start,
+            data_interval_start=interval.start,
+            data_interval_end=interval.end,
             run_after=info.run_after,
             run_type="scheduled",
         )
         assert key_of(pipeline.partitions, run) == key
+        after = next_run(native.timetable, interval.start, interval).data_interval
+        assert (after.start, after.end) == as_interval(pipeline.partitions, following)
+
+    RANGES: ClassVar[list[Any]] = [
+        (PartitionKind.DAILY, "2024-02-27", "2024-03-01"),
+        (PartitionKind.HOURLY, "2025-03-29T22", "2025-03-30T04"),  # the clock goes forward in Europe
+        (PartitionKind.MONTHLY, "2024-11", "2025-02"),
+    ]
+
+    @pytest.mark.parametrize(("kind", "first", "last"), RANGES)
+    @pytest.mark.parametrize("served", [True, False])
+    def test_a_backfill_has_a_run_for_every_partition(
+        self, kind: PartitionKind, first: str, last: str, *, served: bool
+    ) -> None:
+        from counterpoint_airflow.translate import translate
+
+        partitions = Partitions(kind, first)
+        native = translate(
+            Pipeline("p", (step(NUMBERS),), partitions, schedule=Schedule("0 2 * * 1")), scheduled=served
+        )
+        begin, end = partitions.partition(first).start, partitions.partition(last).start
+        found, info = [], None
+        while info := next_run(native.timetable, begin, info and info.data_interval, end, catchup=True):
+            assert info.run_after == info.data_interval.end
+            found.append((info.data_interval.start, info.data_interval.end))
+        assert found == [as_interval(partitions, key) for key in partitions.range(first, last)]
 
     def test_a_person_chooses_a_day_by_logical_date_or_interval(self) -> None:
         from counterpoint_airflow.partitions import key_of
@@ -159,10 +186,42 @@ class TestSchedule:
         run.data_interval_end, run.logical_date = day + timedelta(days=1), later
         assert key_of(Partitions(), run) == "2026-01-07"
 
-    def test_one_that_must_not_run_by_itself_has_no_schedule(self) -> None:
+    def test_one_that_must_not_run_by_itself_has_runs_only_when_asked(self) -> None:
         from counterpoint_airflow.translate import translate
 
-        assert not translate(linear, scheduled=False).timetable.can_be_scheduled
+        table = translate(streamrec, scheduled=False).timetable
+        assert not table.can_be_scheduled
+        assert next_run(table, datetime(2026, 1, 1, tzinfo=UTC)) is None
+        assert table.summary == "on demand"
+
+
+def test_a_run_of_a_backfill_knows_its_steps_and_what_it_waits_for(tmp_path: Path) -> None:
+    from counterpoint_airflow.partitions import request_of, waits_of
+
+    shared = RunRequest("streamrec", "", "filled", str(tmp_path), "airflow", "v2")
+    before, rest = ("raw_interactions", "validated_interactions"), ("training_features", "registered_models")
+    spans = [["2026-01-02", "2026-01-06", before], ["2026-01-07", "2026-01-08", before + rest]]
+    day = datetime(2026, 1, 7, tzinfo=UTC)
+    run = SimpleNamespace(
+        conf={"counterpoint": shared.to_json(), "spans": spans},
+        partition_key=None,
+        logical_date=day,
+        data_interval_start=day,
+        data_interval_end=day + timedelta(days=1),
+        run_type="backfill",
+    )
+    made = request_of("streamrec", {"dag_run": run})
+    assert (made.partition, made.run_id, made.version) == ("2026-01-07", "filled-2026-01-07", "v2")
+    assert made.steps == before + rest
+    # of its window what the backfill makes, and nothing else: the first of January stands
+    window = {"validated_interactions": [f"2026-01-0{day}T00:00:00+00:00" for day in range(2, 8)]}
+    assert waits_of("streamrec", "training_features", {"dag_run": run}) == window
+    # its trigger rule would let it run when all before it failed
+    assert waits_of("streamrec", "registered_models", {"dag_run": run}) == window
+    assert waits_of("streamrec", "validated_interactions", {"dag_run": run}) == {}
+    assert waits_of("streamrec", "ranking_model", {"dag_run": run}) == {}, "it is not selected"
+    run.conf = {}
+    assert waits_of("streamrec", "training_features", {"dag_run": run}) == {}
 
 
 def test_a_run_that_airflow_started_makes_its_own_request(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -97,6 +97,11 @@ def test_a_run_that_dagster_started_makes_its_own_request(monkeypatch: pytest.Mo
     asked = RunRequest(LINEAR, "2026-01-02", "mine", "elsewhere", steps=("linear_mean",))
     run.tags[REQUEST] = asked.to_json()
     assert request_of(LINEAR, run) == asked
+    # of a backfill: its partition and steps are those of the run
+    run.tags[REQUEST] = RunRequest(LINEAR, "", "filled", "elsewhere").to_json()
+    made = request_of(LINEAR, run)
+    assert (made.partition, made.run_id) == ("2026-01-07", "filled-2026-01-07")
+    assert made.steps == ("linear_mean", "linear_total")
 
 
 def test_a_pipeline_that_is_served_by_its_place_runs_by_itself(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -110,6 +115,35 @@ def test_a_pipeline_that_is_served_by_its_place_runs_by_itself(monkeypatch: pyte
         assert result.success
     store = Store(str(tmp_path), linear)
     assert [store.read(entry.reference) for entry in store.entries("linear_total").values()] == [1 + 7 + 0 + 7]
+
+
+def test_what_follows_a_run_is_followed_by_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Also when Dagster's schedule started the first: its request is in no tag."""
+    import dagster as dg
+
+    monkeypatch.setenv("COUNTERPOINT_ROOT", str(tmp_path))
+    definitions = translated(all_done_trigger, f"{SCENARIOS}:all_done_trigger")
+    job = definitions.resolve_job_def("all_done_trigger")
+    sensors = {s.name.rpartition("_")[2].upper(): s for s in definitions.sensors}
+
+    def told(instance: Any, result: Any) -> Any:
+        ended = "SUCCESS" if result.success else "FAILURE"
+        context = dg.build_run_status_sensor_context(
+            sensors[ended].name, result.all_events[-1], instance, result.dagster_run, repository_def=None
+        )
+        return sensors[ended](context)
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        key = "2026-01-03"
+        result = job.execute_in_process(instance=instance, partition_key=key, raise_on_error=False)
+        followed = []
+        while not isinstance(answer := told(instance, result), dg.SkipReason):
+            followed += [found.to_user_string() for found in answer.asset_selection]
+            assert len(followed) < 9
+            result = job.execute_in_process(
+                instance=instance, partition_key=key, asset_selection=answer.asset_selection, tags=answer.tags
+            )
+    assert followed == ["done_anyway", "done_after"]
 
 
 @pytest.mark.parametrize(("status", "expected"), [("FAILURE", ["done_anyway"]), ("SUCCESS", None)])
@@ -142,4 +176,5 @@ def test_a_sensor_starts_what_its_trigger_rule_lets_run(
         assert isinstance(answer, dg.SkipReason)
     else:
         assert [key.to_user_string() for key in answer.asset_selection] == expected
-        assert (answer.partition_key, answer.tags) == ("2026-01-03", tags_of(asked))
+        first = {"counterpoint/first_run": result.run_id}
+        assert (answer.partition_key, answer.tags) == ("2026-01-03", tags_of(asked) | first)

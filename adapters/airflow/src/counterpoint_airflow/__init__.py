@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
-from counterpoint.adapter import ModuleAdapter
+from counterpoint.adapter import Backfills, ModuleAdapter
 
-ADAPTER = ModuleAdapter("airflow", "apache-airflow", "counterpoint_airflow", home_variable="AIRFLOW_HOME")
+ADAPTER = ModuleAdapter(
+    "airflow", "apache-airflow", "counterpoint_airflow", home_variable="AIRFLOW_HOME", backfills=Backfills.RANGE
+)

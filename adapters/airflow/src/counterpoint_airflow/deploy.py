@@ -50,7 +50,10 @@ def environment(home: Path, secret: str, database: str | None, url: str) -> dict
 
 
 def _database(home: Path, database: str | None) -> str:
-    return f"postgresql+psycopg2://{database.partition('://')[2]}" if database else f"sqlite:///{home / 'airflow.db'}"
+    if database:
+        return f"postgresql+psycopg2://{database.partition('://')[2]}"
+    # SQLite has one writer at a time: the others wait, longer than the five seconds that are its default
+    return f"sqlite:///{home / 'airflow.db'}?timeout=60"
 
 
 def plan(site: Site) -> Plan:
@@ -110,10 +113,14 @@ def configured(home: Path, pipeline: str) -> Iterator[None]:
 
 def make_database(pipelines: list[str]) -> None:
     """Migrates the database and gives every declared pool its slots, before anything can wait for one."""
+    from airflow import settings
     from airflow.models.pool import Pool
     from airflow.utils.db import initdb
 
     initdb()
+    if settings.engine.dialect.name == "sqlite":
+        with settings.engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA journal_mode=WAL")  # readers do not hold back who writes
     for name in pipelines:
         for pool in find_pipeline(name).pools:
             Pool.create_or_update_pool(pool.name, pool.slots, "declared by the pipeline", include_deferred=False)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from counterpoint.adapter import Limit
 
 _ROWS = """
-inputs.window | a DAG run knows nothing of other partitions | core refuses a step whose window is incomplete
+inputs.window | a DAG run knows nothing of others | core refuses an incomplete window; in a backfill the task defers
 timeout | execution_timeout is a signal, which does not interrupt C code | core kills the step's own process first
 map_over | mapped tasks expand over a list in XCom, which holds references only | a small task counts the elements
 steps | a DAG run has every task of its DAG | what is not selected is skipped, or ends at once where others wait for it
 retry | before Airflow 3.3 a delay is drawn from 1 to 2 times core's own | Airflow's arithmetic; exact from 3.3 on
 retry.jitter | Airflow has no size of the jitter | kept with the task, whose retry policy draws it
-schedule | a cron that skips partitions, or meets one twice, makes no partition keys | the partition before the tick
+schedule | the data interval of a cron is from tick to tick | a timetable of its own: the partition before the tick
+backfill.order | a backfill goes through days in one direction only | prioritized: a backfill for each day, one by one
+backfill.max_parallel | a backfill counts DAG runs, not steps | that many days at once; pools hold back their steps
 deadline | it counts from when a run was queued, so runs that wait in a queue are told late | the alert says so
 freshness | assets have no freshness policy | kept with the task; judged by core
 pools | dag.test() knows no pools | it runs one task at a time; on the services pools are Airflow's own

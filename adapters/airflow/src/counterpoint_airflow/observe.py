@@ -7,7 +7,6 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from counterpoint.adapter import installed_version
 from counterpoint.errors import ServiceError
 from counterpoint.model import ErrorInfo, NativeRun, NativeStep, Status
 from counterpoint.running import find_pipeline, iso, merged
@@ -41,10 +40,11 @@ def run(request: RunRequest, home: Path) -> NativeRun:
         rows = [{name: getattr(ti, name) for name in _FIELDS} for ti in run.get_task_instances()]
     # the test gives a run the logical date for its start
     run.start_date = min((row["start_date"] for row in rows if row["start_date"]), default=None)
-    return _native(request, run, rows, native_id=run.run_id)
+    return native_of(request, run, rows, native_id=run.run_id)
 
 
-def _native(request: RunRequest, run: Any, rows: Iterable[dict[str, Any]], *, native_id: str) -> NativeRun:
+def native_of(request: RunRequest, run: Any, rows: Iterable[dict[str, Any]], *, native_id: str) -> NativeRun:
+    """What the task instances of a DAG run come to."""
     found: dict[str, list[NativeStep]] = {}
     for row in rows:
         name = row["task_id"].removesuffix(ELEMENTS)
@@ -62,13 +62,13 @@ def _step(row: dict[str, Any]) -> NativeStep:
     return NativeStep(status, max(row["try_number"], 1), iso(row["start_date"]), iso(row["end_date"]), error)
 
 
-def call(site: Site, path: str, body: Any = None) -> Any:
+def call(site: Site, path: str, body: Any = None, *, method: str | None = None) -> Any:
     """What the REST API answers.
 
     Raises:
         ServiceError: it does not answer, or refuses.
     """
-    return ask(f"{site.url()}/api/v2{path}", body, token=_token(site.url()))
+    return ask(f"{site.url()}/api/v2{path}", body, token=_token(site.url()), method=method)
 
 
 @cache
@@ -87,8 +87,6 @@ def submit(site: Site, request: RunRequest) -> str:
     partition = pipeline.partitions.partition(request.partition)
     path, interval = f"/dags/{pipeline.name}/dagRuns", (partition.start.isoformat(), partition.end.isoformat())
     body = {"dag_run_id": request.run_id, "logical_date": None, "conf": {REQUEST: request.to_json()}}
-    if _has_partitions():
-        body["partition_key"] = request.partition
     dates = {"logical_date": interval[0], "data_interval_start": interval[0], "data_interval_end": interval[1]}
     try:
         call(site, path, {**body, **dates})
@@ -99,12 +97,6 @@ def submit(site: Site, request: RunRequest) -> str:
     return f"{pipeline.name}::{request.run_id}"
 
 
-def _has_partitions() -> bool:
-    """Whether this Airflow takes a partition's key also for a DAG that has no schedule."""
-    found = (installed_version("apache-airflow") or "0").split(".")[:2]
-    return tuple(map(int, found)) >= (3, 3)
-
-
 def observe(site: Site, request: RunRequest, native_id: str) -> NativeRun | None:
     """How the DAG run went, or None while it has not ended."""
     dag_id, _, run_id = native_id.partition("::")
@@ -112,14 +104,14 @@ def observe(site: Site, request: RunRequest, native_id: str) -> NativeRun | None
     run = call(site, path)
     if run["state"] not in {"success", "failed"}:
         return None
-    return _native(request, SimpleNamespace(**run), _rows(site, f"{path}/taskInstances"), native_id=native_id)
+    return native_of(request, SimpleNamespace(**run), rows_of(site, f"{path}/taskInstances"), native_id=native_id)
 
 
-def _rows(site: Site, path: str) -> list[dict[str, Any]]:
-    """All task instances of a run, page by page."""
+def rows_of(site: Site, path: str, kind: str = "task_instances") -> list[dict[str, Any]]:
+    """Everything that a collection holds, page by page."""
     rows: list[dict[str, Any]] = []
     while True:
-        found = call(site, f"{path}?limit=100&offset={len(rows)}")
-        rows += found["task_instances"]
-        if len(rows) >= found["total_entries"] or not found["task_instances"]:
+        found = call(site, f"{path}{'&' if '?' in path else '?'}limit=100&offset={len(rows)}")
+        rows += found[kind]
+        if len(rows) >= found["total_entries"] or not found[kind]:
             return rows

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.model import PartitionKind, RunRequest
+from counterpoint.model import RunRequest, part_of, steps_in
 from counterpoint.running import find_pipeline, native_request
 from counterpoint_airflow.observe import REQUEST
+from counterpoint_airflow.timetable import PartitionTimetable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,52 +16,24 @@ if TYPE_CHECKING:
     from counterpoint.model import Partitions, Pipeline
 
 SCHEDULES = "COUNTERPOINT_SCHEDULES"
-# how many fields of a cron are numbers when it ticks once in every partition
-_FIXED = {PartitionKind.HOURLY: 1, PartitionKind.DAILY: 2, PartitionKind.MONTHLY: 3}
-_EVERY_MONTH_HAS = 28
+# in the conf of the runs of a backfill, beside the request: which steps of which partitions it runs
+SPANS = "spans"
 
 
-def timetable(pipeline: Pipeline, *, scheduled: bool) -> Any:
-    """The timetable of a pipeline: natively partitioned where Airflow is (3.3), else with data intervals."""
-    if not scheduled or pipeline.schedule is None:
-        return _unscheduled()
-    cron, partitions = pipeline.schedule.cron, pipeline.partitions
-    try:
-        from airflow.sdk import CronPartitionTimetable, CronTriggerTimetable
-    except ImportError:
-        from airflow.timetables.interval import CronDataIntervalTimetable
-        from airflow.timetables.trigger import CronTriggerTimetable
-
-        interval = CronDataIntervalTimetable(cron, timezone="UTC")
-        return interval if _is_regular(cron, partitions.kind) else CronTriggerTimetable(cron, timezone="UTC")
-    if not _is_regular(cron, partitions.kind):
-        return CronTriggerTimetable(cron, timezone="UTC")
-    return CronPartitionTimetable(cron, timezone="UTC", run_offset=-1, key_format=partitions.form)
-
-
-def _unscheduled() -> Any:
-    try:
-        from airflow.sdk import PartitionedAtRuntime
-    except ImportError:
-        return None
-    return PartitionedAtRuntime()
-
-
-def _is_regular(cron: str, kind: PartitionKind) -> bool:
-    """Whether each tick of a cron comes in the partition after that of the tick before."""
-    fields, fixed = cron.split(), _FIXED[kind]
-    plain = all(field.isdecimal() for field in fields[:fixed]) and set(fields[fixed:]) == {"*"}
-    return plain and (kind is not PartitionKind.MONTHLY or int(fields[2]) <= _EVERY_MONTH_HAS)
+def timetable(pipeline: Pipeline, *, scheduled: bool) -> PartitionTimetable:
+    """The timetable of a pipeline; one without a schedule of its own has runs when they are asked for."""
+    return PartitionTimetable(pipeline.partitions, pipeline.schedule.cron if scheduled and pipeline.schedule else None)
 
 
 def partitions_of(native: Any, kept: Partitions) -> Partitions:
     """The partitions of a DAG: their start is its own, in the form of its keys."""
-    return replace(kept, start=native.start_date.strftime(getattr(native.timetable, "key_format", kept.form)))
+    return replace(kept, start=native.start_date.strftime(kept.form))
 
 
 def cron_of(native: Any) -> str | None:
     """The cron expression of a DAG's timetable."""
-    return getattr(native, "expression", None) or getattr(native, "_expression", None)
+    found: str | None = native.expression
+    return found
 
 
 def key_of(partitions: Partitions, run: Any) -> str:
@@ -82,10 +55,30 @@ def request_of(served: str, context: Mapping[str, Any]) -> RunRequest:
 
     Such a run takes settings from its conf, where the page puts what a person gives as parameters.
     """
-    run = context["dag_run"]
+    run, pipeline = context["dag_run"], find_pipeline(served)
     given = dict(run.conf or {})
     if REQUEST in given:
-        return RunRequest.from_json(given[REQUEST])
-    pipeline = find_pipeline(served)
+        asked = RunRequest.from_json(given[REQUEST])
+        key = asked.partition or key_of(pipeline.partitions, run)
+        return asked if asked.partition else part_of(asked, key, steps_in(given[SPANS], key))
     made = native_request(served, key_of(pipeline.partitions, run), run.run_id, "airflow")
     return replace(made, config={name: value for name, value in given.items() if name in pipeline.config})
+
+
+def waits_of(served: str, step: str, context: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The steps of other runs, or before a window in this one, that a step waits for in a backfill.
+
+    Each has the logical dates of its runs, in ISO 8601; only what the backfill itself runs is waited for.
+    """
+    spans = dict(context["dag_run"].conf or {}).get(SPANS)
+    if spans is None:
+        return {}
+    from counterpoint.backfill.plan import outside
+
+    pipeline, request = find_pipeline(served), request_of(served, context)
+    found: dict[str, list[str]] = {}
+    for name, offset in sorted(outside(pipeline, step)) if request.selects(step) else ():
+        key = pipeline.partitions.shift(request.partition, offset)
+        if name in steps_in(spans, key):
+            found.setdefault(name, []).append(pipeline.partitions.partition(key).start.isoformat())
+    return found

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import DAG, Asset, task
+from airflow.sdk.bases.decorator import task_decorator_factory
 
 from counterpoint.model import Schedule, order
 from counterpoint.model.render import as_text
@@ -16,6 +17,7 @@ from counterpoint_airflow.observe import ELEMENTS
 from counterpoint_airflow.partitions import cron_of, partitions_of, timetable
 from counterpoint_airflow.policies import deadline, retries, retry_of, timeout, timeout_of
 from counterpoint_airflow.tasks import count_elements, execute_step, tell_failure
+from counterpoint_airflow.waiting import StepOperator
 
 if TYPE_CHECKING:
     from counterpoint.model import Pipeline, Step
@@ -27,7 +29,7 @@ DEFAULT_POOL = "default_pool"
 def translate(pipeline: Pipeline, *, served: str | None = None, scheduled: bool = True) -> DAG:
     """The DAG of a pipeline, which its tasks find as `served` (its name, when it is registered by that).
 
-    A paused DAG would not run what is triggered, so one that must not run by itself is made without a schedule.
+    A paused DAG would not run what is triggered, so one that must not run by itself has a timetable without a cron.
     """
     with DAG(
         dag_id=pipeline.name,
@@ -55,7 +57,8 @@ def _task(pipeline: Pipeline, step: Step, made: dict[str, Any], served: str) -> 
         "trigger_rule": step.trigger_rule.value,
         "on_failure_callback": tell_failure,
     }
-    decorated = task(
+    decorated = task_decorator_factory(
+        decorated_operator_class=StepOperator,
         task_id=step.name,
         outlets=[asset_of(pipeline, step)],
         pool=step.pool or DEFAULT_POOL,

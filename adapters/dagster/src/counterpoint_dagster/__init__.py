@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
-from counterpoint.adapter import ModuleAdapter
+from counterpoint.adapter import Backfills, ModuleAdapter
 
-ADAPTER = ModuleAdapter("dagster", "dagster", "counterpoint_dagster", home_variable="DAGSTER_HOME")
+ADAPTER = ModuleAdapter(
+    "dagster", "dagster", "counterpoint_dagster", home_variable="DAGSTER_HOME", backfills=Backfills.ANY
+)

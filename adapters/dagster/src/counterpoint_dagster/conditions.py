@@ -8,6 +8,7 @@ import dagster as dg
 
 from counterpoint.model import TriggerRule
 from counterpoint.running import runnable
+from counterpoint_dagster.backfill import BACKFILL, is_of
 from counterpoint_dagster.observe import plain, states_of
 from counterpoint_dagster.steps import REQUEST, request_of
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from counterpoint.model import Pipeline, RunRequest, Status
 
 FOLLOWS = "counterpoint/run_id"
+# the run that others follow
+FIRST = "counterpoint/first_run"
 _ENDED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE)
 
 
@@ -28,7 +31,6 @@ def _sensor(pipeline: Pipeline, served: str, job: Any, status: dg.DagsterRunStat
     @dg.run_status_sensor(
         run_status=status,
         name=f"{pipeline.name}_after_{status.value.lower()}",
-        monitored_jobs=[job],
         request_job=job,
         minimum_interval_seconds=2,
         default_status=dg.DefaultSensorStatus.RUNNING,
@@ -36,15 +38,19 @@ def _sensor(pipeline: Pipeline, served: str, job: Any, status: dg.DagsterRunStat
     )
     def follow(context: dg.RunStatusSensorContext) -> dg.RunRequest | dg.SkipReason:
         run = context.dagster_run
-        request = request_of(served, run)
-        steps = runnable(pipeline, request, chain_states(context.instance, pipeline, request.run_id, run))
+        if not is_of(pipeline, run):
+            return dg.SkipReason("it ran nothing of this pipeline")
+        first = context.instance.get_run_by_id(run.tags.get(FIRST, run.run_id)) or run
+        request = request_of(served, first)
+        steps = runnable(pipeline, request, chain_states(context.instance, pipeline, first))
         if not steps:
             return dg.SkipReason("nothing is left to run")
+        kept = {name: value for name, value in first.tags.items() if name in {FOLLOWS, BACKFILL}}
         return dg.RunRequest(
             run_key=f"{run.run_id}-follow",
             partition_key=request.partition,
             asset_selection=[dg.AssetKey(name) for name in steps],
-            tags=tags_of(request),
+            tags={**kept, REQUEST: request.to_json(), FIRST: first.run_id},
         )
 
     return follow
@@ -55,10 +61,8 @@ def tags_of(request: RunRequest) -> dict[str, str]:
     return {REQUEST: request.to_json(), FOLLOWS: request.run_id}
 
 
-def chain_states(instance: dg.DagsterInstance, pipeline: Pipeline, run_id: str, run: Any) -> dict[str, Status]:
-    """How the steps of a run ended, and of the others of the same request."""
-    runs = [r for r in instance.get_runs(dg.RunsFilter(tags={FOLLOWS: run_id})) if r.run_id != run.run_id]
-    found: dict[str, Status] = {}
-    for one in (*runs, run):
-        found |= states_of(map(plain, instance.get_run_step_stats(one.run_id)), pipeline)
-    return found
+def chain_states(instance: dg.DagsterInstance, pipeline: Pipeline, first: dg.DagsterRun) -> dict[str, Status]:
+    """How the steps of a run ended, and of those that followed it."""
+    runs = [first, *reversed(instance.get_runs(dg.RunsFilter(tags={FIRST: first.run_id})))]
+    stats = [map(plain, instance.get_run_step_stats(run.run_id)) for run in runs]
+    return {name: status for found in stats for name, status in states_of(found, pipeline).items()}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from counterpoint.adapter import Plan, Process
 from counterpoint.errors import ServiceError
 from counterpoint.running import find_pipeline
+from counterpoint_dagster.backfill import LIMITS, MOST
 from counterpoint_dagster.observe import LOCATION, graphql
 
 if TYPE_CHECKING:
@@ -18,16 +19,18 @@ if TYPE_CHECKING:
 _READY = """{ workspaceOrError { ... on Workspace { locationEntries { name loadStatus
   locationOrLoadError { __typename ... on PythonError { message } } } } }
   instance { daemonHealth { allDaemonStatuses { daemonType required healthy } } } }"""
-_YAML = """telemetry: {enabled: false}
+_YAML = f"""telemetry: {{enabled: false}}
 run_coordinator:
   module: dagster.core.run_coordinator
   class: QueuedRunCoordinator
-  config: {dequeue_interval_seconds: 1}
-concurrency: {runs: {max_concurrent_runs: 2}, pools: {granularity: op}}
-run_monitoring: {enabled: true, start_timeout_seconds: 300}
-freshness: {enabled: true}
-sensors: {use_threads: true, num_workers: 2}
-schedules: {use_threads: true, num_workers: 2}
+  config: {{dequeue_interval_seconds: 1}}
+concurrency:
+  runs: {{max_concurrent_runs: {MOST}, tag_concurrency_limits: [{LIMITS}]}}
+  pools: {{granularity: op}}
+run_monitoring: {{enabled: true, start_timeout_seconds: 300}}
+freshness: {{enabled: true}}
+sensors: {{use_threads: true, num_workers: 2}}
+schedules: {{use_threads: true, num_workers: 2}}
 """
 
 

@@ -24,7 +24,7 @@ _LAUNCH = """mutation($p: ExecutionParams!) { launchPipelineExecution(executionP
   ... on LaunchRunSuccess { run { runId } } ... on PythonError { message }
   ... on RunConfigValidationInvalid { errors { message } } ... on PipelineNotFoundError { message } } }"""
 _RUNS = """query($f: RunsFilter!) { runsOrError(filter: $f) { ... on Runs { results { runId status creationTime
-  stepStats { stepKey status startTime endTime attempts { startTime }
+  tags { key value } assetSelection { path } stepStats { stepKey status startTime endTime attempts { startTime }
   materializations { __typename } } } } } }"""
 
 
@@ -38,8 +38,7 @@ def run(request: RunRequest, home: Path) -> NativeRun:
     pipeline = find_pipeline(request.pipeline)
     job = translate(pipeline).resolve_job_def(pipeline.name)
     stats: dict[str, Any] = {}
-    quiet = {"telemetry": {"enabled": False}}
-    with dg.DagsterInstance.local_temp(str(home), overrides=quiet) as instance:
+    with dg.DagsterInstance.local_temp(str(home), overrides={"telemetry": {"enabled": False}}) as instance:
         steps: Sequence[str] = [name for name in pipeline.step_names if request.selects(name)]
         runs = []
         while steps:
@@ -80,8 +79,7 @@ def _native(pipeline: Pipeline, request: RunRequest, native_id: str, stats: dict
     steps = {name: _step(state, stats.get(name)) for name, state in states.items()}
     times = [(s.startTime, s.endTime) for s in stats.values() if s.startTime and s.endTime]
     begun, ended = min((b for b, _ in times), default=None), max((e for _, e in times), default=None)
-    failed = Status.FAILED in states.values()
-    return NativeRun(native_id, failed, iso(begun), iso(ended), steps)
+    return NativeRun(native_id, Status.FAILED in states.values(), iso(begun), iso(ended), steps)
 
 
 def _step(state: Status, stat: Any) -> NativeStep:
@@ -121,13 +119,9 @@ def submit(site: Site, request: RunRequest) -> str:
     pipeline = find_pipeline(request.pipeline)
     names = [name for name in pipeline.step_names if request.selects(name)]
     tags = {PARTITION: request.partition, **tags_of(request)}
+    where = {"repositoryLocationName": LOCATION, "repositoryName": "__repository__", "pipelineName": pipeline.name}
     parameters = {
-        "selector": {
-            "repositoryLocationName": LOCATION,
-            "repositoryName": "__repository__",
-            "pipelineName": pipeline.name,
-            "assetSelection": [{"path": [name]} for name in names],
-        },
+        "selector": {**where, "assetSelection": [{"path": [name]} for name in names]},
         "runConfigData": execution(pipeline, names),
         "executionMetadata": {"tags": [{"key": key, "value": value} for key, value in tags.items()]},
     }
@@ -141,13 +135,23 @@ def observe(site: Site, request: RunRequest, native_id: str) -> NativeRun | None
     """How the run and those that follow it went; None while something of it is still to come."""
     from counterpoint_dagster.conditions import FOLLOWS
 
-    wanted = {"f": {"tags": [{"key": FOLLOWS, "value": request.run_id}]}}
-    runs = graphql(site, _RUNS, wanted)["runsOrError"]["results"]
+    runs = runs_with(site, FOLLOWS, request.run_id)
+    return native_of(find_pipeline(request.pipeline), request, native_id, runs)
+
+
+def runs_with(site: Site, tag: str, value: str) -> list[dict[str, Any]]:
+    """The runs that have a tag, oldest first."""
+    found = graphql(site, _RUNS, {"f": {"tags": [{"key": tag, "value": value}]}})["runsOrError"]["results"]
+    return sorted(found, key=lambda run: run["creationTime"])
+
+
+def native_of(
+    pipeline: Pipeline, request: RunRequest, native_id: str, runs: Sequence[dict[str, Any]]
+) -> NativeRun | None:
+    """What a run and those that followed it come to; None while something of it is still to come."""
     if not runs or any(run["status"] not in {"SUCCESS", "FAILURE", "CANCELED"} for run in runs):
         return None
-    pipeline = find_pipeline(request.pipeline)
-    ordered = sorted(runs, key=lambda run: run["creationTime"])
-    stats = {s["stepKey"]: SimpleNamespace(**s) for run in ordered for s in run["stepStats"]}
+    stats = {s["stepKey"]: SimpleNamespace(**s) for run in runs for s in run["stepStats"]}
     states = states_of(stats.values(), pipeline)
     if states and runnable(pipeline, request, states) and not any(run["status"] == "CANCELED" for run in runs):
         return None

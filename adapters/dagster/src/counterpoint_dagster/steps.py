@@ -21,15 +21,15 @@ CHECK = "contract"
 
 
 def request_of(pipeline: str, run: dg.DagsterRun) -> RunRequest:
-    """The request in a run's tags; of a run that Dagster itself started, one made of its partition and selection."""
-    from counterpoint.model import RunRequest
+    """The request in a run's tags, which is a backfill's when it names no partition; else one for what was selected."""
+    from counterpoint.model import RunRequest, part_of
     from counterpoint.running import native_request
 
-    if REQUEST in run.tags:
-        return RunRequest.from_json(run.tags[REQUEST])
-    chosen = run.asset_selection
-    steps = None if chosen is None else tuple(sorted(key.to_user_string() for key in chosen))
-    return replace(native_request(pipeline, run.tags[PARTITION], run.run_id, "dagster"), steps=steps)
+    steps = tuple(sorted(key.to_user_string() for key in run.asset_selection or ())) or None
+    if REQUEST not in run.tags:
+        return replace(native_request(pipeline, run.tags[PARTITION], run.run_id, "dagster"), steps=steps)
+    asked = RunRequest.from_json(run.tags[REQUEST])
+    return asked if asked.partition else part_of(asked, run.tags[PARTITION], steps)
 
 
 class CatalogueIOManager(dg.ConfigurableIOManager):

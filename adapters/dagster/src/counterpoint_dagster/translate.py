@@ -70,8 +70,6 @@ def _asset(pipeline: Pipeline, step: Step, served: str) -> dg.AssetsDefinition:
 
 
 def _schedule(pipeline: Pipeline, job: Any) -> dg.ScheduleDefinition:
-    running = dg.DefaultScheduleStatus.RUNNING
-    status = running if os.environ.get(SCHEDULES) else dg.DefaultScheduleStatus.STOPPED
     partitions = pipeline.partitions
 
     def newest(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
@@ -85,7 +83,7 @@ def _schedule(pipeline: Pipeline, job: Any) -> dg.ScheduleDefinition:
         execution_timezone="UTC",
         job=job,
         execution_fn=newest,
-        default_status=status,
+        default_status=dg.DefaultScheduleStatus("RUNNING" if os.environ.get(SCHEDULES) else "STOPPED"),
     )
 
 

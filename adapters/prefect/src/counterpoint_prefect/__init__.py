@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
-from counterpoint.adapter import ModuleAdapter
+from counterpoint.adapter import Backfills, ModuleAdapter
 
-ADAPTER = ModuleAdapter("prefect", "prefect", "counterpoint_prefect", home_variable="PREFECT_HOME")
+ADAPTER = ModuleAdapter(
+    "prefect", "prefect", "counterpoint_prefect", home_variable="PREFECT_HOME", backfills=Backfills.RUNS
+)

@@ -25,6 +25,11 @@ LIMITS = (
         "Prefect draws jitter from a clamped Poisson distribution around the delay, core uniformly above it",
         "the same delays and the same bound; single waits can be shorter than the delay",
     ),
+    Limit(
+        "backfill",
+        "Prefect has no backfill",
+        "a work queue with a limit for each version; the command creates its runs when their windows stand",
+    ),
     Limit("freshness", "freshness belongs to no object of Prefect's", "kept with the task, judged by core"),
     Limit(
         "deadline",

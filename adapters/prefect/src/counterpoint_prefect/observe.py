@@ -102,14 +102,17 @@ def client_of(site: Site) -> Iterator[SyncPrefectClient]:
 
 def submit(site: Site, request: RunRequest) -> str:
     """Creates a run of the pipeline's deployment, once however often it is asked; returns Prefect's id of it."""
+    from counterpoint_prefect.backfill import queue_of
+
     name = find_pipeline(request.pipeline).name
     with client_of(site) as client:
         deployment = client.read_deployment_by_name(f"{name}/{DEPLOYMENT}")
         run = client.create_flow_run_from_deployment(
             deployment.id,
             parameters={"date": request.partition, "request": request.to_json()},
-            idempotency_key=request.run_id,
+            idempotency_key=" ".join([request.run_id, *(request.steps or ())]),
             name=request.run_id,
+            work_queue_name=queue_of(client, request),
         )
     return str(run.id)
 
@@ -125,7 +128,9 @@ def _native(client: SyncPrefectClient, request: RunRequest, run: FlowRun) -> Nat
     """The run with its tasks, or None while the server has not recorded them all: it does so after the flow's end."""
     found: dict[str, list[NativeStep]] = {}
     task_runs = _task_runs(client, run.id)
-    if not _is_recorded(task_runs, request) and datetime.now(UTC) - (run.end_time or datetime.now(UTC)) < _PATIENCE:
+    # when it was told, not when it ended: its server may have been held up by its database for a minute
+    told = run.updated or datetime.now(UTC)
+    if not _is_recorded(task_runs, request) and datetime.now(UTC) - told < _PATIENCE:
         return None
     for task_run in task_runs:
         name = task_run.name.partition("[")[0]

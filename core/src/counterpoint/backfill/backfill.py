@@ -6,7 +6,9 @@ import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from counterpoint.adapter import Backfills
 from counterpoint.backfill.launchers import LocalLauncher, ProcessLauncher, ServiceLauncher
+from counterpoint.backfill.native import NativeLauncher, orders_of
 from counterpoint.backfill.plan import Cell, Plan, make_plan
 from counterpoint.backfill.queue import Grain
 from counterpoint.backfill.records import claim, release
@@ -14,7 +16,7 @@ from counterpoint.backfill.runner import Runner
 from counterpoint.backfill.standing import UNKNOWN_SECONDS, Snapshot, freshness_of, seconds_of
 from counterpoint.backfill.strategy import Strategy, queue_of
 from counterpoint.errors import SourceError, UsageError
-from counterpoint.model import RunRequest
+from counterpoint.model import BackfillOrder, RunRequest, part_of
 from counterpoint.running import find_pipeline
 from counterpoint.running.upstream import Freshness
 from counterpoint.services.engines import LocalEngine, ServiceEngine
@@ -41,6 +43,7 @@ class Prepared:
     pipeline: Pipeline
     plan: Plan
     steps_seconds: dict[str, float]
+    run_id: str
 
     @property
     def seconds(self) -> dict[Cell, float]:
@@ -49,11 +52,21 @@ class Prepared:
 
     def request(self, key: str) -> RunRequest:
         """The request of a partition."""
+        return part_of(self.shared, key, None)
+
+    @property
+    def shared(self) -> RunRequest:
+        """What the requests of all partitions share."""
         asked = self.asked
-        run_id = new_run_id(self.pipeline.name, key, asked.orchestrator)
-        force = asked.force and key in set(self.plan.keys)
         return RunRequest(
-            asked.pipeline, key, run_id, self.root, asked.orchestrator, asked.version, None, asked.config, force
+            asked.pipeline,
+            "",
+            self.run_id,
+            self.root,
+            asked.orchestrator,
+            asked.version,
+            config=asked.config,
+            force=asked.force,
         )
 
 
@@ -90,7 +103,8 @@ def prepare(asked: Asked, root: str, *, upstream: bool = True) -> Prepared:
         keys = _stale(pipeline, keys, found)
     forced = set(keys) if asked.force else set()
     plan = make_plan(pipeline, keys, lambda c: c.key not in forced and found(c) is Freshness.FRESH, upstream=upstream)
-    return Prepared(asked, root, pipeline, plan, seconds_of(plan, store))
+    run_id = new_run_id(pipeline.name, "backfill", asked.orchestrator)
+    return Prepared(asked, root, pipeline, plan, seconds_of(plan, store), run_id)
 
 
 def _stale(pipeline: Pipeline, keys: tuple[str, ...], found: Callable[[Cell], Freshness]) -> tuple[str, ...]:
@@ -148,18 +162,29 @@ def _pin(store: Store, plan: Plan) -> None:
 
 def _runner(prepared: Prepared, engine: Engine, store: Store, requests: dict[str, RunRequest]) -> Runner:
     launcher = launcher_for(engine, prepared)
-    strategy = Strategy(prepared.asked.strategy)
-    queue = queue_of(prepared.plan, strategy, launcher.grain, prepared.asked.parallel, prepared.seconds)
+    strategy, slots = Strategy(prepared.asked.strategy), prepared.asked.parallel
+    if isinstance(launcher, NativeLauncher):  # the orchestrator holds back what is too much at once
+        strategy, slots = Strategy.PARALLEL, max(1, len(prepared.plan.cells))
+    queue = queue_of(prepared.plan, strategy, launcher.grain, slots, prepared.seconds)
     return Runner(prepared.asked, prepared.plan, queue, launcher, store, requests)
 
 
 def launcher_for(engine: Engine, prepared: Prepared) -> Launcher:
     """What runs the units of a backfill on an engine."""
+    asked, plan = prepared.asked, prepared.plan
     if isinstance(engine, LocalEngine):
-        return LocalLauncher(prepared.plan, prepared.asked.parallel, engine.version)
-    if isinstance(engine, ServiceEngine):
+        return LocalLauncher(plan, asked.parallel, engine.version)
+    if not isinstance(engine, ServiceEngine):
+        return ProcessLauncher(engine)  # type: ignore[arg-type]  # there are three engines
+    kind = getattr(engine.adapter, "backfills", Backfills.NONE)
+    # an output without partitions is made by each of them in turn, which no orchestrator's backfill does
+    if kind is Backfills.NONE or not all(step.output.partitioned for step in plan.pipeline.steps):
         return ServiceLauncher(engine)
-    return ProcessLauncher(engine)  # type: ignore[arg-type]  # there are three engines
+    if kind is Backfills.RUNS:
+        return ServiceLauncher(engine, BackfillOrder(prepared.shared, {}, asked.parallel))
+    unbroken = kind is Backfills.RANGE
+    orders = orders_of(plan, Strategy(asked.strategy), prepared.shared, asked.parallel, unbroken=unbroken)
+    return NativeLauncher(engine, orders)
 
 
 def grain_of(orchestrator: str) -> Grain:

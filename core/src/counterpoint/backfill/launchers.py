@@ -6,20 +6,21 @@ import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from counterpoint.backfill.queue import Grain, Unit
-from counterpoint.model import NativeRun, RunRequest, Status
+from counterpoint.model import BackfillOrder, NativeRun, RunRequest, Status
 from counterpoint.running.child import stop_children
 from counterpoint.running.local import Ended, Task, run_step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from counterpoint.adapter import BackfillAdapter
     from counterpoint.backfill.plan import Cell, Plan
     from counterpoint.services.engines import ProcessEngine, ServiceEngine
 
-_POLL_SECONDS = 0.2
+POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -95,13 +96,18 @@ class LocalLauncher:
 
 
 class ServiceLauncher:
-    """Each unit as a run of the orchestrator's services."""
+    """Each unit as a run of the orchestrator's services; `order` is what all of them are, where it keeps a limit."""
 
     grain = Grain.RUN
 
-    def __init__(self, engine: ServiceEngine) -> None:
-        self.engine, self.version = engine, engine.version
+    def __init__(self, engine: ServiceEngine, order: BackfillOrder | None = None) -> None:
+        self.engine, self.version, self.order = engine, engine.version, order
         self._running: dict[Unit, tuple[RunRequest, str]] = {}
+        self._limits = cast("BackfillAdapter", engine.adapter)
+        if order:
+            # also what a command that was killed left running
+            self._limits.cancel(engine.site, order)
+            self._limits.backfill(engine.site, order)
 
     def start(self, unit: Unit, request: RunRequest) -> None:
         """Submits a run of the steps of a unit."""
@@ -109,19 +115,24 @@ class ServiceLauncher:
 
     def ended(self) -> list[Outcome]:
         """Asks the orchestrator until a run has ended."""
-        while True:
-            found = []
-            for unit, (request, native_id) in list(self._running.items()):
-                native = self.engine.adapter.observe(self.engine.site, request, native_id)
-                if native is not None:
-                    del self._running[unit]
-                    found.append(Outcome(unit, native))
-            if found:
-                return found
-            time.sleep(_POLL_SECONDS)
+        while not (found := self.seen()):
+            time.sleep(POLL_SECONDS)
+        return found
+
+    def seen(self) -> list[Outcome]:
+        """The runs that have ended by now."""
+        found = []
+        for unit, (request, native_id) in list(self._running.items()):
+            native = self.engine.adapter.observe(self.engine.site, request, native_id)
+            if native is not None:
+                del self._running[unit]
+                found.append(Outcome(unit, native))
+        return found
 
     def stop(self) -> None:
-        """Nothing: the services end what they run when they are stopped."""
+        """Cancels what runs."""
+        if self.order:
+            self._limits.cancel(self.engine.site, self.order)
 
 
 class ProcessLauncher:

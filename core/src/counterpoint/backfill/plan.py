@@ -12,7 +12,7 @@ from counterpoint.model import order
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-    from counterpoint.model import Pipeline
+    from counterpoint.model import Pipeline, Step
 
 
 class Cell(NamedTuple):
@@ -102,9 +102,12 @@ def _windowed(pipeline: Pipeline, cell: Cell) -> Iterator[Cell]:
 
 def _beside(pipeline: Pipeline, cell: Cell) -> Iterator[Cell]:
     """What a cell waits for in its own partition; what it reads through a window alone is not among it."""
-    step = pipeline.step(cell.step)
+    yield from (Cell(name, cell.key) for name in _direct(pipeline.step(cell.step)))
+
+
+def _direct(step: Step) -> Iterator[str]:
     windows = {given.step for given in step.inputs if given.window} - {g.step for g in step.inputs if not g.window}
-    yield from (Cell(name, cell.key) for name in step.upstream if name not in windows)
+    return (name for name in step.upstream if name not in windows)
 
 
 def _reached(waits: Mapping[Cell, Sequence[Cell]], keys: Collection[str]) -> set[Cell]:
@@ -153,6 +156,18 @@ def groups(pipeline: Pipeline) -> dict[str, int]:
         behind[name] = _with_others(frozenset(own.union(*(behind[u] for u in step.upstream))), step.upstream, behind)
     numbers = {reach: number for number, reach in enumerate(dict.fromkeys(behind.values()))}
     return {name: numbers[reach] for name, reach in behind.items()}
+
+
+def outside(pipeline: Pipeline, name: str) -> frozenset[tuple[str, int]]:
+    """What the group of a step waits for outside of itself: steps, and the offsets of the partitions they are of."""
+    number = groups(pipeline)
+    mine = {other for other in pipeline.step_names if number[other] == number[name]}
+    found: set[tuple[str, int]] = set()
+    for step in map(pipeline.step, mine):
+        windows = [(given.step, given.window) for given in step.inputs if given.window]
+        found |= {(other, offset) for other, window in windows for offset in range(window.first, window.last + 1)}
+        found |= {(other, 0) for other in _direct(step)}
+    return frozenset((other, offset) for other, offset in found if offset or other not in mine)
 
 
 def _with_others(

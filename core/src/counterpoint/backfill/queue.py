@@ -159,18 +159,22 @@ class Queue:
         return None if found is Verdict.RUN else {cell: Status(found.value)}
 
     def _causes(self, cell: Cell) -> set[str]:
-        """The partitions for which a cell will not run: of its window, or for which one before it will not."""
+        """The other partitions for which a cell will not run: of its window, or for which one before it will not."""
         found = {cause for other in self._beside(cell) for cause in self.blocked.get(other, ())}
         for other in self.plan.over[cell]:
             if self.states.get(other) in {Status.FAILED, Status.UPSTREAM_FAILED}:
                 found |= set(self.blocked.get(other, ())) or {other.key}
-        return found
+        return found - {cell.key}
 
     def _is_cut_off(self, unit: Unit) -> bool:
-        """Whether something of another group failed in the same partition: what comes after it never starts."""
-        before = [other for cell in unit.cells for other in self._beside(cell) if self._group[other.step] != unit.group]
+        """Whether something of another group failed in the same partition: what comes after it never starts.
+
+        Nor does what comes after that in its own group, which as one run would not have been started either.
+        """
+        before = [other for cell in unit.cells for other in self._beside(cell)]
+        failed = {Status.FAILED, Status.UPSTREAM_FAILED}
         return any(
-            self.states.get(other) in {Status.FAILED, Status.UPSTREAM_FAILED} or other in self.blocked
+            other in self.blocked or (self._group[other.step] != unit.group and self.states.get(other) in failed)
             for other in before
         )
 
@@ -190,7 +194,7 @@ def ranks(plan: Plan, seconds: Mapping[Cell, float], newest_first: Sequence[str]
     With `newest_first`, whatever the first of these partitions rests on comes before what only the others need.
     """
     tails = _tails(plan, seconds)
-    turn = _turns(plan, newest_first)
+    turn = turns(plan, newest_first)
     places = {cell: place for place, cell in enumerate(plan.cells)}
     return {cell: (turn.get(cell, 0), -tails[cell], places[cell]) for cell in plan.cells}
 
@@ -205,7 +209,7 @@ def _tails(plan: Plan, seconds: Mapping[Cell, float]) -> dict[Cell, float]:
     return found
 
 
-def _turns(plan: Plan, newest_first: Sequence[str]) -> dict[Cell, int]:
+def turns(plan: Plan, newest_first: Sequence[str]) -> dict[Cell, int]:
     """For each cell the place of the first partition of the sequence that rests on it."""
     found: dict[Cell, int] = {}
     for place, key in enumerate(newest_first):

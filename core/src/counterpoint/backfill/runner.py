@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.backfill.launchers import Launcher, Outcome, states_of
 from counterpoint.backfill.plan import Cell, waves
-from counterpoint.backfill.queue import Grain, drain
+from counterpoint.backfill.queue import drain
 from counterpoint.backfill.records import partition_report, states_path
 from counterpoint.lineage import gather, keep
 from counterpoint.model import RunRecord, RunRequest, Status, StepRecord, order
@@ -60,10 +60,7 @@ class Runner:
         return self._report(time.monotonic() - begun)
 
     def _request(self, unit: Unit) -> RunRequest:
-        asked = self.requests[unit.key]
-        # each run of an orchestrator has a name of its own; the steps that run here share that of their partition
-        run_id = asked.run_id if self.queue.grain is Grain.STEP else f"{asked.run_id}-{unit.group}"
-        return replace(asked, run_id=run_id, steps=unit.steps)
+        return replace(self.requests[unit.key], steps=unit.steps)
 
     def _end(self, outcome: Outcome) -> None:
         states = states_of(outcome)

@@ -12,6 +12,7 @@ from counterpoint.model.graph import (
     stages,
     verdict,
 )
+from counterpoint.model.orders import BackfillOrder, NativeBackfill, part_of, steps_in
 from counterpoint.model.partitions import Incomplete, Partition, PartitionKind, Partitions, Window
 from counterpoint.model.pipelines import Pipeline
 from counterpoint.model.policies import Pool, RetryPolicy, Schedule, TriggerRule, When
@@ -32,12 +33,14 @@ from counterpoint.model.steps import Input, Output, OutputKind, Step, step, wind
 
 __all__ = [
     "PRODUCTION",
+    "BackfillOrder",
     "Champion",
     "Decision",
     "Entry",
     "ErrorInfo",
     "Incomplete",
     "Input",
+    "NativeBackfill",
     "NativeRun",
     "NativeStep",
     "Output",
@@ -64,8 +67,10 @@ __all__ = [
     "downstream",
     "load",
     "order",
+    "part_of",
     "stages",
     "step",
+    "steps_in",
     "verdict",
     "windowed",
 ]

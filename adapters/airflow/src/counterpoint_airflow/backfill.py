@@ -1,0 +1,95 @@
+"""Airflow's own backfills: a DAG run for each partition, of which so many run at once; oldest first."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from counterpoint.model import NativeBackfill, RunRequest
+from counterpoint.running import find_pipeline
+from counterpoint_airflow.observe import ELEMENTS, REQUEST, call, native_of, rows_of
+from counterpoint_airflow.partitions import SPANS
+from counterpoint_airflow.waiting import ENDED
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from counterpoint.adapter import Site
+    from counterpoint.model import BackfillOrder
+
+_OVER = {"success", "failed"}
+
+
+def backfill(site: Site, order: BackfillOrder) -> str:
+    """Creates a backfill from the first to the last partition, which also runs again what has run; returns its id.
+
+    Raises:
+        ServiceError: Airflow did not take it; it takes one backfill of a DAG at a time.
+    """
+    pipeline = find_pipeline(order.request.pipeline)
+    dates = [pipeline.partitions.partition(key).start.isoformat() for key in order.steps]
+    body = {
+        "dag_id": pipeline.name,
+        "from_date": dates[0],
+        "to_date": dates[-1],
+        "max_active_runs": order.parallel,
+        "reprocess_behavior": "completed",
+        "dag_run_conf": {REQUEST: order.request.to_json(), SPANS: order.spans(pipeline.partitions)},
+    }
+    return str(call(site, "/backfills", body)["id"])
+
+
+def progress(site: Site, order: BackfillOrder, native_id: str) -> NativeBackfill:
+    """How a backfill goes: by its runs, for Airflow gives the backfill itself no state."""
+    found = call(site, f"/backfills/{native_id}")
+    runs = _runs(site, order)
+    ended = {
+        key: native_of(order.of(key), SimpleNamespace(**run), _ended(tasks), native_id=native_id)
+        for key, (run, tasks) in runs.items()
+    }
+    over = len(runs) == len(order.steps) and all(run["state"] in _OVER for run, _ in runs.values())
+    return NativeBackfill(over or found["completed_at"] is not None, ended)
+
+
+def _runs(site: Site, order: BackfillOrder) -> dict[str, tuple[dict[str, Any], list[dict[str, Any]]]]:
+    """The DAG runs of an order by partition, each with its task instances."""
+    pipeline = find_pipeline(order.request.pipeline)
+    dates = [quote(pipeline.partitions.partition(key).start.isoformat()) for key in order.steps]
+    within = f"logical_date_gte={dates[0]}&logical_date_lte={dates[-1]}"
+    path = f"/dags/{pipeline.name}/dagRuns"
+    mine = order.request.to_json()
+    runs = [r for r in rows_of(site, f"{path}?{within}", "dag_runs") if (r["conf"] or {}).get(REQUEST) == mine]
+    tasks: dict[str, list[dict[str, Any]]] = {run["dag_run_id"]: [] for run in runs}
+    for row in rows_of(site, f"{path}/~/taskInstances?{within}"):
+        if row["dag_run_id"] in tasks:
+            tasks[row["dag_run_id"]].append(row)
+    keyed = {pipeline.partitions.key_of(datetime.fromisoformat(run["logical_date"])): run for run in runs}
+    return {key: (run, tasks[run["dag_run_id"]]) for key, run in sorted(keyed.items())}
+
+
+def _ended(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The task instances of the steps that have ended, every element of them."""
+    going = {row["task_id"].removesuffix(ELEMENTS) for row in rows if row["state"] not in ENDED}
+    return [row for row in rows if row["task_id"].removesuffix(ELEMENTS) not in going]
+
+
+def cancel(site: Site, order: BackfillOrder) -> None:
+    """Cancels the backfills of the order's version, and fails what they still run."""
+    dag = find_pipeline(order.request.pipeline).name
+    for found in rows_of(site, f"/backfills?dag_id={dag}", "backfills"):
+        if found["completed_at"] is None and _version(found["dag_run_conf"]) == (dag, order.request.version):
+            call(site, f"/backfills/{found['id']}/cancel", {}, method="PUT")
+    for run in rows_of(site, f"/dags/{dag}/dagRuns?run_type=backfill&state=running", "dag_runs"):
+        if _version(run["conf"]) == (dag, order.request.version):
+            path = f"/dags/{dag}/dagRuns/{quote(run['dag_run_id'], safe='')}"
+            call(site, path, {"state": "failed"}, method="PATCH")
+
+
+def _version(conf: Mapping[str, Any] | None) -> tuple[str, str] | None:
+    """The pipeline and version that a run's conf names."""
+    if not conf or REQUEST not in conf:
+        return None
+    asked = RunRequest.from_json(conf[REQUEST])
+    return find_pipeline(asked.pipeline).name, asked.version

@@ -1,0 +1,83 @@
+"""Waiting, in a backfill, for what other runs of it make: in the triggerer, so that no worker slot is held."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.standard.operators.python import PythonOperator
+from airflow.sdk.bases.decorator import DecoratedOperator
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from counterpoint_airflow.partitions import waits_of
+from counterpoint_airflow.policies import fail
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+POLL_SECONDS = 2.0
+ENDED = {"success", "skipped", "failed", "upstream_failed", "removed"}
+_FAILED = {"failed", "upstream_failed"}
+
+
+class StepOperator(DecoratedOperator, PythonOperator):
+    """Executes a step of a pipeline, in a backfill when all has ended that its group reads of other runs."""
+
+    custom_operator_name = "@task"
+    template_fields = ("templates_dict", "op_args", "op_kwargs")
+
+    def __init__(self, *, python_callable: Any, op_args: Any, op_kwargs: Any, **kwargs: Any) -> None:
+        given = {"python_callable": python_callable, "op_args": op_args, "op_kwargs": op_kwargs}
+        super().__init__(kwargs_to_upstream=given, **given, **kwargs)
+
+    def execute(self, context: Any) -> Any:
+        """Waits where there is something to wait for, then works."""
+        waits = waits_of(self.op_kwargs["served"], self.op_kwargs["step_name"], context)
+        failed = failed_of(self.dag_id, waits) if waits else []
+        if failed is None:
+            self.defer(trigger=WindowTrigger(self.dag_id, waits), method_name="resume")
+        return self.resume(context, {"failed": failed})
+
+    def resume(self, context: Any, event: Mapping[str, Any]) -> Any:
+        """Works, unless something failed that it waited for.
+
+        Raises:
+            AirflowFailException: something did.
+        """
+        if event["failed"]:
+            fail(f"not started: {', '.join(event['failed'])} failed")
+        return super().execute(context)
+
+
+def failed_of(dag_id: str, waits: Mapping[str, list[str]]) -> list[str] | None:
+    """The tasks, of those of some logical dates, that failed; None while not all have ended."""
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+    failed = []
+    for task, dates in waits.items():
+        moments = [datetime.fromisoformat(date) for date in dates]
+        runs = RuntimeTaskInstance.get_task_states(dag_id=dag_id, task_ids=[task], logical_dates=moments)
+        states = {state for run in runs.values() for state in run.values()}
+        if len(runs) < len(dates) or not states <= ENDED:
+            return None
+        failed += [f"{task} in {run}" for run, found in runs.items() if _FAILED & set(found.values())]
+    return failed
+
+
+class WindowTrigger(BaseTrigger):
+    """Fires when tasks of other runs have ended; `waits` has their logical dates by task."""
+
+    def __init__(self, dag_id: str, waits: Mapping[str, list[str]]) -> None:
+        super().__init__()
+        self.dag_id, self.waits = dag_id, dict(waits)
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """What the triggerer makes it of."""
+        return f"{__name__}.WindowTrigger", {"dag_id": self.dag_id, "waits": self.waits}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Looks every few seconds into Airflow's database."""
+        while (failed := await asyncio.to_thread(failed_of, self.dag_id, self.waits)) is None:  # noqa: ASYNC110
+            await asyncio.sleep(POLL_SECONDS)
+        yield TriggerEvent({"failed": failed})

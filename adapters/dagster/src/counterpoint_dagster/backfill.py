@@ -1,0 +1,134 @@
+"""Backfills of assets: the daemon launches each partition of each asset when what it reads has been made."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.errors import ServiceError
+from counterpoint.model import NativeBackfill, NativeRun, part_of
+from counterpoint.running import find_pipeline
+from counterpoint_dagster.observe import graphql, native_of, runs_with
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dagster import DagsterRun
+
+    from counterpoint.adapter import Site
+    from counterpoint.model import BackfillOrder, Pipeline
+
+BACKFILL = "dagster/backfill"
+# tags of the runs of a backfill: how many may run at once, and which version it makes
+PARALLEL = "counterpoint/max_parallel"
+VERSION = "counterpoint/version"
+# for dagster.yaml: how many runs may run at once, and how many of those that have such a tag
+MOST = max(2, os.cpu_count() or 2)
+LIMITS = ", ".join(f"{{key: {PARALLEL}, value: '{count}', limit: {count}}}" for count in range(1, MOST))
+_ENDED = {"COMPLETED", "COMPLETED_SUCCESS", "COMPLETED_FAILED", "FAILED", "CANCELED"}
+
+_LAUNCH = """mutation($p: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $p) { __typename
+  ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }"""
+_BACKFILL = """query($id: String!) { partitionBackfillOrError(backfillId: $id) { __typename
+  ... on PartitionBackfill { status error { message } } ... on PythonError { message } } }"""
+_RUNNING = """{ partitionBackfillsOrError(status: REQUESTED, limit: 100) {
+  ... on PartitionBackfills { results { id tags { key value }
+  runs(limit: 1) { id } unfinishedRuns(limit: 1) { id } } } } }"""
+# the daemon looks at a backfill every 30 s, and only then sees that all of it has ended
+_TICK_SECONDS = 40.0
+_CANCEL = "mutation($id: String!) { cancelPartitionBackfill(backfillId: $id) { __typename } }"
+
+
+def backfill(site: Site, order: BackfillOrder) -> str:
+    """Launches a backfill of the order's assets, each for its own ranges of partitions; returns Dagster's id of it.
+
+    Raises:
+        ServiceError: Dagster did not take it.
+    """
+    from counterpoint_dagster.conditions import FOLLOWS
+    from counterpoint_dagster.policies import execution
+    from counterpoint_dagster.steps import REQUEST
+
+    pipeline, request = find_pipeline(order.request.pipeline), order.request
+    tags = {
+        REQUEST: request.to_json(),
+        FOLLOWS: request.run_id,
+        VERSION: _version(order),
+        PARALLEL: str(order.parallel),
+    }
+    parameters = {
+        "partitionsByAssets": [
+            {"assetKey": {"path": [name]}, "partitions": {"ranges": ranges}}
+            for name, ranges in _ranges(pipeline, order).items()
+        ],
+        "tags": [{"key": key, "value": value} for key, value in tags.items()],
+        "title": _version(order),
+        "runConfigData": execution(pipeline, pipeline.step_names),
+    }
+    answer = graphql(site, _LAUNCH, {"p": parameters})["launchPartitionBackfill"]
+    if answer["__typename"] != "LaunchBackfillSuccess":
+        raise ServiceError(f"dagster did not launch the backfill {_version(order)}: {answer}")
+    return str(answer["backfillId"])
+
+
+def _version(order: BackfillOrder) -> str:
+    return f"{order.request.pipeline} {order.request.version}"
+
+
+def _ranges(pipeline: Pipeline, order: BackfillOrder) -> dict[str, list[dict[str, str]]]:
+    spans = order.spans(pipeline.partitions)
+    found = {
+        name: [{"start": first, "end": last} for first, last, steps in spans if name in steps]
+        for name in pipeline.step_names
+    }
+    return {name: ranges for name, ranges in found.items() if ranges}
+
+
+def progress(site: Site, order: BackfillOrder, native_id: str) -> NativeBackfill:
+    """How a backfill goes: by its runs, which end before the daemon's next look at it."""
+    found = graphql(site, _BACKFILL, {"id": native_id})["partitionBackfillOrError"]
+    chains = _chains(runs_with(site, BACKFILL, native_id))
+    ended: dict[str, NativeRun] = {}
+    for (key, _), chain in chains.items():
+        steps = tuple(asset["path"][0] for asset in chain[0]["assetSelection"])
+        request = part_of(order.request, key, steps)
+        run = native_of(find_pipeline(request.pipeline), request, native_id, chain)
+        if run is not None:
+            before = ended[key].steps if key in ended else {}
+            ended[key] = NativeRun(native_id, run.failed, run.started, run.ended, {**before, **run.steps})
+    told = found.get("error") or found
+    return NativeBackfill(found.get("status", "FAILED") in _ENDED, ended, told.get("message"))
+
+
+def _chains(runs: Iterable[dict[str, Any]]) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    """Runs by their partition and the first run of those that follow one another."""
+    from counterpoint_dagster.conditions import FIRST
+    from counterpoint_dagster.steps import PARTITION
+
+    chains: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for run in runs:
+        tags = {tag["key"]: tag["value"] for tag in run["tags"]}
+        chains.setdefault((tags[PARTITION], tags.get(FIRST, run["runId"])), []).append(run)
+    return chains
+
+
+def is_of(pipeline: Pipeline, run: DagsterRun) -> bool:
+    """Whether a run made assets of a pipeline; those that a person or a backfill started are of Dagster's own job."""
+    chosen = {key.to_user_string() for key in run.asset_selection or ()}
+    return bool(chosen & set(pipeline.step_names)) if chosen else run.job_name == pipeline.name
+
+
+def cancel(site: Site, order: BackfillOrder) -> None:
+    """Cancels the backfills of the order's version that run; one whose runs have all ended is left to the daemon."""
+    end = time.monotonic() + _TICK_SECONDS
+    while found := _in_progress(site, order):
+        for one in found:
+            if one["unfinishedRuns"] or not one["runs"] or time.monotonic() > end:
+                graphql(site, _CANCEL, {"id": one["id"]})
+        time.sleep(0.5)
+
+
+def _in_progress(site: Site, order: BackfillOrder) -> list[dict[str, Any]]:
+    results = graphql(site, _RUNNING, {})["partitionBackfillsOrError"]["results"]
+    return [found for found in results if {"key": VERSION, "value": _version(order)} in found["tags"]]

@@ -1,0 +1,66 @@
+"""What stands in for backfills: a work queue for each, whose runs the command creates when their windows stand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    FlowRunFilterWorkQueueName,
+)
+from prefect.client.schemas.objects import StateType
+from prefect.exceptions import ObjectNotFound
+from prefect.states import Cancelled, Cancelling
+
+from counterpoint.model import PRODUCTION
+from counterpoint.running import find_pipeline
+from counterpoint_prefect.deploy import WORK_POOL
+from counterpoint_prefect.observe import client_of
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
+    from counterpoint.adapter import Site
+    from counterpoint.model import BackfillOrder, RunRequest
+
+_OPEN = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.PAUSED]
+
+
+def backfill(site: Site, order: BackfillOrder) -> str:
+    """Makes the work queue of a backfill, which lets so many of its runs run at once; returns its name."""
+    name = _name(order.request)
+    with client_of(site) as client:
+        try:
+            queue = client.read_work_queue_by_name(name, work_pool_name=WORK_POOL)
+            client.update_work_queue(queue.id, concurrency_limit=order.parallel)
+        except ObjectNotFound:
+            client.create_work_queue(name, concurrency_limit=order.parallel, work_pool_name=WORK_POOL)
+    return name
+
+
+def _name(request: RunRequest) -> str:
+    return f"{find_pipeline(request.pipeline).name}-{request.version}"
+
+
+def queue_of(client: SyncPrefectClient, request: RunRequest) -> str | None:
+    """The work queue that a run of a backfill belongs into; None for other runs."""
+    if request.version == PRODUCTION:
+        return None
+    try:
+        return str(client.read_work_queue_by_name(_name(request), work_pool_name=WORK_POOL).name)
+    except ObjectNotFound:
+        return None
+
+
+def cancel(site: Site, order: BackfillOrder) -> None:
+    """Cancels the runs in the queue of the order's version that have not ended."""
+    wanted = FlowRunFilter(
+        work_queue_name=FlowRunFilterWorkQueueName(any_=[_name(order.request)]),
+        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=_OPEN)),
+    )
+    with client_of(site) as client:
+        for run in client.read_flow_runs(flow_run_filter=wanted):
+            runs = run.state is not None and run.state.is_running()
+            client.set_flow_run_state(run.id, Cancelling() if runs else Cancelled(), force=True)

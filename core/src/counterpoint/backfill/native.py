@@ -1,0 +1,124 @@
+"""A backfill by the orchestrator's own machinery, so that people see it there as one."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
+
+from counterpoint.backfill.launchers import POLL_SECONDS, Outcome, ServiceLauncher
+from counterpoint.backfill.queue import Grain, turns, units
+from counterpoint.backfill.strategy import Strategy
+from counterpoint.model import BackfillOrder, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from counterpoint.adapter import BackfillAdapter
+    from counterpoint.backfill.plan import Plan
+    from counterpoint.backfill.queue import Unit
+    from counterpoint.model import NativeBackfill, NativeRun, RunRequest
+    from counterpoint.services.engines import ServiceEngine
+
+log = logging.getLogger(__name__)
+
+
+class NativeLauncher:
+    """All units by the orchestrator's own backfills, which hold back what waits for a window, or is too much at once.
+
+    What the queue lets start is not started but looked for in them. A unit that a backfill left out although it
+    may run becomes a run of its own.
+    """
+
+    grain = Grain.RUN
+
+    def __init__(self, engine: ServiceEngine, orders: Sequence[BackfillOrder]) -> None:
+        self.site, self.version, self.orders = engine.site, engine.version, orders
+        self.adapter = cast("BackfillAdapter", engine.adapter)
+        self._place = {
+            (key, s): n for n, order in enumerate(orders) for key, names in order.steps.items() for s in names
+        }
+        self._waiting: dict[Unit, RunRequest] = {}
+        self._native: dict[int, str] = {}
+        self._alone = ServiceLauncher(engine)
+
+    def start(self, unit: Unit, request: RunRequest) -> None:
+        """Keeps the unit until its backfill tells of it."""
+        self._waiting[unit] = request
+
+    def ended(self) -> list[Outcome]:
+        """Asks the orchestrator until a unit has ended."""
+        while True:
+            begun = time.monotonic()
+            found = [*self._told(), *self._alone.seen()]
+            if found:
+                return found
+            # a question about many partitions takes its time
+            time.sleep(max(POLL_SECONDS, 2 * (time.monotonic() - begun)))
+
+    def stop(self) -> None:
+        """Cancels the backfill that runs."""
+        if self._native:
+            self.adapter.cancel(self.site, self.orders[max(self._native)])
+
+    def _told(self) -> list[Outcome]:
+        if not self._waiting:
+            return []
+        number = min(self._number(unit) for unit in self._waiting)
+        found = self._progress(number)
+        ended = []
+        for unit in [unit for unit in self._waiting if self._number(unit) == number]:
+            run = found.runs.get(unit.key)
+            if run and set(unit.steps) <= set(run.steps):
+                del self._waiting[unit]
+                ended.append(Outcome(unit, _only(run, unit)))
+            elif found.over:
+                log.warning("%s %s was left out of the backfill: %s", unit.key, unit.steps, found.error or "it is over")
+                self._alone.start(unit, self._waiting.pop(unit))
+        return ended
+
+    def _number(self, unit: Unit) -> int:
+        return self._place[unit.key, unit.steps[0]]
+
+    def _progress(self, number: int) -> NativeBackfill:
+        """How a backfill goes; it is started when nothing is left to run in the ones before it."""
+        adapter, site, order = self.adapter, self.site, self.orders[number]
+        if number not in self._native:
+            # also what a command that was killed left running
+            adapter.cancel(site, order)
+            self._native[number] = adapter.backfill(site, order)
+            log.info("%s: backfill %d of %d, see %s", adapter.name, number + 1, len(self.orders), adapter.page(site))
+        return adapter.progress(site, order, self._native[number])
+
+
+def _only(run: NativeRun, unit: Unit) -> NativeRun:
+    steps = {name: run.steps[name] for name in unit.steps}
+    return replace(run, failed=any(step.status is Status.FAILED for step in steps.values()), steps=steps)
+
+
+def orders_of(
+    plan: Plan, strategy: Strategy, shared: RunRequest, parallel: int, *, unbroken: bool
+) -> list[BackfillOrder]:
+    """The backfills of an orchestrator that a plan is, in turn: one, or one for each turn of the prioritized strategy.
+
+    `shared` is the request that all partitions share. With `unbroken`, each has a range of partitions without gaps.
+    """
+    place = turns(plan, plan.keys[::-1]) if strategy is Strategy.PRIORITIZED else {}
+    batches: dict[int, dict[str, tuple[str, ...]]] = {}
+    for unit in sorted(units(plan, Grain.RUN)):
+        batch = batches.setdefault(min(place.get(cell, 0) for cell in unit.cells), {})
+        batch[unit.key] = (*batch.get(unit.key, ()), *unit.steps)
+    slots = 1 if strategy is Strategy.SEQUENTIAL else parallel
+    parts = (part for _, batch in sorted(batches.items()) for part in (_ranges(plan, batch) if unbroken else [batch]))
+    return [BackfillOrder(shared, part, slots) for part in parts]
+
+
+def _ranges(plan: Plan, batch: dict[str, tuple[str, ...]]) -> Iterator[dict[str, tuple[str, ...]]]:
+    part: dict[str, tuple[str, ...]] = {}
+    for key, steps in batch.items():
+        if part and plan.pipeline.partitions.shift(max(part), 1) != key:
+            yield part
+            part = {}
+        part[key] = steps
+    yield part
