@@ -52,12 +52,14 @@ class Backfills(Enum):
 class Process:
     """A process of a service: its name (of the log file, too), its command, its own variables.
 
-    A command that ends by itself (`prepare`) is a process as well.
+    `recover` is a command that is run when it has ended by itself, before it is started again. A command that ends
+    by itself (`prepare`) is a process as well.
     """
 
     name: str
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
+    recover: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ The tree, with the exit code of the command that ends with it; a step that fails
     │   ├── DefinitionError      2   a pipeline that contradicts itself
     │   └── UnsupportedError     2   an orchestrator cannot honour a property of the pipeline
     ├── ServiceError             3   an orchestrator is not installed, or did not start
+    │   └── UnansweredError      3   its server does not answer now; it may when it is asked again
     ├── DifferenceError          4   compared things differ
     ├── StorageError             2   the root cannot be read or written
     └── StepError                1   a step failed
@@ -51,6 +52,10 @@ class ServiceError(CounterpointError):
     """An orchestrator is missing, or one of its services did not start or stopped answering."""
 
     exit_code = 3
+
+
+class UnansweredError(ServiceError):
+    """A server that does not answer now: it is being started again, or its database was busy for too long."""
 
 
 class DifferenceError(CounterpointError):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from counterpoint.errors import SourceError
-from counterpoint.model import Partitions, Pipeline, Pool, Schedule, step, windowed
+from counterpoint.model import Incomplete, PartitionKind, Partitions, Pipeline, Pool, Schedule, step, windowed
 from counterpoint.testing.evidence import attempt_number
 
 
@@ -28,7 +29,12 @@ def raw(partition, folder):
 
 
 @step()
-def checked(raw, pause):
+def checked(raw, pause, partition, folder):
+    if pause:
+        # whoever wants to kill the process of a step finds it here
+        working = Path(folder) / "working"
+        working.mkdir(exist_ok=True)
+        (working / f"{partition.key}.{os.getpid()}").touch()
     time.sleep(pause)
     return raw
 
@@ -57,3 +63,8 @@ harvest = Pipeline(
     schedule=Schedule("0 2 * * *"),
     config={"folder": "", "pause": 0.0},
 )
+
+days = replace(harvest, name="days", partitions=Partitions(start="2020-01-01"))
+hours = replace(harvest, name="hours", partitions=Partitions(PartitionKind.HOURLY, "2020-01-01T00"))
+months = replace(harvest, name="months", partitions=Partitions(PartitionKind.MONTHLY, "2020-01"))
+shrinking = replace(harvest, name="shrinking", partitions=replace(harvest.partitions, incomplete=Incomplete.SHRINK))

@@ -33,6 +33,12 @@ def test_from_a_bad_day_to_promotion(farm: Farm) -> None:
     assert [row["date"] for row in report["partitions"] if row["status"] == "blocked"] == ["2026-01-08", "2026-01-09"]
     grid = json.loads(run(farm, "status", "farm:harvest", "--version", "v2", "--json").stdout)
     assert {row["date"]: row["steps"]["sums"] for row in grid["partitions"]}["2026-01-08"] == "blocked"
+    picture = farm.place / "grid.svg"
+    assert run(farm, "status", "farm:harvest", "--version", "v2", "--picture", str(picture)).returncode == 0
+    drawn = picture.read_text(encoding="utf-8")
+    assert drawn.startswith("<svg")
+    assert "url(http" not in drawn
+    assert all(mark in drawn for mark in ("2026-01-08", "sums", "⊘", "✗"))
     early = run(farm, "backfill", "promote", "farm:harvest", "v2")
     assert (early.returncode, farm.read("sums", "production")) == (2, {})
     assert "retry farm:harvest --backfill v2" in early.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from counterpoint.model import (
     steps_in,
 )
 from counterpoint.running import find_pipeline
+from counterpoint.services import ServiceEngine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -99,7 +101,7 @@ class Orchestrator:
     There is no real one in the environment of these tests; the real ones are in `tests/integration`.
     """
 
-    name = "fake"
+    name = distribution = "fake"
 
     def __init__(self, *, failing: frozenset[Cell] = frozenset(), left_out: frozenset[Cell] = frozenset()) -> None:
         self.failing, self.left_out = failing, left_out
@@ -140,9 +142,13 @@ def native(states: Mapping[str, Status]) -> NativeRun:
     return NativeRun("1", Status.FAILED in states.values(), None, None, steps)
 
 
+def engine_of(adapter: Orchestrator) -> Any:
+    site = SimpleNamespace(home=Path("nowhere"))
+    return ServiceEngine(adapter, site)  # type: ignore[arg-type]
+
+
 def run(plan: Plan, orders: list[BackfillOrder], adapter: Orchestrator) -> Queue:
-    engine: Any = SimpleNamespace(adapter=adapter, site=None, version="0")
-    launcher = NativeLauncher(engine, orders)
+    launcher = NativeLauncher(engine_of(adapter), orders)
     queue = Queue(plan, Grain.RUN, ranks(plan, dict.fromkeys(plan.cells, 1.0)), len(plan.cells))
     while not queue.over:
         for unit in drain(queue):
@@ -184,8 +190,7 @@ def test_what_a_backfill_left_out_is_run_by_itself(caplog: pytest.LogCaptureFixt
 def test_an_interruption_cancels_the_backfill_that_runs() -> None:
     plan = planned(STREAMREC, WEEK[:1])
     adapter = Orchestrator()
-    engine: Any = SimpleNamespace(adapter=adapter, site=None, version="0")
-    launcher = NativeLauncher(engine, orders_of(plan, Strategy.PARALLEL, SHARED, 3, unbroken=True))
+    launcher = NativeLauncher(engine_of(adapter), orders_of(plan, Strategy.PARALLEL, SHARED, 3, unbroken=True))
     launcher.stop()
     assert adapter.said == []
     queue = Queue(plan, Grain.RUN, ranks(plan, dict.fromkeys(plan.cells, 1.0)), 9)

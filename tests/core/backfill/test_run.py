@@ -186,11 +186,6 @@ def test_the_grid_tells_how_each_step_stands(farm: Farm) -> None:
     assert later["2026-01-10"]["raw"] == "fresh"
 
 
-def test_windows_shrink_at_the_start_where_the_pipeline_says_so(farm: Farm) -> None:
-    with pytest.raises(UsageError, match=r"lies before the pipeline's start 2026-01-01"):
-        farm.backfill(first="2026-01-01", last="2026-01-03")
-
-
 @pytest.mark.parametrize(
     ("first", "last", "said"),
     [

@@ -17,11 +17,12 @@ import psutil
 import pytest
 
 from counterpoint.adapter import Plan, Process, Site
-from counterpoint.errors import ServiceError, UsageError
-from counterpoint.services import new_site, running_site, serving, stop_site
+from counterpoint.errors import ServiceError, UnansweredError, UsageError
+from counterpoint.services import ServiceEngine, new_site, running_site, serving, stop_site
+from counterpoint.services.guardian import MOST_RESTARTS, PART
 from counterpoint.services.processes import marked, usage
 from counterpoint.services.sites import refuse_running
-from counterpoint.services.supervisor import mark_of
+from counterpoint.services.supervisor import ended_of, mark_of
 
 SERVER = ("-m", "http.server", "--bind", "127.0.0.1")
 # starts a child in a session of its own, as a scheduler does with its workers, and ignores the request to end
@@ -98,6 +99,62 @@ def test_a_process_that_ends_is_told_with_its_log(tmp_path: Path) -> None:
     ):
         pass
     assert not marked(str(tmp_path / "services" / "airflow"))
+
+
+def until(holds: Any, seconds: float = 15) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if holds():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_a_killed_process_is_started_again_without_what_it_had_started(tmp_path: Path) -> None:
+    note = tmp_path / "recovered"
+    recover = (sys.executable, "-c", f"open({str(note)!r}, 'a').write('once ')")
+    adapter = FakeAdapter(Process("stubborn", (sys.executable, "-c", STUBBORN), recover=recover))
+    with serving(adapter, site_of(adapter, tmp_path)) as site:  # type: ignore[arg-type]
+
+        def started() -> set[int]:
+            return {process.pid for process in marked(f"{mark_of(site)}#stubborn", PART)}
+
+        assert until(lambda: len(started()) == 2)
+        before = started()
+        os.kill(min(before), signal.SIGKILL)
+        assert until(lambda: len(started() - before) == 2)
+        assert not started() & before, "what it had started is ended with it"
+        assert note.read_text(encoding="ascii") == "once "
+        assert ended_of(adapter, site) is None  # type: ignore[arg-type]
+    assert not marked(mark_of(site))
+
+
+def test_one_that_ends_again_and_again_is_given_up_and_named(tmp_path: Path) -> None:
+    failing = "import sys, time; time.sleep(1.5); sys.exit('disk is full')"
+    adapter = FakeAdapter(Process("daemon", (sys.executable, "-c", failing)))
+    with serving(adapter, site_of(adapter, tmp_path)) as site:  # type: ignore[arg-type]
+        engine = ServiceEngine(adapter, site)  # type: ignore[arg-type]
+        assert until(lambda: ended_of(adapter, site) is not None, 60)  # type: ignore[arg-type]
+        with pytest.raises(ServiceError, match=r"(?s)the daemon of airflow ended with code 1.*disk is full"):
+            engine.answered(lambda: "anything")
+        log = (site.home / "logs" / "daemon.log").read_text(encoding="utf-8")
+    assert log.count("started again") == MOST_RESTARTS
+
+
+def test_a_server_that_is_started_again_is_asked_until_it_answers(tmp_path: Path) -> None:
+    adapter = FakeAdapter()
+    with serving(adapter, site_of(adapter, tmp_path)) as site:  # type: ignore[arg-type]
+        (web,) = (process for process in marked(f"{mark_of(site)}#web", PART))
+        web.kill()
+        engine = ServiceEngine(adapter, site)  # type: ignore[arg-type]
+
+        def ask() -> str:
+            told = answers(site.url())
+            if told:
+                raise UnansweredError(told)
+            return "here"
+
+        assert engine.answered(ask) == "here"
 
 
 def test_not_ready_in_time_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

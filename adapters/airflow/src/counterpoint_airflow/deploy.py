@@ -41,6 +41,9 @@ def environment(home: Path, secret: str, database: str | None, url: str) -> dict
         "API_AUTH__JWT_SECRET": secret,
         "DATABASE__SQL_ALCHEMY_CONN": _database(home, database),
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
+        # how soon what a killed scheduler or worker ran is noticed
+        "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "15",
+        "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "90",
         "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
         "LOGGING__BASE_LOG_FOLDER": str(home / "task-logs"),
         "LOGGING__LOGGING_LEVEL": "WARNING",

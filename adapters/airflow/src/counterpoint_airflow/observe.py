@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from counterpoint.errors import ServiceError
+from counterpoint.errors import ServiceError, UnansweredError
 from counterpoint.model import ErrorInfo, NativeRun, NativeStep, Status
 from counterpoint.running import find_pipeline, iso, merged
 from counterpoint.services.http import ask
@@ -93,8 +93,18 @@ def submit(site: Site, request: RunRequest) -> str:
     except ServiceError as error:
         if getattr(error.__cause__, "code", None) != _CONFLICT:
             raise
-        call(site, path, body)
+        if not _exists(site, f"{path}/{quote(request.run_id, safe='')}"):  # as when its answer was lost
+            call(site, path, body)
     return f"{pipeline.name}::{request.run_id}"
+
+
+def _exists(site: Site, path: str) -> bool:
+    try:
+        return bool(call(site, path))
+    except UnansweredError:
+        raise
+    except ServiceError:
+        return False
 
 
 def observe(site: Site, request: RunRequest, native_id: str) -> NativeRun | None:

@@ -63,22 +63,3 @@ def request_of(served: str, context: Mapping[str, Any]) -> RunRequest:
         return asked if asked.partition else part_of(asked, key, steps_in(given[SPANS], key))
     made = native_request(served, key_of(pipeline.partitions, run), run.run_id, "airflow")
     return replace(made, config={name: value for name, value in given.items() if name in pipeline.config})
-
-
-def waits_of(served: str, step: str, context: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The steps of other runs, or before a window in this one, that a step waits for in a backfill.
-
-    Each has the logical dates of its runs, in ISO 8601; only what the backfill itself runs is waited for.
-    """
-    spans = dict(context["dag_run"].conf or {}).get(SPANS)
-    if spans is None:
-        return {}
-    from counterpoint.backfill.plan import outside
-
-    pipeline, request = find_pipeline(served), request_of(served, context)
-    found: dict[str, list[str]] = {}
-    for name, offset in sorted(outside(pipeline, step)) if request.selects(step) else ():
-        key = pipeline.partitions.shift(request.partition, offset)
-        if name in steps_in(spans, key):
-            found.setdefault(name, []).append(pipeline.partitions.partition(key).start.isoformat())
-    return found

@@ -10,7 +10,9 @@ from airflow.providers.standard.operators.python import PythonOperator
 from airflow.sdk.bases.decorator import DecoratedOperator
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from counterpoint_airflow.partitions import waits_of
+from counterpoint.model import steps_in
+from counterpoint.running import find_pipeline
+from counterpoint_airflow.partitions import SPANS, request_of
 from counterpoint_airflow.policies import fail
 
 if TYPE_CHECKING:
@@ -48,6 +50,25 @@ class StepOperator(DecoratedOperator, PythonOperator):
         if event["failed"]:
             fail(f"not started: {', '.join(event['failed'])} failed")
         return super().execute(context)
+
+
+def waits_of(served: str, step: str, context: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The steps of other runs, or before a window in this one, that a step waits for in a backfill.
+
+    Each has the logical dates of its runs, in ISO 8601; only what the backfill itself runs is waited for.
+    """
+    spans = dict(context["dag_run"].conf or {}).get(SPANS)
+    if spans is None:
+        return {}
+    from counterpoint.backfill.plan import outside
+
+    pipeline, request = find_pipeline(served), request_of(served, context)
+    found: dict[str, list[str]] = {}
+    for name, offset in sorted(outside(pipeline, step)) if request.selects(step) else ():
+        key = pipeline.partitions.shift(request.partition, offset)
+        if name in steps_in(spans, key):
+            found.setdefault(name, []).append(pipeline.partitions.partition(key).start.isoformat())
+    return found
 
 
 def failed_of(dag_id: str, waits: Mapping[str, list[str]]) -> list[str] | None:

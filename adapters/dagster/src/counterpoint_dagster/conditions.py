@@ -9,7 +9,7 @@ import dagster as dg
 from counterpoint.model import TriggerRule
 from counterpoint.running import runnable
 from counterpoint_dagster.backfill import BACKFILL, is_of
-from counterpoint_dagster.observe import plain, states_of
+from counterpoint_dagster.observe import is_dead, states_of
 from counterpoint_dagster.steps import REQUEST, request_of
 
 if TYPE_CHECKING:
@@ -42,8 +42,9 @@ def _sensor(pipeline: Pipeline, served: str, job: Any, status: dg.DagsterRunStat
             return dg.SkipReason("it ran nothing of this pipeline")
         first = context.instance.get_run_by_id(run.tags.get(FIRST, run.run_id)) or run
         request = request_of(served, first)
-        steps = runnable(pipeline, request, chain_states(context.instance, pipeline, first))
-        if not steps:
+        states = chain_states(context.instance, pipeline, first)
+        steps = runnable(pipeline, request, states)
+        if not steps or is_dead(states, failed=run.is_failure):
             return dg.SkipReason("nothing is left to run")
         kept = {name: value for name, value in first.tags.items() if name in {FOLLOWS, BACKFILL}}
         return dg.RunRequest(
@@ -64,5 +65,4 @@ def tags_of(request: RunRequest) -> dict[str, str]:
 def chain_states(instance: dg.DagsterInstance, pipeline: Pipeline, first: dg.DagsterRun) -> dict[str, Status]:
     """How the steps of a run ended, and of those that followed it."""
     runs = [first, *reversed(instance.get_runs(dg.RunsFilter(tags={FIRST: first.run_id})))]
-    stats = [map(plain, instance.get_run_step_stats(run.run_id)) for run in runs]
-    return {name: status for found in stats for name, status in states_of(found, pipeline).items()}
+    return {n: s for run in runs for n, s in states_of(instance.get_run_step_stats(run.run_id), pipeline).items()}

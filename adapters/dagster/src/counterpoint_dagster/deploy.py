@@ -27,10 +27,9 @@ run_coordinator:
 concurrency:
   runs: {{max_concurrent_runs: {MOST}, tag_concurrency_limits: [{LIMITS}]}}
   pools: {{granularity: op}}
-run_monitoring: {{enabled: true, start_timeout_seconds: 300}}
+run_monitoring: {{enabled: true, start_timeout_seconds: 300, poll_interval_seconds: 10}}
 freshness: {{enabled: true}}
 sensors: {{use_threads: true, num_workers: 2}}
-schedules: {{use_threads: true, num_workers: 2}}
 """
 
 
@@ -41,11 +40,12 @@ def plan(site: Site) -> Plan:
     storage = f"storage: {{postgres: {{postgres_url: {json.dumps(url)}}}}}\n" if url else ""
     (site.home / "dagster.yaml").write_text(_YAML + storage, encoding="utf-8")
     web = ("-h", "127.0.0.1", "-p", str(site.ports["web"]), *module)
+    orderly = (sys.executable, "-m", "counterpoint_dagster.deploy", *site.pipelines)
     return Plan(
-        prepare=(Process("pools", (sys.executable, "-m", "counterpoint_dagster.deploy", *site.pipelines)),),
+        prepare=(Process("database", orderly),),
         processes=(
             Process("webserver", (str(bin_folder / "dagster-webserver"), *web)),
-            Process("daemon", (str(bin_folder / "dagster-daemon"), "run", *module)),
+            Process("daemon", (str(bin_folder / "dagster-daemon"), "run", *module), recover=orderly),
         ),
         ready=lambda: _missing(site),
         environment={"DAGSTER_HOME": str(site.home), "DAGSTER_DISABLE_TELEMETRY": "1"},
@@ -69,15 +69,17 @@ def _missing(site: Site) -> str | None:
     return f"no heartbeat yet of: {', '.join(sick)}" if sick else None
 
 
-def make_pools(pipelines: list[str]) -> None:
-    """Gives every declared pool its slots, before anything can wait for one."""
+def put_in_order(pipelines: list[str]) -> None:
+    """Gives every declared pool its slots, and fails what a daemon ran that is gone: Dagster would wait for it."""
     import dagster as dg
 
     with dg.DagsterInstance.get() as instance:
-        for name in pipelines:
-            for pool in find_pipeline(name).pools:
-                instance.event_log_storage.set_concurrency_slots(pool.name, pool.slots)
+        for pool in (pool for name in pipelines for pool in find_pipeline(name).pools):
+            instance.event_log_storage.set_concurrency_slots(pool.name, pool.slots)
+        lost = (dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING)
+        for run in instance.get_runs(dg.RunsFilter(statuses=list(lost))):
+            instance.report_run_failed(run, "its worker was killed")
 
 
 if __name__ == "__main__":
-    make_pools(sys.argv[1:])
+    put_in_order(sys.argv[1:])

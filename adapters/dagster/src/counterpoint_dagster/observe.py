@@ -12,7 +12,7 @@ from counterpoint.running import find_pipeline, iso, runnable, settled
 from counterpoint.services.http import ask
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from counterpoint.adapter import Site
@@ -23,9 +23,10 @@ LOCATION = "counterpoint_dagster.definitions"
 _LAUNCH = """mutation($p: ExecutionParams!) { launchPipelineExecution(executionParams: $p) { __typename
   ... on LaunchRunSuccess { run { runId } } ... on PythonError { message }
   ... on RunConfigValidationInvalid { errors { message } } ... on PipelineNotFoundError { message } } }"""
+# with the names that Dagster itself has for the statistics of a step
 _RUNS = """query($f: RunsFilter!) { runsOrError(filter: $f) { ... on Runs { results { runId status creationTime
-  tags { key value } assetSelection { path } stepStats { stepKey status startTime endTime attempts { startTime }
-  materializations { __typename } } } } } }"""
+  tags { key value } assetSelection { path } stepStats { step_key: stepKey status start_time: startTime
+  end_time: endTime attempts { startTime } materialization_events: materializations { __typename } } } } } }"""
 
 
 def run(request: RunRequest, home: Path) -> NativeRun:
@@ -50,34 +51,28 @@ def run(request: RunRequest, home: Path) -> NativeRun:
                 raise_on_error=False,
             )
             runs.append(result.run_id)
-            stats |= {s.step_key: plain(s) for s in instance.get_run_step_stats(result.run_id)}
+            stats |= {s.step_key: s for s in instance.get_run_step_stats(result.run_id)}
             steps = runnable(pipeline, request, states_of(stats.values(), pipeline))
-    return _native(pipeline, request, runs[0], stats)
-
-
-def plain(stat: Any) -> SimpleNamespace:
-    """A step's statistics as GraphQL would tell them."""
-    return SimpleNamespace(
-        stepKey=stat.step_key,
-        status=stat.status.value if stat.status else None,
-        startTime=stat.start_time,
-        endTime=stat.end_time,
-        attempts=[None] * (stat.attempts or 1),
-        materializations=stat.materialization_events,
-    )
+    return _native(pipeline, request, runs[0], stats, states_of(stats.values(), pipeline))
 
 
 def states_of(stats: Iterable[Any], pipeline: Pipeline) -> dict[str, Status]:
-    """How steps ended. What Dagster skipped has not ended: core decides what becomes of it."""
-    ended = [s for s in stats if s.stepKey in pipeline.step_names and s.status in {"SUCCESS", "FAILURE"}]
-    well = {s.stepKey: Status.SUCCESS if s.materializations else Status.SKIPPED for s in ended}
-    return well | {s.stepKey: Status.FAILED for s in ended if s.status == "FAILURE"}
+    """How the steps of runs that are over ended; one whose process was killed has no end, and failed.
+
+    What Dagster skipped has not ended: core decides what becomes of it.
+    """
+    known = {s.step_key: (s, getattr(s.status, "value", s.status)) for s in stats if s.step_key in pipeline.step_names}
+    made = {True: Status.SUCCESS, False: Status.SKIPPED}
+    well = {n: made[bool(s.materialization_events)] for n, (s, word) in known.items() if word == "SUCCESS"}
+    return well | {n: Status.FAILED for n, (s, w) in known.items() if w not in {"SUCCESS", "SKIPPED"} and s.start_time}
 
 
-def _native(pipeline: Pipeline, request: RunRequest, native_id: str, stats: dict[str, Any]) -> NativeRun:
-    states = settled(pipeline, request, states_of(stats.values(), pipeline))
+def _native(
+    pipeline: Pipeline, request: RunRequest, native_id: str, stats: dict[str, Any], seen: dict[str, Status]
+) -> NativeRun:
+    states = settled(pipeline, request, seen)
     steps = {name: _step(state, stats.get(name)) for name, state in states.items()}
-    times = [(s.startTime, s.endTime) for s in stats.values() if s.startTime and s.endTime]
+    times = [(s.start_time, s.end_time) for s in stats.values() if s.start_time and s.end_time]
     begun, ended = min((b for b, _ in times), default=None), max((e for _, e in times), default=None)
     return NativeRun(native_id, Status.FAILED in states.values(), iso(begun), iso(ended), steps)
 
@@ -85,7 +80,8 @@ def _native(pipeline: Pipeline, request: RunRequest, native_id: str, stats: dict
 def _step(state: Status, stat: Any) -> NativeStep:
     if stat is None or state not in {Status.SUCCESS, Status.FAILED}:
         return NativeStep(state, 0)
-    return NativeStep(state, max(len(stat.attempts), 1), iso(stat.startTime), iso(stat.endTime))
+    tries = len(stat.attempts) if isinstance(stat.attempts, list) else stat.attempts or 1
+    return NativeStep(state, max(tries, 1), iso(stat.start_time), iso(stat.end_time))
 
 
 def graphql(site: Site, query: str, variables: dict[str, Any]) -> dict[str, Any]:
@@ -151,9 +147,16 @@ def native_of(
     """What a run and those that followed it come to; None while something of it is still to come."""
     if not runs or any(run["status"] not in {"SUCCESS", "FAILURE", "CANCELED"} for run in runs):
         return None
-    stats = {s["stepKey"]: SimpleNamespace(**s) for run in runs for s in run["stepStats"]}
-    states = states_of(stats.values(), pipeline)
-    if states and runnable(pipeline, request, states) and not any(run["status"] == "CANCELED" for run in runs):
+    stats = {s["step_key"]: SimpleNamespace(**s) for run in runs for s in run["stepStats"]}
+    states, failed = states_of(stats.values(), pipeline), any(run["status"] != "SUCCESS" for run in runs)
+    todo = runnable(pipeline, request, states)
+    if todo and not is_dead(states, failed=failed):
         return None
-    native = _native(pipeline, request, native_id, stats)
-    return replace(native, failed=native.failed or any(run["status"] != "SUCCESS" for run in runs))
+    return replace(
+        _native(pipeline, request, native_id, stats, states | dict.fromkeys(todo, Status.FAILED)), failed=failed
+    )
+
+
+def is_dead(states: Mapping[str, Status], *, failed: bool) -> bool:
+    """Whether a run was killed between its steps, or cancelled: it failed, and none of them did."""
+    return failed and Status.FAILED not in states.values()

@@ -25,7 +25,7 @@ WORK_POOL = "counterpoint"
 
 def plan(site: Site) -> Plan:
     """The services of a site."""
-    prefect = str(Path(sys.executable).parent / "prefect")
+    prefect, this = str(Path(sys.executable).parent / "prefect"), (sys.executable, "-m", "counterpoint_prefect.deploy")
     server = ("server", "start", "--host", "127.0.0.1", "--port", str(site.ports["web"]))
     worker = (
         "worker",
@@ -40,9 +40,12 @@ def plan(site: Site) -> Plan:
         "counterpoint",
     )
     return Plan(
-        processes=(Process("server", (prefect, *server)), Process("worker", (prefect, *worker))),
+        processes=(
+            Process("server", (prefect, *server)),
+            Process("worker", (prefect, *worker), recover=(*this, "--crashed")),
+        ),
         ready=lambda: _missing(site),
-        settle=(Process("deployments", (sys.executable, "-m", "counterpoint_prefect.deploy", *site.pipelines)),),
+        settle=(Process("crashed", (*this, "--crashed")), Process("deployments", (*this, *site.pipelines))),
         environment={
             "PREFECT_HOME": str(site.home),
             "PREFECT_API_URL": f"{site.url()}/api",
@@ -115,5 +118,21 @@ def make_deployments(names: list[str]) -> None:
             )
 
 
+def tell_crashed() -> None:
+    """Marks as crashed what a worker ran that is gone: Prefect itself would believe for ever that it runs."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
+    from prefect.client.schemas.objects import StateType
+    from prefect.states import Crashed
+
+    lost = FlowRunFilterStateType(any_=[StateType.PENDING, StateType.RUNNING, StateType.CANCELLING])
+    with get_client(sync_client=True) as client:
+        for run in client.read_flow_runs(flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=lost))):
+            client.set_flow_run_state(run.id, Crashed(message="its worker was killed"), force=True)
+
+
 if __name__ == "__main__":
-    make_deployments(sys.argv[1:])
+    if sys.argv[1:] == ["--crashed"]:
+        tell_crashed()
+    else:
+        make_deployments(sys.argv[1:])

@@ -22,7 +22,7 @@ from prefect.settings import (
     temporary_settings,
 )
 
-from counterpoint.errors import ServiceError
+from counterpoint.errors import ServiceError, UnansweredError
 from counterpoint.model import ErrorInfo, NativeRun, NativeStep, Status
 from counterpoint.running import find_pipeline, iso, merged
 from counterpoint_prefect.conditions import native_status
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 DEPLOYMENT = "counterpoint"
 _PAGE = 200
+_FAILED_ITSELF = 500
 _POLL_SECONDS = 0.2
 _PATIENCE = timedelta(seconds=60)
 
@@ -86,7 +87,8 @@ def client_of(site: Site) -> Iterator[SyncPrefectClient]:
     """A client of a site's server.
 
     Raises:
-        ServiceError: the server does not answer.
+        UnansweredError: the server does not answer now.
+        ServiceError: it refuses.
     """
     import httpx
 
@@ -97,7 +99,9 @@ def client_of(site: Site) -> Iterator[SyncPrefectClient]:
         ):
             yield client
     except httpx.HTTPError as error:
-        raise ServiceError(f"prefect's server at {site.url()} does not answer as expected: {error}") from error
+        status = getattr(getattr(error, "response", None), "status_code", _FAILED_ITSELF)
+        kind = UnansweredError if status >= _FAILED_ITSELF else ServiceError
+        raise kind(f"prefect's server at {site.url()} does not answer as expected: {error}") from error
 
 
 def submit(site: Site, request: RunRequest) -> str:

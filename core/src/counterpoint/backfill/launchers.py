@@ -106,12 +106,12 @@ class ServiceLauncher:
         self._limits = cast("BackfillAdapter", engine.adapter)
         if order:
             # also what a command that was killed left running
-            self._limits.cancel(engine.site, order)
-            self._limits.backfill(engine.site, order)
+            engine.answered(lambda: self._limits.cancel(engine.site, order))
+            engine.answered(lambda: self._limits.backfill(engine.site, order))
 
     def start(self, unit: Unit, request: RunRequest) -> None:
         """Submits a run of the steps of a unit."""
-        self._running[unit] = request, self.engine.adapter.submit(self.engine.site, request)
+        self._running[unit] = request, self.engine.submit(request)
 
     def ended(self) -> list[Outcome]:
         """Asks the orchestrator until a run has ended."""
@@ -123,7 +123,7 @@ class ServiceLauncher:
         """The runs that have ended by now."""
         found = []
         for unit, (request, native_id) in list(self._running.items()):
-            native = self.engine.adapter.observe(self.engine.site, request, native_id)
+            native = self.engine.observe(request, native_id)
             if native is not None:
                 del self._running[unit]
                 found.append(Outcome(unit, native))

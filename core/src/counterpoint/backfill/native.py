@@ -34,7 +34,7 @@ class NativeLauncher:
     grain = Grain.RUN
 
     def __init__(self, engine: ServiceEngine, orders: Sequence[BackfillOrder]) -> None:
-        self.site, self.version, self.orders = engine.site, engine.version, orders
+        self.engine, self.site, self.version, self.orders = engine, engine.site, engine.version, orders
         self.adapter = cast("BackfillAdapter", engine.adapter)
         self._place = {
             (key, s): n for n, order in enumerate(orders) for key, names in order.steps.items() for s in names
@@ -86,10 +86,10 @@ class NativeLauncher:
         adapter, site, order = self.adapter, self.site, self.orders[number]
         if number not in self._native:
             # also what a command that was killed left running
-            adapter.cancel(site, order)
-            self._native[number] = adapter.backfill(site, order)
+            self.engine.answered(lambda: adapter.cancel(site, order))
+            self._native[number] = self.engine.answered(lambda: adapter.backfill(site, order))
             log.info("%s: backfill %d of %d, see %s", adapter.name, number + 1, len(self.orders), adapter.page(site))
-        return adapter.progress(site, order, self._native[number])
+        return self.engine.answered(lambda: adapter.progress(site, order, self._native[number]))
 
 
 def _only(run: NativeRun, unit: Unit) -> NativeRun:

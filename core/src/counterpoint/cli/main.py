@@ -25,6 +25,7 @@ COMMANDS = (
     "retry",
     "status",
     "compare",
+    "diff",
     "lineage",
     "up",
     "down",

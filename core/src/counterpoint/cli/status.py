@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.cli.output import answer, say
+from counterpoint.cli.output import answer
 from counterpoint.cli.run import setting_options, settings
 
 if TYPE_CHECKING:
     import argparse
+
+    from rich.table import Table
 
 HELP = "per step and partition: fresh, stale, running, failed, missing, blocked"
 _MARKS = {
@@ -28,6 +32,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--version", default="production", metavar="TAG", help="default production")
     parser.add_argument("--from", dest="first", metavar="A", help="the first partition; default all that are known of")
     parser.add_argument("--to", dest="last", metavar="B", help="the last partition")
+    parser.add_argument("--picture", metavar="FILE", help="also write the grid as a picture (SVG)")
     setting_options(parser)
 
 
@@ -51,26 +56,34 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         answer(found)
     else:
-        _draw(found)
+        _draw(found, args.picture)
     return 0
 
 
-def _draw(found: dict[str, Any]) -> None:
+def _draw(found: dict[str, Any], picture: str | None) -> None:
     """The steps as rows, the partitions as columns, as many beside each other as the terminal is wide."""
     from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
 
-    console = Console(stderr=True)
+    console = Console(stderr=True, record=bool(picture))
     rows = found["partitions"]
     width = max((len(row["date"]) for row in rows), default=0) + 3
     room = max((console.width - max(map(len, found["steps"])) - 4) // width, 1)
     for first in range(0, len(rows), room):
-        block = rows[first : first + room]
-        shown = Table(f"{found['pipeline']}, {found['version']}", *(row["date"] for row in block))
-        for step in found["steps"]:
-            states = [row["steps"][step] for row in block]
-            shown.add_row(step, *(Text(_MARKS[state][0], style=_MARKS[state][1], justify="center") for state in states))
-        console.print(shown)
+        console.print(_block(found, rows[first : first + room]))
     legend = "  ".join(f"{mark} {state}" for state, (mark, _) in _MARKS.items())
-    say(legend if rows else "nothing stands yet")
+    console.print(legend if rows else "nothing stands yet")
+    if picture:
+        drawn = console.export_svg(title=f"counterpoint status {found['pipeline']} --version {found['version']}")
+        # its fonts would be fetched from elsewhere; whoever looks at it has a font of equal widths
+        Path(picture).write_text(re.sub(r"@font-face \{.*?\}\s*", "", drawn, flags=re.DOTALL), encoding="utf-8")
+
+
+def _block(found: dict[str, Any], rows: list[dict[str, Any]]) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = Table(f"{found['pipeline']}, {found['version']}", *(row["date"] for row in rows))
+    for step in found["steps"]:
+        marks = [_MARKS[row["steps"][step]] for row in rows]
+        shown.add_row(step, *(Text(mark, style=style, justify="center") for mark, style in marks))
+    return shown

@@ -8,23 +8,25 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import counterpoint
 from counterpoint.adapter import find_adapter, installed_version
-from counterpoint.errors import ServiceError
+from counterpoint.errors import ServiceError, UnansweredError
 from counterpoint.running import LocalRun
 from counterpoint.services.sites import home_of, new_site, running_site
-from counterpoint.services.supervisor import serving
+from counterpoint.services.supervisor import ended_of, serving
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from counterpoint.adapter import Adapter, Site
     from counterpoint.model import NativeRun, RunRequest
 
 log = logging.getLogger(__name__)
 RUN_SECONDS = 6 * 3600.0
+ANSWER_SECONDS = 120.0
+T = TypeVar("T")
 
 
 class Engine(Protocol):
@@ -103,18 +105,45 @@ class ServiceEngine:
         Raises:
             ServiceError: a run did not end in time, or the services stopped answering.
         """
-        waiting = [(request, self.adapter.submit(self.site, request)) for request in requests]
+        waiting = [(request, self.submit(request)) for request in requests]
         log.info("%s: %d run(s) submitted, see %s", self.adapter.name, len(waiting), self.adapter.page(self.site))
         ended: dict[str, NativeRun] = {}
         deadline = time.monotonic() + RUN_SECONDS
         while len(ended) < len(waiting):
             for request, native_id in waiting:
-                if request.run_id not in ended and (run := self.adapter.observe(self.site, request, native_id)):
+                if request.run_id not in ended and (run := self.observe(request, native_id)):
                     ended[request.run_id] = run
             if time.monotonic() > deadline:
                 raise ServiceError(f"{self.adapter.name}: runs did not end in {RUN_SECONDS:g} s: see its page")
             time.sleep(self.poll_seconds if len(ended) < len(waiting) else 0)
         return [ended[request.run_id] for request, _ in waiting]
+
+    def submit(self, request: RunRequest) -> str:
+        """Starts a run; returns the orchestrator's own name of it."""
+        return self.answered(lambda: self.adapter.submit(self.site, request))
+
+    def observe(self, request: RunRequest, native_id: str) -> NativeRun | None:
+        """How a run went, or None while it has not ended."""
+        return self.answered(lambda: self.adapter.observe(self.site, request, native_id))
+
+    def answered(self, ask: Callable[[], T]) -> T:
+        """What the services answer, also when they do so only after they were started again.
+
+        Raises:
+            ServiceError: they refuse, do not answer for two minutes, or one of their processes ended for good.
+        """
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while True:
+            ended = ended_of(self.adapter, self.site)
+            if ended:
+                raise ServiceError(ended)
+            try:
+                return ask()
+            except UnansweredError as error:
+                if time.monotonic() > deadline:
+                    raise
+                log.warning("%s: %s; asking again", self.adapter.name, str(error).splitlines()[0])
+            time.sleep(1)
 
 
 @contextmanager

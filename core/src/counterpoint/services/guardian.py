@@ -1,7 +1,8 @@
 """The guardian: starts the processes of a service, and ends every one of them when its owner is gone.
 
 It reads its orders on standard input and treats the end of that input, which comes however the owner
-dies, as the order to stop. Run as `python -m counterpoint.services.guardian`.
+dies, as the order to stop. Once its owner has said that the service is ready, a process that ends is started again,
+a few times. Run as `python -m counterpoint.services.guardian`.
 """
 
 from __future__ import annotations
@@ -14,13 +15,19 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from counterpoint.services.processes import end_all, marked
 
 _PR_SET_PDEATHSIG = 1
 _TICK = 0.2
+MOST_RESTARTS = 5
+_RECOVERY_SECONDS = 60.0
+# marks what one process of a service has started
+PART = "COUNTERPOINT_SERVICE_PART"
 
 
 def _die_with_guardian() -> None:
@@ -34,27 +41,39 @@ class Guardian:
     def __init__(self, order: dict[str, Any]) -> None:
         self.home, self.mark = Path(order["home"]), str(order["mark"])
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.restarts: Counter[str] = Counter()
         self.order = order
-        self.stopping = False
+        self.ready = self.stopping = False
 
     def start(self) -> None:
         """Starts all processes at once, each in a session of its own with a log file of its own."""
+        for process in self.order["processes"]:
+            self._launch(process)
+        self.tell()
+
+    def _launch(self, process: dict[str, Any]) -> None:
+        with self._log(process["name"]) as log:
+            self.processes[process["name"]] = subprocess.Popen(
+                process["command"],
+                env=self._environment(process),
+                cwd=self.home,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=_die_with_guardian,  # noqa: PLW1509 - no threads here
+            )
+
+    def _environment(self, process: dict[str, Any]) -> dict[str, str]:
+        return {**self.order["environment"], **process["environment"], PART: self._part(process["name"])}
+
+    def _part(self, name: str) -> str:
+        return f"{self.mark}#{name}"
+
+    def _log(self, name: str) -> IO[bytes]:
         logs = self.home / "logs"
         logs.mkdir(parents=True, exist_ok=True)
-        for process in self.order["processes"]:
-            environment = {**self.order["environment"], **process["environment"]}
-            with (logs / f"{process['name']}.log").open("ab") as log:
-                self.processes[process["name"]] = subprocess.Popen(
-                    process["command"],
-                    env=environment,
-                    cwd=self.home,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                    preexec_fn=_die_with_guardian,  # noqa: PLW1509 - no threads here
-                )
-        self.tell()
+        return (logs / f"{name}.log").open("ab")
 
     def tell(self) -> None:
         """Writes the state file, whole or not at all."""
@@ -64,15 +83,48 @@ class Guardian:
         part.rename(self.home / "processes.json")
 
     def watch(self) -> None:
-        """Returns when the owner is gone or a signal asked to stop; tells when a process has ended."""
+        """Returns when the owner is gone or a signal asked to stop; tells when a process has ended for good."""
         codes: list[Any] = []
         while not self.stopping:
             readable, _, _ = select.select([sys.stdin], [], [], _TICK)
-            if readable and not os.read(sys.stdin.fileno(), 4096):
-                return
+            if readable:
+                if not os.read(sys.stdin.fileno(), 4096):
+                    return
+                self.ready = True
+            if self.ready:
+                self._revive()
             if (seen := [p.poll() for p in self.processes.values()]) != codes:
                 codes = seen
                 self.tell()
+
+    def _revive(self) -> None:
+        """Starts again what has ended, without what it had started itself."""
+        for process in self.order["processes"]:
+            name = process["name"]
+            code = self.processes[name].poll()
+            if code is None or self.restarts[name] >= MOST_RESTARTS:
+                continue
+            self.restarts[name] += 1
+            end_all(marked(self._part(name), PART))
+            with self._log(name) as log:
+                log.write(f"ended with code {code}; started again\n".encode())
+                log.flush()
+                if process["recover"]:
+                    self._recover(process, log)
+            self._launch(process)
+            self.tell()
+
+    def _recover(self, process: dict[str, Any], log: IO[bytes]) -> None:
+        """Runs what puts in order whatever the process has left undone."""
+        options: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log, "cwd": self.home}
+        with suppress(subprocess.TimeoutExpired):
+            subprocess.run(
+                process["recover"],
+                env=self._environment(process),
+                timeout=_RECOVERY_SECONDS,
+                check=False,
+                **options,
+            )
 
     def stop(self) -> None:
         """Ends all processes: asks the roots first, then kills whatever carries the service's mark."""

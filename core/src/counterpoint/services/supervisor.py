@@ -70,6 +70,7 @@ def serving(adapter: Adapter, site: Site) -> Iterator[Site]:
         _wait_until_ready(adapter, site, plan, guardian)
         for process in plan.settle:
             _complete(site, process, environment)
+        _say(guardian, b"ready")
         yield site
     finally:
         _stop(guardian)
@@ -109,10 +110,14 @@ def _guardian(site: Site, plan: Plan, environment: dict[str, str]) -> subprocess
         "processes": [asdict(process) for process in plan.processes],
         "patience": STOP_SECONDS,
     }
-    assert guardian.stdin is not None  # noqa: S101 - it is a pipe
-    guardian.stdin.write(json.dumps(order).encode() + b"\n")
-    guardian.stdin.flush()
+    _say(guardian, json.dumps(order).encode())
     return guardian
+
+
+def _say(guardian: subprocess.Popen[bytes], line: bytes) -> None:
+    assert guardian.stdin is not None  # noqa: S101 - it is a pipe
+    guardian.stdin.write(line + b"\n")
+    guardian.stdin.flush()
 
 
 def _wait_until_ready(adapter: Adapter, site: Site, plan: Plan, guardian: subprocess.Popen[bytes]) -> None:
@@ -136,17 +141,22 @@ def _refuse_ended(adapter: Adapter, site: Site, guardian: subprocess.Popen[bytes
         raise ServiceError(
             f"the guardian of {adapter.name} ended with code {guardian.returncode}: see {site.home}/logs"
         )
+    ended = ended_of(adapter, site)
+    if ended:
+        raise ServiceError(ended)
+
+
+def ended_of(adapter: Adapter, site: Site) -> str | None:
+    """Which process of a site has ended and is not started again, with the end of its log; None when none has."""
     try:
         state = json.loads((site.home / "processes.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return
+        return None
     for name, process in state["processes"].items():
         if process["code"] is not None:
             path = site.home / "logs" / f"{name}.log"
-            raise ServiceError(
-                f"the {name} of {adapter.name} ended with code {process['code']} while starting;"
-                f" its log {path} ends:\n{tail(path)}"
-            )
+            return f"the {name} of {adapter.name} ended with code {process['code']}; its log {path} ends:\n{tail(path)}"
+    return None
 
 
 def _tails(site: Site, plan: Plan) -> str:

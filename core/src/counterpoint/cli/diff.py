@@ -1,0 +1,156 @@
+"""`counterpoint diff`: two tables, two versions of a pipeline's data, or two runs, value by value."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from counterpoint.cli.output import answer, say, table
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from counterpoint.diff import KeyUse, ModelDiff, Options, OutputsDiff, Sample, TableDiff, Tolerance, ValueDiff
+
+HELP = "two tables, two versions (PIPELINE@TAG) or two runs, value by value"
+_DIFFER = 4
+_THING = "Delta folder[@VERSION], Parquet file or folder, CSV file, s3://..., PIPELINE@TAG, or run id"
+_LONGEST = 60
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Both sides, and how they are compared."""
+    parser.add_argument("left", metavar="LEFT", help=_THING)
+    parser.add_argument("right", metavar="RIGHT", help="another of the same sort")
+    parser.add_argument("--key", metavar="C1,C2", help="columns by which rows are matched; default: found")
+    parser.add_argument("--tolerance", metavar="X", help="absolute, of all numbers (X) or some (COLUMN=X,...)")
+    parser.add_argument("--samples", type=int, default=10, metavar="N", help="shown a column and a side; default 10")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compares; 4 when they differ."""
+    options = options_of(args)
+    from counterpoint.diff import TableDiff, diff
+    from counterpoint.services.sites import absolute
+
+    found = diff(absolute(args.root), args.left, args.right, options)
+    if args.json:
+        answer(found.to_dict())
+    elif isinstance(found, TableDiff):
+        _tell_table(found)
+    else:
+        _tell_outputs(found)
+    say(f"{args.left} and {args.right}: {'equal' if found.equal else 'different'}")
+    return 0 if found.equal else _DIFFER
+
+
+def options_of(args: argparse.Namespace) -> Options:
+    """The options that a command line gives.
+
+    Raises:
+        UsageError: one is not written as it should be.
+    """
+    from counterpoint.diff import Options
+    from counterpoint.errors import UsageError
+
+    key = tuple(args.key.split(",")) if args.key is not None else ()
+    if "" in key or len(set(key)) < len(key):
+        raise UsageError(f"--key {args.key}: write columns with commas between, each once")
+    if args.samples < 0:
+        raise UsageError(f"--samples {args.samples}: none or more")
+    return Options(key, tolerance_of(args.tolerance or "0"), args.samples)
+
+
+def tolerance_of(text: str) -> Tolerance:
+    """A tolerance as it is written: X, or COLUMN=X, or several of them with commas between.
+
+    Raises:
+        UsageError: a part is no number of zero or more.
+    """
+    from counterpoint.diff import Tolerance
+    from counterpoint.errors import UsageError
+
+    default, columns = 0.0, {}
+    for part in text.split(","):
+        name, _, number = part.rpartition("=")
+        try:
+            value = float(number)
+        except ValueError:
+            value = math.nan
+        if not 0 <= value < math.inf:
+            raise UsageError(f"--tolerance {part}: write a number of zero or more, or COLUMN=NUMBER")
+        if name:
+            columns[name] = value
+        else:
+            default = value
+    return Tolerance(default, columns)
+
+
+def _tell_outputs(found: OutputsDiff) -> None:
+    differing = [output for output in found.outputs if not output.equal]
+    rows: list[Sequence[object]] = [(o.step, o.partition, o.kind, "differs") for o in differing]
+    for side, alone in (("left only", found.only_left), ("right only", found.only_right)):
+        rows += [(step, key, None, side) for step, key in alone]
+    unread = sum(output.report is None and output.equal for output in found.outputs)
+    title = f"{len(found.outputs)} outputs on both sides: {len(differing)} differ, {unread} equal by digest"
+    table(title, ("step", "partition", "kind", ""), rows)
+    from counterpoint.diff import TableDiff
+
+    for output in differing:
+        say(f"\n{output.step} of {output.partition}")
+        if isinstance(output.report, TableDiff):
+            _tell_table(output.report)
+        elif output.report is not None:
+            _tell_values(output.report)
+
+
+def _tell_table(found: TableDiff) -> None:
+    say("rows: " + ", ".join(f"{name.replace('_', ' ')} {n:,}" for name, n in found.rows.to_dict().items()))
+    say(_how(found.key))
+    schema = [(name, "missing on the right") for name in found.schema.only_left]
+    schema += [(name, "missing on the left") for name in found.schema.only_right]
+    for change in found.schema.types:
+        note = "" if change.compared else ": not compared"
+        schema.append((change.name, f"{change.left} left, {change.right} right{note}"))
+    if schema:
+        table("Columns", ("column", "difference"), schema)
+    if changed := [(c.name, f"{c.changed:,}", c.max_abs_diff) for c in found.columns if c.changed]:
+        table("Changed cells", ("column", "changed", "largest difference"), changed)
+    if found.samples:
+        table("Samples", ("", "key", "column", "left", "right"), map(_sample, found.samples))
+
+
+def _sample(found: Sample) -> Sequence[str | None]:
+    sides = [None if side is None and found.column is None else _short(side) for side in (found.left, found.right)]
+    return found.kind.replace("_", " "), _short(dict(found.key)), found.column, *sides
+
+
+def _how(key: KeyUse | None) -> str:
+    if key is None:
+        return "equal by what they are stored as: no value was read"
+    if not key.columns:
+        return "no key: rows are matched as wholes"
+    used = f"matched by {', '.join(key.columns)} ({'found' if key.found else 'given'})"
+    if not key.repeated_left and not key.repeated_right:
+        return used
+    counts = f"{key.repeated_left:,} left, {key.repeated_right:,} right"
+    return f"{used}; repeated keys: {counts}{''.join(f', {_short(dict(example))}' for example in key.examples)}"
+
+
+def _tell_values(found: ModelDiff | ValueDiff) -> None:
+    from counterpoint.diff import ModelDiff
+
+    if isinstance(found, ModelDiff):
+        tensors = [(t.name, t.left, t.right, t.changed, t.max_abs_diff) for t in found.tensors if not t.equal]
+        table("Tensors", ("tensor", "left", "right", "changed", "largest difference"), tensors)
+    if found.values:
+        values = [(c.path, _short(c.left), _short(c.right), c.abs_diff) for c in found.values]
+        table("Values", ("value", "left", "right", "difference"), values)
+
+
+def _short(value: object) -> str:
+    from counterpoint.diff.report import plain
+
+    text = str(plain(value))
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

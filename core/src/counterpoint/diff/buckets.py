@@ -1,0 +1,67 @@
+"""Rows of two tables, hashed and taken bucket by bucket, so that what is in memory does not grow with the tables.
+
+Hashes are of 64 bits and made for both sides in this process. They treat values as equality does: null is like null,
+NaN like NaN, 0.0 like -0.0, and nothing else alike.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+from operator import add
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+KEY, ROW = "key", "row"
+_BUCKET = "bucket"
+
+
+def key_hash(columns: Sequence[str]) -> pl.Expr:
+    """The hash of some columns of a row, each with a seed of its own."""
+    parts = [pl.col(name).hash(seed) for seed, name in enumerate(columns)]
+    return reduce(add, parts)
+
+
+def hashed(rows: pl.LazyFrame, columns: Sequence[str], key: Sequence[str]) -> pl.LazyFrame:
+    """The rows with the hash of their key and, in 63 bits, that of all `columns`."""
+    row = key_hash(columns) // 2
+    return rows.with_columns((key_hash(key) if key else row).alias(KEY), row.alias(ROW))
+
+
+def number_of(rows: int, most: int) -> int:
+    """How many buckets it takes for each to have about `most` rows."""
+    return max(-(-rows // most), 1)
+
+
+def paired(left: pl.LazyFrame, right: pl.LazyFrame, count: int) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+    """The rows of both sides, split by the hash of the key; more than one bucket lies in a temporary folder."""
+    if count == 1:
+        yield left.collect(engine="streaming"), right.collect(engine="streaming")
+        return
+    with TemporaryDirectory(prefix="counterpoint-diff-") as folder:
+        places = [Path(folder, name) for name in ("left", "right")]
+        for place, rows in zip(places, (left, right), strict=True):
+            _split(rows, place, count)
+        for bucket in range(count):
+            yield _read(places[0], bucket, left), _read(places[1], bucket, right)
+
+
+def _split(rows: pl.LazyFrame, place: Path, count: int) -> None:
+    place.mkdir()
+    marked = rows.with_columns((pl.col(KEY) % count).cast(pl.Int32).alias(_BUCKET))
+    for number, batch in enumerate(marked.collect_batches(maintain_order=False, engine="streaming")):
+        for (bucket,), part in batch.partition_by(_BUCKET, as_dict=True, include_key=False).items():
+            part.write_ipc(place / f"{bucket}-{number}.arrow")
+
+
+def _read(place: Path, bucket: int, rows: pl.LazyFrame) -> pl.DataFrame:
+    parts = []
+    for file in place.glob(f"{bucket}-*.arrow"):
+        parts.append(pl.read_ipc(file))
+        file.unlink()
+    return pl.concat(parts) if parts else pl.DataFrame(schema=rows.collect_schema())

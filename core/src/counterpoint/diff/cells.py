@@ -1,0 +1,142 @@
+"""Rows of two tables that may differ, compared cell by cell."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from counterpoint.diff.buckets import KEY, ROW
+from counterpoint.diff.report import ColumnDiff, Rows, Sample
+from counterpoint.diff.survey import unbalanced
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from counterpoint.diff.report import Options, Tolerance
+    from counterpoint.diff.schema import Layout
+
+_RIGHT = "_right"
+_MICROSECONDS = 1e6
+
+
+@dataclass
+class Tally:
+    """What was found in the buckets so far."""
+
+    layout: Layout
+    key: tuple[str, ...]
+    options: Options
+    only_left: int = 0
+    only_right: int = 0
+    changed: int = 0
+    cells: dict[str, int] = field(default_factory=dict)
+    largest: dict[str, float] = field(default_factory=dict)
+    samples: dict[tuple[str, str | None], list[Sample]] = field(default_factory=dict)
+
+    def add(self, left: pl.DataFrame, right: pl.DataFrame, repeated: pl.Series) -> None:
+        """Counts one bucket; rows whose key is repeated on a side, or all where there is no key, count as a whole."""
+        is_whole = pl.lit(not self.key) | pl.col(KEY).is_in(repeated.implode())
+        self._whole(left.filter(is_whole), right.filter(is_whole))
+        one, other = left.filter(~is_whole), right.filter(~is_whole)
+        self._only("only_left", one.join(other, on=KEY, how="anti"))
+        self._only("only_right", other.join(one, on=KEY, how="anti"))
+        self._pairs(one.join(other, on=KEY, how="inner", suffix=_RIGHT))
+
+    def _whole(self, left: pl.DataFrame, right: pl.DataFrame) -> None:
+        values, surplus = unbalanced(left[ROW].to_numpy(), right[ROW].to_numpy())
+        for kind, rows, sign in (("only_left", left, 1), ("only_right", right, -1)):
+            spare = pl.DataFrame({ROW: values, "spare": surplus * sign}).filter(pl.col("spare") > 0)
+            extra = rows.join(spare, on=ROW, how="inner")
+            self._only(kind, extra.filter(pl.int_range(pl.len()).over(ROW) < pl.col("spare")).drop("spare"))
+
+    def _only(self, kind: str, rows: pl.DataFrame) -> None:
+        setattr(self, kind, getattr(self, kind) + rows.height)
+        by = [*self.layout.of(self.key), ROW]
+        for row in _first(rows, by, self.options.samples).iter_rows(named=True):
+            values = {name: row[alias] for name, alias in zip(self.layout.names, self.layout.all, strict=True)}
+            key = {name: values[name] for name in self.key}
+            left, right = (values, None) if kind == "only_left" else (None, values)
+            self._keep(Sample(kind, key, None, left, right))
+
+    def _pairs(self, pairs: pl.DataFrame) -> None:
+        """Counts cells of rows with the same key on both sides."""
+        flags = [
+            self._changed(name, alias, kind).alias(f"is_{alias}")
+            for name, alias, kind in zip(self.layout.names, self.layout.all, self.layout.types, strict=True)
+        ]
+        marked = pairs.with_columns(flags).filter(pl.any_horizontal([f"is_{alias}" for alias in self.layout.all]))
+        self.changed += marked.height
+        for name, alias, kind in zip(self.layout.names, self.layout.all, self.layout.types, strict=True):
+            self._column(name, alias, kind, marked.filter(pl.col(f"is_{alias}")))
+
+    def _changed(self, name: str, alias: str, kind: Any) -> pl.Expr:
+        differs = pl.col(alias).ne_missing(pl.col(f"{alias}{_RIGHT}"))
+        tolerance = self.options.tolerance.of(name)
+        if not tolerance or not kind.is_numeric():
+            return differs
+        return differs & ~(gap(alias, kind).cast(pl.Float64) <= tolerance).fill_null(value=False)
+
+    def _column(self, name: str, alias: str, kind: Any, changed: pl.DataFrame) -> None:
+        if changed.is_empty():
+            return
+        self.cells[name] = self.cells.get(name, 0) + changed.height
+        if (largest := _largest(changed, alias, kind)) is not None:
+            self.largest[name] = max(largest, self.largest.get(name, largest))
+        by = self.layout.of(self.key)
+        for row in _first(changed, by, self.options.samples).iter_rows(named=True):
+            key = dict(zip(self.key, (row[column] for column in by), strict=True))
+            self._keep(Sample("changed", key, name, row[alias], row[f"{alias}{_RIGHT}"]))
+
+    def _keep(self, sample: Sample) -> None:
+        self.samples.setdefault((sample.kind, sample.column), []).append(sample)
+
+    def rows(self, left: int, right: int) -> Rows:
+        """The numbers of rows, those of each side given."""
+        return Rows(left, right, self.only_left, self.only_right, self.changed)
+
+    def columns(self) -> tuple[ColumnDiff, ...]:
+        """What was found of each column, in their order."""
+        used: Tolerance = self.options.tolerance
+        return tuple(
+            ColumnDiff(n, self.cells.get(n, 0), self.largest.get(n), used.of(n) if kind.is_numeric() else 0.0)
+            for n, kind in zip(self.layout.names, self.layout.types, strict=True)
+        )
+
+    def first_samples(self) -> tuple[Sample, ...]:
+        """The first samples by key: so many a column, and so many rows a side."""
+        order = [("changed", name) for name in self.layout.names] + [("only_left", None), ("only_right", None)]
+        groups = (sorted(self.samples.get(group, []), key=_place) for group in order)
+        return tuple(sample for group in groups for sample in group[: self.options.samples])
+
+
+def gap(alias: str, kind: Any) -> pl.Expr:
+    """The absolute difference of two columns of a type that has one; times in seconds."""
+    left, right = pl.col(alias), pl.col(f"{alias}{_RIGHT}")
+    if kind.is_integer():
+        return (left.cast(pl.Int128) - right.cast(pl.Int128)).abs()
+    if kind.is_temporal():
+        left, right = (
+            side if isinstance(kind, pl.Duration) else side.cast(pl.Datetime("us")) for side in (left, right)
+        )
+        return (left - right).dt.total_microseconds().abs() / _MICROSECONDS
+    return (left.cast(pl.Float64) - right.cast(pl.Float64)).abs()
+
+
+def _largest(changed: pl.DataFrame, alias: str, kind: Any) -> float | None:
+    if not (kind.is_numeric() or kind.is_temporal()) or isinstance(kind, pl.Time):
+        return None
+    gaps = changed.select(gap(alias, kind)).to_series()
+    found = gaps.filter(gaps.is_finite()).max() if gaps.dtype.is_float() else gaps.max()
+    return found if isinstance(found, int | float) and math.isfinite(found) else None
+
+
+def _first(rows: pl.DataFrame, by: Sequence[str], count: int) -> pl.DataFrame:
+    """The first few rows in some order, the same whatever order they came in."""
+    return rows.sort(by, nulls_last=True).head(count) if rows.height <= count else rows.bottom_k(count, by=by).sort(by)
+
+
+def _place(sample: Sample) -> list[tuple[bool, Any]]:
+    return [(value is None, 0 if value is None else value) for value in sample.key.values()]

@@ -1,0 +1,75 @@
+"""Finding the key of two tables: the fewest columns that tell their rows apart.
+
+Sets of one, then two, then three columns are tried in the order of the left table, of its first twelve columns that are
+neither floats nor nested. A set that repeats within the first 20,000 rows of a side is left at once; at most five of a
+size are then counted on all rows. Of those that are unique on both sides the one with the most keys on both sides is
+taken, the first one where several have as many.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+from math import prod
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from counterpoint.diff.buckets import KEY, key_hash, number_of, paired
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from counterpoint.diff.schema import Layout
+
+_COLUMNS, _SIZES, _SAMPLE, _COUNTED = 12, (1, 2, 3), 20_000, 5
+_ROWS_A_BUCKET = 16_000_000
+
+
+def find_key(left: pl.LazyFrame, right: pl.LazyFrame, layout: Layout, rows: int) -> tuple[str, ...]:
+    """The key of two aligned tables by the names of its columns; none when no set of columns is one."""
+    samples = [side.head(_SAMPLE).collect(engine="streaming") for side in (left, right)]
+    distinct = [{name: sample[name].n_unique() for name in _candidates(layout)} for sample in samples]
+    for size in _SIZES:
+        best: tuple[str, ...] = ()
+        most = -1
+        for columns, _ in zip(_unique(samples, distinct, size), range(_COUNTED), strict=False):
+            shared = _shared(left, right, columns, rows)
+            if shared is not None and shared > most:
+                best, most = columns, shared
+            if most == rows:
+                break
+        if best:
+            return tuple(layout.names[layout.all.index(column)] for column in best)
+    return ()
+
+
+def _candidates(layout: Layout) -> list[str]:
+    kinds = zip(layout.all, layout.types, strict=True)
+    return [name for name, kind in kinds if not kind.is_float() and not kind.is_nested() and kind != pl.Null][:_COLUMNS]
+
+
+def _unique(samples: list[pl.DataFrame], distinct: list[dict[str, int]], size: int) -> Iterator[tuple[str, ...]]:
+    """Sets of columns that are unique in the samples; only those are counted that can be."""
+    for columns in combinations(distinct[0], size):
+        parts = zip(samples, distinct, strict=True)
+        if all(_is_unique(sample, columns, counts) for sample, counts in parts):
+            yield columns
+
+
+def _is_unique(sample: pl.DataFrame, columns: tuple[str, ...], counts: dict[str, int]) -> bool:
+    if prod(counts[name] for name in columns) < sample.height:
+        return False
+    return sample.select(key_hash(columns)).to_series().n_unique() == sample.height
+
+
+def _shared(left: pl.LazyFrame, right: pl.LazyFrame, columns: tuple[str, ...], rows: int) -> int | None:
+    """How many keys are on both sides, or None when one is there more than once on a side."""
+    hashes = key_hash(columns).alias(KEY)
+    shared = 0
+    for one, other in paired(left.select(hashes), right.select(hashes), number_of(rows, _ROWS_A_BUCKET)):
+        left_keys, right_keys = (np.sort(side[KEY].to_numpy()) for side in (one, other))
+        if any((keys[1:] == keys[:-1]).any() for keys in (left_keys, right_keys)):
+            return None
+        shared += len(np.intersect1d(left_keys, right_keys, assume_unique=True))
+    return shared

@@ -1,0 +1,172 @@
+"""Outputs of two versions or two runs, matched by step and partition; those of equal digests are never read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.diff.report import Options, TableDiff
+from counterpoint.diff.values import ModelDiff, ValueDiff, diff_models, diff_values
+from counterpoint.model import PRODUCTION, OutputKind, Reference, RunRecord
+from counterpoint.running import find_pipeline
+from counterpoint.storage import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import polars as pl
+
+Outputs = dict[tuple[str, str], Reference]
+Report = TableDiff | ModelDiff | ValueDiff
+
+
+@dataclass(frozen=True, slots=True)
+class OutputDiff:
+    """An output that both sides have; `report` is None when the digests or the kinds say all."""
+
+    step: str
+    partition: str
+    kind: str
+    equal: bool
+    left: str
+    right: str
+    report: Report | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        found = {"step": self.step, "partition": self.partition, "kind": self.kind, "equal": self.equal}
+        digests = {"left": self.left, "right": self.right}
+        return {
+            **found,
+            "digests": digests,
+            "read": bool(self.report),
+            **(self.report.to_dict() if self.report else {}),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class OutputsDiff:
+    """All outputs of two versions or runs; those of one side only by step and partition."""
+
+    outputs: tuple[OutputDiff, ...]
+    only_left: tuple[tuple[str, str], ...] = ()
+    only_right: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def equal(self) -> bool:
+        """Whether both sides have the same outputs, and each is equal."""
+        return not (self.only_left or self.only_right) and all(output.equal for output in self.outputs)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "equal": self.equal,
+            "outputs": [output.to_dict() for output in self.outputs],
+            "only_left": [{"step": step, "partition": key} for step, key in self.only_left],
+            "only_right": [{"step": step, "partition": key} for step, key in self.only_right],
+        }
+
+
+def diff_versions(left: Store, right: Store, options: Options | None = None) -> OutputsDiff:
+    """How two versions of a pipeline's data differ, in what they do not both have from production.
+
+    A version lies over production, so each side is what its readers find; steps and partitions that neither has of its
+    own are left out, except between production and production.
+
+    Raises:
+        StorageError: something that stands cannot be read.
+    """
+    own = [_own(store) for store in (left, right) if store.version != PRODUCTION] or [_own(left), _own(right)]
+    wanted = set().union(*own)
+    return _diff(left, _standing(left, wanted), right, _standing(right, wanted), options or Options())
+
+
+def _own(store: Store) -> set[tuple[str, str]]:
+    return {(step, key) for step in store.pipeline.step_names for key in store.own_entries(step)}
+
+
+def _standing(store: Store, wanted: set[tuple[str, str]]) -> Outputs:
+    entries = {step: store.entries(step) for step in store.pipeline.step_names}
+    pairs = [(step, key, entry) for step, found in entries.items() for key, entry in found.items()]
+    return {(step, key): entry.reference for step, key, entry in pairs if (step, key) in wanted}
+
+
+def diff_runs(
+    root: str, left: Mapping[str, Any], right: Mapping[str, Any], options: Options | None = None
+) -> OutputsDiff:
+    """How what two runs made differs, by their stored records; runs of different dates are matched by step.
+
+    Raises:
+        StorageError: something that a run made cannot be read any more.
+    """
+    records = [RunRecord.from_dict(values) for values in (left, right)]
+    stores = [Store(root, find_pipeline(record.pipeline), record.version) for record in records]
+    made = [_made(store, record) for store, record in zip(stores, records, strict=True)]
+    return _diff(stores[0], made[0], stores[1], made[1], options or Options())
+
+
+def _made(store: Store, record: RunRecord) -> Outputs:
+    """What a run made, by step and element of a mapped step."""
+    outputs = [output for step in record.steps if step.output for output in _parts(store, record, step.output)]
+    return {(output.step, output.partition.removeprefix(record.date)): output for output in outputs}
+
+
+def _parts(store: Store, record: RunRecord, output: Reference) -> list[Reference]:
+    if output.kind != "mapped":
+        return [output]
+    folder = f"runs/{store.pipeline.name}/{record.run_id}"
+    found: list[Reference] = []
+    while part := store.get_json(f"{folder}/{output.step}.{len(found)}.json"):
+        found.append(Reference.from_dict(part["output"]))
+    return found
+
+
+def _diff(left: Store, ours: Outputs, right: Store, theirs: Outputs, options: Options) -> OutputsDiff:
+    order = {step: number for number, step in enumerate((*left.pipeline.step_names, *right.pipeline.step_names))}
+    keys = sorted({*ours, *theirs}, key=lambda key: (order.get(key[0], len(order)), key))
+    found = [_output(left, ours[key], right, theirs[key], options) for key in keys if key in ours and key in theirs]
+    return OutputsDiff(
+        tuple(found),
+        tuple((key[0], ours[key].partition) for key in keys if key not in theirs),
+        tuple((key[0], theirs[key].partition) for key in keys if key not in ours),
+    )
+
+
+def _output(left: Store, one: Reference, right: Store, other: Reference, options: Options) -> OutputDiff:
+    partition = one.partition if one.partition == other.partition else f"{one.partition} | {other.partition}"
+    kind = one.kind if one.kind == other.kind else f"{one.kind} | {other.kind}"
+    found = OutputDiff(one.step, partition, kind, one.digest == other.digest, one.digest, other.digest)
+    if found.equal or one.kind != other.kind:
+        return replace(found, equal=found.equal and one.kind == other.kind)
+    if one.kind == OutputKind.TABLE:
+        report: Report = _tables(_rows(left, one), _rows(right, other), options)
+    elif one.kind == OutputKind.MODEL:
+        report = diff_models(left.read(one), right.read(other), options.tolerance)
+    else:
+        report = diff_values(left.read(one), right.read(other), options.tolerance)
+    return replace(found, equal=report.equal, report=report)
+
+
+def _rows(store: Store, reference: Reference) -> pl.LazyFrame:
+    from counterpoint.diff.delta import open_delta, rows_of
+    from counterpoint.diff.sources import readable
+
+    partitioned = store.pipeline.step(reference.step).output.partitioned
+    where = (store.pipeline.partitions.kind.value, reference.partition) if partitioned else None
+    with readable(f"{reference.step} of {reference.partition} at {reference.uri}"):
+        return rows_of(open_delta(reference.uri, reference.table_version), reference.uri, where)
+
+
+def _tables(left: pl.LazyFrame, right: pl.LazyFrame, options: Options) -> TableDiff:
+    """Two tables, by those of the options that fit them: other outputs may have other columns."""
+    from counterpoint.diff.sources import readable
+    from counterpoint.diff.tables import diff_tables
+
+    schemas = left.collect_schema(), right.collect_schema()
+    both = [name for name in schemas[0] if name in schemas[1]]
+    numbers = [name for name in both if all(schema[name].is_numeric() for schema in schemas)]
+    columns = {name: value for name, value in options.tolerance.columns.items() if name in numbers}
+    key = options.key if all(name in both for name in options.key) else ()
+    fitting = replace(options, key=key, tolerance=replace(options.tolerance, columns=columns))
+    with readable():
+        return diff_tables(left, right, fitting)

@@ -1,0 +1,123 @@
+"""What an operand of `diff` names: a table, a version of a pipeline's data, or a run."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.errors import UsageError
+from counterpoint.running import find_pipeline, registered
+from counterpoint.storage import Store
+from counterpoint.storage.objects import Objects
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_FILES = (".parquet", ".csv")
+_REMOTE = ("s3://", "s3a://")
+_FORMS = (
+    "write a Delta folder with or without @VERSION, a Parquet file or folder, a CSV file, PIPELINE@TAG, or a run's id"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TablePlace:
+    """A table: a Delta folder, perhaps at a version, a Parquet file or folder, or a CSV file."""
+
+    uri: str
+    version: int | None = None
+
+    sort = "table"
+
+
+@dataclass(frozen=True, slots=True)
+class VersionPlace:
+    """A version of a pipeline's data."""
+
+    pipeline: str
+    tag: str
+
+    sort = "version"
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlace:
+    """A run, with its record as it is stored."""
+
+    run_id: str
+    record: Mapping[str, Any]
+
+    sort = "run"
+
+
+Place = TablePlace | VersionPlace | RunPlace
+
+
+def place_of(root: str, text: str) -> Place:
+    """What an operand names.
+
+    What exists as a path is a table, also with an `@` in its name; then come `TABLE@NUMBER`, `PIPELINE@TAG` and runs.
+
+    Raises:
+        UsageError: it names nothing, or a table that is not there.
+    """
+    if "://" in text:
+        return _remote(text)
+    if Path(text).exists():
+        return TablePlace(str(Path(text).absolute()))
+    base, _, suffix = text.rpartition("@")
+    if base and suffix.isdecimal() and Path(base).exists() and base not in registered():
+        return _at_version(str(Path(base).absolute()), suffix)
+    if base and not _looks_like_a_path(base):
+        find_pipeline(base)
+        return VersionPlace(base, suffix)
+    if _looks_like_a_path(base if suffix.isdecimal() and base else text):
+        raise UsageError(f"{text} does not exist: {_FORMS}")
+    return _run(root, text)
+
+
+def _remote(text: str) -> TablePlace:
+    if not text.startswith(_REMOTE):
+        raise UsageError(f"{text.partition('://')[0]}:// is not read: export the table to Parquet, or {_FORMS}")
+    found = re.fullmatch(r"(.+)@(\d+)", text)
+    return _at_version(found[1].rstrip("/"), found[2]) if found else TablePlace(text.rstrip("/"))
+
+
+def _at_version(uri: str, number: str) -> TablePlace:
+    if uri.endswith(_FILES) or ("://" not in uri and not Path(uri, "_delta_log").is_dir()):
+        raise UsageError(f"{uri}@{number}: only a Delta table has versions, and this is none: leave @{number} out")
+    return TablePlace(uri, int(number))
+
+
+def _looks_like_a_path(text: str) -> bool:
+    return "/" in text or text.endswith(_FILES)
+
+
+def _run(root: str, run_id: str) -> RunPlace:
+    objects = Objects(root)
+    for pipeline in objects.folders("runs"):
+        record = objects.get_json(f"runs/{pipeline}/{run_id}/run.json")
+        if record is not None:
+            return RunPlace(run_id, record)
+    hint = f"; a version of its data is written {run_id}@TAG" if run_id in registered() else ""
+    raise UsageError(f"there is no table and below {root} no run {run_id!r}{hint}: {_FORMS}")
+
+
+def store_of(root: str, place: VersionPlace) -> Store:
+    """The store of a version.
+
+    Raises:
+        UsageError: the pipeline has no such version.
+    """
+    from counterpoint.model import PRODUCTION
+    from counterpoint.storage.tags import unknown
+    from counterpoint.storage.versions import versions
+
+    pipeline = find_pipeline(place.pipeline)
+    store = Store(root, pipeline, place.tag)
+    known = [info.tag for info in versions(store)]
+    if place.tag not in {*known, PRODUCTION}:
+        raise unknown(place.tag, place.pipeline, [*known, PRODUCTION])
+    return store

@@ -1,0 +1,182 @@
+"""What a comparison found, as plain data and as JSON."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """The largest absolute difference between equal numbers: `default`, and `columns` for some by name."""
+
+    default: float = 0.0
+    columns: Mapping[str, float] = field(default_factory=dict)
+
+    def of(self, name: str) -> float:
+        """That of a column, a tensor or a value."""
+        return self.columns.get(name, self.default)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to compare: the key (empty: found), the tolerance, and how many samples a column or a side."""
+
+    key: tuple[str, ...] = ()
+    tolerance: Tolerance = field(default_factory=Tolerance)
+    samples: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class TypeChange:
+    """A column of another type on each side; `compared` when the types are alike enough to compare values."""
+
+    name: str
+    left: str
+    right: str
+    compared: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaDiff:
+    """Columns of one side only, and those of another type."""
+
+    only_left: tuple[str, ...] = ()
+    only_right: tuple[str, ...] = ()
+    types: tuple[TypeChange, ...] = ()
+
+    @property
+    def equal(self) -> bool:
+        """Whether every column can be compared; types that are alike do not make a difference by themselves."""
+        return not (self.only_left or self.only_right) and all(change.compared for change in self.types)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        types = [{"name": t.name, "left": t.left, "right": t.right, "compared": t.compared} for t in self.types]
+        return {
+            "equal": self.equal,
+            "only_left": [*self.only_left],
+            "only_right": [*self.only_right],
+            "types": types,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class KeyUse:
+    """By what rows were matched: no columns when as a whole. `repeated_left` counts keys that occur more than once."""
+
+    columns: tuple[str, ...]
+    found: bool
+    repeated_left: int = 0
+    repeated_right: int = 0
+    examples: tuple[Mapping[str, Any], ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "columns": [*self.columns],
+            "found": self.found,
+            "duplicates": {"left": self.repeated_left, "right": self.repeated_right},
+            "examples": [plain(key) for key in self.examples],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Numbers of rows: of each side, of one side only, and with the same key but another value."""
+
+    left: int
+    right: int
+    only_left: int = 0
+    only_right: int = 0
+    changed: int = 0
+
+    @property
+    def equal(self) -> bool:
+        """Whether each row has its like."""
+        return not (self.only_left or self.only_right or self.changed)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {name: getattr(self, name) for name in ("left", "right", "only_left", "only_right", "changed")}
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnDiff:
+    """Changed cells of a column; the largest difference among them of numbers, or of times in seconds."""
+
+    name: str
+    changed: int
+    max_abs_diff: float | None
+    tolerance: float = 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {name: getattr(self, name) for name in ("name", "changed", "max_abs_diff", "tolerance")}
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A changed cell, or a whole row of one side (`column` None); `kind` is changed, only_left or only_right."""
+
+    kind: str
+    key: Mapping[str, Any]
+    column: str | None
+    left: Any
+    right: Any
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "kind": self.kind,
+            "key": plain(self.key),
+            "column": self.column,
+            "left": plain(self.left),
+            "right": plain(self.right),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class TableDiff:
+    """Two tables. `key` is None, and no column is listed, when they were equal before any value was read."""
+
+    schema: SchemaDiff
+    rows: Rows
+    columns: tuple[ColumnDiff, ...] = ()
+    samples: tuple[Sample, ...] = ()
+    key: KeyUse | None = None
+
+    @property
+    def equal(self) -> bool:
+        """Whether schema and rows are."""
+        return self.schema.equal and self.rows.equal
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "equal": self.equal,
+            "schema": self.schema.to_dict(),
+            "rows": self.rows.to_dict(),
+            "columns": [column.to_dict() for column in self.columns],
+            "samples": [sample.to_dict() for sample in self.samples],
+            "key": self.key.to_dict() if self.key else None,
+        }
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON has it: what JSON does not know as text, bytes in hexadecimal digits."""
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, dict):
+        return {str(name): plain(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in value]
+    if isinstance(value, bytes):
+        return value.hex()
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)

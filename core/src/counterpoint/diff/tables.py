@@ -1,0 +1,90 @@
+"""Two tables, value by value, in bounded memory: hashes of all rows first, then the values of those without a like."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from counterpoint.diff.buckets import KEY, ROW, hashed, key_hash, number_of, paired
+from counterpoint.diff.cells import Tally
+from counterpoint.diff.keys import find_key
+from counterpoint.diff.report import KeyUse, Options, Rows, TableDiff
+from counterpoint.diff.schema import check, compare_schemas
+from counterpoint.diff.survey import Survey, repeated, survey
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from counterpoint.diff.schema import Layout
+
+_ROWS_A_BUCKET = 500_000
+
+
+def diff_tables(left: pl.LazyFrame, right: pl.LazyFrame, options: Options | None = None) -> TableDiff:
+    """How two tables differ, whatever the order of their rows and columns.
+
+    Raises:
+        UsageError: the key or a tolerance names a column that a table has not, or of a type that is none for it.
+    """
+    options = options or Options()
+    schemas = left.collect_schema(), right.collect_schema()
+    schema, layout = compare_schemas(*schemas)
+    check(options, *schemas, layout)
+    counts = [int(side.select(pl.len()).collect(engine="streaming").item()) for side in (left, right)]
+    if not layout.names:
+        # rows of which nothing can be compared have no like
+        return TableDiff(schema, Rows(*counts, *counts), key=KeyUse((), found=True))
+    both = [layout.aligned(side) for side in (left, right)]
+    key = options.key or find_key(both[0], both[1], layout, max(counts))
+    sides = [hashed(side, layout.all, layout.of(key)) for side in both]
+    seen = survey(sides[0], sides[1], max(counts))
+    tally = Tally(layout, key, options)
+    if seen.few:
+        _compare_few(both, seen, tally)
+    else:
+        _compare_all(sides, max(counts), tally)
+    use = _use(sides, seen, layout, key, options) if key else KeyUse((), found=True)
+    return TableDiff(schema, tally.rows(*counts), tally.columns(), tally.first_samples(), use)
+
+
+def _compare_all(sides: Sequence[pl.LazyFrame], rows: int, tally: Tally) -> None:
+    for left, right in paired(sides[0], sides[1], number_of(rows, _ROWS_A_BUCKET)):
+        repeats = [repeated(side[KEY].to_numpy()) for side in (left, right)]
+        tally.add(left, right, pl.Series(np.union1d(*repeats)))
+
+
+def _compare_few(both: Sequence[pl.LazyFrame], seen: Survey, tally: Tally) -> None:
+    rows, keys, layout = _series(seen.unmatched), _series(seen.keys), tally.layout
+    if rows.is_empty():
+        return
+    # by the key first: of a Parquet file, only it is then decoded where nothing differs
+    wanted = key_hash(layout.of(tally.key)).is_in(keys.implode()) if tally.key else pl.lit(value=True)
+    kept = [hashed(side.filter(wanted), layout.all, layout.of(tally.key)) for side in both]
+    left, right = (side.filter(pl.col(ROW).is_in(rows.implode())).collect(engine="streaming") for side in kept)
+    tally.add(left, right, _series(seen.repeated))
+
+
+def _series(parts: Sequence[np.ndarray[Any, Any]]) -> pl.Series:
+    return pl.Series(np.concatenate(parts) if parts else [], dtype=pl.UInt64)
+
+
+def _use(sides: Sequence[pl.LazyFrame], seen: Survey, layout: Layout, key: tuple[str, ...], options: Options) -> KeyUse:
+    examples = _examples(sides, seen, layout, key)[: options.samples]
+    return KeyUse(key, not options.key, seen.repeated_left, seen.repeated_right, tuple(examples))
+
+
+def _examples(
+    sides: Sequence[pl.LazyFrame], seen: Survey, layout: Layout, key: tuple[str, ...]
+) -> Sequence[Mapping[str, Any]]:
+    """A few of the keys that are there more than once on a side."""
+    few = pl.Series(seen.examples, dtype=pl.UInt64)
+    if few.is_empty():
+        return []
+    columns = layout.of(key)
+    named = dict(zip(columns, key, strict=True))
+    kept = [side.select(columns).filter(key_hash(columns).is_in(few.implode())) for side in sides]
+    found = pl.concat(kept).unique().collect(engine="streaming").rename(named)
+    return found.sort(key, nulls_last=True).to_dicts()

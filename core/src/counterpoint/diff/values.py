@@ -1,0 +1,153 @@
+"""Models by their weights, and JSON values, within a tolerance."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.diff.report import Tolerance, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+
+    from counterpoint.storage import Model
+
+_ABSENT = object()
+
+
+@dataclass(frozen=True, slots=True)
+class ValueChange:
+    """A value within a JSON value, by its path; `absent` names the side that lacks it, if one does."""
+
+    path: str
+    left: Any
+    right: Any
+    abs_diff: float | None = None
+    absent: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        found = {"path": self.path, "left": plain(self.left), "right": plain(self.right)}
+        return {**found, "abs_diff": self.abs_diff, "absent": self.absent}
+
+
+@dataclass(frozen=True, slots=True)
+class ValueDiff:
+    """Two JSON values: what changed in them."""
+
+    values: tuple[ValueChange, ...] = ()
+
+    @property
+    def equal(self) -> bool:
+        """Whether nothing changed."""
+        return not self.values
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {"equal": self.equal, "values": [change.to_dict() for change in self.values]}
+
+
+@dataclass(frozen=True, slots=True)
+class TensorDiff:
+    """A tensor of one or both models: type and shape a side (None: absent), numbers changed, largest difference."""
+
+    name: str
+    left: str | None
+    right: str | None
+    changed: int | None = None
+    max_abs_diff: float | None = None
+
+    @property
+    def equal(self) -> bool:
+        """Whether type, shape and, within the tolerance, the numbers are."""
+        return self.left == self.right and self.changed == 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {name: getattr(self, name) for name in ("name", "left", "right", "changed", "max_abs_diff")}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDiff:
+    """Two models: every tensor, and what changed in parameters and metrics."""
+
+    tensors: tuple[TensorDiff, ...]
+    values: tuple[ValueChange, ...] = ()
+
+    @property
+    def equal(self) -> bool:
+        """Whether all of it is."""
+        return not self.values and all(tensor.equal for tensor in self.tensors)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "equal": self.equal,
+            "tensors": [tensor.to_dict() for tensor in self.tensors],
+            "values": [change.to_dict() for change in self.values],
+        }
+
+
+def diff_values(left: Any, right: Any, tolerance: Tolerance | None = None) -> ValueDiff:
+    """How two JSON values differ; a tolerance by name is that of the values called so, wherever they are."""
+    return ValueDiff(tuple(_changes(left, right, tolerance or Tolerance(), "")))
+
+
+def _changes(left: Any, right: Any, tolerance: Tolerance, path: str) -> Iterator[ValueChange]:
+    if isinstance(left, dict) and isinstance(right, dict):
+        names = [*left, *(name for name in right if name not in left)]
+        for name in names:
+            inner = f"{path}.{name}" if path else str(name)
+            yield from _changes(left.get(name, _ABSENT), right.get(name, _ABSENT), tolerance, inner)
+    elif isinstance(left, list) and isinstance(right, list):
+        for number in range(max(len(left), len(right))):
+            one, other = (side[number] if number < len(side) else _ABSENT for side in (left, right))
+            yield from _changes(one, other, tolerance, f"{path}[{number}]")
+    elif left is _ABSENT or right is _ABSENT:
+        one, other = (None if value is _ABSENT else value for value in (left, right))
+        yield ValueChange(path, one, other, absent="left" if left is _ABSENT else "right")
+    else:
+        yield from _scalar(left, right, tolerance, path)
+
+
+def _scalar(left: Any, right: Any, tolerance: Tolerance, path: str) -> Iterator[ValueChange]:
+    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in (left, right))
+    if not numbers:
+        if type(left) is not type(right) or left != right:
+            yield ValueChange(path, left, right)
+        return
+    if left == right or (math.isnan(left) and math.isnan(right)):
+        return
+    gap = abs(left - right)
+    allowed = tolerance.columns.get(path, tolerance.of(path.rpartition(".")[2]))
+    if not gap <= allowed:
+        yield ValueChange(path, left, right, gap if math.isfinite(gap) else None)
+
+
+def diff_models(left: Model, right: Model, tolerance: Tolerance | None = None) -> ModelDiff:
+    """How two models differ: weights by tensor, parameters and metrics as JSON values."""
+    used = tolerance or Tolerance()
+    names = sorted({*left.weights, *right.weights})
+    tensors = tuple(_tensor(name, left.weights.get(name), right.weights.get(name), used.of(name)) for name in names)
+    one, other = ({"parameters": dict(m.parameters), "metrics": dict(m.metrics)} for m in (left, right))
+    return ModelDiff(tensors, diff_values(one, other, used).values)
+
+
+def _tensor(
+    name: str, left: np.ndarray[Any, Any] | None, right: np.ndarray[Any, Any] | None, tolerance: float
+) -> TensorDiff:
+    import numpy as np
+
+    ours, theirs = (None if side is None else f"{side.dtype}{list(side.shape)}" for side in (left, right))
+    if left is None or right is None or left.shape != right.shape:
+        return TensorDiff(name, ours, theirs)
+    differs = ~((left == right) | ((left != left) & (right != right)))  # noqa: PLR0124 - only NaN is not like itself
+    one, other = left[differs], right[differs]
+    exact = np.int64 if {one.dtype.kind, other.dtype.kind} <= {"i", "b"} else np.float64
+    gaps = np.abs(one.astype(exact) - other.astype(exact))
+    gaps = gaps[~(gaps <= tolerance)]
+    finite = gaps[np.isfinite(gaps)]
+    return TensorDiff(name, ours, theirs, int(gaps.size), float(finite.max()) if finite.size else None)
