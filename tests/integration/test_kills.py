@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from counterpoint.adapter import Site
 
-pytestmark = [pytest.mark.service, pytest.mark.long]
+pytestmark = [pytest.mark.service, pytest.mark.long, pytest.mark.timeout(1200)]
 INSTALLED = sorted(find_adapters())
 if not INSTALLED:
     pytest.skip("no orchestrator is installed in this environment", allow_module_level=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from counterpoint.model import BackfillOrder
 
 _OVER = {"success", "failed"}
+# a run whose window failed ends by itself, but not at once
+_PATIENCE_SECONDS = 10.0
 
 
 def backfill(site: Site, order: BackfillOrder) -> str:
@@ -76,15 +79,23 @@ def _ended(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def cancel(site: Site, order: BackfillOrder) -> None:
-    """Cancels the backfills of the order's version, and fails what they still run."""
-    dag = find_pipeline(order.request.pipeline).name
+    """Cancels the backfills of the order's version, and fails what they still run after some seconds."""
+    dag, version = find_pipeline(order.request.pipeline).name, order.request.version
     for found in rows_of(site, f"/backfills?dag_id={dag}", "backfills"):
-        if found["completed_at"] is None and _version(found["dag_run_conf"]) == (dag, order.request.version):
+        if found["completed_at"] is None and _version(found["dag_run_conf"]) == (dag, version):
             call(site, f"/backfills/{found['id']}/cancel", {}, method="PUT")
-    for run in rows_of(site, f"/dags/{dag}/dagRuns?run_type=backfill&state=running", "dag_runs"):
-        if _version(run["conf"]) == (dag, order.request.version):
-            path = f"/dags/{dag}/dagRuns/{quote(run['dag_run_id'], safe='')}"
-            call(site, path, {"state": "failed"}, method="PATCH")
+    end = time.monotonic() + _PATIENCE_SECONDS
+    while runs := _running(site, dag, version):
+        if time.monotonic() > end:
+            for run in runs:
+                path = f"/dags/{dag}/dagRuns/{quote(run['dag_run_id'], safe='')}"
+                call(site, path, {"state": "failed"}, method="PATCH")
+        time.sleep(0.5)
+
+
+def _running(site: Site, dag: str, version: str) -> list[dict[str, Any]]:
+    runs = rows_of(site, f"/dags/{dag}/dagRuns?run_type=backfill&state=running", "dag_runs")
+    return [run for run in runs if _version(run["conf"]) == (dag, version)]
 
 
 def _version(conf: Mapping[str, Any] | None) -> tuple[str, str] | None:

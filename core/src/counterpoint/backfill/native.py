@@ -85,11 +85,14 @@ class NativeLauncher:
         """How a backfill goes; it is started when nothing is left to run in the ones before it."""
         adapter, site, order = self.adapter, self.site, self.orders[number]
         if number not in self._native:
-            # also what a command that was killed left running
-            self.engine.answered(lambda: adapter.cancel(site, order))
-            self._native[number] = self.engine.answered(lambda: adapter.backfill(site, order))
+            self._native[number] = self.engine.answered(lambda: self._begin(order))
             log.info("%s: backfill %d of %d, see %s", adapter.name, number + 1, len(self.orders), adapter.page(site))
         return self.engine.answered(lambda: adapter.progress(site, order, self._native[number]))
+
+    def _begin(self, order: BackfillOrder) -> str:
+        # what a command that was killed left running, or a server that failed left half made
+        self.adapter.cancel(self.site, order)
+        return self.adapter.backfill(self.site, order)
 
 
 def _only(run: NativeRun, unit: Unit) -> NativeRun:
