@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,27 +13,17 @@ from counterpoint.services import LocalEngine, ProcessEngine
 from counterpoint.storage import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
     from counterpoint.services import Engine
 
-pytestmark = [pytest.mark.long]
+pytestmark = [pytest.mark.usefixtures("importable"), pytest.mark.long]
 INSTALLED = sorted(find_adapters())
 if not INSTALLED:
     pytest.skip("no orchestrator is installed in this environment", allow_module_level=True)
 ORCHESTRATOR = INSTALLED[0]
-FARM = str(Path(__file__).parents[1] / "core" / "backfill")
 DAYS = tuple(f"2026-01-{day:02}" for day in range(1, 11))
 FIRST, LAST, BAD = "2026-01-05", "2026-01-10", "2026-01-07"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def importable() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(FARM)
-        patch.setenv("PYTHONPATH", os.pathsep.join([FARM, *filter(None, [os.environ.get("PYTHONPATH")])]))
-        yield
-    sys.modules.pop("farm", None)
 
 
 def farm(place: Path) -> dict[str, Any]:

@@ -24,26 +24,16 @@ if TYPE_CHECKING:
 
     from counterpoint.adapter import Site
 
-pytestmark = [pytest.mark.service, pytest.mark.long, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.usefixtures("importable"), pytest.mark.service, pytest.mark.long, pytest.mark.timeout(1200)]
 INSTALLED = sorted(find_adapters())
 if not INSTALLED:
     pytest.skip("no orchestrator is installed in this environment", allow_module_level=True)
 ORCHESTRATOR = INSTALLED[0]
-FARM = str(Path(__file__).parents[1] / "core" / "backfill")
 # what runs steps, and what answers
 WORKER = {"airflow": "scheduler", "dagster": "daemon", "prefect": "worker"}[ORCHESTRATOR]
 SERVER = {"airflow": "api-server", "dagster": "webserver", "prefect": "server"}[ORCHESTRATOR]
 FIRST, LAST = "2026-01-03", "2026-01-08"
 PATIENCE = 300
-
-
-@pytest.fixture(scope="module", autouse=True)
-def importable() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(FARM)
-        patch.setenv("PYTHONPATH", os.pathsep.join([FARM, *filter(None, [os.environ.get("PYTHONPATH")])]))
-        yield
-    sys.modules.pop("farm", None)
 
 
 class Field:

@@ -210,16 +210,16 @@ class ModuleAdapter:
         return found
 
     def backfill(self, site: Site, order: BackfillOrder) -> str:
-        """See `Adapter`."""
+        """See `BackfillAdapter`."""
         return str(self._part("backfill", "backfill", site.home)(site, order))
 
     def progress(self, site: Site, order: BackfillOrder, native_id: str) -> NativeBackfill:
-        """See `Adapter`."""
+        """See `BackfillAdapter`."""
         found: NativeBackfill = self._part("backfill", "progress", site.home)(site, order, native_id)
         return found
 
     def cancel(self, site: Site, order: BackfillOrder) -> None:
-        """See `Adapter`."""
+        """See `BackfillAdapter`."""
         self._part("backfill", "cancel", site.home)(site, order)
 
     def page(self, site: Site, native_id: str | None = None) -> str:

@@ -64,7 +64,7 @@ def pairs(draw: st.DrawFn) -> tuple[pl.DataFrame, pl.DataFrame]:
 def found_in(left: pl.DataFrame, right: pl.DataFrame, options: Options, regime: str) -> Any:
     hashes, few, rows = REGIMES[regime]
     with (
-        patch.object(surveys, "_ROWS_A_BUCKET", hashes),
+        patch.object(surveys, "HASHED_ROWS", hashes),
         patch.object(surveys, "_FEW", few),
         patch.object(tables_module, "_ROWS_A_BUCKET", rows),
     ):

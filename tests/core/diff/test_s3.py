@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import urllib.request
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -14,32 +12,12 @@ from orchard import DAYS, day_of, store
 from counterpoint.storage.tables import options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     Command = Callable[..., tuple[int, Any, str]]
 
-moto: Any = import_module("moto.server")
 FRAME = pl.DataFrame({"id": [1, 2, 3], "x": [0.5, 1.5, None]})
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    urllib.request.urlopen(urllib.request.Request(f"http://{host}:{port}/bucket", method="PUT")).close()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture
-def bucket(address: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
-    settings = {"ENDPOINT_URL": address, "ALLOW_HTTP": "true", "REGION": "us-east-1"}
-    keys = {"ACCESS_KEY_ID": "any", "SECRET_ACCESS_KEY": "any"}
-    for name, value in {**settings, **keys}.items():
-        monkeypatch.setenv(f"AWS_{name}", value)
-    return f"s3://bucket/{request.node.name}"
 
 
 def test_tables_there_and_here(bucket: str, tmp_path: Path, command: Command) -> None:

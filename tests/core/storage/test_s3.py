@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from shelves import DAY, METRICS, MODEL, ROWS, SETTINGS, entry, model, newest, numbers, save, shelf
@@ -16,31 +14,9 @@ from counterpoint.storage import content_digest, model_digest
 from counterpoint.storage.versions import Promotion, VersionInfo, VersionStatus, drop, promote, versions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from counterpoint.storage import Store
 
-moto: Any = import_module("moto.server")
 NEXT = "2026-01-04"
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    urllib.request.urlopen(urllib.request.Request(f"http://{host}:{port}/bucket", method="PUT")).close()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture
-def bucket(address: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
-    settings = {"ENDPOINT_URL": address, "ALLOW_HTTP": "true", "REGION": "us-east-1"}
-    keys = {"ACCESS_KEY_ID": "any", "SECRET_ACCESS_KEY": "any"}
-    for name, value in {**settings, **keys}.items():
-        monkeypatch.setenv(f"AWS_{name}", value)
-    return f"s3://bucket/{request.node.name}"
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from counterpoint.adapter import Site
-    from counterpoint.model import BackfillOrder
+    from counterpoint.model import BackfillOrder, Pipeline
 
 _OVER = {"success", "failed"}
 # a run whose window failed ends by itself, but not at once
@@ -32,16 +32,21 @@ def backfill(site: Site, order: BackfillOrder) -> str:
         ServiceError: Airflow did not take it; it takes one backfill of a DAG at a time.
     """
     pipeline = find_pipeline(order.request.pipeline)
-    dates = [pipeline.partitions.partition(key).start.isoformat() for key in order.steps]
+    first, last = _dates(pipeline, order)
     body = {
         "dag_id": pipeline.name,
-        "from_date": dates[0],
-        "to_date": dates[-1],
+        "from_date": first,
+        "to_date": last,
         "max_active_runs": order.parallel,
         "reprocess_behavior": "completed",
         "dag_run_conf": {REQUEST: order.request.to_json(), SPANS: order.spans(pipeline.partitions)},
     }
     return str(call(site, "/backfills", body)["id"])
+
+
+def _dates(pipeline: Pipeline, order: BackfillOrder) -> list[str]:
+    """The first and the last logical date."""
+    return [pipeline.partitions.partition(key).start.isoformat() for key in (min(order.steps), max(order.steps))]
 
 
 def progress(site: Site, order: BackfillOrder, native_id: str) -> NativeBackfill:
@@ -59,8 +64,7 @@ def progress(site: Site, order: BackfillOrder, native_id: str) -> NativeBackfill
 def _runs(site: Site, order: BackfillOrder) -> dict[str, tuple[dict[str, Any], list[dict[str, Any]]]]:
     """The DAG runs of an order by partition, each with its task instances."""
     pipeline = find_pipeline(order.request.pipeline)
-    dates = [quote(pipeline.partitions.partition(key).start.isoformat()) for key in order.steps]
-    within = f"logical_date_gte={dates[0]}&logical_date_lte={dates[-1]}"
+    within = "logical_date_gte={}&logical_date_lte={}".format(*map(quote, _dates(pipeline, order)))
     path = f"/dags/{pipeline.name}/dagRuns"
     mine = order.request.to_json()
     runs = [r for r in rows_of(site, f"{path}?{within}", "dag_runs") if (r["conf"] or {}).get(REQUEST) == mine]

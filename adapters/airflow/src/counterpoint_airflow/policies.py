@@ -6,7 +6,7 @@ import logging
 import random
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
@@ -71,15 +71,6 @@ def final(error: Exception) -> Exception:
         return error
     failed: Exception = AirflowFailException(f"{type(error).__name__}: {error}")
     return failed
-
-
-def fail(message: str) -> NoReturn:
-    """Fails a task for good.
-
-    Raises:
-        AirflowFailException: always.
-    """
-    raise AirflowFailException(message)
 
 
 def timeout(step: Step) -> timedelta | None:

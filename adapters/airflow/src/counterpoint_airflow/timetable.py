@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.timetables.base import DagRunInfo, DataInterval, Timetable
 from croniter import croniter
 
-from counterpoint.model import PartitionKind, Partitions
+from counterpoint.model import Partition, PartitionKind, Partitions
 
 if TYPE_CHECKING:
     from airflow.timetables.base import TimeRestriction
@@ -50,7 +50,7 @@ class PartitionTimetable(Timetable):
         self, *, last_automated_data_interval: DataInterval | None, restriction: TimeRestriction
     ) -> DagRunInfo | None:
         """The next run: of the next partition where all of a range are wanted (a backfill), else of the newest tick."""
-        earliest = restriction.earliest or self._start(self.partitions.start)
+        earliest = restriction.earliest or self._partition(self.partitions.start).start
         first = self._first_from(last_automated_data_interval.end if last_automated_data_interval else earliest)
         if restriction.catchup:
             interval = self._interval(first)
@@ -65,16 +65,17 @@ class PartitionTimetable(Timetable):
         interval = self._interval(self.partitions.shift(self.partitions.key_of(tick), -1))
         return DagRunInfo(run_after=_pendulum(tick), data_interval=interval)
 
-    def _start(self, key: str) -> datetime:
-        return Partitions(self.partitions.kind, key).partition(key).start
+    def _partition(self, key: str) -> Partition:
+        # also before the first one, which the pipeline's own partitions refuse
+        return Partitions(self.partitions.kind, key).partition(key)
 
     def _first_from(self, moment: datetime) -> str:
         """The first partition that does not start before a moment."""
         key = self.partitions.key_of(moment)
-        return key if self._start(key) >= moment else self.partitions.shift(key, 1)
+        return key if self._partition(key).start >= moment else self.partitions.shift(key, 1)
 
     def _interval(self, key: str) -> DataInterval:
-        found = Partitions(self.partitions.kind, key).partition(key)
+        found = self._partition(key)
         return DataInterval(_pendulum(found.start), _pendulum(found.end))
 
 

@@ -6,6 +6,7 @@ import asyncio
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.providers.standard.operators.python import PythonOperator
 from airflow.sdk.bases.decorator import DecoratedOperator
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -13,7 +14,6 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from counterpoint.model import steps_in
 from counterpoint.running import find_pipeline
 from counterpoint_airflow.partitions import SPANS, request_of
-from counterpoint_airflow.policies import fail
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -48,7 +48,7 @@ class StepOperator(DecoratedOperator, PythonOperator):
             AirflowFailException: something did.
         """
         if event["failed"]:
-            fail(f"not started: {', '.join(event['failed'])} failed")
+            raise AirflowFailException(f"not started: {', '.join(event['failed'])} failed")
         return super().execute(context)
 
 

@@ -42,10 +42,10 @@ def plan(site: Site) -> Plan:
     return Plan(
         processes=(
             Process("server", (prefect, *server)),
-            Process("worker", (prefect, *worker), recover=(*this, "--crashed")),
+            Process("worker", (prefect, *worker), recover=this),
         ),
         ready=lambda: _missing(site),
-        settle=(Process("crashed", (*this, "--crashed")), Process("deployments", (*this, *site.pipelines))),
+        settle=(Process("deployments", (*this, *site.pipelines)),),
         environment={
             "PREFECT_HOME": str(site.home),
             "PREFECT_API_URL": f"{site.url()}/api",
@@ -132,7 +132,6 @@ def tell_crashed() -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["--crashed"]:
-        tell_crashed()
-    else:
-        make_deployments(sys.argv[1:])
+    tell_crashed()
+    if names := sys.argv[1:]:
+        make_deployments(names)

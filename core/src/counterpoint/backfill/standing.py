@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from counterpoint.model import PRODUCTION
+from counterpoint.running.execute import record_path
 from counterpoint.running.inputs import Work
 from counterpoint.running.upstream import Freshness, freshness
 from counterpoint.storage import Store
@@ -52,7 +53,7 @@ def seconds_of(plan: Plan, store: Store) -> dict[str, float]:
 
 def _taken(store: Store, step: str, key: str) -> float | None:
     entry = store.entry(step, key)
-    record = store.get_json(f"runs/{store.pipeline.name}/{entry.run_id}/{step}.json") if entry else None
+    record = store.get_json(record_path(store.pipeline.name, entry.run_id, step)) if entry else None
     if not record or not record.get("started") or not record.get("ended"):
         return None
     begun, ended = (datetime.fromisoformat(record[name]) for name in ("started", "ended"))

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from counterpoint.diff import KeyUse, ModelDiff, Options, OutputsDiff, Sample, TableDiff, Tolerance, ValueDiff
 
 HELP = "two tables, two versions (PIPELINE@TAG) or two runs, value by value"
-_DIFFER = 4
 _THING = "Delta folder[@VERSION], Parquet file or folder, CSV file, s3://..., PIPELINE@TAG, or run id"
 _LONGEST = 60
 
@@ -32,6 +31,7 @@ def run(args: argparse.Namespace) -> int:
     """Compares; 4 when they differ."""
     options = options_of(args)
     from counterpoint.diff import TableDiff, diff
+    from counterpoint.errors import DifferenceError
     from counterpoint.services.sites import absolute
 
     found = diff(absolute(args.root), args.left, args.right, options)
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         _tell_outputs(found)
     say(f"{args.left} and {args.right}: {'equal' if found.equal else 'different'}")
-    return 0 if found.equal else _DIFFER
+    return 0 if found.equal else DifferenceError.exit_code
 
 
 def options_of(args: argparse.Namespace) -> Options:

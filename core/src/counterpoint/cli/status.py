@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     found = grid(root, args.pipeline, pipeline.configured(config), args.version, keys)
     if args.json:
         answer(found)
-    else:
+    if args.picture or not args.json:
         _draw(found, args.picture)
     return 0
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 KEY, ROW = "key", "row"
+# rows whose hashes alone are in memory at a time
+HASHED_ROWS = 16_000_000
 _BUCKET = "bucket"
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 import polars as pl
 
 from counterpoint.errors import UsageError
-from counterpoint.storage.tables import open_table, options
+from counterpoint.storage.tables import files_of, open_table, remote
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -39,11 +39,6 @@ def open_delta(uri: str, version: int | None = None) -> DeltaTable:
     return newest
 
 
-def files_of(table: DeltaTable) -> pl.DataFrame:
-    """The files of a table as it is: `path`, `num_records`, and `partition.NAME` per column that partitions it."""
-    return pl.DataFrame(table.get_add_actions(flatten=True))
-
-
 def rows_of(table: DeltaTable, uri: str, where: tuple[str, str] | None = None) -> pl.LazyFrame:
     """The rows of a table, or those of one partition (`where`: its column, which is left out, and key)."""
     schema = pl.DataFrame(table.schema().to_arrow().empty_table()).schema
@@ -69,7 +64,6 @@ def rows_of(table: DeltaTable, uri: str, where: tuple[str, str] | None = None) -
 def _scan(uri: str, paths: list[str], schema: pl.Schema) -> pl.LazyFrame:
     # the log writes paths as in an address; not `scan_delta`, which takes a space in the table's own for %20
     files = [f"{uri}/{unquote(path)}" for path in paths]
-    remote: dict[str, Any] = {} if "://" not in uri else {"storage_options": options()}
     return pl.scan_parquet(
-        files, glob=False, hive_partitioning=False, schema=schema, missing_columns="insert", **remote
+        files, glob=False, hive_partitioning=False, schema=schema, missing_columns="insert", **remote(uri)
     )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from counterpoint.diff.buckets import KEY, key_hash, number_of, paired
+from counterpoint.diff.buckets import HASHED_ROWS, KEY, key_hash, number_of, paired
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from counterpoint.diff.schema import Layout
 
 _COLUMNS, _SIZES, _SAMPLE, _COUNTED = 12, (1, 2, 3), 20_000, 5
-_ROWS_A_BUCKET = 16_000_000
 
 
 def find_key(left: pl.LazyFrame, right: pl.LazyFrame, layout: Layout, rows: int) -> tuple[str, ...]:
@@ -67,7 +66,7 @@ def _shared(left: pl.LazyFrame, right: pl.LazyFrame, columns: tuple[str, ...], r
     """How many keys are on both sides, or None when one is there more than once on a side."""
     hashes = key_hash(columns).alias(KEY)
     shared = 0
-    for one, other in paired(left.select(hashes), right.select(hashes), number_of(rows, _ROWS_A_BUCKET)):
+    for one, other in paired(left.select(hashes), right.select(hashes), number_of(rows, HASHED_ROWS)):
         left_keys, right_keys = (np.sort(side[KEY].to_numpy()) for side in (one, other))
         if any((keys[1:] == keys[:-1]).any() for keys in (left_keys, right_keys)):
             return None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from counterpoint.diff.report import Options, TableDiff
 from counterpoint.diff.values import ModelDiff, ValueDiff, diff_models, diff_values
 from counterpoint.model import PRODUCTION, OutputKind, Reference, RunRecord
-from counterpoint.running import find_pipeline
+from counterpoint.running import element_records, find_pipeline
 from counterpoint.storage import Store
 
 if TYPE_CHECKING:
@@ -114,11 +114,8 @@ def _made(store: Store, record: RunRecord) -> Outputs:
 def _parts(store: Store, record: RunRecord, output: Reference) -> list[Reference]:
     if output.kind != "mapped":
         return [output]
-    folder = f"runs/{store.pipeline.name}/{record.run_id}"
-    found: list[Reference] = []
-    while part := store.get_json(f"{folder}/{output.step}.{len(found)}.json"):
-        found.append(Reference.from_dict(part["output"]))
-    return found
+    parts = element_records(store, record.run_id, output.step)
+    return [Reference.from_dict(part["output"]) for part in parts]
 
 
 def _diff(left: Store, ours: Outputs, right: Store, theirs: Outputs, options: Options) -> OutputsDiff:

@@ -5,18 +5,17 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-from counterpoint.diff.delta import files_of, open_delta, rows_of
+from counterpoint.diff.delta import open_delta, rows_of
 from counterpoint.diff.report import Options, Rows, TableDiff
 from counterpoint.diff.schema import check, compare_schemas
 from counterpoint.diff.tables import diff_tables
 from counterpoint.errors import StorageError, UsageError
 from counterpoint.storage.objects import guarded
-from counterpoint.storage.tables import open_table
-from counterpoint.storage.tables import options as storage_options
+from counterpoint.storage.tables import files_of, open_table, remote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,10 +58,10 @@ def open_source(place: TablePlace) -> Source:
     uri = place.uri
     with readable(uri):
         if uri.endswith(".csv"):
-            rows = pl.scan_csv(uri, try_parse_dates=True, infer_schema_length=None, glob=False, **_remote(uri))
+            rows = pl.scan_csv(uri, try_parse_dates=True, infer_schema_length=None, glob=False, **remote(uri))
             return _opened(rows)
         if uri.endswith(".parquet") and not Path(uri).is_dir():
-            return _opened(pl.scan_parquet(uri, glob=False, hive_partitioning=False, **_remote(uri)))
+            return _opened(pl.scan_parquet(uri, glob=False, hive_partitioning=False, **remote(uri)))
         if "://" not in uri and not Path(uri).is_dir():
             raise UsageError(f"{uri} is neither a folder nor a .parquet or .csv file: rename it, or convert it")
         if place.version is not None or _is_delta(uri):
@@ -91,16 +90,12 @@ def _is_delta(uri: str) -> bool:
 def _folder(uri: str) -> pl.LazyFrame:
     """The Parquet files below a folder, as one table; folders called NAME=VALUE give columns."""
     if "://" in uri:
-        return pl.scan_parquet(f"{uri}/**/*.parquet", hive_partitioning=True, **_remote(uri))
+        return pl.scan_parquet(f"{uri}/**/*.parquet", hive_partitioning=True, **remote(uri))
     files = sorted(str(file) for file in Path(uri).rglob("*.parquet"))
     if not files:
         raise UsageError(f"{uri} holds neither a Delta table nor a .parquet file: give the folder of a table")
     nested = any("=" in part for file in files for part in Path(file).relative_to(uri).parts[:-1])
     return pl.scan_parquet(files, glob=False, hive_partitioning=nested)
-
-
-def _remote(uri: str) -> dict[str, Any]:
-    return {"storage_options": storage_options()} if "://" in uri else {}
 
 
 @contextmanager

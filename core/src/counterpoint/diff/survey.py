@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from counterpoint.diff.buckets import KEY, ROW, number_of, paired
+from counterpoint.diff.buckets import HASHED_ROWS, KEY, ROW, number_of, paired
 
 if TYPE_CHECKING:
     import polars as pl
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     Hashes = np.ndarray[Any, np.dtype[np.uint64]]
     Counts = np.ndarray[Any, np.dtype[np.int64]]
 
-_ROWS_A_BUCKET = 16_000_000
 # above, tables differ so much that all their rows are read
 _FEW = 1_000_000
 _EXAMPLES = 3
@@ -55,7 +54,7 @@ def survey(left: pl.LazyFrame, right: pl.LazyFrame, rows: int) -> Survey:
     """Looks through the hashes of both tables; `rows` is the number of the longer one."""
     found = Survey()
     columns = [KEY, ROW]
-    for one, other in paired(left.select(columns), right.select(columns), number_of(rows, _ROWS_A_BUCKET)):
+    for one, other in paired(left.select(columns), right.select(columns), number_of(rows, HASHED_ROWS)):
         repeats = [repeated(side[KEY].to_numpy()) for side in (one, other)]
         values, _ = unbalanced(one[ROW].to_numpy(), other[ROW].to_numpy())
         found.repeated_left += len(repeats[0])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from counterpoint.running.child import Attempt, decode_references, execute_in_child
-from counterpoint.running.collect import collect
+from counterpoint.running.collect import collect, element_records
 from counterpoint.running.execute import elements, execute, work_for
 from counterpoint.running.failure import describe
 from counterpoint.running.known import find_pipeline, registered
@@ -28,6 +28,7 @@ __all__ = [
     "condition_holds",
     "decode_references",
     "describe",
+    "element_records",
     "elements",
     "execute",
     "execute_in_child",

@@ -16,6 +16,7 @@ from counterpoint.model import (
     StepRecord,
     order,
 )
+from counterpoint.running.execute import record_path
 from counterpoint.running.inputs import digest_of
 
 if TYPE_CHECKING:
@@ -50,8 +51,7 @@ def collect(pipeline: Pipeline, store: Store, request: RunRequest, native: Nativ
 def _step(step: Step, store: Store, request: RunRequest, native: NativeStep | None) -> StepRecord:
     if native is None:
         return StepRecord(step.name, Status.SKIPPED)
-    folder = f"runs/{store.pipeline.name}/{request.run_id}"
-    parts = [StepRecord.from_dict(part) for part in _parts(store, folder, step)]
+    parts = [StepRecord.from_dict(part) for part in _parts(store, request.run_id, step)]
     ran = native.status in {Status.SUCCESS, Status.FAILED}
     made = _merged(step, request, parts) if parts and ran else StepRecord(step.name, native.status)
     return replace(
@@ -65,12 +65,17 @@ def _step(step: Step, store: Store, request: RunRequest, native: NativeStep | No
     )
 
 
-def _parts(store: Store, folder: str, step: Step) -> list[dict[str, Any]]:
-    if step.map_over is None:
-        found = store.get_json(f"{folder}/{step.name}.json")
-        return [found] if found else []
+def _parts(store: Store, run_id: str, step: Step) -> list[dict[str, Any]]:
+    if step.map_over is not None:
+        return element_records(store, run_id, step.name)
+    found = store.get_json(record_path(store.pipeline.name, run_id, step.name))
+    return [found] if found else []
+
+
+def element_records(store: Store, run_id: str, step: str) -> list[dict[str, Any]]:
+    """What a run recorded of each element of a mapped step, as JSON values."""
     parts: list[dict[str, Any]] = []
-    while found := store.get_json(f"{folder}/{step.name}.{len(parts)}.json"):
+    while found := store.get_json(record_path(store.pipeline.name, run_id, step, len(parts))):
         parts.append(found)
     return parts
 

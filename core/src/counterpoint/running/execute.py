@@ -106,7 +106,7 @@ def _produce(work: Work, passed: Mapping[str, Any]) -> Product:
 
 def _standing(work: Work, entry: Entry) -> Product:
     """What stands, told as the run that made it told of it."""
-    told = work.store.get_json(record_path(work, entry.run_id)) or {}
+    told = work.store.get_json(record_path(work.pipeline.name, entry.run_id, work.step.name, work.index)) or {}
     known = {name: told[name] for name in ("metrics", "checks", "details") if name in told}
     return Product(entry.reference, reused=True, **known)
 
@@ -180,10 +180,11 @@ def _peak() -> int:
 
 
 def _record(work: Work, meter: _Meter, record: StepRecord) -> None:
-    work.store.put_json(record_path(work, work.request.run_id), {**record.to_dict(), **meter.read()})
+    path = record_path(work.pipeline.name, work.request.run_id, work.step.name, work.index)
+    work.store.put_json(path, {**record.to_dict(), **meter.read()})
 
 
-def record_path(work: Work, run_id: str) -> str:
+def record_path(pipeline: str, run_id: str, step: str, index: int | None = None) -> str:
     """Where a run keeps the record of a step, or of one element of a mapped step."""
-    suffix = "" if work.index is None else f".{work.index}"
-    return f"runs/{work.pipeline.name}/{run_id}/{work.step.name}{suffix}.json"
+    suffix = "" if index is None else f".{index}"
+    return f"runs/{pipeline}/{run_id}/{step}{suffix}.json"

@@ -76,7 +76,7 @@ def merged(elements: Sequence[NativeStep]) -> NativeStep:
 def step_record(request: RunRequest, step: str, index: int | None = None) -> Mapping[str, Any]:
     """What was recorded of a step of a run (of one element, of a mapped step), as JSON values; empty without any."""
     work = work_for(request, step, index)
-    return work.store.get_json(record_path(work, request.run_id)) or {}
+    return work.store.get_json(record_path(work.pipeline.name, request.run_id, step, index)) or {}
 
 
 def runnable(pipeline: Pipeline, request: RunRequest, states: Mapping[str, Status]) -> tuple[str, ...]:

@@ -116,14 +116,16 @@ class Guardian:
 
     def _recover(self, process: dict[str, Any], log: IO[bytes]) -> None:
         """Runs what puts in order whatever the process has left undone."""
-        options: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log, "cwd": self.home}
         with suppress(subprocess.TimeoutExpired):
             subprocess.run(
                 process["recover"],
                 env=self._environment(process),
+                cwd=self.home,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
                 timeout=_RECOVERY_SECONDS,
                 check=False,
-                **options,
             )
 
     def stop(self) -> None:

@@ -33,6 +33,11 @@ def options() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
 
 
+def remote(uri: str) -> dict[str, Any]:
+    """What Polars' readers and writers must be told of a place beside its URI."""
+    return {"storage_options": options()} if "://" in uri else {}
+
+
 def open_table(uri: str, version: int | None = None) -> DeltaTable | None:
     """The table at a version (None: the newest), or None when there is no table."""
     from deltalake import DeltaTable
@@ -100,12 +105,19 @@ def _created(uri: str, schema: Any, column: str | None) -> DeltaTable:
     )
 
 
-def _files(table: DeltaTable, column: str | None, key: str) -> pl.DataFrame:
-    """The files of a partition: `path` below the table's place, `size_bytes`."""
+def files_of(table: DeltaTable) -> pl.DataFrame:
+    """The files of a table as it is: `path` below its place, `size_bytes`, `num_records`, `partition.NAME` a column."""
     import polars as pl
 
     # not by pyarrow: turning what is not its own into a table, it imports pandas, a second for every writer
-    files = pl.DataFrame(table.get_add_actions(flatten=True))
+    return pl.DataFrame(table.get_add_actions(flatten=True))
+
+
+def _files(table: DeltaTable, column: str | None, key: str) -> pl.DataFrame:
+    """The files of a partition."""
+    import polars as pl
+
+    files = files_of(table)
     return files if column is None else files.filter(pl.col(f"partition.{column}") == key)
 
 
@@ -125,8 +137,7 @@ def read_partition(uri: str, version: int | None, column: str | None, key: str) 
         files = [f"{uri}/{path}" for path in _files(table, column, key)["path"]]
         if not files:
             return _empty(table, column)
-        remote: dict[str, Any] = {} if "://" not in uri else {"storage_options": options()}
-        return pl.scan_parquet(files, glob=False, hive_partitioning=False, **remote).collect()
+        return pl.scan_parquet(files, glob=False, hive_partitioning=False, **remote(uri)).collect()
 
 
 def _empty(table: DeltaTable, column: str | None) -> pl.DataFrame:
