@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import signal
 from collections import Counter
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,12 @@ def pytest_configure(config: pytest.Config) -> None:
     # a shell starts what runs in the background deaf to Ctrl-C, and so would be the commands that tests interrupt
     signal.signal(signal.SIGINT, signal.default_int_handler)
     config.stash[LEFT_OUT] = Counter()
+    with suppress(ImportError):  # the environments of the orchestrators do without it
+        from hypothesis import settings
+
+        # how long an example takes says something of the machine only
+        settings.register_profile("untimed", deadline=None)
+        settings.load_profile("untimed")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -11,8 +11,11 @@ The tree, with the exit code of the command that ends with it; a step that fails
     ├── DifferenceError          4   compared things differ
     ├── StorageError             2   the root cannot be read or written
     └── StepError                1   a step failed
+        ├── TransientError       1   what another attempt may heal
         ├── SourceError          2   the source of a partition is absent or unreadable
         ├── MissingInputError    1   an upstream output is absent
+        │   └── StaleInputError  1   an input is older than its limit
+        ├── SwitchedOffError     1   a step failed in several runs in a row and is switched off for a while
         ├── ContractError        1   data breaks its contract; carries the rejected rows
         ├── StepTimeoutError     1   a step exceeded its time-out
         ├── StepKilledError      1   the process of a step was killed
@@ -31,13 +34,15 @@ class CounterpointError(Exception):
     """The root of the tree; catching it catches everything that Counterpoint raises on purpose."""
 
     exit_code: ClassVar[int] = 1
-    retryable: ClassVar[bool] = False
+    # the value of a `FailureClass`; an exception of a user's own may have such an attribute, too
+    failure: str = "code_bug"
 
 
 class UsageError(CounterpointError):
     """A request that cannot be carried out as it was made: an option, a date, a name, a path."""
 
     exit_code = 2
+    failure = "bad_configuration"
 
 
 class DefinitionError(UsageError):
@@ -52,6 +57,7 @@ class ServiceError(CounterpointError):
     """An orchestrator is missing, or one of its services did not start or stopped answering."""
 
     exit_code = 3
+    failure = "orchestrator"
 
 
 class UnansweredError(ServiceError):
@@ -68,21 +74,40 @@ class StorageError(CounterpointError):
     """The root folder or bucket cannot be read or written."""
 
     exit_code = 2
-    retryable = True
+    failure = "transient"
 
 
 class StepError(CounterpointError):
     """A step failed for a reason that Counterpoint itself found."""
 
 
+class TransientError(StepError):
+    """Something outside stood in the way for now; raise it where another attempt may help."""
+
+    failure = "transient"
+
+
 class SourceError(StepError):
     """The source holds nothing usable for a partition, or cannot be read as described."""
 
     exit_code = 2
+    failure = "missing_input"
 
 
 class MissingInputError(StepError):
     """A step was started although an output that it needs does not stand."""
+
+    failure = "missing_input"
+
+
+class StaleInputError(MissingInputError):
+    """A step refuses to run on an input that is older than its limit."""
+
+
+class SwitchedOffError(StepError):
+    """A step failed in several runs in a row and is switched off for a while: it was not tried."""
+
+    failure = "switched_off"
 
 
 class ContractError(StepError):
@@ -91,21 +116,30 @@ class ContractError(StepError):
     `rejected` holds the offending rows (a Polars frame with reason, column and check), or None.
     """
 
+    failure = "bad_data"
+
     def __init__(self, message: str, rejected: Any = None) -> None:
         super().__init__(message)
         self.rejected = rejected
 
 
 class StepTimeoutError(StepError):
-    """A step ran longer than its time-out and was killed; nothing of its output is visible."""
+    """A step ran longer than its time-out and was killed; nothing of its output is visible.
 
-    retryable = True
+    `stack` holds the innermost frames of the Python code that it was in, as `file:line in function`.
+    """
+
+    failure = "timeout"
+
+    def __init__(self, message: str, stack: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.stack = stack
 
 
 class StepKilledError(StepError):
     """The process of a step was killed, or ended by itself, before it could say anything."""
 
-    retryable = True
+    failure = "killed"
 
 
 class ChildStepError(StepError):
@@ -114,10 +148,4 @@ class ChildStepError(StepError):
     def __init__(self, info: ErrorInfo) -> None:
         super().__init__(f"{info.type}: {info.message}")
         self.info = info
-
-
-def is_retryable(error: BaseException) -> bool:
-    """Whether another attempt can help: what Counterpoint knows to be permanent is not tried again."""
-    if isinstance(error, ChildStepError):
-        return error.info.retryable
-    return error.retryable if isinstance(error, CounterpointError) else True
+        self.failure = info.failure

@@ -99,7 +99,7 @@ def test_what_failed_carries_its_rejected_rows() -> None:
     rejected = caught.value.rejected
     assert rejected["origin"].to_list() == ["day.csv:3"]
     assert {"reason", "column", "check"} <= set(rejected.columns)
-    assert (caught.value.exit_code, caught.value.retryable) == (1, False)
+    assert (caught.value.exit_code, caught.value.failure) == (1, "bad_data")
 
 
 @pytest.mark.parametrize(("rows", "minimum"), [(0, 1), (9, 10)])

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from counterpoint.errors import ChildStepError, StepKilledError, StepTimeoutError, is_retryable
-from counterpoint.model import Status
+from counterpoint.errors import ChildStepError, StepKilledError, StepTimeoutError
+from counterpoint.model import Status, is_retryable
 from counterpoint.running import Attempt, decode_references, execute_in_child
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def test_an_error_comes_back_as_it_was_there(toys: Toys) -> None:
     with pytest.raises(ChildStepError, match="ValueError: no 3") as failure:
         execute_in_child(Attempt(request, "fails", given))
     assert failure.value.info.where.endswith("in fails")
-    assert is_retryable(failure.value)
+    assert not is_retryable(failure.value)
     with pytest.raises(ChildStepError) as failure:
         execute_in_child(Attempt(request, "permanent", given))
     assert not is_retryable(failure.value)

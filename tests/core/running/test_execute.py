@@ -92,7 +92,7 @@ def test_a_failed_step_publishes_nothing_and_says_where(toys: Toys) -> None:
     assert toys.store(request).entry("fails", "2026-01-03") is None
     told = record(toys, request, "fails")
     assert (told.status, told.attempts, told.output) == (Status.FAILED, 2, None)
-    assert (told.error.type, told.error.message, told.error.retryable) == ("ValueError", "no 3", True)
+    assert (told.error.type, told.error.message, told.error.retryable) == ("ValueError", "no 3", False)
     assert told.error.where.split("/")[-1].startswith("toys.py:")
     assert told.error.where.endswith("in fails")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from counterpoint.errors import is_retryable
+from counterpoint.model import is_retryable
 
 if TYPE_CHECKING:
     from counterpoint.model import Pipeline, RetryPolicy, Step

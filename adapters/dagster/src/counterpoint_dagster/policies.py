@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import dagster as dg
 
-from counterpoint.errors import is_retryable
-from counterpoint.model import stages
+from counterpoint.model import is_retryable, stages
 from counterpoint.running import describe
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.errors import is_retryable
+from counterpoint.model import is_retryable
 from counterpoint_prefect.conditions import UPSTREAM_FAILED
 
 if TYPE_CHECKING:

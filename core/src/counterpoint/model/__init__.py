@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from counterpoint.model.classify import causes, classify, is_retryable
+from counterpoint.model.failures import HANDLING, FailureClass, Handling, Severity
 from counterpoint.model.functions import code_digest, load
 from counterpoint.model.graph import (
     Status,
@@ -15,7 +17,7 @@ from counterpoint.model.graph import (
 from counterpoint.model.orders import BackfillOrder, NativeBackfill, part_of, steps_in
 from counterpoint.model.partitions import Incomplete, Partition, PartitionKind, Partitions, Window
 from counterpoint.model.pipelines import Pipeline
-from counterpoint.model.policies import Pool, RetryPolicy, Schedule, TriggerRule, When
+from counterpoint.model.policies import Breaker, Pool, RetryPolicy, Schedule, TriggerRule, When
 from counterpoint.model.records import (
     PRODUCTION,
     Champion,
@@ -30,14 +32,19 @@ from counterpoint.model.records import (
     StepRecord,
 )
 from counterpoint.model.steps import Input, Output, OutputKind, Step, step, windowed
+from counterpoint.model.waits import Wait, WaitKind, marker, partition_of, table_written
 
 __all__ = [
+    "HANDLING",
     "PRODUCTION",
     "BackfillOrder",
+    "Breaker",
     "Champion",
     "Decision",
     "Entry",
     "ErrorInfo",
+    "FailureClass",
+    "Handling",
     "Incomplete",
     "Input",
     "NativeBackfill",
@@ -55,22 +62,31 @@ __all__ = [
     "RunRecord",
     "RunRequest",
     "Schedule",
+    "Severity",
     "Status",
     "Step",
     "StepRecord",
     "TriggerRule",
     "Verdict",
+    "Wait",
+    "WaitKind",
     "When",
     "Window",
+    "causes",
+    "classify",
     "code_digest",
     "critical_path",
     "downstream",
+    "is_retryable",
     "load",
+    "marker",
     "order",
     "part_of",
+    "partition_of",
     "stages",
     "step",
     "steps_in",
+    "table_written",
     "verdict",
     "windowed",
 ]

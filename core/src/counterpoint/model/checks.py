@@ -8,10 +8,11 @@ from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
 from counterpoint.errors import DefinitionError
+from counterpoint.model.failures import FailureClass
 from counterpoint.model.policies import TriggerRule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from counterpoint.model.policies import Pool
     from counterpoint.model.steps import Input, Step
@@ -36,6 +37,22 @@ def check(pipeline: str, steps: tuple[Step, ...], pools: tuple[Pool, ...]) -> No
     _cycles(pipeline, steps)
     for step in steps:
         _reachable(step, by_name)
+
+
+def check_failures(pipeline: str, failures: Mapping[str, str]) -> None:
+    """Refuses classes of exceptions that are none.
+
+    Raises:
+        DefinitionError: names pipeline, exception and fix.
+    """
+    known = [member.value for member in FailureClass]
+    for reference, failure in failures.items():
+        if failure not in known:
+            raise DefinitionError(
+                f"pipeline {pipeline}: {reference} cannot be of class {failure!r}: choose from {', '.join(known)}"
+            )
+        if ":" not in reference:
+            raise DefinitionError(f"pipeline {pipeline}: write the exception {reference!r} as 'module:Class'")
 
 
 def _names(pipeline: str, names: list[str]) -> None:

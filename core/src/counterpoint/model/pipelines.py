@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import DefinitionError, UsageError
-from counterpoint.model.checks import check
+from counterpoint.model.checks import check, check_failures
 from counterpoint.model.partitions import Partitions
 from counterpoint.model.steps import Draft, Step
 
@@ -22,7 +22,8 @@ class Pipeline:
     """A checked pipeline.
 
     `config` holds its settings, JSON values that step functions receive by parameter name. `deadline` is
-    the time after the scheduled start by which a run should have ended.
+    the time after the scheduled start by which a run should have ended. `failures` maps exception classes, as
+    `module:Class`, to the `FailureClass` that they are of.
 
     Raises:
         DefinitionError: the description contradicts itself; the message names the step and the fix.
@@ -36,9 +37,11 @@ class Pipeline:
     deadline: timedelta | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
     description: str = ""
+    failures: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "steps", tuple(self._resolved(self.steps)))
+        check_failures(self.name, self.failures)
         check(self.name, self.steps, self.pools)
 
     def _resolved(self, drafts: Iterable[Step | Draft]) -> list[Step]:

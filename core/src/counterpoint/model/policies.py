@@ -39,6 +39,21 @@ class RetryPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class Breaker:
+    """A circuit breaker: a step that failed in `failures` runs in a row (not retries) is switched off for `reset`.
+
+    Then one run may try it again (half-open); if that ends well, the step is on again (closed), else off (open).
+    """
+
+    failures: int = 3
+    reset: timedelta = timedelta(hours=1)
+
+    def __post_init__(self) -> None:
+        if self.failures < 1 or self.reset <= timedelta(0):
+            raise DefinitionError(f"{self}: failures must be at least 1, and reset above zero")
+
+
+@dataclass(frozen=True, slots=True)
 class Pool:
     """A named number of slots, shared by every step that says its name, across runs."""
 

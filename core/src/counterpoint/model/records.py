@@ -68,12 +68,17 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class ErrorInfo:
-    """An error as everybody sees it; `where` is `file:line in function` of the user's code."""
+    """An error as everybody sees it; `where` is `file:line in function` of the user's code.
+
+    `failure` is its `FailureClass`; `cause` has type, message and place of the innermost error that it was raised from.
+    """
 
     type: str
     message: str
     where: str | None = None
     retryable: bool = True
+    failure: str = "unclassified"
+    cause: Mapping[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.model.partitions import Incomplete, PartitionKind, Partitions, Window
 from counterpoint.model.pipelines import Pipeline
-from counterpoint.model.policies import Pool, RetryPolicy, Schedule, TriggerRule, When
+from counterpoint.model.policies import Breaker, Pool, RetryPolicy, Schedule, TriggerRule, When
 from counterpoint.model.steps import Input, Output, OutputKind, Step
+from counterpoint.model.waits import Wait, WaitKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -47,6 +48,7 @@ def pipeline_from(values: Mapping[str, Any]) -> Pipeline:
         deadline=_seconds(values["deadline"]),
         config=values["config"],
         description=values["description"],
+        failures=values["failures"],
     )
 
 
@@ -68,6 +70,15 @@ def _retry(values: Mapping[str, Any]) -> RetryPolicy:
     return RetryPolicy(**{**values, **delays})
 
 
+def _breaker(values: Mapping[str, Any] | None) -> Breaker | None:
+    return Breaker(values["failures"], timedelta(seconds=values["reset"])) if values else None
+
+
+def _wait(values: Mapping[str, Any]) -> Wait:
+    times = {name: timedelta(seconds=values[name]) for name in ("poll", "timeout")}
+    return Wait(**{**values, "kind": WaitKind(values["kind"]), **times})
+
+
 def _output(values: Mapping[str, Any]) -> Output:
     return Output(**{**values, "kind": OutputKind(values["kind"]), "choices": tuple(values["choices"])})
 
@@ -78,6 +89,9 @@ _FIELDS: dict[str, Callable[[Any], Any]] = {
     "retry": _retry,
     "timeout": _seconds,
     "freshness": _seconds,
+    "max_input_age": _seconds,
+    "breaker": _breaker,
+    "waits": lambda values: tuple(_wait(value) for value in values),
     "when": lambda values: When(**values) if values else None,
     "trigger_rule": TriggerRule,
 }

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 from counterpoint.errors import DefinitionError
 from counterpoint.model.functions import parameters, reference_of
 from counterpoint.model.partitions import Window
-from counterpoint.model.policies import RetryPolicy, TriggerRule, When
+from counterpoint.model.policies import Breaker, RetryPolicy, TriggerRule, When
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import timedelta
 
+    from counterpoint.model.waits import Wait
+
 # Parameters that the runner itself provides to a step function that asks for them by name.
-PROVIDED = ("partition", "champions")
+PROVIDED = ("partition", "champions", "resubmitted", "checkpoint")
 
 
 class OutputKind(StrEnum):
@@ -66,6 +68,11 @@ class Step:
     `observe` is a function, as `module:name`, of settings and `partition` by name. It returns a digest of what the
     step reads from outside the pipeline, so that a changed source makes the output stale, and it raises when the
     source cannot be right, before anything runs.
+
+    `freshness` is how old the output may be when it is used or looked at, `max_input_age` how old what the step reads
+    may be at the end of its partition: with older input it refuses to run. `waits` are things that must be there before
+    it begins. `reprocess` is a function, as `module:name`, of rejected rows (a frame) that returns those to try again,
+    with the partition that each belongs to in its column `partition`.
     """
 
     name: str
@@ -83,6 +90,10 @@ class Step:
     after: tuple[str, ...] = ()
     freshness: timedelta | None = None
     observe: str | None = None
+    max_input_age: timedelta | None = None
+    breaker: Breaker | None = None
+    waits: tuple[Wait, ...] = ()
+    reprocess: str | None = None
     description: str = ""
     wrapped: Callable[..., Any] | None = field(default=None, compare=False, repr=False)
 
@@ -174,8 +185,8 @@ def step(
     """A step from a function or a `module:function` reference; also a decorator, `@step(output=...)`.
 
     Parameters of the function are, by their names: steps (their outputs), settings of the pipeline, or what
-    the runner provides (`partition`, `champions`). `inputs` names the step of a parameter called otherwise,
-    or its window. `policies` are the other fields of `Step`.
+    the runner provides (`partition`, `champions`, `resubmitted`, `checkpoint`). `inputs` names the step of a
+    parameter called otherwise, or its window. `policies` are the other fields of `Step`.
     """
     unknown = sorted(set(policies) - set(Step.__dataclass_fields__))
     if unknown:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import ctypes
+import faulthandler
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import tempfile
+import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Event
@@ -27,6 +31,9 @@ _STDERR = 2
 ALLOCATOR = "narenas:2"
 # Set when this process is to end: no attempt is started any more, and those that run are killed.
 STOPPING = Event()
+# how long a process may take to say where it is, before it is killed
+_STACK_SECONDS = 1.0
+_FRAME = re.compile(r'File "(.+)", line (\d+) in (.+)')
 _LIVING: set[subprocess.Popen[bytes]] = set()
 _CHILD = "import sys; from counterpoint.running.child import main; sys.exit(main(sys.argv[1]))"
 
@@ -63,7 +70,7 @@ def execute_in_child(attempt: Attempt, timeout: float | None = None) -> Referenc
         _LIVING.add(process)
         try:
             _refuse_when_stopping()
-            _feed_and_wait(process, attempt, timeout)
+            _feed_and_wait(process, attempt, timeout, _stack_file(answer))
             _refuse_when_stopping()
             return _answer(attempt, answer, process.returncode)
         except (StepTimeoutError, StepKilledError) as error:
@@ -92,13 +99,31 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _feed_and_wait(process: subprocess.Popen[bytes], attempt: Attempt, timeout: float | None) -> None:
+def _stack_file(answer: Path) -> Path:
+    return answer.with_name("stack")
+
+
+def _stack(process: subprocess.Popen[bytes], file: Path) -> tuple[str, ...]:
+    """Where the Python code of a process is, outermost first, also when it is in a call of C code."""
+    if not file.exists():
+        return ()
+    with suppress(ProcessLookupError):
+        process.send_signal(signal.SIGUSR1)
+    deadline, text = time.monotonic() + _STACK_SECONDS, ""
+    while time.monotonic() < deadline and not (text and text == file.read_text(encoding="utf-8")):
+        text = file.read_text(encoding="utf-8", errors="replace")
+        time.sleep(0.05)
+    return tuple(f"{name}:{line} in {function}" for name, line, function in reversed(_FRAME.findall(text)))
+
+
+def _feed_and_wait(process: subprocess.Popen[bytes], attempt: Attempt, timeout: float | None, stack: Path) -> None:
     try:
         process.communicate(_encode(attempt), timeout)
     except subprocess.TimeoutExpired:
         raise StepTimeoutError(
             f"step {attempt.step} of {attempt.request.partition} exceeded its time-out of {timeout:g} s and"
-            " was killed: raise the step's timeout, or give it less to do"
+            " was killed: raise the step's timeout, or give it less to do",
+            _stack(process, stack),
         ) from None
 
 
@@ -147,8 +172,12 @@ def main(answer: str) -> int:
     """Executes the attempt that stands on standard input; writes its reference or its error to `answer`."""
     from counterpoint.running.execute import execute
     from counterpoint.running.failure import describe
+    from counterpoint.running.logs import log_warnings
 
     _die_with_parent()
+    log_warnings()
+    stack = _stack_file(Path(answer)).open("w", encoding="utf-8")  # open until this process ends
+    faulthandler.register(signal.SIGUSR1, stack, all_threads=False)
     attempt = _decode(sys.stdin.read())
     try:
         reference = execute(

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import ContractError
-from counterpoint.model import Entry, Reference, RunRequest, Status, StepRecord
-from counterpoint.running.failure import describe
+from counterpoint.model import Entry, Reference, RunRequest, StepRecord
+from counterpoint.running.failing import failed
 from counterpoint.running.inputs import (
+    Given,
     Work,
     code_of,
     digest_of,
@@ -24,6 +25,7 @@ from counterpoint.running.inputs import (
     values_of,
 )
 from counterpoint.running.known import find_pipeline
+from counterpoint.running.logs import keeping_log
 from counterpoint.running.outputs import Product, write
 
 if TYPE_CHECKING:
@@ -71,12 +73,14 @@ def execute(
         Exception: whatever the step function raises, after it has been recorded; nothing is published then.
     """
     work = work_for(request, step, index)
-    meter = _Meter()
-    try:
-        product = _produce(work, references or {})
-    except Exception as error:
-        _record(work, meter, StepRecord(step, Status.FAILED, attempt, error=describe(error)))
-        raise
+    meter, given = _Meter(), dict[str, Given]()
+    with keeping_log() as lines:
+        try:
+            given.update(references_of(work, references or {}))
+            product = _produce(work, given)
+        except Exception as error:
+            _record(work, meter, failed(work, error, attempt, given=given, log=lines))
+            raise
     _record(work, meter, product.record(work, attempt))
     return product.reference
 
@@ -86,11 +90,10 @@ def record_failure(
 ) -> None:
     """Records the failure of a step whose process could not do so itself."""
     work = work_for(request, step, index)
-    _record(work, _Meter(), StepRecord(step, Status.FAILED, attempt, error=describe(error)))
+    _record(work, _Meter(), failed(work, error, attempt))
 
 
-def _produce(work: Work, passed: Mapping[str, Any]) -> Product:
-    given = references_of(work, passed)
+def _produce(work: Work, given: Mapping[str, Given]) -> Product:
     inputs = digests(given)
     champions = _champions(work)
     if champions is not None:

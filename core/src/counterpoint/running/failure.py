@@ -4,33 +4,60 @@ from __future__ import annotations
 
 import traceback
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import counterpoint
-from counterpoint.errors import ChildStepError, is_retryable
-from counterpoint.model import ErrorInfo
+from counterpoint.errors import ChildStepError, StepTimeoutError
+from counterpoint.model import HANDLING, ErrorInfo, causes, classify
+from counterpoint.redaction import redacted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _OWN = str(Path(counterpoint.__file__).parent)
 _LONGEST = 4000
 
 
-def describe(error: BaseException) -> ErrorInfo:
-    """The type, message and place of an error; the place is the innermost frame of the user's own code."""
+def describe(error: BaseException, own: Mapping[str, str] | None = None) -> ErrorInfo:
+    """The type, message, place and class of an error; the place is the innermost frame of the user's own code.
+
+    `own` are the pipeline's own classes of exceptions, see `classify`.
+    """
     if isinstance(error, ChildStepError):
         return error.info
-    message = str(error)
+    failure = classify(error, own)
+    return ErrorInfo(
+        type(error).__name__, _message(error), _where(error), HANDLING[failure].retry, failure.value, _cause(error)
+    )
+
+
+def _message(error: BaseException) -> str:
+    message = redacted(str(error))
     if len(message) > _LONGEST:
         message = f"{message[:_LONGEST]}… ({len(message) - _LONGEST} characters more)"
-    return ErrorInfo(type(error).__name__, message, _where(error), is_retryable(error))
+    return message
+
+
+def _cause(error: BaseException) -> Mapping[str, Any] | None:
+    """The innermost error of several."""
+    innermost = list(causes(error))[-1]
+    if innermost is error:
+        return None
+    return {"type": type(innermost).__name__, "message": _message(innermost), "where": _where(innermost)}
 
 
 def _where(error: BaseException) -> str | None:
+    if isinstance(error, StepTimeoutError):
+        return innermost(error.stack)
     frames = traceback.extract_tb(error.__traceback__)
-    if not frames:
-        return None
-    theirs = [f for f in frames if not f.filename.startswith(_OWN) and not _is_library(f.filename)]
-    frame = (theirs or frames)[-1]
-    return f"{frame.filename}:{frame.lineno} in {frame.name}"
+    return innermost([f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in frames])
 
 
-def _is_library(filename: str) -> bool:
-    return "site-packages" in filename or filename.startswith("<") or f"{Path(traceback.__file__).parent}/" in filename
+def innermost(frames: list[str] | tuple[str, ...]) -> str | None:
+    """The last of the frames (each as `file:line in function`) that is of the user's own code; else the last."""
+    theirs = [frame for frame in frames if not frame.startswith(_OWN) and not _is_library(frame)]
+    return next(reversed(theirs or list(frames)), None)
+
+
+def _is_library(frame: str) -> bool:
+    return "site-packages" in frame or frame.startswith("<") or f"{Path(traceback.__file__).parent}/" in frame

@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.errors import is_retryable
 from counterpoint.model import (
     ErrorInfo,
     NativeRun,
@@ -28,6 +27,7 @@ from counterpoint.model import (
     Status,
     Step,
     Verdict,
+    is_retryable,
     order,
     verdict,
 )

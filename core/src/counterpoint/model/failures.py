@@ -1,0 +1,97 @@
+"""Why steps fail: the classes, and for each whether another attempt can help, how grave it is, who is told.
+
+The same on every orchestrator; `docs/failures.md` has a page of it for the person on call.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class FailureClass(StrEnum):
+    """Why a step failed."""
+
+    BAD_DATA = "bad_data"
+    BAD_CONFIGURATION = "bad_configuration"
+    MISSING_INPUT = "missing_input"
+    TRANSIENT = "transient"
+    TIMEOUT = "timeout"
+    KILLED = "killed"
+    CODE_BUG = "code_bug"
+    GATE_NOT_PASSED = "gate_not_passed"
+    UPSTREAM_FAILED = "upstream_failed"
+    ORCHESTRATOR = "orchestrator"
+    SWITCHED_OFF = "switched_off"
+    LATE = "late"
+    UNCLASSIFIED = "unclassified"
+
+
+class Severity(StrEnum):
+    """How grave it is, and so who is told: P0 pages, P1 goes to chat and on-call, P2 to chat, P3 to the log alone."""
+
+    P0 = "P0"
+    P1 = "P1"
+    P2 = "P2"
+    P3 = "P3"
+
+
+@dataclass(frozen=True, slots=True)
+class Handling:
+    """What is done about a class of failures.
+
+    `retry` says whether another attempt can help, `severity` how grave it is when none is left (None: nobody is told,
+    for its cause has been told already), `told` who has to act, `meaning` what it is in one sentence.
+    """
+
+    retry: bool
+    severity: Severity | None
+    told: str
+    meaning: str
+
+
+HANDLING: Mapping[FailureClass, Handling] = {
+    FailureClass.BAD_DATA: Handling(
+        retry=False, severity=Severity.P1, told="who owns the source", meaning="Data breaks its contract."
+    ),
+    FailureClass.BAD_CONFIGURATION: Handling(
+        retry=False, severity=Severity.P0, told="who owns the pipeline", meaning="A setting, path or right is wrong."
+    ),
+    FailureClass.MISSING_INPUT: Handling(
+        retry=False, severity=Severity.P1, told="who owns the source", meaning="An input is absent or too old."
+    ),
+    FailureClass.TRANSIENT: Handling(
+        retry=True, severity=Severity.P0, told="on-call", meaning="A network, a lock or a throttle stood in the way."
+    ),
+    FailureClass.TIMEOUT: Handling(
+        retry=True, severity=Severity.P0, told="on-call", meaning="The step took longer than its time-out."
+    ),
+    FailureClass.KILLED: Handling(
+        retry=True, severity=Severity.P0, told="on-call", meaning="The process was killed, or was out of memory."
+    ),
+    FailureClass.CODE_BUG: Handling(
+        retry=False, severity=Severity.P0, told="who owns the pipeline", meaning="The step's own code is wrong."
+    ),
+    FailureClass.GATE_NOT_PASSED: Handling(
+        retry=False, severity=Severity.P2, told="who owns the model", meaning="A model was not good enough; no failure."
+    ),
+    FailureClass.UPSTREAM_FAILED: Handling(
+        retry=False, severity=None, told="nobody", meaning="A step before it failed, which is told instead."
+    ),
+    FailureClass.ORCHESTRATOR: Handling(
+        retry=True, severity=Severity.P0, told="who runs the platform", meaning="The orchestrator itself failed."
+    ),
+    FailureClass.SWITCHED_OFF: Handling(
+        retry=False, severity=None, told="nobody", meaning="The step failed in several runs and is switched off."
+    ),
+    FailureClass.LATE: Handling(
+        retry=False, severity=Severity.P1, told="on-call", meaning="A run misses its deadline, or an output is too old."
+    ),
+    FailureClass.UNCLASSIFIED: Handling(
+        retry=True, severity=Severity.P0, told="who owns the pipeline", meaning="Nothing known: declare its class."
+    ),
+}

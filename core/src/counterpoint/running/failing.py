@@ -1,0 +1,80 @@
+"""What is done when an attempt of a step fails: it is recorded, with all that explains it."""
+
+from __future__ import annotations
+
+import os
+import socket
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.model import Reference, StepRecord
+from counterpoint.model.graph import Status
+from counterpoint.redaction import scrub
+from counterpoint.running.failure import describe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from counterpoint.model import ErrorInfo
+    from counterpoint.running.inputs import Given, Work
+    from counterpoint.storage import Store
+
+
+def failure_path(pipeline: str, run_id: str, step: str, index: int | None = None) -> str:
+    """Where a run keeps what is known of the failed attempts of a step, or of one element of a mapped step."""
+    suffix = "" if index is None else f".{index}"
+    return f"runs/{pipeline}/{run_id}/{step}{suffix}.failures.json"
+
+
+def failed(
+    work: Work, error: Exception, attempt: int, *, given: Mapping[str, Given] | None = None, log: Iterable[str] = ()
+) -> StepRecord:
+    """The record of a failed attempt, after what explains it was kept.
+
+    From here on the error holds no secrets, and says its class to every orchestrator.
+    """
+    info = describe(error, work.pipeline.failures)
+    scrub(error)
+    with suppress(AttributeError, TypeError):  # as for a class with slots
+        error.failure = info.failure  # type: ignore[attr-defined]
+    keep(work, info, attempt, given=given or {}, log=log)
+    return StepRecord(work.step.name, Status.FAILED, attempt, error=info)
+
+
+def keep(work: Work, info: ErrorInfo, attempt: int, *, given: Mapping[str, Given], log: Iterable[str]) -> None:
+    """Keeps one attempt among those of the step in this run."""
+    path = failure_path(work.pipeline.name, work.request.run_id, work.step.name, work.index)
+    before = [one for one in attempts_of(work.store, path) if one["attempt"] != attempt]
+    told = {
+        "attempt": attempt,
+        "at": datetime.now(UTC).isoformat(),
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "last": is_last(work, info, attempt),
+        "error": info.to_dict(),
+        "inputs": {name: _brief(one) for name, one in given.items()},
+        "log": list(log),
+    }
+    work.store.put_json(path, {"attempts": [*before, told]})
+
+
+def attempts_of(store: Store, path: str) -> list[dict[str, Any]]:
+    """The failed attempts that are kept at a path, oldest first."""
+    found: list[dict[str, Any]] = (store.get_json(path) or {}).get("attempts", [])
+    return found
+
+
+def is_last(work: Work, info: ErrorInfo, attempt: int) -> bool:
+    """Whether no other attempt follows."""
+    return attempt > work.step.retry.retries or not info.retryable
+
+
+def _brief(given: Given) -> Any:
+    """References as far as they name an input: place, version, rows, digest."""
+    if given is None:
+        return None
+    if isinstance(given, Reference):
+        names = ("step", "partition", "uri", "table_version", "rows", "digest")
+        return {name: getattr(given, name) for name in names}
+    return [_brief(one) for one in (given.values() if isinstance(given, dict) else given)]

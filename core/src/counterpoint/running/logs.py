@@ -1,0 +1,48 @@
+"""The last lines that a step logged, kept for whoever asks why it failed."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from counterpoint.redaction import redacted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+KEPT_LINES = 30
+_LONGEST = 500
+
+
+class _Tail(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.lines: deque[str] = deque(maxlen=KEPT_LINES)
+        self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keeps the line."""
+        try:
+            self.lines.append(redacted(self.format(record))[:_LONGEST])
+        except Exception:  # noqa: BLE001 - a line that cannot be formatted must not fail the step
+            self.handleError(record)
+
+
+@contextmanager
+def keeping_log() -> Iterator[deque[str]]:
+    """The last lines logged in the block, without secrets, as they come."""
+    tail, root = _Tail(), logging.getLogger()
+    root.addHandler(tail)
+    try:
+        yield tail.lines
+    finally:
+        root.removeHandler(tail)
+
+
+def log_warnings() -> None:
+    """In a process of a step's own: all from INFO is kept, and warnings go to stderr."""
+    shown = logging.StreamHandler()
+    shown.setLevel(logging.WARNING)
+    logging.basicConfig(level=logging.INFO, handlers=[shown], format="%(message)s")
