@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import signal
 from collections import Counter
 from contextlib import suppress
@@ -33,6 +34,8 @@ MISSING = frozenset(need for need, distribution in NEEDS.items() if _missing(dis
 def pytest_configure(config: pytest.Config) -> None:
     # a shell starts what runs in the background deaf to Ctrl-C, and so would be the commands that tests interrupt
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # steps that fail in tests must page nobody
+    os.environ.pop("COUNTERPOINT_ALERTS", None)
     config.stash[LEFT_OUT] = Counter()
     with suppress(ImportError):  # the environments of the orchestrators do without it
         from hypothesis import settings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,7 +12,7 @@ import pytest
 
 from counterpoint.adapter import Adapter, Site
 from counterpoint.model import NativeRun, Status
-from counterpoint.services import ServiceEngine
+from counterpoint.services import LocalEngine, ServiceEngine
 from counterpoint.testing import (
     SCENARIOS,
     ConformanceError,
@@ -20,6 +21,7 @@ from counterpoint.testing import (
     check_behaviour,
     check_round_trip,
 )
+from counterpoint.testing.conformance import ADDED_BY_ENGINE, judge, perform
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,7 +107,7 @@ def test_what_is_lost_in_translation_is_found(scenario: str, lose: Loss, said: s
 
 LOST_IN_THE_RUN: list[tuple[str, Loss, str]] = [
     ("retry_then_success", retry("heals", retries=0), "step heals: attempts: expected 3, got 1"),
-    ("retry_then_success", retry("heals", delay=0.0), "step heals: wait before a retry: expected 1 s at least"),
+    ("retry_then_success", retry("heals", delay=0.0), "step heals: wait before a retry: expected 2 s at least"),
     ("all_done_trigger", without("done_anyway", trigger_rule="all_success"), "got upstream_failed"),
     ("all_done_trigger", without("done_strictly", trigger_rule="all_done"), "got success"),
     ("condition_false", without("when_small", when=None, after=["branch"]), "expected skipped, got success"),
@@ -122,6 +124,26 @@ def test_what_is_lost_in_the_run_is_found(scenario: str, lose: Loss, said: str, 
     with pytest.raises(ConformanceError) as failure:
         check_behaviour(Dropping(lose), BY_NAME[scenario], tmp_path)
     assert said in str(failure.value)
+
+
+def test_a_wait_that_is_too_long_or_too_short_is_found(tmp_path: Path) -> None:
+    scenario = BY_NAME["retry_then_success"]
+    performed = perform(scenario, tmp_path, "local", LocalEngine())
+    assert list(judge(scenario, performed)) == []
+    first, second, third = (performed.evidence / f"fails_twice.{number}" for number in (1, 2, 3))
+    began = first.stat().st_mtime
+    # two seconds before the first retry, and three before the second, not four: no wait is above the limit
+    for waits, said in (
+        ((1.9, 3.0), ["step heals: wait before a retry: expected 2 s at least, 2 s and what the engine adds"]),
+        ((2.0, 2.9), ["step heals: wait before a retry: expected 3 s at least, 3 s and what the engine adds"]),
+        ((2.0 + ADDED_BY_ENGINE, 3.0 + ADDED_BY_ENGINE), []),
+        ((2.0, 3.1 + ADDED_BY_ENGINE), [f"got {3.1 + ADDED_BY_ENGINE:.2f} s"]),
+    ):
+        os.utime(second, (began + waits[0],) * 2)
+        os.utime(third, (began + sum(waits),) * 2)
+        found = [str(difference) for difference in judge(scenario, performed)]
+        assert len(found) == len(said)
+        assert all(words in difference for words, difference in zip(said, found, strict=True))
 
 
 class Asking(LocalAdapter):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = [pytest.mark.service, pytest.mark.long]
+pytestmark = [pytest.mark.service, pytest.mark.long, pytest.mark.timeout(1200)]
 INSTALLED = sorted(find_adapters())
 if not INSTALLED:
     pytest.skip("no orchestrator is installed in this environment", allow_module_level=True)

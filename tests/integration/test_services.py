@@ -17,16 +17,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from counterpoint.adapter import find_adapter, find_adapters
-from counterpoint.model import RunRequest, Status
+from counterpoint.model import RunRecord, RunRequest, Status
 from counterpoint.services import LocalEngine, ServiceEngine, engine_for, home_of
 from counterpoint.services.launch import launch, new_run_id
 from counterpoint.services.processes import marked
 from counterpoint.testing import SCENARIOS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from counterpoint.model import RunRecord
+    Once = Callable[[str, Callable[[], Any]], Any]
 
 pytestmark = [pytest.mark.service, pytest.mark.torch]
 INSTALLED = sorted(find_adapters())
@@ -50,8 +50,11 @@ def digests(record: RunRecord) -> dict[str, str | None]:
 
 
 @pytest.fixture(scope="module")
-def local(tmp_path_factory: pytest.TempPathFactory) -> RunRecord:
-    return launch(request(tmp_path_factory.mktemp("local"), "local", SMALL), LocalEngine())
+def local(tmp_path_factory: pytest.TempPathFactory, once: Once) -> RunRecord:
+    def run() -> dict[str, Any]:
+        return launch(request(tmp_path_factory.mktemp("local"), "local", SMALL), LocalEngine()).to_dict()
+
+    return RunRecord.from_dict(once("services", run))
 
 
 @pytest.fixture(scope="module")

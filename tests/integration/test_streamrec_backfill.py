@@ -14,10 +14,12 @@ from counterpoint.model import Partitions
 from counterpoint.services import ServiceEngine, engine_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from counterpoint.adapter import Site
+
+    Once = Callable[[str, Callable[[], Any]], Any]
 
 pytestmark = [pytest.mark.service, pytest.mark.long, pytest.mark.torch, pytest.mark.timeout(2400)]
 INSTALLED = sorted(find_adapters())
@@ -139,8 +141,9 @@ SHOWS = {"airflow": airflow_shows, "dagster": dagster_shows, "prefect": prefect_
 
 
 @pytest.fixture(scope="module")
-def local(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return Desk(tmp_path_factory.mktemp("local"), "local").through()
+def local(tmp_path_factory: pytest.TempPathFactory, once: Once) -> dict[str, Any]:
+    found: dict[str, Any] = once("backfill", lambda: Desk(tmp_path_factory.mktemp("local"), "local").through())
+    return found
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from counterpoint.model import BackfillOrder, NativeBackfill, NativeRun, Pipeline, RunRequest
+    from counterpoint.model import BackfillOrder, ErrorInfo, NativeBackfill, NativeRun, Pipeline, RunRequest
 
 GROUP = "counterpoint.adapters"
 
@@ -133,6 +133,12 @@ class Adapter(Protocol):
     def observe(self, site: Site, request: RunRequest, native_id: str) -> NativeRun | None:
         """The run as the orchestrator's API tells it, or None while it has not ended."""
 
+    def causes(self, site: Site, request: RunRequest, native_id: str) -> Mapping[str, ErrorInfo]:
+        """Why steps of a run failed, as the orchestrator's API tells it, by step; why the run did itself as `''`.
+
+        Asked of what no worker could record: one that was killed, or never began.
+        """
+
     def page(self, site: Site, native_id: str | None = None) -> str:
         """The URL where a person sees the run (None: the pipeline) in the orchestrator's own UI."""
 
@@ -156,9 +162,9 @@ class BackfillAdapter(Adapter, Protocol):
 class ModuleAdapter:
     """An adapter whose parts are functions of modules with the same names in every adapter's package.
 
-    `translate`: translate, read_back; `observe`: run, submit, observe, page; `deploy`: plan; `limits`: LIMITS; where
-    the orchestrator has backfills, `backfill`: backfill, progress, cancel. A module, and with it the orchestrator, is
-    imported when one of its functions is first called. Some orchestrators make their home when they are imported:
+    `translate`: translate, read_back; `observe`: run, submit, observe, page; `causes`: causes; `deploy`: plan;
+    `limits`: LIMITS; where it has them, `backfill`: backfill, progress, cancel. A module, and with it the orchestrator,
+    is imported when one of its functions is first called. Some orchestrators make their home when they are imported:
     `home_variable` is the environment variable that says where, so that it is below the root and not in the user's own
     home.
     """
@@ -221,6 +227,11 @@ class ModuleAdapter:
     def cancel(self, site: Site, order: BackfillOrder) -> None:
         """See `BackfillAdapter`."""
         self._part("backfill", "cancel", site.home)(site, order)
+
+    def causes(self, site: Site, request: RunRequest, native_id: str) -> Mapping[str, ErrorInfo]:
+        """See `Adapter`."""
+        found: Mapping[str, ErrorInfo] = self._part("causes", "causes", site.home)(site, request, native_id)
+        return found
 
     def page(self, site: Site, native_id: str | None = None) -> str:
         """See `Adapter`."""

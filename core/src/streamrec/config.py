@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+# The first day there can be.
+FIRST_DAY = "2010-01-01"
+
 # The limits of the contract of a day of events. A profile overrides them, and the setting `contract` both.
 LIMITS: dict[str, Any] = {
     "minimum_rows": 100,  # good rows; a day without rows fails whatever stands here

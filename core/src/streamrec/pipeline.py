@@ -16,7 +16,7 @@ from counterpoint.model import (
     step,
     windowed,
 )
-from streamrec.config import CONFIG
+from streamrec.config import CONFIG, FIRST_DAY
 
 MODELS_FRESH = timedelta(hours=26)
 TRAINING_RETRY = RetryPolicy(retries=2, delay=timedelta(seconds=30), max_delay=timedelta(minutes=10), jitter=0.5)
@@ -33,7 +33,7 @@ def _table(contract: str) -> Output:
 pipeline = Pipeline(
     name="streamrec",
     description="Retrains a streaming service's recommender every day: retrieval and ranking, behind a gate.",
-    partitions=Partitions(start="2010-01-01"),
+    partitions=Partitions(start=FIRST_DAY),
     schedule=Schedule("0 2 * * *"),
     deadline=timedelta(hours=4),
     pools=(Pool("gpu_pool", 4), Pool("feature_store_pool", 2), Pool("model_registry_pool", 1)),
@@ -49,6 +49,7 @@ pipeline = Pipeline(
         step(
             "streamrec.validation:validated_interactions",
             output=_table("validated_interactions"),
+            reprocess="streamrec.reprocessing:to_their_days",
             description="The events that keep the contract; the others go to the dead letters.",
         ),
         step(

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from counterpoint.model import Partition
+    from counterpoint.running.checkpoints import Checkpoint
 
     Floats = NDArray[np.float32]
 
@@ -59,10 +60,12 @@ def ranking_model(
     partition: Partition,
     ranking: Mapping[str, Any],
     seed: int,
+    checkpoint: Checkpoint | None = None,
 ) -> Model:
     """Trains on the examples of the window's days that have a day before them in it.
 
-    Bitwise equal for equal input: one thread, eager mode, all random numbers from `seed` and the partition.
+    Bitwise equal for equal input: one thread, eager mode, all random numbers from `seed` and the partition; also when
+    it goes on from the last epoch of a training that was killed, which it finds in `checkpoint`.
 
     Raises:
         StepError: no example is positive, or none negative.
@@ -78,7 +81,9 @@ def ranking_model(
     scale = np.where(spread < _CONSTANT, np.float32(1.0), spread)
     from streamrec.training import train_network
 
-    weights, losses = train_network(normalised(raw, mean, scale), labels, settings, seed_of(seed, partition))
+    weights, losses = train_network(
+        normalised(raw, mean, scale), labels, settings, seed_of(seed, partition), checkpoint
+    )
     metrics = {f"loss_{epoch}": loss for epoch, loss in enumerate(losses)} | {"examples": float(len(labels))}
     kept = {**weights, "mean": mean, "scale": scale, **devices.arrays("devices")}
     return Model(kept, {"settings": settings, "seed": seed}, metrics)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from counterpoint.model import Partition
+    from counterpoint.running.checkpoints import Checkpoint
 
 DEFAULTS: dict[str, Any] = {
     "dimension": 32,
@@ -66,10 +67,12 @@ def retrieval_model(
     partition: Partition,
     retrieval: Mapping[str, Any],
     seed: int,
+    checkpoint: Checkpoint | None = None,
 ) -> Model:
     """Trains the two towers on the positive events of the window's days before the partition's.
 
-    Bitwise equal for equal input: one thread, eager mode, all random numbers from `seed` and the partition.
+    Bitwise equal for equal input: one thread, eager mode, all random numbers from `seed` and the partition; also when
+    it goes on from the last epoch of a training that was killed, which it finds in `checkpoint`.
 
     Raises:
         StepError: there are no positive events.
@@ -83,7 +86,7 @@ def retrieval_model(
     pairs = pairs_of(positives, training_features, words)
     from streamrec.training import train_towers
 
-    weights, losses = train_towers(pairs, words, settings, seed_of(seed, partition))
+    weights, losses = train_towers(pairs, words, settings, seed_of(seed, partition), checkpoint)
     metrics = {f"loss_{epoch}": loss for epoch, loss in enumerate(losses)} | {"pairs": float(len(pairs.user))}
     return Model({**weights, **words.arrays()}, {"settings": settings, "seed": seed}, metrics)
 

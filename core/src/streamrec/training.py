@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from safetensors.torch import load, save
 from torch import nn
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
+    from counterpoint.running.checkpoints import Checkpoint
     from streamrec.retrieval import Pairs
     from streamrec.towers import Vocabularies
 
+log = logging.getLogger(__name__)
 _SMALL = 0.05
+# another release may compute other bits, so its state is none to go on from
+_RELEASE = torch.tensor(list(torch.__version__.encode()), dtype=torch.uint8)
 
 
 def fixed(seed: int) -> torch.Generator:
@@ -25,6 +32,59 @@ def fixed(seed: int) -> torch.Generator:
     torch.use_deterministic_algorithms(mode=True)
     torch.sparse.check_sparse_tensor_invariants.disable()
     return torch.Generator().manual_seed(seed)
+
+
+class _Progress:
+    """A training that goes on from its last epoch when an attempt before it was killed.
+
+    All that decides later bits is saved after each epoch: weights, the states of optimizer and generator, losses.
+    """
+
+    def __init__(
+        self, module: nn.Module, optimizer: torch.optim.Optimizer, rng: torch.Generator, checkpoint: Checkpoint | None
+    ) -> None:
+        self.module, self.optimizer, self.rng, self.checkpoint = module, optimizer, rng, checkpoint
+        self.losses: list[float] = []
+
+    def train(self, epochs: int, epoch: Callable[[], float]) -> list[float]:
+        """The mean loss of each epoch; `epoch` trains one."""
+        self._resume()
+        for number in range(len(self.losses), epochs):
+            self.losses.append(epoch())
+            log.info("epoch %d of %d: loss %.6f", number + 1, epochs, self.losses[-1])
+            if self.checkpoint is not None:
+                self.checkpoint.save(save(self._state()))
+        return self.losses
+
+    def _state(self) -> dict[str, torch.Tensor]:
+        slots = self.optimizer.state_dict()["state"]
+        return {
+            "release": _RELEASE,
+            "generator": self.rng.get_state(),
+            "losses": torch.tensor(self.losses, dtype=torch.float64),
+            **{f"weights.{name}": values for name, values in self.module.state_dict().items()},
+            **{f"slots.{n}.{name}": values for n, slot in slots.items() for name, values in slot.items()},
+        }
+
+    def _resume(self) -> None:
+        data = self.checkpoint.load() if self.checkpoint else None
+        # copied, for what is loaded lies at any address, and an allocator's own do not
+        state = {name: values.clone() for name, values in load(data).items()} if data else {}
+        if not state or not torch.equal(state["release"], _RELEASE):
+            return
+        weights, slots = _below("weights", state), _below("slots", state)
+        self.module.load_state_dict(weights)
+        numbers = dict.fromkeys(name.partition(".")[0] for name in slots)
+        found = {int(n): _below(n, slots) for n in numbers}
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": found})
+        self.rng.set_state(state["generator"])
+        self.losses = state["losses"].tolist()
+        log.info("resumed after epoch %d", len(self.losses))
+
+
+def _below(prefix: str, state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """What a state has under a prefix, by the rest of the name."""
+    return {name.removeprefix(f"{prefix}."): v for name, v in state.items() if name.startswith(f"{prefix}.")}
 
 
 class Towers(nn.Module):
@@ -53,7 +113,7 @@ class Towers(nn.Module):
 
 
 def train_towers(
-    pairs: Pairs, words: Vocabularies, settings: Mapping[str, Any], seed: int
+    pairs: Pairs, words: Vocabularies, settings: Mapping[str, Any], seed: int, checkpoint: Checkpoint | None = None
 ) -> tuple[dict[str, NDArray[Any]], list[float]]:
     """Trains both towers; returns their weights by name and the mean loss of each epoch."""
     rng = fixed(seed)
@@ -62,7 +122,8 @@ def train_towers(
     towers = Towers(words, share.log(), settings["dimension"], rng)
     optimizer = torch.optim.Adagrad(towers.parameters(), lr=settings["learning_rate"])
     batches = _Batches(pairs, share.log(), settings, rng)
-    losses = [_epoch(towers, optimizer, batches) for _ in range(settings["epochs"])]
+    progress = _Progress(towers, optimizer, rng, checkpoint)
+    losses = progress.train(settings["epochs"], partial(_epoch, towers, optimizer, batches))
     return {name.removesuffix(".weight"): p.detach().numpy() for name, p in towers.named_parameters()}, losses
 
 
@@ -142,7 +203,11 @@ class Network(nn.Module):
 
 
 def train_network(
-    inputs: NDArray[Any], labels: NDArray[np.bool_], settings: Mapping[str, Any], seed: int
+    inputs: NDArray[Any],
+    labels: NDArray[np.bool_],
+    settings: Mapping[str, Any],
+    seed: int,
+    checkpoint: Checkpoint | None = None,
 ) -> tuple[dict[str, NDArray[Any]], list[float]]:
     """Trains the network; returns its weights by name and the mean loss of each epoch."""
     rng = fixed(seed)
@@ -150,9 +215,8 @@ def train_network(
     network = Network(first.shape[1], settings)
     network.draw(rng)
     optimizer = torch.optim.Adam(network.parameters(), lr=settings["learning_rate"], fused=True)
-    losses = []
-    steps = -(-len(first) // settings["batch"])
-    for _ in range(max(settings["epochs"], -(-settings["least_steps"] // steps))):
+
+    def epoch() -> float:
         total = 0.0
         for order in torch.randperm(len(first), generator=rng).split(settings["batch"]):
             loss = nn.functional.binary_cross_entropy_with_logits(network(first[order]), wanted[order])
@@ -160,5 +224,9 @@ def train_network(
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             total += float(loss.detach()) * len(order)
-        losses.append(total / len(first))
+        return total / len(first)
+
+    steps = -(-len(first) // settings["batch"])
+    epochs = max(settings["epochs"], -(-settings["least_steps"] // steps))
+    losses = _Progress(network, optimizer, rng, checkpoint).train(epochs, epoch)
     return {name: p.detach().numpy() for name, p in network.named_parameters()}, losses

@@ -10,8 +10,8 @@ from counterpoint.contracts import Validated
 from counterpoint.errors import UsageError
 from streamrec.config import LIMITS
 from streamrec.day import Day
-from streamrec.judging import judge
-from streamrec.schema import VALIDATED
+from streamrec.judging import Verdict, judge
+from streamrec.schema import RAW, VALIDATED
 from streamrec.source import source_profile
 
 if TYPE_CHECKING:
@@ -21,12 +21,18 @@ if TYPE_CHECKING:
 
 
 def validated_interactions(
-    raw_interactions: pl.DataFrame, partition: Partition, contract: Mapping[str, Any], source: str
+    raw_interactions: pl.DataFrame,
+    partition: Partition,
+    contract: Mapping[str, Any],
+    source: str,
+    resubmitted: pl.DataFrame | None = None,
 ) -> Validated:
     """The events of a day that keep the contract (columns of `schema.VALIDATED`), and those that do not.
 
     Limits are those of `config.LIMITS`, overridden by the profile of the source, and that by `contract`. A
     row is rejected once, for the first rule that it breaks. A closed day of the profile passes without rows.
+    `resubmitted` are dead letters to try again (columns of `schema.RAW`): each must keep the same rules and repeat
+    no event that stands; how the day was delivered is judged without them.
 
     Raises:
         ContractError: too few rows, too many bad ones or nulls, or events that look wrong as a whole.
@@ -34,13 +40,25 @@ def validated_interactions(
     """
     profile = source_profile(source)
     limits = limits_of(profile.contract, contract)
-    if raw_interactions.is_empty() and profile.is_closed(partition.day):
+    closed = raw_interactions.is_empty() and profile.is_closed(partition.day)
+    if closed and resubmitted is None:
         return Validated(_converted(raw_interactions), raw_interactions, {"rows": 0, "closed": 1})
     verdict = judge(raw_interactions, partition, limits)
-    Day(partition, limits, verdict).check()
+    if not closed:
+        Day(partition, limits, verdict).check()
+    if resubmitted is not None:
+        verdict = _with(verdict, resubmitted, partition, limits)
     rows = _converted(verdict.good)
     counts = {"rows": len(rows), "rejected": len(verdict.rejected), **verdict.counts()}
     return Validated(rows, verdict.rejected, counts)
+
+
+def _with(verdict: Verdict, resubmitted: pl.DataFrame, partition: Partition, limits: dict[str, Any]) -> Verdict:
+    """The verdict with resubmitted rows; judged behind the good ones, of which none becomes a duplicate so."""
+    given = resubmitted.select(pl.col(name).cast(kind) for name, kind in RAW.items())
+    again = judge(pl.concat([verdict.good, given]), partition, limits)
+    total = verdict.total + len(given)
+    return Verdict(total, again.good, pl.concat([verdict.rejected, again.rejected]))
 
 
 def limits_of(*overrides: Mapping[str, Any]) -> dict[str, Any]:

@@ -116,7 +116,7 @@ class Orchestrator:
         self.said.append(f"backfill {min(order.steps)}..{max(order.steps)}")
         return str(len(self.said))
 
-    def page(self, _site: object) -> str:
+    def page(self, _site: object, _native_id: str | None = None) -> str:
         return "nowhere"
 
     def progress(self, _site: object, order: BackfillOrder, native_id: str) -> NativeBackfill:
@@ -143,7 +143,7 @@ def native(states: Mapping[str, Status]) -> NativeRun:
 
 
 def engine_of(adapter: Orchestrator) -> Any:
-    site = SimpleNamespace(home=Path("nowhere"))
+    site = SimpleNamespace(home=Path("nowhere"), url=lambda: "")
     return ServiceEngine(adapter, site)  # type: ignore[arg-type]
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HERE = str(Path(__file__).parent)
+sys.path.insert(0, HERE)
 
 
 @pytest.fixture(autouse=True, scope="session")

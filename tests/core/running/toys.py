@@ -179,3 +179,26 @@ def talks():
 
 
 talking = Pipeline("talking", (talks,))
+
+
+@step(retry=RetryPolicy(1, timedelta(0)))
+def counts_to(number, folder, checkpoint):
+    reached = int(checkpoint.load() or b"0")
+    for count in range(reached + 1, number + 1):
+        checkpoint.save(str(count).encode())
+        if number > 1 and attempt_number(folder, "count") in (2, 5):
+            os.kill(os.getpid(), signal.SIGKILL)
+    return [reached, number]
+
+
+@step(map_over="items")
+def element_counts(items, folder, checkpoint):
+    reached = checkpoint.load()
+    checkpoint.save(b"%d" % items)
+    if attempt_number(folder, f"element-{items}") == 1:
+        raise SourceError("not yet")
+    return int(reached or b"0")
+
+
+counting = Pipeline("counting", (counts_to,), config={"number": 9, "folder": ""})
+counting_elements = Pipeline("counting_elements", (element_counts,), config={"items": [4, 5], "folder": ""})

@@ -1,4 +1,4 @@
-"""What stands is what was published last, by step and partition; partial results and dead letters beside it."""
+"""What stands is what was published last, by step and partition; partial results beside it."""
 
 from __future__ import annotations
 
@@ -6,23 +6,15 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import polars as pl
 import pytest
-from shelves import DAY, METRICS, MODEL, PIPELINE, ROWS, SETTINGS, entry, model, numbers, save
+from shelves import DAY, METRICS, MODEL, PIPELINE, SETTINGS, entry, model, numbers, save
 
 from counterpoint.errors import StorageError
-from counterpoint.storage.tables import read_partition
 
 if TYPE_CHECKING:
     from counterpoint.storage import Store
 
 CODE = "sha256:" + "c" * 64
-REJECTED = pl.DataFrame({"x": [1, 2], "reason": ["r", "s"], "origin": ["f.csv:2", "f.csv:3"]})
-
-
-def letters(store: Store, day: str = DAY) -> list[dict[str, str]]:
-    rows = read_partition(store.uri("dead_letters/production/shelf/rows"), None, "date", day)
-    return sorted(rows.to_dicts(), key=lambda row: row["row"])
 
 
 def test_what_is_written_does_not_stand_until_it_is_published(store: Store) -> None:
@@ -81,30 +73,6 @@ def test_a_partial_result_is_computed_once_per_content_and_code(store: Store) ->
     assert store.partial(made, "shelves:doubled", CODE)["x"].to_list() == [5]
     assert store.partial(made, "shelves:doubled", CODE.replace("c", "d"))["x"].to_list() == [8]
     assert store.partial(save(store, numbers(6)), "shelves:doubled", CODE)["x"].to_list() == [12]
-
-
-def test_dead_letters_keep_the_row_its_reason_its_origin_and_the_run(store: Store) -> None:
-    assert store.dead_letters(ROWS, DAY, REJECTED, "run-1") == 2
-    first = letters(store)[0]
-    assert (first["reason"], first["origin"], first["run_id"]) == ("r", "f.csv:2", "run-1")
-    assert json.loads(first["row"]) == {"x": 1, "reason": "r", "origin": "f.csv:2"}
-
-
-def test_dead_letters_of_another_attempt_replace_those_of_the_first(store: Store) -> None:
-    store.dead_letters(ROWS, DAY, REJECTED, "run-1")
-    store.dead_letters(ROWS, "2026-01-04", REJECTED, "run-1")
-    store.dead_letters(ROWS, DAY, REJECTED[:1], "run-2")
-    assert [letter["run_id"] for letter in letters(store)] == ["run-2"]
-    assert len(letters(store, "2026-01-04")) == 2
-
-
-@pytest.mark.parametrize("none", [REJECTED.clear(), pl.DataFrame()], ids=["no rows", "no columns"])
-def test_an_attempt_without_bad_rows_leaves_no_dead_letters(store: Store, none: pl.DataFrame) -> None:
-    assert store.dead_letters(ROWS, DAY, none, "run-1") == 0
-    assert store.list("dead_letters") == []
-    store.dead_letters(ROWS, DAY, REJECTED, "run-1")
-    assert store.dead_letters(ROWS, DAY, none, "run-2") == 0
-    assert letters(store) == []
 
 
 def test_a_step_that_is_not_of_the_pipeline_is_unknown(store: Store) -> None:

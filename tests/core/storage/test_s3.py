@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from shelves import DAY, METRICS, MODEL, ROWS, SETTINGS, entry, model, newest, numbers, save, shelf
+from shelves import DAY, METRICS, MODEL, SETTINGS, entry, model, newest, numbers, save, shelf
 
 from counterpoint.errors import StorageError, UsageError
 from counterpoint.storage import content_digest, model_digest
@@ -55,12 +55,10 @@ def test_the_catalogue_says_what_stands(far: Store) -> None:
     assert far.read(standing[DAY].reference) == {"n": 2}
 
 
-def test_partial_results_and_dead_letters(far: Store) -> None:
+def test_partial_results(far: Store) -> None:
     made = save(far, numbers(4))
     code = "sha256:" + "c" * 64
     assert [far.partial(made, "shelves:doubled", code)["x"].to_list() for _ in range(2)] == [[8], [8]]
-    assert far.dead_letters(ROWS, DAY, numbers(1).clear(), "run") == 0
-    assert far.dead_letters(ROWS, DAY, numbers(1), "run") == 1
 
 
 def test_writers_at_once_lose_nothing(far: Store) -> None:

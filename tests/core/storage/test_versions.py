@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from shelves import DAY, METRICS, MODEL, ROWS, SETTINGS, entry, model, numbers, save, shelf
 
+from counterpoint.deadletters import keep
 from counterpoint.errors import StorageError, UsageError
 from counterpoint.storage.objects import Found, Objects
 from counterpoint.storage.versions import VersionInfo, VersionStatus, drop, is_promoted, promote, versions
@@ -101,7 +102,7 @@ def test_a_dropped_version_is_gone_with_its_data_and_nothing_else_is(store: Stor
         stands(each, 1)
         each.publish(entry(each.write(MODEL, DAY, model(1), SETTINGS)))
         each.publish(entry(save(each, numbers(1))))
-        each.dead_letters(ROWS, DAY, numbers(1), "run")
+        keep(each, ROWS, DAY, numbers(1), "run")
     before = {str(path) for path in Path(store.root).rglob("*") if "/production/" in str(path)}
     assert drop(trial) == 3
     assert (versions(store), trial.own_entries("rows"), value(trial)) == ([], {}, 1)

@@ -69,8 +69,15 @@ class TestStreamrec:
         assert flow.edges == {s.name: s.upstream for s in streamrec.steps}
 
     def test_retries_delays_and_jitter_are_native(self, flow: Any) -> None:
+        from prefect.utilities.math import clamped_poisson_interval
+
         model = flow.tasks["ranking_model"]
-        assert (model.retries, model.retry_delay_seconds, model.retry_jitter_factor) == (2, [30, 60], 0.5)
+        assert model.retries == 2
+        for delay, least in zip(model.retry_delay_seconds, [30, 60], strict=True):
+            drawn = [clamped_poisson_interval(delay, model.retry_jitter_factor) for _ in range(2_000)]
+            # core's own bounds, and all of what lies between
+            assert least <= min(drawn) + 1e-6 < least * 1.02
+            assert least * 1.48 < max(drawn) <= least * 1.5 + 1e-6
         assert flow.tasks["raw_interactions"].retry_jitter_factor is None
         assert flow.tasks["retrieval_evaluation"].retries == 0
 
@@ -113,12 +120,25 @@ class TestReadBack:
     """What is changed natively is seen, for it is read from there."""
 
     def test_another_retry_policy(self) -> None:
+        from prefect.utilities.math import lower_clamp_multiple
+
         flow = translated(linear)
         task = flow.tasks["linear_total"]
-        task.retries, task.retry_delay_seconds, task.retry_jitter_factor = 7, [3.0], 0.25
+        task.retries, task.retry_delay_seconds, task.retry_jitter_factor = 7, [3.0], None
         found = read_back(flow).step("linear_total")
         ours = linear.step("linear_total")
-        assert found == replace(ours, retry=RetryPolicy(7, timedelta(seconds=3), jitter=0.25))
+        assert found == replace(ours, retry=RetryPolicy(7, timedelta(seconds=3)))
+        task.retry_jitter_factor = 0.25
+        shorter = read_back(flow).step("linear_total").retry
+        assert shorter.delay.total_seconds() == pytest.approx(3 * lower_clamp_multiple(1.25), abs=1e-5)
+        assert shorter.delay.total_seconds() * (1 + shorter.jitter) == pytest.approx(3.75, abs=1e-4)
+
+    @pytest.mark.parametrize("jitter", [0.0, 0.001, 0.1, 0.35, 0.5, 0.999, 1.0])
+    @pytest.mark.parametrize("seconds", [0.0, 0.3, 1.0, 30.0, 86_400.0])
+    def test_every_jitter_and_delay_of_cores(self, jitter: float, seconds: float) -> None:
+        retry = RetryPolicy(3, timedelta(seconds=seconds), timedelta(days=3), jitter)
+        ours = replace(linear, steps=(replace(linear.steps[0], retry=retry),))
+        assert read_back(translated(ours)).steps[0].retry == retry
 
     def test_other_tags_and_descriptions(self) -> None:
         flow = translated(fan_out)

@@ -52,9 +52,9 @@ def _dates(pipeline: Pipeline, order: BackfillOrder) -> list[str]:
 def progress(site: Site, order: BackfillOrder, native_id: str) -> NativeBackfill:
     """How a backfill goes: by its runs, for Airflow gives the backfill itself no state."""
     found = call(site, f"/backfills/{native_id}")
-    runs = _runs(site, order)
+    runs, dag = _runs(site, order), found["dag_id"]
     ended = {
-        key: native_of(order.of(key), SimpleNamespace(**run), _ended(tasks), native_id=native_id)
+        key: native_of(order.of(key), SimpleNamespace(**run), _ended(tasks), native_id=f"{dag}::{run['dag_run_id']}")
         for key, (run, tasks) in runs.items()
     }
     over = len(runs) == len(order.steps) and all(run["state"] in _OVER for run, _ in runs.values())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import asyncio
 import random
 from dataclasses import replace
 from datetime import timedelta
@@ -13,9 +13,10 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from counterpoint.model import is_retryable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from counterpoint.model import Pipeline, RetryPolicy, Step
 
-log = logging.getLogger(__name__)
 # execution_timeout comes this much after core's own, so that core's names the error
 GUARD = timedelta(seconds=5)
 
@@ -83,9 +84,13 @@ def timeout_of(task: Any) -> timedelta | None:
     return task.execution_timeout - GUARD if task.execution_timeout else None
 
 
-async def late(**context: Any) -> None:
-    """What the triggerer does when a run is late."""
-    log.error("the run is late against its deadline: %s", context)
+async def late(context: Mapping[str, Any]) -> None:
+    """What the triggerer does when a run is late; one of a backfill, or that a person started, has no deadline."""
+    from counterpoint.watching import tell_late
+
+    run = context["dag_run"]
+    if run["run_type"] == "scheduled":
+        await asyncio.to_thread(tell_late, run["dag_id"], run["data_interval_start"], "airflow")
 
 
 def deadline(pipeline: Pipeline) -> Any:

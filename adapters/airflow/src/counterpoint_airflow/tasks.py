@@ -11,6 +11,7 @@ from counterpoint_airflow.conditions import idle_after, is_selected, skip_unless
 from counterpoint_airflow.observe import ELEMENTS
 from counterpoint_airflow.partitions import request_of
 from counterpoint_airflow.policies import final
+from counterpoint_airflow.waits import defer_while_waiting
 
 log = logging.getLogger(__name__)
 # stands for an element where there is none, for Airflow skips what expands over nothing, and all after it
@@ -35,6 +36,7 @@ def execute_step(
         return None
     references = references_of(upstream)
     skip_unless_chosen(request, step_name, references)
+    defer_while_waiting(request, step_name)
     limit = pipeline.step(step_name).timeout
     try:
         if limit:

@@ -93,18 +93,18 @@ def progress(site: Site, order: BackfillOrder, native_id: str) -> NativeBackfill
     for (key, _), chain in chains.items():
         steps = tuple(asset["path"][0] for asset in chain[0]["assetSelection"])
         request = part_of(order.request, key, steps)
-        run = native_of(find_pipeline(request.pipeline), request, native_id, chain)
+        run = native_of(find_pipeline(request.pipeline), request, chain[0]["runId"], chain)
         if run is not None:
             before = ended[key].steps if key in ended else {}
-            ended[key] = NativeRun(native_id, run.failed, run.started, run.ended, {**before, **run.steps})
+            ended[key] = NativeRun(run.native_id, run.failed, run.started, run.ended, {**before, **run.steps})
     told = found.get("error") or found
     return NativeBackfill(found.get("status", "FAILED") in _ENDED, ended, told.get("message"))
 
 
 def _chains(runs: Iterable[dict[str, Any]]) -> dict[tuple[str, str], list[dict[str, Any]]]:
     """Runs by their partition and the first run of those that follow one another."""
-    from counterpoint_dagster.conditions import FIRST
     from counterpoint_dagster.steps import PARTITION
+    from counterpoint_dagster.waits import FIRST
 
     chains: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for run in runs:

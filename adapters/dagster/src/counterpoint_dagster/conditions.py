@@ -7,24 +7,23 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from counterpoint.model import TriggerRule
-from counterpoint.running import runnable
-from counterpoint_dagster.backfill import BACKFILL, is_of
-from counterpoint_dagster.observe import is_dead, states_of
+from counterpoint_dagster.backfill import is_of
+from counterpoint_dagster.observe import is_dead
 from counterpoint_dagster.steps import REQUEST, request_of
+from counterpoint_dagster.waits import FIRST, chain_states, ended, sensors, tags_after, to_follow
 
 if TYPE_CHECKING:
-    from counterpoint.model import Pipeline, RunRequest, Status
+    from counterpoint.model import Pipeline, RunRequest
 
 FOLLOWS = "counterpoint/run_id"
-# the run that others follow
-FIRST = "counterpoint/first_run"
 _ENDED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE)
 
 
 def following(pipeline: Pipeline, served: str, job: Any) -> list[dg.SensorDefinition]:
-    """The sensors that start what follows a run, also one that failed."""
+    """The sensors that start what follows a run, also one that failed, and what waited for something."""
     needed = any(step.trigger_rule is not TriggerRule.ALL_SUCCESS for step in pipeline.steps)
-    return [_sensor(pipeline, served, job, status) for status in _ENDED] if needed else []
+    following = [_sensor(pipeline, served, job, status) for status in _ENDED] if needed else []
+    return [*following, *sensors(pipeline, served, job)]
 
 
 def _sensor(pipeline: Pipeline, served: str, job: Any, status: dg.DagsterRunStatus) -> dg.SensorDefinition:
@@ -42,16 +41,15 @@ def _sensor(pipeline: Pipeline, served: str, job: Any, status: dg.DagsterRunStat
             return dg.SkipReason("it ran nothing of this pipeline")
         first = context.instance.get_run_by_id(run.tags.get(FIRST, run.run_id)) or run
         request = request_of(served, first)
-        states = chain_states(context.instance, pipeline, first)
-        steps = runnable(pipeline, request, states)
+        states = ended(request, chain_states(context.instance, pipeline, first))
+        steps = to_follow(pipeline, request, states)
         if not steps or is_dead(states, failed=run.is_failure):
             return dg.SkipReason("nothing is left to run")
-        kept = {name: value for name, value in first.tags.items() if name in {FOLLOWS, BACKFILL}}
         return dg.RunRequest(
             run_key=f"{run.run_id}-follow",
             partition_key=request.partition,
             asset_selection=[dg.AssetKey(name) for name in steps],
-            tags={**kept, REQUEST: request.to_json(), FIRST: first.run_id},
+            tags=tags_after(request, first),
         )
 
     return follow
@@ -60,9 +58,3 @@ def _sensor(pipeline: Pipeline, served: str, job: Any, status: dg.DagsterRunStat
 def tags_of(request: RunRequest) -> dict[str, str]:
     """The tags by which a run is known as part of a request."""
     return {REQUEST: request.to_json(), FOLLOWS: request.run_id}
-
-
-def chain_states(instance: dg.DagsterInstance, pipeline: Pipeline, first: dg.DagsterRun) -> dict[str, Status]:
-    """How the steps of a run ended, and of those that followed it."""
-    runs = [first, *reversed(instance.get_runs(dg.RunsFilter(tags={FIRST: first.run_id})))]
-    return {n: s for run in runs for n, s in states_of(instance.get_run_step_stats(run.run_id), pipeline).items()}

@@ -20,6 +20,7 @@ _READY = """{ workspaceOrError { ... on Workspace { locationEntries { name loadS
   locationOrLoadError { __typename ... on PythonError { message } } } } }
   instance { daemonHealth { allDaemonStatuses { daemonType required healthy } } } }"""
 _YAML = f"""telemetry: {{enabled: false}}
+nux: {{enabled: false}}
 run_coordinator:
   module: dagster.core.run_coordinator
   class: QueuedRunCoordinator

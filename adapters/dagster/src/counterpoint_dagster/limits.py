@@ -9,8 +9,9 @@ timeout | Dagster has no time-out of an op, only of a whole run | core kills the
 trigger_rule | whatever is downstream of a failed or skipped op is skipped | a run status sensor runs what is left
 retry.max_delay | the delay (2**n - 1) * delay has no upper limit | the op asks for each retry with core's own delay
 map_over | an asset is one op, and cannot become one per element | the op executes the elements one after the other
+waits | an op cannot be put off, nor an asset of a backfill | its op ends, a sensor goes on; a run for each part
 backfill | an asset backfill has neither an order nor a limit | a backfill for each day; a tag with a limit on runs
-deadline | a run has no deadline; freshness policies look at assets | kept in the job's metadata
+deadline | a run has no deadline; freshness policies look at assets | in the job's metadata; `counterpoint watch`
 """
 _CELLS = [[cell.strip() for cell in row.split("|")] for row in _ROWS.strip().splitlines()]
 LIMITS = tuple(Limit(subject, reason, stand_in) for subject, reason, stand_in in _CELLS)

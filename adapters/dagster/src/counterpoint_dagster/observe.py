@@ -10,6 +10,7 @@ from counterpoint.errors import ServiceError
 from counterpoint.model import NativeRun, NativeStep, Status
 from counterpoint.running import find_pipeline, iso, runnable, settled
 from counterpoint.services.http import ask
+from counterpoint_dagster.waits import after_waiting, ended
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -52,7 +53,7 @@ def run(request: RunRequest, home: Path) -> NativeRun:
             )
             runs.append(result.run_id)
             stats |= {s.step_key: s for s in instance.get_run_step_stats(result.run_id)}
-            steps = runnable(pipeline, request, states_of(stats.values(), pipeline))
+            steps = after_waiting(pipeline, request, ended(request, states_of(stats.values(), pipeline)))
     return _native(pipeline, request, runs[0], stats, states_of(stats.values(), pipeline))
 
 
@@ -148,7 +149,8 @@ def native_of(
     if not runs or any(run["status"] not in {"SUCCESS", "FAILURE", "CANCELED"} for run in runs):
         return None
     stats = {s["step_key"]: SimpleNamespace(**s) for run in runs for s in run["stepStats"]}
-    states, failed = states_of(stats.values(), pipeline), any(run["status"] != "SUCCESS" for run in runs)
+    states = ended(request, states_of(stats.values(), pipeline))
+    failed = any(run["status"] != "SUCCESS" for run in runs)
     todo = runnable(pipeline, request, states)
     if todo and not is_dead(states, failed=failed):
         return None

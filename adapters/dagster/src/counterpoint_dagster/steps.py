@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from counterpoint_dagster.policies import ask_again
+from counterpoint_dagster.waits import must_wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -83,8 +84,8 @@ def _materialize(
 
     references = {name: found for name, found in given.items() if found is not None}
     try:
-        if not condition_holds(request, step.name, references):
-            context.log.info("%s: its branch chose otherwise", step.name)
+        if not condition_holds(request, step.name, references) or must_wait(context, request, step):
+            context.log.info("%s: its branch chose otherwise, or it waits", step.name)
             return
         made = _execute(request, step, references, context.retry_number + 1)
     except Exception as error:  # noqa: BLE001 - Dagster is told what it was, and whether to try again

@@ -27,18 +27,7 @@ def plan(site: Site) -> Plan:
     """The services of a site."""
     prefect, this = str(Path(sys.executable).parent / "prefect"), (sys.executable, "-m", "counterpoint_prefect.deploy")
     server = ("server", "start", "--host", "127.0.0.1", "--port", str(site.ports["web"]))
-    worker = (
-        "worker",
-        "start",
-        "--pool",
-        WORK_POOL,
-        "--type",
-        "process",
-        "--limit",
-        "2",
-        "--name",
-        "counterpoint",
-    )
+    worker = ("worker", *f"start --pool {WORK_POOL} --type process --limit 2 --name counterpoint".split())
     return Plan(
         processes=(
             Process("server", (prefect, *server)),
@@ -94,6 +83,7 @@ def make_deployments(names: list[str]) -> None:
     from prefect.client.schemas.actions import DeploymentScheduleCreate, WorkPoolCreate
     from prefect.client.schemas.schedules import CronSchedule
 
+    from counterpoint_prefect.deadlines import watch_deadline
     from counterpoint_prefect.observe import DEPLOYMENT
     from counterpoint_prefect.translate import translate
 
@@ -105,7 +95,7 @@ def make_deployments(names: list[str]) -> None:
             active = bool(os.environ.get("COUNTERPOINT_SCHEDULES"))
             cron = CronSchedule(cron=pipeline.schedule.cron, timezone="UTC") if pipeline.schedule else None
             flow = translate(pipeline)
-            client.create_deployment(
+            deployment = client.create_deployment(
                 client.create_flow(flow),
                 DEPLOYMENT,
                 entrypoint=f"counterpoint_prefect.flows.{pipeline.name}",
@@ -116,6 +106,8 @@ def make_deployments(names: list[str]) -> None:
                 parameter_openapi_schema=flow.parameters.model_dump_for_openapi(),
                 enforce_parameter_schema=False,
             )
+            if cron and pipeline.deadline:
+                watch_deadline(client, pipeline.name, f"prefect.deployment.{deployment}", pipeline.deadline, active)
 
 
 def tell_crashed() -> None:

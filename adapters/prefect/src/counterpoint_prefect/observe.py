@@ -131,12 +131,12 @@ def observe(site: Site, request: RunRequest, native_id: str) -> NativeRun | None
 def _native(client: SyncPrefectClient, request: RunRequest, run: FlowRun) -> NativeRun | None:
     """The run with its tasks, or None while the server has not recorded them all: it does so after the flow's end."""
     found: dict[str, list[NativeStep]] = {}
-    task_runs = _task_runs(client, run.id)
+    known_runs = task_runs(client, run.id)
     # when it was told, not when it ended: its server may have been held up by its database for a minute
     told = run.updated or datetime.now(UTC)
-    if not _is_recorded(task_runs, request) and datetime.now(UTC) - told < _PATIENCE:
+    if not _is_recorded(known_runs, request) and datetime.now(UTC) - told < _PATIENCE:
         return None
-    for task_run in task_runs:
+    for task_run in known_runs:
         name = task_run.name.partition("[")[0]
         found.setdefault(name, []).append(_step(task_run))
     pipeline = find_pipeline(request.pipeline)
@@ -151,7 +151,7 @@ def _is_recorded(task_runs: Sequence[TaskRun], request: RunRequest) -> bool:
     return not missing and all(task_run.state and task_run.state.is_final() for task_run in task_runs)
 
 
-def _task_runs(client: SyncPrefectClient, run_id: UUID) -> list[TaskRun]:
+def task_runs(client: SyncPrefectClient, run_id: UUID) -> list[TaskRun]:
     """All task runs of a flow run; of those that were run again, the last."""
     wanted = FlowRunFilter(id=FlowRunFilterId(any_=[run_id]))
     found: list[TaskRun] = []

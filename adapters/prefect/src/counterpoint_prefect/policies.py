@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from prefect.utilities.math import lower_clamp_multiple
+
 from counterpoint.model import is_retryable
 from counterpoint_prefect.conditions import UPSTREAM_FAILED
 
@@ -16,18 +18,35 @@ if TYPE_CHECKING:
     from counterpoint.model import RetryPolicy, Step
 
 POOL = "pool:"
+# of factors and seconds, as far as they are worth keeping
+_DIGITS = 9
 
 
 def retries(step: Step) -> dict[str, Any]:
-    """The retry arguments of a task: core's own delays, one by one."""
+    """The retry arguments of a task: core's own delays, one by one, stretched by Prefect's jitter to core's bounds."""
     if not step.retry.retries:
         return {"retries": 0}
+    factor = _factor(step.retry.jitter)
     return {
         "retries": step.retry.retries,
-        "retry_delay_seconds": list(step.retry.delays()),
-        "retry_jitter_factor": step.retry.jitter or None,
+        "retry_delay_seconds": [round(delay / _least(factor), _DIGITS) for delay in step.retry.delays()],
+        "retry_jitter_factor": factor or None,
         "retry_condition_fn": may_retry,
     }
+
+
+def _least(factor: float) -> float:
+    """The share of a delay that is waited at least: Prefect draws from that to 1 + factor, around the delay."""
+    return float(lower_clamp_multiple(1 + factor))
+
+
+def _factor(jitter: float) -> float:
+    """The factor of Prefect's by which the longest wait is 1 + jitter times the least one."""
+    low, high = 0.0, jitter
+    while high - low > 10**-_DIGITS:
+        middle = (low + high) / 2
+        low, high = (middle, high) if (1 + middle) / _least(middle) < 1 + jitter else (low, middle)
+    return round(high, _DIGITS)
 
 
 def may_retry(_task: Task[..., Any], _run: Any, state: State[Any]) -> bool:
@@ -40,10 +59,12 @@ def may_retry(_task: Task[..., Any], _run: Any, state: State[Any]) -> bool:
 
 def retry_of(task: Task[..., Any], kept: RetryPolicy) -> RetryPolicy:
     """The retries that a task has; the upper limit of the delay is kept beside it."""
-    delays = task.retry_delay_seconds
+    delays, factor = task.retry_delay_seconds, float(task.retry_jitter_factor or 0.0)
     first = delays[0] if isinstance(delays, list) and delays else delays
-    delay = timedelta(seconds=float(first)) if task.retries and first is not None else kept.delay
-    jitter = float(task.retry_jitter_factor or 0.0) if task.retries else kept.jitter
+    if not task.retries:
+        return replace(kept, retries=0)
+    jitter = round((1 + factor) / _least(factor) - 1, _DIGITS - 2)
+    delay = kept.delay if first is None else timedelta(seconds=float(first) * _least(factor))
     return replace(kept, retries=task.retries, delay=delay, jitter=jitter)
 
 

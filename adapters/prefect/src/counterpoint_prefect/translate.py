@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from prefect import Flow, Task, allow_failure, unmapped
 from prefect.cache_policies import CacheKeyFnPolicy
+from prefect.client.schemas.objects import State
 from prefect.concurrency.sync import concurrency
 from prefect.context import TaskRunContext
 from prefect.states import Completed, Failed
@@ -21,6 +22,7 @@ from counterpoint_prefect.artifacts import show
 from counterpoint_prefect.conditions import not_to_run, references_of
 from counterpoint_prefect.partitions import request_of
 from counterpoint_prefect.policies import pool_of, retries, retry_of, tags
+from counterpoint_prefect.waits import leave_to_wait, leave_when_waiting, until_nothing_waits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,7 +42,8 @@ def translate(pipeline: Pipeline, served: str | None = None) -> Flow[..., Any]:
     edges = {step.name: step.upstream for step in pipeline.steps}
 
     def run(date: str | None = None, request: str | None = None) -> Any:
-        return _run(pipeline, tasks, edges, request_of(served or pipeline.name, date, request))
+        asked = request_of(served or pipeline.name, date, request)
+        return until_nothing_waits(asked, lambda before: _run(pipeline, tasks, edges, asked, before))
 
     flow: Flow[..., Any] = Flow(
         run,
@@ -88,9 +91,11 @@ def _identity(context: TaskRunContext, parameters: Mapping[str, Any]) -> str:
 def _body(step: Step) -> Callable[..., Any]:
     def execute_step(request: str, upstream: dict[str, Any], index: int | None = None) -> Any:
         asked = RunRequest.from_json(request)
+        leave_when_waiting(asked, step.name)
         state = not_to_run(asked, step, upstream)
         if state is not None:
             return state
+        leave_to_wait(asked, step.name)
         context = TaskRunContext.get()
         attempt = context.task_run.run_count if context else 1
         limit = step.timeout.total_seconds() if step.timeout else None
@@ -108,11 +113,12 @@ def _run(
     tasks: Mapping[str, Task[..., Any]],
     edges: Mapping[str, tuple[str, ...]],
     request: RunRequest,
+    before: Mapping[str, State[Any]],
 ) -> Any:
-    """Submits every selected task; each waits for its upstream tasks and decides by how they ended."""
-    futures: dict[str, Any] = {}
+    """Submits the selected tasks that have not ended `before`; each waits for its upstream tasks and decides by how."""
+    futures: dict[str, Any] = dict(before)
     for name in order(pipeline):
-        if not request.selects(name):
+        if not request.selects(name) or name in before:
             continue
         upstream = {other: _allowed(futures[other]) for other in edges[name] if other in futures}
         if pipeline.step(name).map_over:
@@ -146,8 +152,8 @@ def _result(allowed: Any) -> Any:
 def _is_failed(future: Any) -> bool:
     if isinstance(future, list):
         return any(list(map(_is_failed, future)))  # each is waited for
-    future.wait()
-    return bool(future.state.is_failed() or future.state.is_crashed())
+    state = future if isinstance(future, State) else future.wait() or future.state
+    return bool(state.is_failed() or state.is_crashed())
 
 
 def read_back(native: Flow[..., Any]) -> Pipeline:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.adapter import Backfills
+from counterpoint.alerts import release as tell_held
 from counterpoint.backfill.launchers import LocalLauncher, ProcessLauncher, ServiceLauncher
 from counterpoint.backfill.native import NativeLauncher, orders_of
 from counterpoint.backfill.plan import Cell, Plan, make_plan
@@ -15,7 +16,7 @@ from counterpoint.backfill.records import claim, release
 from counterpoint.backfill.runner import Runner
 from counterpoint.backfill.standing import UNKNOWN_SECONDS, Snapshot, freshness_of, seconds_of
 from counterpoint.backfill.strategy import Strategy, queue_of
-from counterpoint.errors import SourceError, UsageError
+from counterpoint.errors import SourceError, StaleInputError, StepError, UsageError
 from counterpoint.model import BackfillOrder, RunRequest, part_of
 from counterpoint.running import find_pipeline
 from counterpoint.running.upstream import Freshness
@@ -119,7 +120,7 @@ def run(prepared: Prepared, engine: Engine) -> dict[str, Any]:
 
     Raises:
         UsageError: another backfill works on one of the partitions.
-        SourceError: a source cannot be right for any of the partitions, found before anything runs.
+        SourceError, StaleInputError: a source is wrong or too old for each of the partitions; nothing was run.
         KeyboardInterrupt: it was interrupted; what has ended stands, and the same command goes on from there.
     """
     store = Store(prepared.root, prepared.pipeline, prepared.asked.version)
@@ -132,17 +133,18 @@ def run(prepared: Prepared, engine: Engine) -> dict[str, Any]:
         report = _runner(prepared, engine, store, requests).run()
     finally:
         release(store, prepared.asked, report)
+        tell_held(store, prepared.asked.version)
     return report
 
 
 def _look(prepared: Prepared, store: Store, requests: dict[str, RunRequest]) -> None:
     """A source that is wrong for every partition is an error now; for some of them, these fail alone."""
-    errors: dict[Cell, SourceError] = {}
+    errors: dict[Cell, StepError] = {}
     cells = [cell for cell in prepared.plan.cells if prepared.pipeline.step(cell.step).observe]
     for cell in cells:
         try:
             look(prepared.pipeline, store, replace(requests[cell.key], steps=(cell.step,)))
-        except SourceError as error:
+        except (SourceError, StaleInputError) as error:
             errors[cell] = error
     if cells and len(errors) == len(cells):
         raise errors[cells[0]]
@@ -179,6 +181,9 @@ def launcher_for(engine: Engine, prepared: Prepared) -> Launcher:
     kind = getattr(engine.adapter, "backfills", Backfills.NONE)
     # an output without partitions is made by each of them in turn, which no orchestrator's backfill does
     if kind is Backfills.NONE or not all(step.output.partitioned for step in plan.pipeline.steps):
+        return ServiceLauncher(engine)
+    # one that launches whatever has its inputs does not know what else is waited for
+    if kind is Backfills.ANY and any(step.waits for step in plan.pipeline.steps):
         return ServiceLauncher(engine)
     if kind is Backfills.RUNS:
         return ServiceLauncher(engine, BackfillOrder(prepared.shared, {}, asked.parallel))

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from counterpoint.backfill.queue import Grain, Unit
 from counterpoint.model import BackfillOrder, NativeRun, RunRequest, Status
-from counterpoint.running.child import stop_children
+from counterpoint.running.child import STOPPING, stop_children
 from counterpoint.running.local import Ended, Task, run_step
+from counterpoint.running.waits import Holding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,13 +34,14 @@ class Outcome:
 
 
 class Launcher(Protocol):
-    """Runs units."""
+    """Runs units; `version` is that of what runs them."""
 
     grain: Grain
+    version: str
 
-    @property
-    def version(self) -> str:
-        """The version of what runs them."""
+    def holds(self, unit: Unit, request: RunRequest) -> bool:  # noqa: ARG002 - for those that start steps themselves
+        """Whether a unit waits for something outside the backfill and is not to be started yet."""
+        return False
 
     def start(self, unit: Unit, request: RunRequest) -> None:
         """Starts a unit; `request` is that of its steps."""
@@ -51,7 +53,7 @@ class Launcher(Protocol):
         """Ends what runs: nothing is waited for any more."""
 
 
-class LocalLauncher:
+class LocalLauncher(Launcher):
     """Each step in a process of its own on this machine."""
 
     grain = Grain.STEP
@@ -64,6 +66,12 @@ class LocalLauncher:
         self._workers = ThreadPoolExecutor(slots)
         self._running: dict[Future[Ended], tuple[Unit, RunRequest]] = {}
         self._references: dict[Cell, Any] = {}
+        self._holding = Holding()
+
+    def holds(self, unit: Unit, request: RunRequest) -> bool:
+        """Whether the step of a unit waits for something."""
+        (cell,) = unit.cells
+        return bool(self.pipeline.step(cell.step).waits) and self._holding.holds(request, cell.step)
 
     def start(self, unit: Unit, request: RunRequest) -> None:
         """Starts the one step of a unit, with the references of those that it comes after."""
@@ -76,8 +84,10 @@ class LocalLauncher:
         self._running[self._workers.submit(run_step, task)] = unit, request
 
     def ended(self) -> list[Outcome]:
-        """Waits until a step has ended."""
-        done, _ = wait(self._running, return_when=FIRST_COMPLETED)
+        """Waits until a step has ended, or it is time to look again for what one waits for."""
+        if not self._running:
+            STOPPING.wait(self._holding.pause() or 0.0)
+        done, _ = wait(self._running, self._holding.pause(), return_when=FIRST_COMPLETED)
         return [self._outcome(future.result(), *self._running.pop(future)) for future in done]
 
     def _outcome(self, ended: Ended, unit: Unit, request: RunRequest) -> Outcome:
@@ -95,7 +105,7 @@ class LocalLauncher:
         self._workers.shutdown(cancel_futures=True)
 
 
-class ServiceLauncher:
+class ServiceLauncher(Launcher):
     """Each unit as a run of the orchestrator's services; `order` is what all of them are, where it keeps a limit."""
 
     grain = Grain.RUN
@@ -135,7 +145,7 @@ class ServiceLauncher:
             self._limits.cancel(self.engine.site, self.order)
 
 
-class ProcessLauncher:
+class ProcessLauncher(Launcher):
     """Each unit as a run of the orchestrator's own engine in this process, one at a time."""
 
     grain = Grain.RUN

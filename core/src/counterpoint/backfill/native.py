@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
-from counterpoint.backfill.launchers import POLL_SECONDS, Outcome, ServiceLauncher
+from counterpoint.backfill.launchers import POLL_SECONDS, Launcher, Outcome, ServiceLauncher
 from counterpoint.backfill.queue import Grain, turns, units
 from counterpoint.backfill.strategy import Strategy
 from counterpoint.model import BackfillOrder, Status
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class NativeLauncher:
+class NativeLauncher(Launcher):
     """All units by the orchestrator's own backfills, which hold back what waits for a window, or is too much at once.
 
     What the queue lets start is not started but looked for in them. A unit that a backfill left out although it

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from counterpoint.backfill.records import Owner, folder_of, manifest_path
+from counterpoint.backfill.records import folder_of, manifest_path
 from counterpoint.errors import UsageError
 from counterpoint.lineage import promote_models
 from counterpoint.running import find_pipeline
+from counterpoint.services.processes import Owner
 from counterpoint.storage import Store, drop, promote
 from counterpoint.storage.versions import is_promoted
 

@@ -12,7 +12,7 @@ from counterpoint.backfill.plan import Cell, groups
 from counterpoint.model import Status, Verdict, verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from counterpoint.backfill.plan import Plan
 
@@ -92,13 +92,14 @@ class Queue:
         """What was taken and has not ended."""
         return tuple(self._running)
 
-    def take(self) -> Unit | None:
-        """The unit to start now, or None while none may be."""
+    def take(self, is_held: Callable[[Unit], bool] = lambda _: False) -> Unit | None:
+        """The unit to start now, or None while none may be; one that is held waits without a slot."""
         if len(self._running) >= self.slots:
             return None
         used = Counter(pool for unit in self._running for pool in self._pools(unit))
         for place, (_, _, unit) in enumerate(self._ready):
-            if (not self.in_turn or unit.key == self._turns[-1]) and self._has_room(unit, used):
+            may = (not self.in_turn or unit.key == self._turns[-1]) and self._has_room(unit, used)
+            if may and not is_held(unit):
                 del self._ready[place]
                 self._running.append(unit)
                 return unit
@@ -182,9 +183,9 @@ class Queue:
         return [other for other in self.plan.waits[cell] if other.key == cell.key]
 
 
-def drain(queue: Queue) -> Iterable[Unit]:
+def drain(queue: Queue, is_held: Callable[[Unit], bool] = lambda _: False) -> Iterable[Unit]:
     """Takes whatever may be started now."""
-    while unit := queue.take():
+    while unit := queue.take(is_held):
         yield unit
 
 

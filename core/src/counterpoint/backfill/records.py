@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import psutil
-
 from counterpoint.errors import UsageError
 from counterpoint.model import Status
+from counterpoint.services.processes import Owner
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,30 +31,6 @@ class Asked:
     config: Mapping[str, Any] = field(default_factory=dict)
     force: bool = False
     stale_only: bool = False
-
-
-@dataclass(frozen=True)
-class Owner:
-    """The process that runs a backfill: so that nobody else runs it too while it lives."""
-
-    host: str
-    pid: int
-    started: float
-
-    @classmethod
-    def here(cls) -> Owner:
-        """This process."""
-        return cls(socket.gethostname(), os.getpid(), psutil.Process().create_time())
-
-    @property
-    def lives(self) -> bool:
-        """Whether it still runs; one on another machine is believed to."""
-        if self.host != socket.gethostname():
-            return True
-        try:
-            return abs(psutil.Process(self.pid).create_time() - self.started) < 1
-        except psutil.NoSuchProcess:
-            return False
 
 
 def folder_of(pipeline: str) -> str:

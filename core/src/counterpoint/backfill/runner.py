@@ -49,7 +49,7 @@ class Runner:
         begun = time.monotonic()
         try:
             while not self.queue.over:
-                for unit in drain(self.queue):
+                for unit in drain(self.queue, lambda unit: self.launcher.holds(unit, self._request(unit))):
                     self.launcher.start(unit, self._request(unit))
                     self._tell(unit.key)
                 for outcome in self.launcher.ended():
@@ -76,7 +76,7 @@ class Runner:
         states = {cell.step: self.queue.states[cell].value for cell in cells if cell in self.queue.states}
         running = {cell.step: "running" for unit in self.queue.running for cell in unit.cells if cell.key == key}
         path = states_path(self.store, self.asked.version, key)
-        self.store.put_json(path, {"steps": {**states, **running}})
+        self.store.put_json(path, {"steps": {**states, **running}, "run_id": self.requests[key].run_id})
 
     def _report(self, seconds: float) -> dict[str, Any]:
         asked_for = set(self.plan.keys)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.backfill.plan import Cell
-from counterpoint.backfill.records import Owner, folder_of, manifest_path, states_path
+from counterpoint.backfill.records import folder_of, manifest_path, states_path
 from counterpoint.backfill.standing import Snapshot, freshness_of
 from counterpoint.model import PRODUCTION, RunRequest
+from counterpoint.running.waits import waiting
+from counterpoint.services.processes import Owner
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,7 +43,13 @@ def grid(root: str, name: str, pipeline: Pipeline, version: str, keys: Sequence[
         request = RunRequest(name, key, "", root, version=version, steps=())
         states = {s: _state(store, request, Cell(s, key), told.get(key, {})) for s in pipeline.step_names}
         rows.append({"date": key, "steps": states})
-    return {"pipeline": pipeline.name, "version": version, "steps": list(pipeline.step_names), "partitions": rows}
+    return {
+        "pipeline": pipeline.name,
+        "version": version,
+        "steps": list(pipeline.step_names),
+        "partitions": rows,
+        "waiting": waiting(store, pipeline, version, keys),
+    }
 
 
 def _told(store: Snapshot, keys: Sequence[str]) -> dict[str, Mapping[str, str]]:

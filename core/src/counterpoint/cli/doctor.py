@@ -25,7 +25,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Checks all environments and the root; exit code 3 when something is missing."""
+    """Checks all environments, the root and the pipelines; exit code 3 when something is missing, 2 for bad waits."""
     found = [
         _own("counterpoint"),
         _own("torch"),
@@ -33,11 +33,31 @@ def run(args: argparse.Namespace) -> int:
         *map(_orchestrator, ORCHESTRATORS),
         _root(args.root),
     ]
+    waits = _waits()
+    found += waits
     if args.json:
         answer({"python": platform.python_version(), "checks": found})
     else:
         table("Doctor", ("what", "state", "fix"), [(c["what"], c["state"], c["fix"]) for c in found])
+    if any(check["fix"] for check in waits):
+        return 2
     return 3 if any(check["fix"] for check in found) else 0
+
+
+def _waits() -> list[dict[str, Any]]:
+    """What the registered pipelines, and those that are served here, wait for of one another."""
+    from counterpoint.model.cycles import problems
+    from counterpoint.running.known import find_pipeline, registered
+    from counterpoint.running.native import served_pipelines
+
+    pipelines, wrong = {}, list[dict[str, Any]]()
+    for name in dict.fromkeys([*registered(), *served_pipelines()]):
+        try:
+            pipelines[name] = find_pipeline(name)
+        except Exception as error:  # noqa: BLE001 - what its module raises is what is wrong
+            wrong.append({"what": "pipelines", "state": f"{name}: {error}", "fix": "mend its module, or its entry"})
+    found = [{"what": "waits", "state": problem.what, "fix": problem.fix} for problem in problems(pipelines)]
+    return [*wrong, *found] or [{"what": "waits", "state": f"{len(pipelines)} pipeline(s), no circle", "fix": None}]
 
 
 def _own(distribution: str) -> dict[str, Any]:

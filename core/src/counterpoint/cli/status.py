@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.cli.output import answer
+from counterpoint.cli.output import answer, say
 from counterpoint.cli.run import setting_options, settings
 
 if TYPE_CHECKING:
@@ -57,6 +57,9 @@ def run(args: argparse.Namespace) -> int:
         answer(found)
     if args.picture or not args.json:
         _draw(found, args.picture)
+        for one in found["waiting"]:
+            words = ", ".join(one["for"])
+            say(f"{one['date']} {one['step']} waits for {words} until {one['until'][:19]}Z ({one['run_id']})")
     return 0
 
 

@@ -29,6 +29,7 @@ _BY_NAME = {
     "json.decoder.JSONDecodeError": FailureClass.BAD_DATA,
     "pandera.errors.SchemaError": FailureClass.BAD_DATA,
     "pandera.errors.SchemaErrors": FailureClass.BAD_DATA,
+    "polars.exceptions.NoDataError": FailureClass.BAD_DATA,
     "http.client.HTTPException": FailureClass.TRANSIENT,
     "httpx.TransportError": FailureClass.TRANSIENT,
     "urllib3.exceptions.HTTPError": FailureClass.TRANSIENT,

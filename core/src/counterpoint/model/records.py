@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
+from counterpoint.errors import UsageError
 from counterpoint.model.graph import Status
 
 if TYPE_CHECKING:
@@ -15,10 +17,28 @@ PRODUCTION = "production"
 
 
 @dataclass(frozen=True, slots=True)
+class Observed:
+    """What a step's `observe` function saw of its source: a digest of the content, and how new the data is.
+
+    Raises:
+        UsageError: `as_of` has no time zone.
+    """
+
+    digest: str
+    as_of: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if self.as_of is not None and self.as_of.tzinfo is None:
+            raise UsageError(f"as_of={self.as_of} has no time zone: give the moment in UTC")
+        object.__setattr__(self, "as_of", self.as_of and self.as_of.astimezone(UTC))
+
+
+@dataclass(frozen=True, slots=True)
 class Reference:
     """Where an output lies and what it holds: all that an orchestrator's database ever sees of data.
 
-    `rows` is None for what is no table, `bytes` its size as stored, `digest` the digest of its content.
+    `rows` is None for what is no table, `bytes` its size as stored, `digest` the digest of its content, `as_of` how new
+    the oldest data is that it was made from (ISO 8601, UTC), where its sources tell.
     """
 
     step: str
@@ -29,6 +49,7 @@ class Reference:
     rows: int | None
     bytes: int
     digest: str
+    as_of: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""

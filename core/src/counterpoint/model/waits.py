@@ -21,9 +21,9 @@ class WaitKind(StrEnum):
 class Wait:
     """One thing that must be there before a step begins; `marker`, `table_written` and `partition_of` make one.
 
-    `target` is the URI of a marker or a Delta table, with `{partition}` in it where the partition's key belongs, or the
-    name of another pipeline; `step` is that pipeline's step. It is looked for every `poll`, and the step fails when it
-    is not there `timeout` after it could have begun.
+    `target` is the URI or path of a marker or a Delta table, with `{partition}` in it where the partition's key belongs
+    (a relative path lies below the root), or the name of another pipeline; `step` is that pipeline's step. It is looked
+    for every `poll`, and the step fails when it is not there `timeout` after it could have begun.
     """
 
     kind: WaitKind
@@ -36,12 +36,15 @@ class Wait:
         if self.poll <= timedelta(0) or self.timeout < self.poll:
             raise DefinitionError(f"{self}: poll must be above zero, and timeout not below poll")
 
+    def place(self, partition: str) -> str:
+        """The target for a partition; `file://` is left out."""
+        return self.target.replace("{partition}", partition).removeprefix("file://")
+
     def of(self, partition: str) -> str:
         """What is waited for, in words, for a partition."""
-        target = self.target.replace("{partition}", partition)
         if self.kind is WaitKind.PARTITION:
-            return f"{self.step} of {target} for {partition}"
-        return f"{self.kind.value} {target}"
+            return f"{self.step} of {self.target} for {partition}"
+        return f"{self.kind.value} {self.place(partition)}"
 
 
 def marker(uri: str, *, poll: timedelta = timedelta(minutes=5), timeout: timedelta = timedelta(hours=2)) -> Wait:

@@ -18,6 +18,7 @@ from counterpoint.model import (
 )
 from counterpoint.running.execute import record_path
 from counterpoint.running.inputs import digest_of
+from counterpoint.running.requests import note_native
 
 if TYPE_CHECKING:
     from counterpoint.model import Step
@@ -45,6 +46,7 @@ def collect(pipeline: Pipeline, store: Store, request: RunRequest, native: Nativ
         lineage=store.uri(lineage) if store.get_json(lineage) is not None else None,
     )
     store.put_json(f"{folder}/run.json", record.to_dict())
+    note_native(store, pipeline.name, request, native.native_id)
     return record
 
 

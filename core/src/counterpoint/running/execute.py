@@ -6,12 +6,17 @@ import logging
 import resource
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import ContractError
 from counterpoint.model import Entry, Reference, RunRequest, StepRecord
+from counterpoint.running.age import as_of, refuse_old
+from counterpoint.running.begun import note_begun
+from counterpoint.running.breaker import admit
+from counterpoint.running.checkpoints import checkpoint_of, forget
 from counterpoint.running.failing import failed
 from counterpoint.running.inputs import (
     Given,
@@ -21,12 +26,14 @@ from counterpoint.running.inputs import (
     digests,
     fingerprint,
     function_of,
+    observed,
     references_of,
     values_of,
 )
 from counterpoint.running.known import find_pipeline
 from counterpoint.running.logs import keeping_log
-from counterpoint.running.outputs import Product, write
+from counterpoint.running.outputs import Product, keep_rejected, write
+from counterpoint.running.telling import tell_failure, tell_success
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,12 +83,15 @@ def execute(
     meter, given = _Meter(), dict[str, Given]()
     with keeping_log() as lines:
         try:
+            note_begun(work, attempt)
             given.update(references_of(work, references or {}))
             product = _produce(work, given)
         except Exception as error:
-            _record(work, meter, failed(work, error, attempt, given=given, log=lines))
+            _fail(work, meter, failed(work, error, attempt, given=given, log=lines))
             raise
     _record(work, meter, product.record(work, attempt))
+    tell_success(work, product, attempt)
+    forget(work)
     return product.reference
 
 
@@ -90,7 +100,12 @@ def record_failure(
 ) -> None:
     """Records the failure of a step whose process could not do so itself."""
     work = work_for(request, step, index)
-    _record(work, _Meter(), failed(work, error, attempt))
+    _fail(work, _Meter(), failed(work, error, attempt))
+
+
+def _fail(work: Work, meter: _Meter, record: StepRecord) -> None:
+    _record(work, meter, record)
+    tell_failure(work, record)
 
 
 def _produce(work: Work, given: Mapping[str, Given]) -> Product:
@@ -98,13 +113,24 @@ def _produce(work: Work, given: Mapping[str, Given]) -> Product:
     champions = _champions(work)
     if champions is not None:
         inputs["champions"] = digest_of({name: c.metrics for name, c in champions.items()})
-    made_from = fingerprint(work, inputs)
+    seen = observed(work)
+    refuse_old(work, given, seen)
+    made_from, new = fingerprint(work, inputs, seen), as_of(work, given, seen)
     standing = work.store.entry(work.step.name, work.key)
     if standing and standing.fingerprint == made_from and not work.request.force:
         log.info("%s of %s stands and is fresh", work.step.name, work.key)
+        return _standing(work, _renewed(work, standing, new))
+    return _compute(work, given, champions, Stamp(made_from, inputs, new))
+
+
+def _renewed(work: Work, standing: Entry, new: str | None) -> Entry:
+    """What stands, also in this run's version; as of a later moment, where its source was seen to be unchanged."""
+    if standing.reference.as_of == new:
         work.store.adopt(standing)
-        return _standing(work, standing)
-    return _compute(work, given, champions, Stamp(made_from, inputs))
+        return standing
+    renewed = replace(standing, reference=replace(standing.reference, as_of=new))
+    work.store.publish(renewed)
+    return renewed
 
 
 def _standing(work: Work, entry: Entry) -> Product:
@@ -115,22 +141,30 @@ def _standing(work: Work, entry: Entry) -> Product:
 
 
 class Stamp:
-    """What an output is made from: its fingerprint and the digests of its inputs."""
+    """What an output is made from: its fingerprint, the digests of its inputs, and how new they are."""
 
-    def __init__(self, made_from: str, inputs: dict[str, str]) -> None:
-        self.fingerprint, self.inputs = made_from, inputs
+    def __init__(self, made_from: str, inputs: dict[str, str], as_of: str | None) -> None:
+        self.fingerprint, self.inputs, self.as_of = made_from, inputs, as_of
 
 
 def _compute(work: Work, given: Mapping[str, Any], champions: Any, stamp: Stamp) -> Product:
+    admit(work)
     values = values_of(work, given)
     if champions is not None:
         values["champions"] = champions
+    checkpoint = checkpoint_of(work, stamp.fingerprint)
+    if checkpoint is not None:
+        values["checkpoint"] = checkpoint
     try:
         result = function_of(work.step)(**values)
     except ContractError as error:
-        _keep_rejected(work, error)
+        if error.rejected is not None:
+            keep_rejected(work, error.rejected, values.get("resubmitted"))
         raise
-    product = write(work, result, given)
+    product = write(work, result, given, values.get("resubmitted"))
+    told = checkpoint.told() if checkpoint else {}
+    reference = replace(product.reference, as_of=stamp.as_of)
+    product = replace(product, reference=reference, details={**product.details, **told})
     work.store.publish(
         Entry(
             reference=product.reference,
@@ -143,11 +177,6 @@ def _compute(work: Work, given: Mapping[str, Any], champions: Any, stamp: Stamp)
         )
     )
     return product
-
-
-def _keep_rejected(work: Work, error: ContractError) -> None:
-    if error.rejected is not None:
-        work.store.dead_letters(work.step, work.key, error.rejected, work.request.run_id)
 
 
 def _champions(work: Work) -> dict[str, Any] | None:

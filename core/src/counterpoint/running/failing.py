@@ -12,6 +12,7 @@ from counterpoint.model import Reference, StepRecord
 from counterpoint.model.graph import Status
 from counterpoint.redaction import scrub
 from counterpoint.running.failure import describe
+from counterpoint.running.requests import keep_request
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -57,6 +58,9 @@ def keep(work: Work, info: ErrorInfo, attempt: int, *, given: Mapping[str, Given
         "log": list(log),
     }
     work.store.put_json(path, {"attempts": [*before, told]})
+    # of a run that nobody asked us for, this is the only place that says what it was
+    by_itself = work.request.run_id.startswith(f"{work.request.orchestrator}-")
+    keep_request(work.store, work.pipeline.name, work.request, service=by_itself)
 
 
 def attempts_of(store: Store, path: str) -> list[dict[str, Any]]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import builtins
+import re
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import counterpoint
-from counterpoint.errors import ChildStepError, StepTimeoutError
-from counterpoint.model import HANDLING, ErrorInfo, causes, classify
+from counterpoint import errors
+from counterpoint.errors import ChildStepError, StepKilledError, StepTimeoutError
+from counterpoint.model import HANDLING, ErrorInfo, FailureClass, causes, classify
 from counterpoint.redaction import redacted
 
 if TYPE_CHECKING:
@@ -16,6 +19,9 @@ if TYPE_CHECKING:
 
 _OWN = str(Path(counterpoint.__file__).parent)
 _LONGEST = 4000
+_KILLED = re.compile(
+    r"SIGKILL|signal 9\b|(?:code|exit_code|status)[:= ]+-?(?:9|137)\b|was killed|out of memory", re.IGNORECASE
+)
 
 
 def describe(error: BaseException, own: Mapping[str, str] | None = None) -> ErrorInfo:
@@ -31,8 +37,26 @@ def describe(error: BaseException, own: Mapping[str, str] | None = None) -> Erro
     )
 
 
+def named(kind: str, message: str, where: str | None = None) -> ErrorInfo:
+    """An error as an orchestrator tells of it, by name and words alone; one that nobody's code raised is its own."""
+    failure = _by_name(kind) or (FailureClass.KILLED if _KILLED.search(message) else FailureClass.ORCHESTRATOR)
+    return ErrorInfo(kind, _shortened(redacted(message)), where, HANDLING[failure].retry, failure.value)
+
+
+def _by_name(kind: str) -> FailureClass | None:
+    """The class of the errors that are known by their name: Counterpoint's, and Python's own."""
+    name = kind.rpartition(".")[2]
+    known = getattr(errors, name, None) or getattr(builtins, name, None)
+    if not isinstance(known, type) or not issubclass(known, Exception):
+        return None
+    return classify(known.__new__(known))
+
+
 def _message(error: BaseException) -> str:
-    message = redacted(str(error))
+    return _shortened(redacted(str(error)))
+
+
+def _shortened(message: str) -> str:
     if len(message) > _LONGEST:
         message = f"{message[:_LONGEST]}… ({len(message) - _LONGEST} characters more)"
     return message
@@ -49,6 +73,8 @@ def _cause(error: BaseException) -> Mapping[str, Any] | None:
 def _where(error: BaseException) -> str | None:
     if isinstance(error, StepTimeoutError):
         return innermost(error.stack)
+    if isinstance(error, StepKilledError):  # it was raised by who waited for it
+        return None
     frames = traceback.extract_tb(error.__traceback__)
     return innermost([f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in frames])
 

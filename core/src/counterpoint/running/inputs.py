@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import CounterpointError, MissingInputError, SourceError
-from counterpoint.model import Pipeline, Reference, RunRequest, Step, TriggerRule, code_digest, load, order
+from counterpoint.model import Observed, Pipeline, Reference, RunRequest, Step, TriggerRule, code_digest, load, order
 from counterpoint.model.functions import parameters_of
 
 if TYPE_CHECKING:
@@ -141,20 +141,31 @@ def _digest(given: Given) -> str:
     return digest_of(parts)
 
 
-def fingerprint(work: Work, inputs: Mapping[str, str]) -> str:
+def fingerprint(work: Work, inputs: Mapping[str, str], seen: Observed | None) -> str:
     """The digest of all that decides an output: code, settings, inputs, and the element of a mapped step."""
     made_from = {
         "code": code_of(work.step),
         "settings": work.settings,
         "inputs": dict(inputs),
         "index": work.index,
-        "outside": observed(work),
+        "outside": seen.digest if seen else None,
+        **_resubmitted(work),
     }
     return digest_of(made_from)
 
 
-def observed(work: Work) -> str | None:
-    """The digest of what a step reads from outside the pipeline, or None when it reads nothing there.
+def _resubmitted(work: Work) -> dict[str, str]:
+    """The digest of the dead letters that a partition was given to try again; nothing where there are none."""
+    if "resubmitted" not in work.step.provided:
+        return {}
+    from counterpoint.deadletters import resubmitted_digest
+
+    digest = resubmitted_digest(work.store, work.step.name, work.key)
+    return {"resubmitted": digest} if digest else {}
+
+
+def observed(work: Work) -> Observed | None:
+    """What a step reads from outside the pipeline, or None when it reads nothing there.
 
     Raises:
         SourceError: there is nothing to read for the partition.
@@ -164,7 +175,8 @@ def observed(work: Work) -> str | None:
     values = {"partition": work.pipeline.partitions.partition(work.request.partition), **work.pipeline.config}
     given = {name: values[name] for name in parameters_of(work.step.observe)}
     try:
-        return str(load(work.step.observe)(**given))
+        seen = load(work.step.observe)(**given)
+        return seen if isinstance(seen, Observed) else Observed(str(seen))
     except CounterpointError:
         raise
     except Exception as error:
@@ -186,6 +198,10 @@ def values_of(work: Work, references: Mapping[str, Given]) -> dict[str, Any]:
     values.update(work.settings)
     if "partition" in work.step.provided:
         values["partition"] = work.pipeline.partitions.partition(work.request.partition)
+    if "resubmitted" in work.step.provided:
+        from counterpoint.deadletters import resubmitted_rows
+
+        values["resubmitted"] = resubmitted_rows(work.store, work.step.name, work.key)
     if work.step.map_over and work.index is not None:
         values[work.step.map_over] = values[work.step.map_over][work.index]
     return values

@@ -36,6 +36,7 @@ from counterpoint.running.execute import elements, work_for
 from counterpoint.running.failure import describe
 from counterpoint.running.known import find_pipeline
 from counterpoint.running.native import condition_holds
+from counterpoint.running.waits import Holding, hold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,6 +81,7 @@ class LocalRun:
     parallel: int = field(default_factory=lambda: os.cpu_count() or 1)
     ended: dict[str, Ended] = field(default_factory=dict)
     pipeline: Pipeline | None = None
+    holding: Holding = field(default_factory=Holding)
 
     def run(self) -> NativeRun:
         """Runs all selected steps to their end; never raises for a failed step."""
@@ -98,12 +100,14 @@ class LocalRun:
         running: dict[Future[Ended], str] = {}
         while waiting or running:
             for step in [s for s in waiting if self._ready(s)]:
-                waiting.remove(step)
-                self._begin(step, slots, workers, running)
+                if self._begin(step, slots, workers, running):
+                    waiting.remove(step)
             if running:
-                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                done, _ = wait(running, self.holding.pause(), return_when=FIRST_COMPLETED)
                 for future in done:
                     self._end(running.pop(future), future.result())
+            elif waiting:
+                STOPPING.wait(self.holding.pause() or 0)
 
     def _ready(self, step: Step) -> bool:
         return all(name in self.ended for name in step.upstream if self.request.selects(name))
@@ -114,7 +118,8 @@ class LocalRun:
         slots: dict[str, BoundedSemaphore],
         workers: ThreadPoolExecutor,
         running: dict[Future[Ended], str],
-    ) -> None:
+    ) -> bool:
+        """Starts a step, or ends it without starting it; False when it still waits for something."""
         states = {name: ended.status for name, ended in self.ended.items()}
         choices = {name: ended.choice for name, ended in self.ended.items() if ended.choice is not None}
         found = verdict(step, states, choices)
@@ -123,10 +128,13 @@ class LocalRun:
         if found is not Verdict.RUN:
             status = Status(found.value)
             self._end(step.name, Ended(status, NativeStep(status, 0)))
-            return
+            return True
+        if step.waits and self.holding.holds(self.request, step.name):
+            return False
         passed = {name: self.ended[name].reference for name in step.upstream if name in self.ended}
         slot = slots[step.pool] if step.pool else nullcontext()
         running[workers.submit(run_step, Task(self.request, step, passed, slot))] = step.name
+        return True
 
     def _is_chosen(self, step: Step) -> bool:
         """Whether a branch that is not part of this run chose the step when it was run."""
@@ -150,6 +158,11 @@ class Task:
 
 def run_step(task: Task) -> Ended:
     """Runs one step, all its elements and attempts, to its end; never raises for its failure."""
+    started = now()
+    try:
+        hold(task.request, task.step.name)
+    except Exception as error:  # noqa: BLE001 - what it waits for did not come, or cannot be looked for
+        return _failed(describe(error), 1, started)
     if task.step.map_over is None:
         return _attempts(task, None)
     try:

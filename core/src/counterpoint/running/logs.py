@@ -16,16 +16,24 @@ KEPT_LINES = 30
 _LONGEST = 500
 
 
+class Redacting(logging.Formatter):
+    """Formats lines without the secrets in them."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, with its traceback if it has one."""
+        return redacted(super().format(record))
+
+
 class _Tail(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.INFO)
         self.lines: deque[str] = deque(maxlen=KEPT_LINES)
-        self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        self.setFormatter(Redacting("%(asctime)s %(levelname)s %(name)s: %(message)s"))
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keeps the line."""
         try:
-            self.lines.append(redacted(self.format(record))[:_LONGEST])
+            self.lines.append(self.format(record)[:_LONGEST])
         except Exception:  # noqa: BLE001 - a line that cannot be formatted must not fail the step
             self.handleError(record)
 
@@ -45,4 +53,5 @@ def log_warnings() -> None:
     """In a process of a step's own: all from INFO is kept, and warnings go to stderr."""
     shown = logging.StreamHandler()
     shown.setLevel(logging.WARNING)
-    logging.basicConfig(level=logging.INFO, handlers=[shown], format="%(message)s")
+    shown.setFormatter(Redacting("%(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[shown])

@@ -41,14 +41,16 @@ class Product:
         )
 
 
-def write(work: Work, result: Any, given: Mapping[str, Any]) -> Product:
+def write(work: Work, result: Any, given: Mapping[str, Any], resubmitted: Any = None) -> Product:
     """Checks a step's result, writes it, and says what was written.
+
+    `resubmitted` are the dead letters that the step was given to try again.
 
     Raises:
         ContractError: the result breaks the contract of the step's output.
         StepError: the result is of another kind than the step declares.
     """
-    rows, details = _unpacked(work, result)
+    rows, details = _unpacked(work, result, resubmitted)
     checks = _checks(work, rows)
     if work.step.output.kind is OutputKind.REGISTRATION:
         details = {**details, **_register(work, rows, given)}
@@ -61,12 +63,19 @@ def write(work: Work, result: Any, given: Mapping[str, Any]) -> Product:
     return Product(reference, columns, _metrics(work, rows), checks, details)
 
 
-def _unpacked(work: Work, result: Any) -> tuple[Any, dict[str, Any]]:
+def _unpacked(work: Work, result: Any, resubmitted: Any) -> tuple[Any, dict[str, Any]]:
     """The rows of a `Validated` result, its rejected rows kept as dead letters; other results as they are."""
     if not hasattr(result, "rejected"):
         return result, {}
-    kept = work.store.dead_letters(work.step, work.key, result.rejected, work.request.run_id)
+    kept = keep_rejected(work, result.rejected, resubmitted)
     return result.rows, {**result.summary, "dead_letters": kept}
+
+
+def keep_rejected(work: Work, rejected: Any, resubmitted: Any) -> int:
+    """Keeps rejected rows as dead letters; returns their number."""
+    from counterpoint.deadletters import keep
+
+    return keep(work.store, work.step, work.key, rejected, work.request.run_id, resubmitted)
 
 
 def _checks(work: Work, value: Any) -> tuple[Mapping[str, Any], ...]:

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 
 from counterpoint.errors import MissingInputError, SourceError, UsageError
 from counterpoint.model import Window, order
-from counterpoint.running.inputs import Work, digests, fingerprint, is_skipped, references_of, standing_elements
+from counterpoint.running.inputs import (
+    Work,
+    digests,
+    fingerprint,
+    is_skipped,
+    observed,
+    references_of,
+    standing_elements,
+)
 
 if TYPE_CHECKING:
     from counterpoint.model import Entry, Pipeline, RunRequest, Step
@@ -49,7 +57,7 @@ def _against_now(work: Work, standing: Entry) -> Freshness:
     # what the registry holds is not known without asking it: it does not make a step stale
     inputs |= {name: digest for name, digest in standing.inputs.items() if name not in inputs}
     try:
-        made_from = fingerprint(work, inputs)
+        made_from = fingerprint(work, inputs, observed(work))
     except SourceError:
         return Freshness.STALE
     return Freshness.FRESH if made_from == standing.fingerprint else Freshness.STALE

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import counterpoint
 from counterpoint.adapter import find_adapter, installed_version
 from counterpoint.errors import ServiceError, UnansweredError
-from counterpoint.running import LocalRun
+from counterpoint.running import LocalRun, find_pipeline
+from counterpoint.running.requests import note_native
 from counterpoint.services.sites import home_of, new_site, running_site
 from counterpoint.services.supervisor import ended_of, serving
+from counterpoint.storage.objects import Objects
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -120,7 +122,10 @@ class ServiceEngine:
 
     def submit(self, request: RunRequest) -> str:
         """Starts a run; returns the orchestrator's own name of it."""
-        return self.answered(lambda: self.adapter.submit(self.site, request))
+        native_id = self.answered(lambda: self.adapter.submit(self.site, request))
+        page = self.adapter.page(self.site, native_id).removeprefix(self.site.url())
+        note_native(Objects(request.root), find_pipeline(request.pipeline).name, request, native_id, page)
+        return native_id
 
     def observe(self, request: RunRequest, native_id: str) -> NativeRun | None:
         """How a run went, or None while it has not ended."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +11,11 @@ from counterpoint.errors import StepError
 from counterpoint.lineage import gather, keep
 from counterpoint.model import RunRecord, RunRequest, Status
 from counterpoint.running import collect, find_pipeline, needed, refuse_missing
+from counterpoint.running.age import refuse_old
 from counterpoint.running.inputs import Work, observed
+from counterpoint.running.requests import keep_request
 from counterpoint.services.engines import ServiceEngine
+from counterpoint.services.processes import Owner
 from counterpoint.storage import Store
 
 if TYPE_CHECKING:
@@ -32,7 +35,7 @@ def launch(request: RunRequest, engine: Engine, *, upstream: bool = True) -> Run
 
     Raises:
         UsageError: something upstream is missing and `upstream` is false.
-        SourceError: the source cannot be right, found before anything runs.
+        SourceError, StaleInputError: the source cannot be right, or is too old, found before anything runs.
         StepError: an upstream step failed; names run, partition and step.
         StorageError: the root cannot be written.
     """
@@ -45,10 +48,7 @@ def launch(request: RunRequest, engine: Engine, *, upstream: bool = True) -> Run
         refuse_missing(found, request.pipeline)
     for key, steps in found.items():
         look(pipeline, store, replace(request, partition=key, steps=steps))
-    service = isinstance(engine, ServiceEngine)
-    store.put_json(
-        f"runs/{pipeline.name}/{request.run_id}/request.json", {"request": request.to_json(), "service": service}
-    )
+    _keep_request(pipeline, store, request, engine)
     before = _upstream(pipeline, store, request, engine, found)
     log.info("%s: %s of %s", request.orchestrator, request.pipeline, request.partition)
     native = engine.run([request])[0]
@@ -64,10 +64,18 @@ def look(pipeline: Pipeline, store: Store, request: RunRequest) -> None:
 
     Raises:
         SourceError, UsageError: a source cannot be right.
+        StaleInputError: a source is older than the step's limit.
     """
     for step in pipeline.steps:
-        if request.selects(step.name):
-            observed(Work(request, pipeline, step, store))
+        # what a step waits for need not be there yet
+        if request.selects(step.name) and not step.waits:
+            work = Work(request, pipeline, step, store)
+            refuse_old(work, {}, observed(work))
+
+
+def _keep_request(pipeline: Pipeline, store: Store, request: RunRequest, engine: Engine) -> None:
+    service, owner = isinstance(engine, ServiceEngine), asdict(Owner.here())
+    keep_request(store, pipeline.name, request, service=service, owner=owner)
 
 
 def _keep_lineage(pipeline: Pipeline, store: Store, request: RunRequest) -> None:
@@ -82,6 +90,8 @@ def _upstream(
     requests = [_earlier(pipeline, request, key, steps) for key, steps in found.items()]
     if requests:
         log.info("first, of earlier partitions: %s", "; ".join(f"{r.partition}: {r.steps}" for r in requests))
+    for earlier in requests:
+        _keep_request(pipeline, store, earlier, engine)
     told = []
     for earlier, native in zip(requests, engine.run(requests) if requests else [], strict=True):
         record = collect(pipeline, store, earlier, native, engine.version)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from dataclasses import dataclass
 from threading import Event, Thread
 from typing import Self
@@ -32,6 +33,30 @@ def end_all(processes: list[psutil.Process]) -> None:
         except psutil.Error:
             continue
     psutil.wait_procs(processes, timeout=5)
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The process that a command runs in: it may be asked later, also by another process, whether it still lives."""
+
+    host: str
+    pid: int
+    started: float
+
+    @classmethod
+    def here(cls) -> Owner:
+        """This process."""
+        return cls(socket.gethostname(), os.getpid(), psutil.Process().create_time())
+
+    @property
+    def lives(self) -> bool:
+        """Whether it still runs; one on another machine is believed to."""
+        if self.host != socket.gethostname():
+            return True
+        try:
+            return abs(psutil.Process(self.pid).create_time() - self.started) < 1
+        except psutil.NoSuchProcess:
+            return False
 
 
 @dataclass(frozen=True, slots=True)

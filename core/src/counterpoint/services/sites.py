@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from counterpoint.adapter import Site
 from counterpoint.errors import ServiceError, UsageError
+from counterpoint.model.orchestrators import ORCHESTRATORS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -115,6 +116,13 @@ def running_site(root: str, orchestrator: str) -> Site | None:
     values = json.loads((home / "site.json").read_text(encoding="utf-8"))
     values["pipelines"] = tuple(values["pipelines"])
     return Site(home=home, secret=_secret(home / "secret"), **values)
+
+
+def remembered(root: str) -> list[str]:
+    """The pipelines that services of a root serve, or served last."""
+    places = (home_of(root, name) / "site.json" for name in ORCHESTRATORS)
+    told = (json.loads(place.read_text(encoding="utf-8")) for place in places if place.exists())
+    return [name for values in told for name in values["pipelines"]]
 
 
 def guardian_of(home: Path) -> int | None:

@@ -174,6 +174,23 @@ class Objects:
         found = self.find(path)
         return None if found is None else found.data
 
+    def exists(self, path: str) -> bool:
+        """Whether there is an object at a path; nothing of it is read.
+
+        Raises:
+            StorageError: the root cannot be read.
+        """
+        import obstore
+
+        with guarded(self.uri(path)):
+            if self.is_local:
+                return Path(self.uri(path)).exists()
+            try:
+                obstore.head(self._store(), path)
+            except FileNotFoundError:
+                return False
+            return True
+
     def delete(self, path: str) -> None:
         """Removes an object, if it is there.
 

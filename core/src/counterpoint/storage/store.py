@@ -12,7 +12,7 @@ from counterpoint.storage.catalogue import Catalogue
 from counterpoint.storage.digests import canonical, content_digest, json_digest, model_digest
 from counterpoint.storage.models import decode, encode
 from counterpoint.storage.objects import guarded
-from counterpoint.storage.tables import open_table, read_partition, replace_partition
+from counterpoint.storage.tables import read_partition, replace_partition
 
 if TYPE_CHECKING:
     import polars as pl
@@ -77,10 +77,15 @@ class Store(Catalogue):
             return read_partition(reference.uri, reference.table_version, column, reference.partition)
         folder = self.path(reference.uri)
         if reference.kind == OutputKind.MODEL:
-            return decode(self._must(f"{folder}/weights.safetensors"), self._must(f"{folder}/model.json"))
-        return json.loads(self._must(f"{folder}/value.json"))
+            return decode(self.must(f"{folder}/weights.safetensors"), self.must(f"{folder}/model.json"))
+        return json.loads(self.must(f"{folder}/value.json"))
 
-    def _must(self, path: str) -> bytes:
+    def must(self, path: str) -> bytes:
+        """The object at a path that refers to something.
+
+        Raises:
+            StorageError: it is not there any more.
+        """
         with guarded(self.uri(path)):
             found = self.get(path)
             if found is None:
@@ -106,20 +111,3 @@ class Store(Catalogue):
         made.write_parquet(buffer)
         self.put(path, buffer.getvalue())
         return made
-
-    def dead_letters(self, step: Step, partition: str, frame: pl.DataFrame, run_id: str) -> int:
-        """Keeps the rejected rows of a partition, replacing those of an earlier attempt; returns their number."""
-        import polars as pl
-
-        uri = self.uri(f"dead_letters/{self.version}/{self.pipeline.name}/{step.name}")
-        if frame.is_empty() and open_table(uri) is None:
-            return 0
-        frame = frame if frame.columns else pl.DataFrame(schema={"reason": pl.String})
-        known = [name for name in ("reason", "column", "origin") if name in frame.columns]
-        rows = frame.select(
-            *(pl.col(name).cast(pl.String) for name in known),
-            pl.struct(pl.all()).struct.json_encode().alias("row"),
-            pl.lit(run_id).alias("run_id"),
-        )
-        replace_partition(uri, canonical(rows), self.pipeline.partitions.kind.value, partition)
-        return rows.height

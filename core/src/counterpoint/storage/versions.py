@@ -13,7 +13,7 @@ from counterpoint.storage.tags import check_tag, unknown
 if TYPE_CHECKING:
     from counterpoint.storage.store import Store
 
-_DATA = ("tables", "artifacts", "dead_letters")
+_DATA = ("tables", "artifacts", "dead_letters", "checkpoints")
 
 
 @dataclass(frozen=True, slots=True)

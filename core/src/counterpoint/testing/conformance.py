@@ -25,16 +25,18 @@ from counterpoint.testing.differences import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from counterpoint.adapter import Adapter
-    from counterpoint.model import Pipeline, RunRecord
+    from counterpoint.model import Pipeline, RunRecord, Step
     from counterpoint.services.engines import Engine
     from counterpoint.testing.scenarios import Scenario
 
 # not the default one, so that an adapter which loses it is found out
 VERSION = "conformance"
 _FILE_TIMES = 0.05
+# seconds from the end of a wait to the first line of the step: its engine looks again, and starts a process
+ADDED_BY_ENGINE = 15.0
 
 
 def check_round_trip(adapter: Adapter, scenario: Scenario) -> None:
@@ -159,7 +161,13 @@ def _attempts(performed: Performance) -> Iterator[Difference]:
         told = performed.record.step(step.name).attempts
         if told != len(times):
             yield Difference("attempts as the step counted them", step.name, len(times), f"{told} told")
-        waits = [later - sooner for sooner, later in pairwise(times)]
-        for wait, least in zip(waits, step.retry.delays(), strict=False):
-            if wait < least - _FILE_TIMES:
-                yield Difference("wait before a retry", step.name, f"{least:g} s at least", f"{wait:.2f} s")
+        yield from _waits(step, [later - sooner for sooner, later in pairwise(times)])
+
+
+def _waits(step: Step, waits: Iterable[float]) -> Iterator[Difference]:
+    """The waits that are not as long as the retry policy of their step says, whatever was drawn as jitter."""
+    for retry, wait in enumerate(waits, 1):
+        least, most = (step.retry.delay_before(retry, chance).total_seconds() for chance in (0.0, 1.0))
+        if not least - _FILE_TIMES <= wait <= most + ADDED_BY_ENGINE:
+            wanted = f"{least:g} s at least, {most:g} s and what the engine adds at most"
+            yield Difference("wait before a retry", step.name, wanted, f"{wait:.2f} s")

@@ -9,10 +9,11 @@ from counterpoint.model.serial import pipeline_from, to_values
 from counterpoint.running import LocalRun, find_pipeline
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from counterpoint.adapter import Limit, Site
-    from counterpoint.model import NativeRun, Pipeline, RunRequest
+    from counterpoint.model import ErrorInfo, NativeRun, Pipeline, RunRequest
 
 
 class LocalAdapter:
@@ -56,6 +57,10 @@ class LocalAdapter:
     def observe(self, site: Site, request: RunRequest, native_id: str) -> NativeRun | None:  # noqa: ARG002
         """The run that `submit` has run."""
         return self.ended.get(native_id)
+
+    def causes(self, site: Site, request: RunRequest, native_id: str) -> Mapping[str, ErrorInfo]:  # noqa: ARG002
+        """Nothing but what the steps recorded themselves."""
+        return {}
 
     def page(self, site: Site, native_id: str | None = None) -> str:
         """The folder, for there are no pages."""

@@ -25,6 +25,7 @@ from counterpoint.model import (
     TriggerRule,
     When,
     load,
+    marker,
     step,
     windowed,
 )
@@ -129,10 +130,10 @@ all_done_trigger = Pipeline(
 
 retry_then_success = Pipeline(
     "retry_then_success",
-    description="A step that fails twice and then does not.",
+    description="A step that fails twice and then does not; its waits grow, but not beyond their limit.",
     config={"offset": 5, "folder": ""},
     steps=(
-        _step("heals", "fails_twice", retry=RetryPolicy(retries=3, delay=_SOON, max_delay=_SOON)),
+        _step("heals", "fails_twice", retry=RetryPolicy(3, timedelta(seconds=2), timedelta(seconds=3))),
         _step("healed", "mean", inputs={"given": "heals"}, output=_METRICS),
     ),
 )
@@ -183,6 +184,29 @@ mapped = Pipeline(
         _step("map_each", "squared", inputs={"number": "map_numbers"}, map_over="number"),
         _step("map_factors", "scaled", inputs={"given": "map_each"}, map_over="factor"),
         _step("map_total", "total", inputs={"given": "map_factors"}),
+    ),
+)
+
+in_vain = Pipeline(
+    "in_vain",
+    description="A step that waits for a marker that never comes, one that would come after it, and one that does.",
+    config={"offset": 3},
+    steps=(
+        _step("vain_before", "constant"),
+        _step(
+            "vain_waits",
+            "constant",
+            after=("vain_before",),
+            waits=(marker("no/such/marker/{partition}", poll=_SOON, timeout=2 * _SOON),),
+            retry=RetryPolicy(1, _SOON),
+        ),
+        _step("vain_never", "mean", inputs={"given": "vain_waits"}, output=_METRICS),
+        _step(
+            "vain_anyway",
+            "joined",
+            inputs={"left": "vain_before", "right": "vain_waits"},
+            trigger_rule=TriggerRule.ALL_DONE,
+        ),
     ),
 )
 
@@ -266,4 +290,10 @@ SCENARIOS = (
         earlier={"2026-01-01": ("window_events",), "2026-01-02": ("window_events",)},
     ),
     Scenario("mapped", "2026-01-03", _all_ran(mapped)),
+    Scenario(
+        "in_vain",
+        "2026-01-03",
+        _all_ran(in_vain, vain_waits=(Status.FAILED, 1), vain_never=_UNREACHED),
+        errors={"vain_waits": "MissingInputError"},
+    ),
 )

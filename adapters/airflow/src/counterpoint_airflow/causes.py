@@ -1,0 +1,52 @@
+"""Why tasks failed, as the log endpoint tells it: of what no worker could record."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from counterpoint.errors import ServiceError
+from counterpoint.running import find_pipeline
+from counterpoint.running.failure import innermost, named
+from counterpoint_airflow.observe import ELEMENTS, call, rows_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from counterpoint.adapter import Site
+    from counterpoint.model import ErrorInfo, RunRequest
+
+
+def causes(site: Site, request: RunRequest, native_id: str) -> Mapping[str, ErrorInfo]:
+    """The error of each task that failed, from the log of its last attempt."""
+    dag, _, run = native_id.rpartition("::")
+    path = f"/dags/{dag or find_pipeline(request.pipeline).name}/dagRuns/{quote(run, safe='')}"
+    rows = rows_of(site, f"{path}/taskInstances")
+    found = {row["task_id"].removesuffix(ELEMENTS): _cause(site, path, row) for row in rows if row["state"] == "failed"}
+    if not found and call(site, path)["state"] == "failed":
+        found[""] = named("DagRun", "the run failed without a failed task")
+    return found
+
+
+def _cause(site: Site, path: str, row: Mapping[str, Any]) -> ErrorInfo:
+    task = f"{path}/taskInstances/{row['task_id']}/logs/{max(row['try_number'], 1)}?map_index={row['map_index']}"
+    try:
+        lines = [line for line in call(site, task)["content"] if isinstance(line, dict)]
+    except ServiceError as error:
+        lines = [{"event": str(error)}]
+    for line in reversed(lines):
+        if line.get("error_detail"):
+            return _raised(line["error_detail"])
+    return named("TaskInstance", _last_words(lines) or f"ended as {row['state']} without a word in its log")
+
+
+def _raised(chain: list[Mapping[str, Any]]) -> ErrorInfo:
+    """The innermost error of a chain, which has the outermost first."""
+    error = chain[-1]
+    frames = [f"{one['filename']}:{one['lineno']} in {one['name']}" for one in error.get("frames", ())]
+    return named(error["exc_type"], error["exc_value"], innermost(frames))
+
+
+def _last_words(lines: Iterable[Mapping[str, Any]]) -> str:
+    told = [" ".join(f"{k}={v}" if k != "event" else str(v) for k, v in line.items()) for line in lines]
+    return "; ".join(told[-3:])

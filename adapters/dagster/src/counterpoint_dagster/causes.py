@@ -1,0 +1,62 @@
+"""Why steps failed, as Dagster's events tell it: of what no worker could record."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.running.failure import named
+from counterpoint_dagster.observe import graphql
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from counterpoint.adapter import Site
+    from counterpoint.model import ErrorInfo, RunRequest
+
+_ERROR = "message className errorChain { error { message className } }"
+_EVENTS = f"""query($id: ID!, $after: String) {{ logsForRun(runId: $id, afterCursor: $after) {{
+  ... on EventConnection {{ cursor hasMore events {{ __typename
+    ... on ExecutionStepFailureEvent {{ stepKey error {{ {_ERROR} }} }}
+    ... on ExecutionStepUpForRetryEvent {{ stepKey error {{ {_ERROR} }} }}
+    ... on ExecutionStepStartEvent {{ stepKey }} ... on ExecutionStepSuccessEvent {{ stepKey }}
+    ... on RunFailureEvent {{ message error {{ {_ERROR} }} }} }} }} }} }}"""
+# a run that fails without an error of its own was found dead by the daemon
+_GONE = "the process of the run was killed, or ended without a word"
+_ENDED = {"ExecutionStepSuccessEvent", "ExecutionStepUpForRetryEvent"}
+
+
+def causes(site: Site, request: RunRequest, native_id: str) -> Mapping[str, ErrorInfo]:  # noqa: ARG001
+    """The innermost error of each step that failed; steps at work when the run itself was killed share its error."""
+    failed: dict[str, ErrorInfo] = {}
+    working: set[str] = set()
+    own: ErrorInfo | None = None
+    for event in _events(site, native_id):
+        step, kind = event.get("stepKey", ""), event["__typename"]
+        if kind == "ExecutionStepStartEvent":
+            working.add(step)
+        elif kind in _ENDED:
+            working.discard(step)
+        elif kind == "ExecutionStepFailureEvent":
+            working.discard(step)
+            failed[step] = _innermost(event)
+        elif kind == "RunFailureEvent":
+            own = _innermost(event) if event.get("error") else named(kind, f"{_GONE}: {event.get('message')}")
+    if own is None or failed:
+        return failed
+    return dict.fromkeys(working or {""}, own)
+
+
+def _events(site: Site, native_id: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    cursor, more = None, True
+    while more:
+        page = graphql(site, _EVENTS, {"id": native_id, "after": cursor})["logsForRun"]
+        found += page.get("events", ())
+        cursor, more = page.get("cursor"), page.get("hasMore", False)
+    return found
+
+
+def _innermost(event: Mapping[str, Any]) -> ErrorInfo:
+    error = event["error"]
+    inner = [link["error"] for link in error["errorChain"]] or [error]
+    return named(inner[-1]["className"] or "Error", inner[-1]["message"].strip())

@@ -1,0 +1,153 @@
+"""Steps that wait: their op ends at once without an output, and a sensor launches them when core says that they may."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.model import Status, Verdict, order, verdict
+from counterpoint.running import runnable
+from counterpoint.running.waits import admit, held, still
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import dagster as dg
+
+    from counterpoint.model import Pipeline, RunRequest, Step
+
+# the run that others follow
+FIRST = "counterpoint/first_run"
+# on the first of the runs that follow one another: the pipeline of which something waits, and for what
+WAITING, WAITS_FOR = "counterpoint/waiting", "counterpoint/waits_for"
+_LEAST_SECONDS = 2
+
+
+def must_wait(context: dg.AssetExecutionContext, request: RunRequest, step: Step) -> bool:
+    """Whether a step is to end without an output for now; its run is marked for the sensor.
+
+    Raises:
+        MissingInputError: it has waited long enough.
+    """
+    from counterpoint.running import find_pipeline
+
+    waiting = admit(request, step.name)
+    if waiting:
+        first = context.run.tags.get(FIRST, context.run.run_id)
+        tags = {WAITING: find_pipeline(request.pipeline).name, WAITS_FOR: f"{step.name}: {', '.join(waiting.words)}"}
+        context.instance.add_run_tags(first, tags)
+        context.log.info("%s %s; a sensor goes on with it", step.name, waiting)
+    return waiting is not None
+
+
+def ended(request: RunRequest, states: Mapping[str, Status]) -> dict[str, Status]:
+    """The states of steps without those that wait, which Dagster says were well but made nothing."""
+    waiting = held(request) if Status.SKIPPED in states.values() else {}
+    return {name: state for name, state in states.items() if state is not Status.SKIPPED or name not in waiting}
+
+
+def to_follow(pipeline: Pipeline, request: RunRequest, states: Mapping[str, Status]) -> tuple[str, ...]:
+    """The steps that may run now, without those that wait: another sensor launches them."""
+    waiting = held(request)
+    return tuple(name for name in runnable(pipeline, request, states) if name not in waiting)
+
+
+def after_waiting(pipeline: Pipeline, request: RunRequest, states: Mapping[str, Status]) -> tuple[str, ...]:
+    """The steps that may run now; what one of them waits for is waited for here."""
+    for name in held(request):
+        while waiting := still(request, name):
+            time.sleep(waiting.pause)
+    return runnable(pipeline, request, states)
+
+
+def sensors(pipeline: Pipeline, served: str, job: Any) -> list[dg.SensorDefinition]:
+    """The sensor that looks for what steps wait for, where there are such."""
+    import dagster as dg
+
+    polls = [wait.poll.total_seconds() for step in pipeline.steps for wait in step.waits]
+    if not polls:
+        return []
+
+    @dg.sensor(
+        name=f"{pipeline.name}_waits",
+        job=job,
+        minimum_interval_seconds=max(_LEAST_SECONDS, int(min(polls))),
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Launches the steps that waited for something when it is there, or their time is up.",
+    )
+    def go_on(context: Any) -> Any:
+        found = [_look(context.instance, pipeline, served, run) for run in _marked(context.instance, pipeline)]
+        requests = [one for one in found if isinstance(one, dg.RunRequest)]
+        return requests or dg.SkipReason("; ".join(one for one in found if one) or "nothing waits")
+
+    return [go_on]
+
+
+def _marked(instance: dg.DagsterInstance, pipeline: Pipeline) -> list[dg.DagsterRun]:
+    import dagster as dg
+
+    return list(instance.get_runs(dg.RunsFilter(tags={WAITING: pipeline.name})))
+
+
+def _look(instance: dg.DagsterInstance, pipeline: Pipeline, served: str, first: dg.DagsterRun) -> Any:
+    """The run that goes on with a run of which something waited, or in words what it waits for."""
+    import dagster as dg
+
+    from counterpoint_dagster.steps import request_of
+
+    request = request_of(served, first)
+    following = instance.get_runs(dg.RunsFilter(tags={FIRST: first.run_id}))
+    if not all(run.is_finished for run in (first, *following)):
+        return f"{request.partition}: a run of it is at work"
+    noted = held(request)
+    if not noted:
+        instance.add_run_tags(first.run_id, {WAITING: "over"})
+        return ""
+    waits = {name: waiting for name in noted if (waiting := still(request, name))}
+    if len(waits) == len(noted):
+        return "; ".join(f"{request.partition} {name} {waiting}" for name, waiting in waits.items())
+    states = ended(request, chain_states(instance, pipeline, first))
+    return dg.RunRequest(
+        run_key=f"{first.run_id}-{len(following)}-{'-'.join(sorted(noted.keys() - waits.keys()))}",
+        partition_key=request.partition,
+        asset_selection=[dg.AssetKey(name) for name in _reachable(pipeline, request, states, waits)],
+        tags=tags_after(request, first),
+    )
+
+
+def _reachable(
+    pipeline: Pipeline, request: RunRequest, states: Mapping[str, Status], waits: Mapping[str, Any]
+) -> list[str]:
+    """The steps that have not ended, do not wait, and come after none that does."""
+    known, found = dict(states), list[str]()
+    for step in map(pipeline.step, order(pipeline)):
+        before = [name for name in step.upstream if request.selects(name)]
+        is_open = request.selects(step.name) and step.name not in known and step.name not in waits
+        if not is_open or not all(name in known or name in found for name in before):
+            continue
+        becomes = verdict(step, known, {}) if known.keys() >= set(before) else Verdict.RUN
+        if becomes is Verdict.RUN:
+            found.append(step.name)
+        else:
+            known[step.name] = Status(becomes.value)
+    return found
+
+
+def chain_states(instance: dg.DagsterInstance, pipeline: Pipeline, first: dg.DagsterRun) -> dict[str, Status]:
+    """How the steps of a run ended, and of those that followed it."""
+    import dagster as dg
+
+    from counterpoint_dagster.observe import states_of
+
+    runs = [first, *reversed(instance.get_runs(dg.RunsFilter(tags={FIRST: first.run_id})))]
+    return {n: s for run in runs for n, s in states_of(instance.get_run_step_stats(run.run_id), pipeline).items()}
+
+
+def tags_after(request: RunRequest, first: dg.DagsterRun) -> dict[str, str]:
+    """The tags of a run that follows another."""
+    from counterpoint_dagster.backfill import BACKFILL
+    from counterpoint_dagster.conditions import FOLLOWS
+    from counterpoint_dagster.steps import REQUEST
+
+    kept = {name: value for name, value in first.tags.items() if name in {FOLLOWS, BACKFILL}}
+    return {**kept, REQUEST: request.to_json(), FIRST: first.run_id}

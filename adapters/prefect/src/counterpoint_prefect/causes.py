@@ -1,0 +1,41 @@
+"""Why tasks failed, as the states of their runs tell it: of what no worker could record."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from counterpoint.running.failure import named
+from counterpoint_prefect.conditions import UPSTREAM_FAILED
+from counterpoint_prefect.observe import client_of, task_runs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from prefect.client.schemas.objects import State
+
+    from counterpoint.adapter import Site
+    from counterpoint.model import ErrorInfo, RunRequest
+
+
+def causes(site: Site, request: RunRequest, native_id: str) -> Mapping[str, ErrorInfo]:  # noqa: ARG001
+    """The error of each task that failed; tasks at work when the flow run crashed share its error."""
+    with client_of(site) as client:
+        run = client.read_flow_run(UUID(native_id))
+        states = {one.name.partition("[")[0]: one.state for one in task_runs(client, run.id)}
+    failed = {n: _error(s) for n, s in states.items() if s and _is_bad(s) and s.name != UPSTREAM_FAILED}
+    if failed or run.state is None or not _is_bad(run.state):
+        return failed
+    working = [name for name, state in states.items() if state and state.is_running()]
+    return dict.fromkeys(working or [""], _error(run.state))
+
+
+def _is_bad(state: State) -> bool:
+    return bool(state.is_failed() or state.is_crashed())
+
+
+def _error(state: State) -> ErrorInfo:
+    """The words of a state; what a task raised is in them as `Type('message')` or `Type: message`."""
+    words = state.message or "no message"
+    kind, mark, rest = words.removeprefix("Task run encountered an exception ").partition(": ")
+    return named(kind, rest) if mark and kind.isidentifier() else named(state.name or "Failed", words)

@@ -1,0 +1,31 @@
+"""Deadlines in Prefect's terms: an automation for each deployment, triggered by a run that is not completed in time."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
+# that Prefect watches for
+_SHORTEST = timedelta(seconds=10)
+
+
+def watch_deadline(client: SyncPrefectClient, name: str, deployment: str, deadline: timedelta, active: bool) -> None:  # noqa: FBT001
+    """An automation that Prefect's page shows as triggered when a run has not completed in time after it was due."""
+    from prefect.automations import AutomationCore, DoNothing, EventTrigger, Posture
+
+    trigger = EventTrigger(
+        after={"prefect.flow-run.Pending", "prefect.flow-run.Late"},
+        expect={"prefect.flow-run.Completed"},
+        for_each={"prefect.resource.id"},
+        match_related={"prefect.resource.role": "deployment", "prefect.resource.id": deployment},
+        posture=Posture.Proactive,
+        within=max(deadline, _SHORTEST),
+    )
+    wanted = AutomationCore(name=f"{name} deadline", enabled=active, trigger=trigger, actions=[DoNothing()])
+    if found := client.read_automations_by_name(wanted.name):
+        client.update_automation(found[0].id, wanted)
+    elif active:
+        client.create_automation(wanted)

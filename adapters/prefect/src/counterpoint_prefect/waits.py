@@ -1,0 +1,127 @@
+"""Flows of which a step waits: the run's process ends, and the run is scheduled again for the next look."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from prefect.client.orchestration import get_client
+from prefect.context import FlowRunContext
+from prefect.exceptions import Pause
+from prefect.states import Completed, Failed, Scheduled
+
+from counterpoint.errors import StepError
+from counterpoint.model import Status, StepRecord, downstream
+from counterpoint.running import element_records, find_pipeline, settled, step_record, work_for
+from counterpoint.running.waits import admit, held, still
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from prefect.client.schemas.objects import State
+
+    from counterpoint.model import RunRequest, Step
+    from counterpoint.running.waits import Waiting
+
+WAITS = "Waits"
+# a worker takes up a run that is due at once
+_SOONEST = 1.0
+
+
+class StepWaitsError(StepError):
+    """A task ends for now, for its step, or one before it, waits; it is run again when the flow's run is."""
+
+    failure = "missing_input"  # another attempt of the task cannot help
+
+
+def leave_when_waiting(request: RunRequest, step: str) -> None:
+    """Ends a task that comes after one that waits: raised, for Prefect keeps what a task returns.
+
+    Raises:
+        StepWaitsError: it does.
+    """
+    pipeline = find_pipeline(request.pipeline)
+    before = [name for name in held(request) if step in downstream(pipeline, name)]
+    if before:
+        raise StepWaitsError(f"waits for {', '.join(before)}")
+
+
+def leave_to_wait(request: RunRequest, step: str) -> None:
+    """Ends a task that waits for something.
+
+    Raises:
+        StepWaitsError: it does.
+        MissingInputError: it has waited long enough.
+    """
+    waiting = admit(request, step)
+    if waiting:
+        raise StepWaitsError(str(waiting))
+
+
+def until_nothing_waits(request: RunRequest, run: Callable[[Mapping[str, Any]], Any]) -> Any:
+    """What a run of the flow comes to; `run` is given the states of the steps that ended before it was put off.
+
+    Raises:
+        Pause: a step waits; the run is scheduled again, and this process is to end.
+    """
+    state = None
+    while True:
+        looked = _looked(request)
+        if not looked or None in looked:
+            state = run(_ended(request))
+            looked = _looked(request)
+        if not looked:
+            return state
+        waits = [waiting for waiting in looked if waiting]
+        pause = min((waiting.pause for waiting in waits), default=0.0) if len(waits) == len(looked) else 0.0
+        _put_off(max(pause, _SOONEST), "; ".join(map(str, waits)))
+
+
+def _looked(request: RunRequest) -> list[Waiting | None]:
+    """What is still waited for by the steps that wait; None for one that may go on."""
+    return [still(request, name) for name in held(request)]
+
+
+def _put_off(seconds: float, message: str) -> None:
+    """Schedules the run again where a worker takes it up; in this process, waits here."""
+    context = FlowRunContext.get()
+    run = context.flow_run if context else None
+    if run is None or run.deployment_id is None:
+        time.sleep(seconds)
+        return
+    due = datetime.now(UTC) + timedelta(seconds=seconds)
+    state: State[Any] = Scheduled(name=WAITS, message=message, scheduled_time=due)
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(run.id, state, force=True)
+    raise Pause(state=state)
+
+
+def _ended(request: RunRequest) -> dict[str, State[Any]]:
+    """How steps ended before the run was put off, also those that were not run; none, when it was not."""
+    waiting, pipeline = held(request), find_pipeline(request.pipeline)
+    if not waiting:
+        return {}
+    to_come = {name for first in waiting for name in (first, *downstream(pipeline, first))}
+    steps = [step for step in pipeline.steps if request.selects(step.name) and step.name not in to_come]
+    made = {step.name: records for step in steps if (records := _records(request, step))}
+    known = {name: max((r.status for r in records), key=lambda s: s is Status.FAILED) for name, records in made.items()}
+    states = settled(pipeline, request, known)
+    return {step.name: _state(step, states[step.name], made.get(step.name, [])) for step in steps}
+
+
+def _records(request: RunRequest, step: Step) -> list[StepRecord]:
+    if step.map_over:
+        found = element_records(work_for(request, step.name).store, request.run_id, step.name)
+    else:
+        found = [dict(step_record(request, step.name))]
+    return [StepRecord.from_dict(record) for record in found if record]
+
+
+def _state(step: Step, status: Status, records: list[StepRecord]) -> State[Any]:
+    if status in {Status.FAILED, Status.UPSTREAM_FAILED}:
+        return Failed(message=f"{step.name} failed before the run was put off")
+    if status is Status.SKIPPED:
+        return Completed(data={"skipped": True})
+    made = [record.output.to_dict() for record in records if record.output]
+    return Completed(data=made if step.map_over else made[0])

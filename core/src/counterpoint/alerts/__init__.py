@@ -1,0 +1,8 @@
+"""Alerts: told once per cause, by severity, to whoever has to act; never at the cost of a run."""
+
+from __future__ import annotations
+
+from counterpoint.alerts.alert import Alert
+from counterpoint.alerts.telling import deliver_due, release, tell
+
+__all__ = ["Alert", "deliver_due", "release", "tell"]

@@ -1,0 +1,138 @@
+"""`counterpoint dlq`: the rows that steps rejected; listed, shown, and tried once more where they belong."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.cli.output import answer, say, table
+
+if TYPE_CHECKING:
+    import argparse
+
+    from counterpoint.storage import Store
+
+HELP = "dead letters: 'dlq list|show|reprocess PIPELINE'"
+_OPTIONS = {
+    "list": (),
+    "show": ("step", "date", "limit"),
+    "reprocess": ("step", "first", "last", "delay", "dry_run"),
+}
+_FLAGS = {"first": "--from", "last": "--to", "dry_run": "--dry-run"}
+_SHOWN = 20
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What to do, with which pipeline, and which of its rows."""
+    parser.add_argument("action", choices=tuple(_OPTIONS), help="count them; show them; try them once more")
+    parser.add_argument("pipeline", metavar="PIPELINE")
+    parser.add_argument("--step", metavar="S", help="show, reprocess: of this step only")
+    parser.add_argument("--date", metavar="D", help="show: of this partition only")
+    parser.add_argument("--limit", type=int, metavar="N", help=f"show: so many rows at most; default {_SHOWN}, 0 all")
+    parser.add_argument("--from", dest="first", metavar="A", help="reprocess: the first partition they come from")
+    parser.add_argument("--to", dest="last", metavar="B", help="reprocess: the last one")
+    parser.add_argument(
+        "--delay", metavar="SPAN", help="reprocess: rows that waited so long: 30m, 1h (default), 2d, 0s"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="reprocess: says what would be sent; sends nothing")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Counts, shows or sends; what it found is no failure."""
+    from counterpoint.running import find_pipeline
+    from counterpoint.services.sites import absolute
+    from counterpoint.storage import Store
+
+    _refuse_misplaced(args)
+    store = Store(absolute(args.root), find_pipeline(args.pipeline))
+    {"list": _list, "show": _show, "reprocess": _reprocess}[args.action](args, store)
+    return 0
+
+
+def _refuse_misplaced(args: argparse.Namespace) -> None:
+    from counterpoint.errors import UsageError
+
+    for name in {option for options in _OPTIONS.values() for option in options} - {*_OPTIONS[args.action]}:
+        if getattr(args, name) not in {None, False}:
+            raise UsageError(f"dlq {args.action} has no option {_FLAGS.get(name, f'--{name}')}: leave it out")
+    if args.limit is not None and args.limit < 0:
+        raise UsageError(f"--limit {args.limit}: 0 for all rows, or how many at most")
+
+
+def _list(args: argparse.Namespace, store: Store) -> None:
+    from counterpoint.deadletters import overview
+
+    found = overview(store)
+    if args.json:
+        answer(found)
+        return
+    names = ("partition", "waiting", "since", "failed", "resubmitted", "received", "permanent")
+    for step in dict.fromkeys(row["step"] for row in found["partitions"]):
+        rows = [row for row in found["partitions"] if row["step"] == step]
+        cells = [[(row[name] or "") if name != "since" else _minute(row[name]) for name in names] for row in rows]
+        table(step, ("partition", "waiting", "since (UTC)", "failed", "sent", "received", "permanent"), cells)
+    say(f"{found['pipeline']}: {found['totals']['waiting']} rows wait")
+
+
+def _minute(moment: str | None) -> str:
+    return moment[:16].replace("T", " ") if moment else ""
+
+
+def _show(args: argparse.Namespace, store: Store) -> None:
+    from counterpoint.deadletters import shown
+
+    found = shown(store, args.step, args.date, _SHOWN if args.limit is None else args.limit)
+    if args.json:
+        answer(found)
+        return
+    names = ("partition", "state", "reason", "origin")
+    for step in dict.fromkeys(row["step"] for row in found["rows"]):
+        table(step, names, [tuple(row[name] for name in names) for row in found["rows"] if row["step"] == step])
+    say(f"{found['pipeline']}: {len(found['rows'])} of {found['total']} rows")
+
+
+def _reprocess(args: argparse.Namespace, store: Store) -> None:
+    from counterpoint.deadletters import reprocess
+
+    delay = {"delay": span(args.delay)} if args.delay else {}
+    found = reprocess(store, args.step, first=args.first, last=args.last, dry_run=args.dry_run, **delay)
+    found["next"] = _next(store, found, args.pipeline)
+    if args.json:
+        answer(found)
+        return
+    names = ("step", "partition", "letters", "given_up")
+    rows = [(*(one[name] for name in names), _arrived(one)) for one in found["partitions"]]
+    would = "would be sent" if args.dry_run else "sent"
+    table(f"{found['pipeline']}: {found['letters']} rows {would}", (*names, "arrived in"), rows)
+    if found["next"]:
+        say(f"rebuild what they went to: {found['next']}")
+
+
+def _arrived(one: dict[str, Any]) -> str:
+    return ", ".join(f"{key}: {rows}" for key, rows in one["arrived"].items())
+
+
+def _next(store: Store, found: dict[str, Any], pipeline: str) -> str | None:
+    """The command that rebuilds what stands of the partitions which rows went to, and what rests on it."""
+    standing = {key.partition(".")[0] for one in found["partitions"] for key in store.entries(one["step"])}
+    stale = standing.intersection(key.partition(".")[0] for one in found["partitions"] for key in one["arrived"])
+    if not stale or found["dry_run"]:
+        return None
+    return f"counterpoint backfill {pipeline} --from {min(stale)} --to {max(standing)} --stale"
+
+
+def span(text: str) -> timedelta:
+    """A length of time written as 30s, 15m, 1h or 2d.
+
+    Raises:
+        UsageError: it is written otherwise.
+    """
+    from counterpoint.errors import UsageError
+
+    found = _SPAN.fullmatch(text)
+    if not found:
+        raise UsageError(f"--delay {text!r} is no length of time: write 30s, 15m, 1h or 2d")
+    return timedelta(**{_UNITS[found[2]]: float(found[1])})

@@ -1,0 +1,111 @@
+"""`counterpoint watch`: tells of runs that are late or will be, and of outputs that are too old."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.cli.output import answer, say, table
+
+if TYPE_CHECKING:
+    import argparse
+
+HELP = "alerts of runs that miss their deadline, or will, and of outputs past their limit"
+_UNITS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600}
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The pipelines, and how often they are looked at."""
+    parser.add_argument("pipelines", nargs="*", metavar="PIPELINE", help="default: all that were run below the root")
+    parser.add_argument("--once", action="store_true", help="look once, as a line of cron does, and end")
+    parser.add_argument("--every", default="60s", metavar="T", help="how often: 60s, 5m, 1h; default 60s")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Looks once, or until it is interrupted; with --json a document a look, in the loop each on a line of its own."""
+    from counterpoint.alerts.routes import load_routes
+    from counterpoint.errors import CounterpointError
+    from counterpoint.running.known import find_pipeline
+    from counterpoint.services.sites import absolute
+
+    root, every, memory, shown = absolute(args.root), seconds(args.every), dict[str, datetime](), set[str]()
+    load_routes()
+    for name in args.pipelines:
+        find_pipeline(name)
+    while True:
+        try:
+            _show(args, _look(root, args.pipelines, memory), shown)
+        except CounterpointError as error:
+            if args.once:
+                raise
+            say(f"counterpoint: {error}; looking again in {args.every}")
+        if args.once:
+            return 0
+        time.sleep(every)
+
+
+def seconds(text: str) -> int:
+    """The seconds that `60s`, `5m`, `1h` or `60` are.
+
+    Raises:
+        UsageError: it is written otherwise, or none at all.
+    """
+    from counterpoint.errors import UsageError
+
+    found = re.fullmatch(r"(\d+)(|s|m|min|h)", text)
+    if not found or int(found[1]) == 0:
+        raise UsageError(f"--every {text}: write a length of time above zero, for example 60s, 5m or 1h")
+    return int(found[1]) * _UNITS[found[2]]
+
+
+def _look(root: str, names: list[str], memory: dict[str, datetime]) -> dict[str, Any]:
+    from counterpoint.watching import names_below, watch
+
+    return watch(root, names or names_below(root), datetime.now(UTC), memory)
+
+
+def _show(args: argparse.Namespace, found: dict[str, Any], shown: set[str]) -> None:
+    """The whole answer as JSON, or once as tables; in the loop for people only what is new."""
+    if args.json and args.once:
+        answer(found)
+    elif args.json:
+        print(json.dumps(found), flush=True)
+    elif args.once:
+        _tables(found)
+    else:
+        lines = set(_lines(found))
+        for line in sorted(lines - shown):
+            say(line)
+        shown.clear()
+        shown.update(lines)
+    if not found["pipelines"] and not shown:
+        say(f"no registered pipeline was run below {found['root']}: name those to watch, or another --root")
+        shown.add("")
+
+
+def _tables(found: dict[str, Any]) -> None:
+    runs = [(pipeline["pipeline"], run) for pipeline in found["pipelines"] for run in pipeline["runs"]]
+    columns = ("pipeline", "partition", "state", "deadline", "is", "expected", "waits for")
+    rows = [
+        (n, r["partition"], r["state"], r["deadline"], r["punctuality"], r["expected"], ", ".join(r["waits_for"]))
+        for n, r in runs
+    ]
+    table("Scheduled runs", columns, rows)
+    outputs = [(pipeline["pipeline"], output) for pipeline in found["pipelines"] for output in pipeline["outputs"]]
+    table(
+        "Outputs with a limit",
+        ("pipeline", "step", "newest", "made", "too old"),
+        [(n, o["step"], o["partition"], o["published"], "yes" if o["too_old"] else "no") for n, o in outputs],
+    )
+
+
+def _lines(found: dict[str, Any]) -> list[str]:
+    lines = []
+    for pipeline in found["pipelines"]:
+        name = pipeline["pipeline"]
+        lines += [f"{name} {run['partition']}: {run['state']}, {run['punctuality']}" for run in pipeline["runs"]]
+        lines += [f"{name} {out['step']}: too old" for out in pipeline["outputs"] if out["too_old"]]
+    return lines

@@ -1,0 +1,133 @@
+"""`counterpoint why`: the root cause of a failed run, with the command that redoes only what failed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.cli.output import answer, say
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator, Mapping
+
+    from counterpoint.why.asking import Told
+    from counterpoint.why.evidence import Evidence
+
+HELP = "the root cause of a failed run, and the command that redoes only what failed"
+_LOG_LINES = 10
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The run, or the version of a backfill."""
+    parser.add_argument(
+        "subject",
+        metavar="RUN",
+        help="a run id, the orchestrator's own name of the run (or its first 8 characters), or PIPELINE@TAG",
+    )
+
+
+class _HandedOverError(Exception):
+    """The command was carried out in the orchestrator's own environment, and ended with `code` there."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__()
+        self.code = code
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints the causes; 0 when there is an answer, also that nothing failed."""
+    try:
+        found = _explained(args)
+    except _HandedOverError as done:
+        return done.code
+    if args.json:
+        answer(found)
+    else:
+        say("\n".join(_told(found)))
+    return 0
+
+
+def _explained(args: argparse.Namespace) -> dict[str, Any]:
+    from counterpoint.cli.environments import hand_over
+    from counterpoint.services.sites import absolute, running_site
+    from counterpoint.storage.objects import Objects
+    from counterpoint.why import explain, find_run
+    from counterpoint.why.asking import ask_service
+
+    def ask(evidence: Evidence) -> Told | None:
+        request = evidence.request
+        if running_site(request.root, request.orchestrator):
+            code = hand_over(request.orchestrator, args.argv)
+            if code is not None:
+                raise _HandedOverError(code)
+        return ask_service(evidence)
+
+    root, options = absolute(args.root), _root_options(args)
+    pipeline, mark, tag = args.subject.rpartition("@")
+    if mark:
+        from counterpoint.why.backfills import explain_backfill
+
+        return explain_backfill(root, pipeline, tag, ask, options)
+    objects = Objects(root)
+    return explain(objects, find_run(objects, args.subject), ask, options)
+
+
+def _root_options(args: argparse.Namespace) -> tuple[str, ...]:
+    """The option that names the root, where the command was given one."""
+    named = any(word == "--root" or word.startswith("--root=") for word in args.argv)
+    return ("--root", args.root) if named else ()
+
+
+def _told(found: Mapping[str, Any]) -> Iterator[str]:
+    """The answer for people, line by line."""
+    name = found["run_id"] or f"{found['pipeline']}@{found['version']}"
+    yield f"{name}: {found['status']}"
+    for cause in found["causes"]:
+        yield from ("", *_cause(cause))
+    if not found["causes"]:
+        yield "no step of it failed"
+    yield from (f"held by the gate: {one['model']}: {one['reason']}" for one in found["held"])
+    if found["skipped"]:
+        yield f"skipped: {', '.join(found['skipped'])}"
+    yield ""
+    yield from (f"{word} {found[key]}" for word, key in (("redo:", "redo"), ("page:", "page")) if found[key])
+
+
+def _cause(cause: Mapping[str, Any]) -> Iterator[str]:
+    error, outer = cause["error"], cause["raised_as"]
+    yield f"{error['type']}: {error['message']}"
+    if error["where"]:
+        yield f"  at {error['where']}"
+    if outer:
+        yield f"  raised as {outer['type']}: {outer['message']} ({outer['where']})"
+    yield f"  step {cause['step'] or '(none: the run itself)'}{_which(cause)}, {_attempt(cause)}"
+    yield f"  {cause['failure']}: {cause['meaning']} {cause['severity'] or 'no alert'}, for {cause['told']};" + (
+        " it will be tried again" if cause["again"] else " it is not tried again"
+    )
+    for one in cause["earlier"]:
+        yield f"  attempt {one['attempt']} at {one['at']}: {one['type']}: {one['message']} ({one['where']})"
+    yield from (f"  input {name}: {_reference(one)}" for name, one in cause["inputs"].items())
+    yield from (f"  | {line}" for line in cause["log"][-_LOG_LINES:])
+    for word, key in (("not run because of it:", "not_run"), ("blocked:", "blocked")):
+        if cause[key]:
+            yield f"  {word} {', '.join(cause[key])}"
+    yield f"  what to do: {cause['runbook']}"
+
+
+def _which(cause: Mapping[str, Any]) -> str:
+    elements = f"[{', '.join(map(str, cause['elements']))}]" if cause["elements"] else ""
+    return f"{elements} of {', '.join(cause['partitions'])}" if cause["partitions"] else elements
+
+
+def _attempt(cause: Mapping[str, Any]) -> str:
+    number = f"attempt {cause['attempt']} of {cause['attempts']}" if cause["attempt"] else "attempt unknown"
+    at = f" at {cause['at']}" if cause["at"] else ""
+    return f"{number}{at}, told by {'its worker' if cause['told_by'] == 'worker' else cause['told_by']}"
+
+
+def _reference(given: Any) -> str:
+    if not isinstance(given, dict):
+        return "none" if given is None else f"{len(given)} outputs: {'; '.join(map(_reference, given))}"
+    version = "" if given["table_version"] is None else f"@{given['table_version']}"
+    rows = "" if given["rows"] is None else f", {given['rows']} rows"
+    return f"{given['uri']}{version}{rows}, {given['digest']}"

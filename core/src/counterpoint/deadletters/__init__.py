@@ -1,0 +1,19 @@
+"""Dead letters: rejected rows are kept, tried once more in the partition they belong to, and then kept for good."""
+
+from __future__ import annotations
+
+from counterpoint.deadletters.letters import State, all_letters, keep
+from counterpoint.deadletters.reprocess import reprocess
+from counterpoint.deadletters.resubmitted import resubmitted_digest, resubmitted_rows
+from counterpoint.deadletters.survey import overview, shown
+
+__all__ = [
+    "State",
+    "all_letters",
+    "keep",
+    "overview",
+    "reprocess",
+    "resubmitted_digest",
+    "resubmitted_rows",
+    "shown",
+]

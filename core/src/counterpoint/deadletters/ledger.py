@@ -1,0 +1,82 @@
+"""What was sent from a partition: put in one swap, so each rejected row is sent once, whoever else is at it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.storage.objects import json_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from counterpoint.storage import Store
+    from counterpoint.storage.objects import Found
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """Rows that one `reprocess` sent from one partition.
+
+    `letters` are the names of those sent, `given_up` of those that the step's function left out, `files` where the
+    rows lie: file name to the partition they go to.
+    """
+
+    at: str
+    letters: tuple[str, ...]
+    given_up: tuple[str, ...]
+    files: Mapping[str, str]
+    rows: Mapping[str, int]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """All sendings of one partition of a step, and the object in which they were found."""
+
+    sendings: tuple[Sending, ...] = ()
+    found: Found | None = None
+
+    @property
+    def sent(self) -> set[str]:
+        """The names of all letters that were sent."""
+        return {name for sending in self.sendings for name in sending.letters}
+
+    @property
+    def given_up(self) -> set[str]:
+        """The names of all letters that were given up."""
+        return {name for sending in self.sendings for name in sending.given_up}
+
+
+def _path(store: Store, step: str, partition: str) -> str:
+    return f"{folder(store, step)}/{partition}.json"
+
+
+def folder(store: Store, step: str) -> str:
+    """Where the ledgers of a step lie."""
+    return f"resubmitted/{store.pipeline.name}/{step}/from"
+
+
+def read_ledger(store: Store, step: str, partition: str) -> Ledger:
+    """The ledger of a partition as it is now; an empty one where nothing was sent."""
+    path = _path(store, step, partition)
+    found = store.find(path)
+    if found is None:
+        return Ledger()
+    values = store.parsed(path, found.data)["sendings"]
+    sendings = (Sending(**{**v, "letters": tuple(v["letters"]), "given_up": tuple(v["given_up"])}) for v in values)
+    return Ledger(tuple(sendings), found)
+
+
+def append(store: Store, step: str, partition: str, seen: Ledger, sending: Sending) -> bool:
+    """Adds a sending to the ledger that was read before; False when another one is there by now."""
+    values = [one.to_dict() for one in (*seen.sendings, sending)]
+    return store.swap(_path(store, step, partition), json_bytes({"sendings": values}), seen.found)
+
+
+def senders(store: Store, step: str) -> list[str]:
+    """The partitions from which something was sent."""
+    return [path.rpartition("/")[2].removesuffix(".json") for path in store.list(folder(store, step))]

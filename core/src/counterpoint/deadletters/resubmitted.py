@@ -1,0 +1,82 @@
+"""What a partition was given to try again: files of rows, and one small object that names them."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+from counterpoint.storage.digests import canonical, content_digest, json_digest
+from counterpoint.storage.objects import json_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import polars as pl
+
+    from counterpoint.storage import Store
+
+_NAME_LENGTH = 32
+
+
+def _path(store: Store, step: str, partition: str) -> str:
+    return f"resubmitted/{store.pipeline.name}/{step}/to/{partition}.json"
+
+
+def _file(store: Store, step: str, name: str) -> str:
+    return f"resubmitted/{store.pipeline.name}/{step}/rows/{name}.parquet"
+
+
+def file_of(letters: Sequence[str], target: str, rows: pl.DataFrame) -> tuple[str, bytes]:
+    """Rows as a file, named by the letters that they are of, where they go to, and what they hold."""
+    frame, buffer = canonical(rows), BytesIO()
+    frame.write_parquet(buffer)
+    made_of = [target, sorted(letters), content_digest(frame, is_canonical=True)]
+    return json_digest(made_of).removeprefix("sha256:")[:_NAME_LENGTH], buffer.getvalue()
+
+
+def put_file(store: Store, step: str, name: str, data: bytes) -> None:
+    """Puts a file where nobody reads it yet."""
+    store.put(_file(store, step, name), data)
+
+
+def arrivals(store: Store, step: str, partition: str) -> dict[str, int]:
+    """The files that a partition was given, with their numbers of rows."""
+    files: dict[str, int] = (store.get_json(_path(store, step, partition)) or {}).get("files", {})
+    return files
+
+
+def arrive(store: Store, step: str, partition: str, name: str, rows: int) -> None:
+    """Gives a file to a partition; once, however often this is called."""
+    path = _path(store, step, partition)
+    while True:
+        found = store.find(path)
+        files = store.parsed(path, found.data)["files"] if found else {}
+        if name in files or store.swap(path, json_bytes({"files": {**files, name: rows}}), found):
+            return
+
+
+def receivers(store: Store, step: str) -> list[str]:
+    """The partitions that were given rows."""
+    paths = store.list(f"resubmitted/{store.pipeline.name}/{step}/to")
+    return [path.rpartition("/")[2].removesuffix(".json") for path in paths]
+
+
+def resubmitted_digest(store: Store, step: str, partition: str) -> str | None:
+    """The digest of the rows that a partition was given; None when there are none."""
+    files = arrivals(store, step, partition)
+    return json_digest(sorted(files)) if files else None
+
+
+def resubmitted_rows(store: Store, step: str, partition: str) -> pl.DataFrame | None:
+    """The rows that a partition was given, in an order that does not depend on when they came; None without any.
+
+    Raises:
+        StorageError: a file of them was removed.
+    """
+    import polars as pl
+
+    names = sorted(arrivals(store, step, partition))
+    if not names:
+        return None
+    frames = [pl.read_parquet(BytesIO(store.must(_file(store, step, name)))) for name in names]
+    return canonical(pl.concat(frames, how="diagonal_relaxed"))

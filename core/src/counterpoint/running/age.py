@@ -1,0 +1,80 @@
+"""How old what a step reads is at the end of its partition: by logical time, so that a backfill judges the same."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from counterpoint.errors import StaleInputError
+from counterpoint.model import Reference
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from counterpoint.model import Observed
+    from counterpoint.running.inputs import Given, Work
+
+
+class Aged(NamedTuple):
+    """An input: what it is, as of when, and how old that was at the end of the partition."""
+
+    name: str
+    as_of: datetime
+    age: timedelta
+
+
+def refuse_old(work: Work, given: Mapping[str, Given], seen: Observed | None) -> None:
+    """Refuses input that is older than the step's limit.
+
+    Raises:
+        StaleInputError: names the input, its age, the limit and the fix.
+    """
+    limit, oldest = work.step.max_input_age, _oldest(work, given, seen)
+    if limit is not None and oldest is not None and oldest.age > limit:
+        raise StaleInputError(
+            f"step {work.step.name} of {work.request.partition} does not run on old input: {oldest.name} is as of"
+            f" {oldest.as_of:%Y-%m-%d %H:%M} UTC, {span(oldest.age)} before the end of the partition, and the limit is"
+            f" {span(limit)}; have it brought up to date and run the step again, or raise its max_input_age"
+        )
+
+
+def as_of(work: Work, given: Mapping[str, Given], seen: Observed | None) -> str | None:
+    """How new the data is that an output is made from, by its oldest input (ISO 8601, UTC); None when none tells."""
+    oldest = _oldest(work, given, seen)
+    end = work.pipeline.partitions.partition(work.request.partition).end
+    return (end - oldest.age).isoformat() if oldest else None
+
+
+def _oldest(work: Work, given: Mapping[str, Given], seen: Observed | None) -> Aged | None:
+    return max(_ages(work, given, seen), key=lambda aged: aged.age, default=None)
+
+
+def _ages(work: Work, given: Mapping[str, Given], seen: Observed | None) -> Iterator[Aged]:
+    end = work.pipeline.partitions.partition(work.request.partition).end
+    if seen and seen.as_of:
+        yield Aged(f"what it reads from outside ({work.step.observe})", seen.as_of, end - seen.as_of)
+    for reference in (one for several in given.values() for one in _flat(several)):
+        made_for = work.pipeline.partitions.partition(reference.partition.partition(".")[0]).end
+        name = f"{reference.step} of {reference.partition}"
+        if not work.pipeline.step(reference.step).output.partitioned:
+            moment = datetime.fromisoformat(reference.as_of) if reference.as_of else made_for
+            yield Aged(name, moment, end - moment)
+        elif reference.as_of:
+            # a day of a window is not old because it is an earlier day: only by what it lacked at its own end
+            moment = datetime.fromisoformat(reference.as_of)
+            yield Aged(name, moment, made_for - moment)
+
+
+def _flat(given: Given) -> tuple[Reference, ...]:
+    if given is None or isinstance(given, Reference):
+        return (given,) if given else ()
+    return tuple(given.values() if isinstance(given, dict) else given)
+
+
+def span(length: timedelta) -> str:
+    """A length of time in words, by its two largest units: `7 d`, `1 d 2 h`, `90 s` as `1 min 30 s`."""
+    left, words = round(abs(length).total_seconds()), []
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min"), (1, "s")):
+        count, left = divmod(left, size)
+        words += [f"{count} {unit}"] if count else []
+    return ("-" if length < timedelta(0) else "") + (" ".join(words[:2]) or "0 s")

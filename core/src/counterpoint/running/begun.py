@@ -1,0 +1,25 @@
+"""What began last for a step and partition: so that whoever watches knows what runs, on whatever orchestrator."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from counterpoint.model import PRODUCTION
+
+if TYPE_CHECKING:
+    from counterpoint.running.inputs import Work
+
+
+def begun_path(pipeline: str, partition: str, step: str) -> str:
+    """Where it is noted which attempt of a step began last for a partition in production."""
+    return f"begun/{pipeline}/{partition}/{step}.json"
+
+
+def note_begun(work: Work, attempt: int) -> None:
+    """Notes that an attempt of a step, or of one element of a mapped step, begins; of a run in production only."""
+    request = work.request
+    if request.version == PRODUCTION:
+        told = {"run_id": request.run_id, "orchestrator": request.orchestrator, "attempt": attempt}
+        moment = datetime.now(UTC).isoformat()
+        work.store.put_json(begun_path(work.pipeline.name, request.partition, work.step.name), {**told, "at": moment})

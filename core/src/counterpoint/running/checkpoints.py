@@ -1,0 +1,76 @@
+"""What a step keeps of its own progress, so that an attempt after one that was killed need not begin again."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.errors import StorageError
+
+if TYPE_CHECKING:
+    from counterpoint.running.inputs import Work
+    from counterpoint.storage.objects import Objects
+
+log = logging.getLogger(__name__)
+_DIGITS = slice(7, 23)
+
+
+class Checkpoint:
+    """The last state that a step saved, given to a step function that has a parameter `checkpoint`.
+
+    A state is whatever bytes the step can go on from. It is found again by an attempt with the same inputs, settings
+    and code alone, and forgotten once the step is published.
+    """
+
+    def __init__(self, objects: Objects, path: str) -> None:
+        self._objects, self._path = objects, path
+        self._resumed, self._saved = False, 0
+
+    def load(self) -> bytes | None:
+        """The state that an earlier attempt saved last, or None.
+
+        Raises:
+            StorageError: the root cannot be read.
+        """
+        found = self._objects.get(self._path)
+        self._resumed = found is not None
+        return found
+
+    def save(self, data: bytes) -> None:
+        """Puts a state in place of the one before; whoever is killed meanwhile leaves one of both whole.
+
+        Raises:
+            StorageError: the root cannot be written.
+        """
+        self._objects.put(self._path, data)
+        self._saved += 1
+
+    def told(self) -> dict[str, Any]:
+        """What the record of the step says of it: whether a state was there, and how many this attempt saved."""
+        return {"checkpoint": {"resumed": self._resumed, "saved": self._saved}}
+
+
+def checkpoint_of(work: Work, fingerprint: str) -> Checkpoint | None:
+    """The checkpoint of a step that asks for one; None for others."""
+    if "checkpoint" not in work.step.provided:
+        return None
+    return Checkpoint(work.store, f"{_folder(work)}/{work.key}-{fingerprint[_DIGITS]}")
+
+
+def forget(work: Work) -> None:
+    """Removes what attempts at a step that stands now have saved, also those with other inputs or code.
+
+    It never raises: what is left over takes room, and nothing else.
+    """
+    if "checkpoint" not in work.step.provided:
+        return
+    try:
+        for path in work.store.list(_folder(work)):
+            if path.rpartition("/")[2].rpartition("-")[0] == work.key:
+                work.store.delete(path)
+    except StorageError as error:
+        log.warning("the checkpoints of %s of %s are left over: %s", work.step.name, work.key, error)
+
+
+def _folder(work: Work) -> str:
+    return f"checkpoints/{work.store.version}/{work.pipeline.name}/{work.step.name}"

@@ -1,0 +1,59 @@
+"""What a run was asked for, kept beside what it leaves, and the names that an orchestrator has for it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.storage.objects import json_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from counterpoint.model import RunRequest
+    from counterpoint.storage.objects import Objects
+
+
+def request_path(pipeline: str, run_id: str) -> str:
+    """Where a run keeps what it was asked for."""
+    return f"runs/{pipeline}/{run_id}/request.json"
+
+
+def native_path(native_id: str) -> str:
+    """Where the run stands that an orchestrator knows by a name of its own."""
+    return f"natives/{native_id}.json"
+
+
+def keep_request(objects: Objects, pipeline: str, request: RunRequest, **about: Any) -> None:
+    """Keeps what a run was asked for, unless it is kept already; `about` says more, such as `service`."""
+    _change(objects, pipeline, request, lambda kept: kept or about)
+
+
+def note_native(objects: Objects, pipeline: str, request: RunRequest, native_id: str, page: str | None = None) -> None:
+    """Notes by which name an orchestrator knows a run, and the path of its page; a run may have several."""
+    if native_id == request.run_id:
+        return
+
+    def named(kept: dict[str, Any]) -> dict[str, Any]:
+        known = kept.get("native", {})
+        return {
+            "service": page is not None,
+            **kept,
+            "native": known if native_id in known else {**known, native_id: page},
+        }
+
+    _change(objects, pipeline, request, named)
+    objects.put_json(native_path(native_id), {"pipeline": pipeline, "run_id": request.run_id})
+
+
+def _change(
+    objects: Objects, pipeline: str, request: RunRequest, change: Callable[[dict[str, Any]], dict[str, Any]]
+) -> None:
+    """Changes what is kept of a run; a worker may tell of it at the moment when who submitted it does."""
+    path = request_path(pipeline, request.run_id)
+    while True:
+        found = objects.find(path)
+        kept = json.loads(found.data) if found else {}
+        changed = {"request": request.to_json(), **change(kept)}
+        if changed == kept or objects.swap(path, json_bytes(changed), found):
+            return

@@ -1,0 +1,114 @@
+"""Telling people how a step ended, and its breaker: after the last attempt, and never at the cost of the run."""
+
+from __future__ import annotations
+
+import logging
+import shlex
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.alerts import Alert, tell
+from counterpoint.model import HANDLING, PRODUCTION, FailureClass, OutputKind, Severity
+from counterpoint.redaction import redacted
+from counterpoint.running.breaker import count_failure, count_success, switched_off
+from counterpoint.running.failing import attempts_of, failure_path, is_last
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from counterpoint.model import ErrorInfo, StepRecord
+    from counterpoint.running.inputs import Work
+    from counterpoint.running.outputs import Product
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def _harmless(work: Work) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - what is said of a step must not change how it ended
+        log.error("%s: %s was not told: %s", work.step.name, type(error).__name__, redacted(str(error)))  # noqa: TRY400
+
+
+def tell_failure(work: Work, record: StepRecord) -> None:
+    """Tells that a step failed, if no other attempt follows; its breaker counts it, and that is told if it opens."""
+    info = record.error
+    if info is None or not is_last(work, info, record.attempts):
+        return
+    failure = FailureClass(info.failure)
+    with _harmless(work):
+        circuit = count_failure(work, failure)
+        _tell_failed(work, failure, info)
+        if circuit is not None:
+            tell(work.store, switched_off(work, circuit))
+
+
+def _tell_failed(work: Work, failure: FailureClass, info: ErrorInfo) -> None:
+    handling = HANDLING[failure]
+    if handling.severity is None:
+        return
+    told = {
+        "title": f"{work.pipeline.name}: {work.step.name} failed: {info.type}",
+        "detail": f"{info.message}\n{handling.meaning} To act: {handling.told}.",
+        "error": info.type,
+        "where": info.where,
+    }
+    tell(work.store, _alert(work, failure, handling.severity, **told, command=redo_command(work)))
+
+
+def tell_success(work: Work, product: Product, attempt: int) -> None:
+    """Closes a step's breaker, tells of a model that was held back, and of a step that healed by itself."""
+    if product.reused:
+        return
+    with _harmless(work):
+        count_success(work)
+        _tell_held(work, product)
+        if attempt > 1:
+            _tell_healed(work, attempt)
+
+
+def _tell_held(work: Work, product: Product) -> None:
+    """A model that was not promoted."""
+    if work.step.output.kind is not OutputKind.REGISTRATION:
+        return
+    held = [decision for decision in work.store.read(product.reference) if decision["stage"] == "hold"]
+    if held:
+        names = ", ".join(decision["model"] for decision in held)
+        title = f"{work.pipeline.name}: not promoted: {names}"
+        detail = "\n".join(f"{decision['model']}: {decision['reason']}" for decision in held)
+        gate = FailureClass.GATE_NOT_PASSED
+        tell(work.store, _alert(work, gate, Severity.P2, title=title, detail=detail, error=names))
+
+
+def _tell_healed(work: Work, attempt: int) -> None:
+    """A step whose attempt before failed; if that was the last one, a person redid it."""
+    path = failure_path(work.pipeline.name, work.request.run_id, work.step.name, work.index)
+    before = [one for one in attempts_of(work.store, path) if one["attempt"] == attempt - 1 and not one["last"]]
+    if not before:
+        return
+    error = before[0]["error"]
+    title = f"{work.pipeline.name}: {work.step.name} healed by itself: {error['type']}"
+    detail = f"attempt {attempt} ended well after: {error['message']}"
+    told = {"title": title, "detail": detail, "error": error["type"], "where": error["where"]}
+    tell(work.store, _alert(work, FailureClass(error["failure"]), Severity.P3, **told))
+
+
+def _alert(work: Work, failure: FailureClass, severity: Severity, **told: Any) -> Alert:
+    request = work.request
+    about = {
+        "pipeline": work.pipeline.name,
+        "step": work.step.name,
+        "partition": request.partition,
+        "run_id": request.run_id,
+        "version": request.version,
+        "orchestrator": request.orchestrator,
+    }
+    return Alert(severity=severity, failure=failure, **about, **told)
+
+
+def redo_command(work: Work) -> str:
+    """The exact command that redoes only what failed in the run, or in the backfill that it is part of."""
+    request = work.request
+    which = ("--run", request.run_id) if request.version == PRODUCTION else ("--backfill", request.version)
+    return shlex.join(("counterpoint", "retry", request.pipeline, *which, "--root", request.root))

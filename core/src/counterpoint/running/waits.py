@@ -1,0 +1,299 @@
+"""Waiting: what must be there before a step begins, since when it is looked for, and when that was long enough."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.errors import CounterpointError, MissingInputError, StorageError, UsageError
+from counterpoint.model import RunRequest, Wait, WaitKind
+from counterpoint.running.child import STOPPING
+from counterpoint.running.execute import record_failure, work_for
+from counterpoint.running.known import find_pipeline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from counterpoint.model import Partition, Pipeline
+    from counterpoint.running.inputs import Work
+    from counterpoint.storage import Store
+    from counterpoint.storage.objects import Objects
+
+log = logging.getLogger(__name__)
+# commits that change no rows
+_UPKEEP = frozenset({"OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES", "ADD CONSTRAINT", "CREATE TABLE"})
+_INSTANT = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What a step still waits for, in words, since when, and until when at most; it is looked for every `poll`."""
+
+    words: tuple[str, ...]
+    since: datetime
+    until: datetime
+    poll: timedelta
+
+    def __str__(self) -> str:
+        return f"waits for {', '.join(self.words)} until {self.until:%Y-%m-%dT%H:%M:%SZ}"
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it was waited for long enough."""
+        return datetime.now(UTC) >= self.until
+
+    @property
+    def pause(self) -> float:
+        """The seconds until the next look."""
+        return max(0.0, min(self.poll, self.until - datetime.now(UTC)).total_seconds())
+
+
+def satisfied(wait: Wait, partition: Partition, store: Store) -> bool:
+    """Whether what is waited for is there: one look at an object, a log or an entry of the catalogue.
+
+    Raises:
+        StorageError: it cannot be looked for now.
+        UsageError: the pipeline or step that is waited for is none.
+    """
+    if wait.kind is WaitKind.PARTITION:
+        return _stands(wait, partition, store.root)
+    place = wait.place(partition.key)
+    if wait.kind is WaitKind.TABLE:
+        return _is_written(place if _is_absolute(place) else store.uri(place), partition.end)
+    return _is_there(place) if _is_absolute(place) else store.exists(place)
+
+
+def _is_absolute(place: str) -> bool:
+    return "://" in place or Path(place).is_absolute()
+
+
+def _is_there(place: str) -> bool:
+    from counterpoint.storage.objects import Objects, guarded
+
+    scheme, _, rest = place.rpartition("://")
+    if scheme:
+        bucket, _, path = rest.partition("/")
+        return Objects(f"{scheme}://{bucket}").exists(path)
+    with guarded(place):
+        return Path(place).exists()
+
+
+def _is_written(uri: str, end: datetime) -> bool:
+    """Whether a Delta table has a commit that changed rows at or after a moment, by the newest entries of its log."""
+    from counterpoint.storage.objects import Objects, guarded
+    from counterpoint.storage.tables import open_table
+
+    with guarded(uri):
+        table = open_table(uri)
+    if table is None:
+        return False
+    # not by the library's own history: it holds all threads while it asks a remote store
+    log_of = Objects(f"{uri}/_delta_log")
+    for version in range(table.version(), -1, -1):
+        operation, moment = _commit(log_of.get(f"{version:020}.json"))
+        if moment < end:
+            return False
+        if operation not in _UPKEEP:
+            return True
+    return False
+
+
+def _commit(entry: bytes | None) -> tuple[str, datetime]:
+    """What a commit did, and when; one that was cleaned out of the log is a long time ago."""
+    actions = map(json.loads, (entry or b"").splitlines())
+    told: dict[str, Any] = next((action["commitInfo"] for action in actions if "commitInfo" in action), {})
+    return str(told.get("operation")), datetime.fromtimestamp(told.get("timestamp", 0) / 1000, UTC)
+
+
+def _stands(wait: Wait, partition: Partition, root: str) -> bool:
+    """Whether the other pipeline's partitions that share time with this one stand in production: the same, or all."""
+    from counterpoint.storage import Store
+
+    other = find_pipeline(wait.target)
+    step, keys = other.step(str(wait.step)), other.partitions
+    if step.map_over:
+        raise UsageError(
+            f"nothing can wait for {other.name}.{step.name}, which is mapped: wait for a step that merges its elements"
+        )
+    shared = keys.range(keys.key_of(partition.start), keys.key_of(partition.end - _INSTANT))
+    store = Store(root, other)
+    return all(store.entry(step.name, key) is not None for key in shared)
+
+
+def unmet(request: RunRequest, step: str) -> tuple[str, ...]:
+    """What a step waits for and is not there, in words."""
+    return tuple(words for _, words in _unmet(work_for(request, step)))
+
+
+def _unmet(work: Work) -> Iterator[tuple[Wait, str]]:
+    partition = work.pipeline.partitions.partition(work.request.partition)
+    for wait in work.step.waits:
+        try:
+            if not satisfied(wait, partition, work.store):
+                yield wait, wait.of(partition.key)
+        except StorageError as error:
+            yield wait, f"{wait.of(partition.key)} ({error})"
+
+
+def look(request: RunRequest, step: str) -> Waiting | None:
+    """What a step still waits for, None when all is there; the first look notes when the waiting began."""
+    if not find_pipeline(request.pipeline).step(step).waits:
+        return None
+    work = work_for(request, step)
+    missing = list(_unmet(work))
+    if not missing:
+        return None
+    noted = _noted(work.store, work.pipeline, request, step)
+    since = datetime.fromisoformat(noted["since"]) if noted else datetime.now(UTC)
+    until = since + min(wait.timeout for wait, _ in missing)
+    found = Waiting(tuple(words for _, words in missing), since, until, min(wait.poll for wait, _ in missing))
+    if noted is None or noted["for"] != list(found.words):
+        _note(work, found)
+    return found
+
+
+def admit(request: RunRequest, step: str) -> Waiting | None:
+    """Lets a step begin, for nothing is left to wait for (None), or says what it waits for.
+
+    Raises:
+        MissingInputError: it has waited long enough; the step has failed, and that is recorded.
+        UsageError: what it waits for is no pipeline or step; likewise.
+    """
+    try:
+        found = look(request, step)
+        _refuse_late(request, step, found)
+    except Exception as error:
+        mapped = find_pipeline(request.pipeline).step(step).map_over
+        record_failure(request, step, error, index=0 if mapped else None)
+        _end(request, step)
+        raise
+    if found is None:
+        _end(request, step)
+    return found
+
+
+def still(request: RunRequest, step: str) -> Waiting | None:
+    """What a step waits for while there is a point in waiting: `admit` then lets it begin or says what is wrong."""
+    try:
+        found = look(request, step)
+    except CounterpointError:
+        return None
+    return None if found is None or found.is_late else found
+
+
+def hold(request: RunRequest, step: str) -> None:
+    """Waits here until a step may begin.
+
+    Raises:
+        MissingInputError: it has waited long enough.
+        KeyboardInterrupt: this process is to end.
+    """
+    while found := admit(request, step):
+        if STOPPING.wait(found.pause):
+            raise KeyboardInterrupt
+
+
+class Holding:
+    """When whoever runs steps itself looks again for what they wait for."""
+
+    def __init__(self) -> None:
+        self._next: dict[tuple[str, str], float] = {}
+
+    def holds(self, request: RunRequest, step: str) -> bool:
+        """Whether a step still waits; one that cannot, or whose time is up, does not, and is refused by `hold`."""
+        name = (request.run_id, step)
+        if time.monotonic() < self._next.get(name, 0.0):
+            return True
+        self._next.pop(name, None)
+        found = still(request, step)
+        if found is None:
+            return False
+        self._next[name] = time.monotonic() + found.pause
+        return True
+
+    def pause(self) -> float | None:
+        """The seconds until the next look that is due, or None."""
+        return max(0.0, min(self._next.values()) - time.monotonic()) if self._next else None
+
+
+def held(request: RunRequest) -> dict[str, Mapping[str, Any]]:
+    """What was noted of the steps of a run that wait now: since, until, and for what."""
+    pipeline = find_pipeline(request.pipeline)
+    found: dict[str, Mapping[str, Any]] = {}
+    for step in pipeline.steps:
+        if step.waits and request.selects(step.name):
+            noted = _noted(work_for(request, step.name).store, pipeline, request, step.name)
+            found |= {step.name: noted} if noted else {}
+    return found
+
+
+def waiting(objects: Objects, pipeline: Pipeline, version: str, keys: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """What is waited for now by the steps of a pipeline in a version, in any run, the longest waiting first.
+
+    A run that was killed while it waited is told of until its step would have had to give up.
+    """
+    if not any(step.waits for step in pipeline.steps):
+        return []
+    paths = [path for path in objects.list(f"runs/{pipeline.name}") if path.endswith(".waiting.json")]
+    noted = [found for path in paths if (found := objects.get_json(path)) and not found["ended"]]
+    now = datetime.now(UTC)
+    return sorted(
+        (
+            {**{name: one[name] for name in ("step", "run_id", "since", "until", "for")}, "date": one["partition"]}
+            for one in noted
+            if one["version"] == version
+            and (not keys or one["partition"] in keys)
+            and datetime.fromisoformat(one["until"]) > now
+        ),
+        key=lambda one: (one["since"], one["step"]),
+    )
+
+
+def waiting_path(pipeline: str, run_id: str, step: str) -> str:
+    """Where a run keeps what a step of it waits for."""
+    return f"runs/{pipeline}/{run_id}/{step}.waiting.json"
+
+
+def _noted(store: Store, pipeline: Pipeline, request: RunRequest, step: str) -> Mapping[str, Any] | None:
+    found: Mapping[str, Any] | None = store.get_json(waiting_path(pipeline.name, request.run_id, step))
+    return found if found and not found["ended"] else None
+
+
+def _note(work: Work, waiting: Waiting) -> None:
+    log.info("%s %s %s", work.request.partition, work.step.name, waiting)
+    told = {
+        "step": work.step.name,
+        "partition": work.request.partition,
+        "run_id": work.request.run_id,
+        "version": work.request.version,
+        "since": waiting.since.isoformat(),
+        "until": waiting.until.isoformat(),
+        "for": list(waiting.words),
+        "ended": None,
+    }
+    work.store.put_json(waiting_path(work.pipeline.name, work.request.run_id, work.step.name), told)
+
+
+def _end(request: RunRequest, step: str) -> None:
+    """Notes that the waiting is over, if there was any."""
+    if not find_pipeline(request.pipeline).step(step).waits:
+        return
+    work = work_for(request, step)
+    noted = _noted(work.store, work.pipeline, request, step)
+    if noted:
+        path = waiting_path(work.pipeline.name, request.run_id, step)
+        work.store.put_json(path, {**noted, "ended": datetime.now(UTC).isoformat()})
+
+
+def _refuse_late(request: RunRequest, step: str, waiting: Waiting | None) -> None:
+    if waiting and waiting.is_late:
+        waited = (datetime.now(UTC) - waiting.since).total_seconds()
+        raise MissingInputError(
+            f"step {step} of {request.partition} waited {waited:.0f} s for {', '.join(waiting.words)}: see why it does"
+            " not come, then redo the step, or raise its wait's timeout"
+        )

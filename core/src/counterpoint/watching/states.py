@@ -1,0 +1,154 @@
+"""How the steps of a partition are in production, whatever runs them: by what stands, and what was noted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.errors import CounterpointError
+from counterpoint.model import Status, Verdict, order, verdict
+from counterpoint.running import element_records, elements
+from counterpoint.running.begun import begun_path
+from counterpoint.running.execute import record_path
+from counterpoint.running.inputs import Work, is_skipped, standing_elements
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from counterpoint.model import Entry, RunRequest
+    from counterpoint.storage import Store
+
+_LATEST = 7
+_FAILURES = ".failures.json"
+
+
+class Standing(StrEnum):
+    """How a step of a partition is."""
+
+    ENDED = "ended"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    UPSTREAM_FAILED = "upstream_failed"
+    RUNNING = "running"
+    WAITING = "waiting"
+
+
+OPEN = frozenset({Standing.RUNNING, Standing.WAITING})
+_STATUS = {
+    Standing.ENDED: Status.SUCCESS,
+    Standing.SKIPPED: Status.SKIPPED,
+    Standing.FAILED: Status.FAILED,
+    Standing.UPSTREAM_FAILED: Status.UPSTREAM_FAILED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StepState:
+    """How a step is, since when, and in which run of which orchestrator, as far as that is known."""
+
+    standing: Standing
+    since: datetime | None = None
+    run_id: str | None = None
+    orchestrator: str | None = None
+
+
+def states_of(store: Store, request: RunRequest) -> dict[str, StepState]:
+    """How each step of a partition is, in topological order."""
+    found: dict[str, StepState] = {}
+    for name in order(store.pipeline):
+        work = Work(request, store.pipeline, store.pipeline.step(name), store)
+        found[name] = _made(work) or _begun(work) or StepState(_not_begun(work, found))
+    return found
+
+
+def _made(work: Work) -> StepState | None:
+    if is_skipped(work, work.step.name):
+        return StepState(Standing.SKIPPED)
+    entry = _last_entry(work)
+    if entry is None:
+        return None
+    span = span_of(work.store, work.step.name, entry)
+    return StepState(Standing.ENDED, span[1] if span else None, entry.run_id)
+
+
+def _last_entry(work: Work) -> Entry | None:
+    """What stands of a step; of a mapped step its last element, when all of them stand."""
+    if work.step.map_over is None:
+        return work.store.entry(work.step.name, work.request.partition)
+    standing = standing_elements(work, work.step.name)
+    try:
+        wanted = elements(work.request, work.step.name, {})
+    except CounterpointError:  # the list is not made yet
+        return None
+    return standing[-1] if standing and len(standing) >= wanted else None
+
+
+def _begun(work: Work) -> StepState | None:
+    told = work.store.get_json(begun_path(work.pipeline.name, work.request.partition, work.step.name))
+    if told is None:
+        return None
+    since = datetime.fromisoformat(told["at"])
+    failed = _failed_at(work, told["run_id"])
+    is_over = failed is not None and failed >= since
+    standing = Standing.FAILED if is_over else Standing.RUNNING
+    return StepState(standing, failed if is_over else since, told["run_id"], told["orchestrator"])
+
+
+def _failed_at(work: Work, run_id: str) -> datetime | None:
+    """When the step, or an element of it, failed for good in a run."""
+    folder, name = f"runs/{work.pipeline.name}/{run_id}", work.step.name
+    paths = [path for path in work.store.list(folder) if path.endswith(_FAILURES)]
+    mine = [path for path in paths if path.rpartition("/")[2].partition(".")[0] == name]
+    attempts = (attempt for path in mine for attempt in (work.store.get_json(path) or {}).get("attempts", []))
+    return max((datetime.fromisoformat(attempt["at"]) for attempt in attempts if attempt["last"]), default=None)
+
+
+def _not_begun(work: Work, found: Mapping[str, StepState]) -> Standing:
+    """What becomes of a step that has not begun, by how those before it are."""
+    before = {name: found[name].standing for name in work.step.upstream}
+    if OPEN.intersection(before.values()):
+        return Standing.WAITING
+    becomes = verdict(work.step, {name: _STATUS[standing] for name, standing in before.items()}, {})
+    return Standing.WAITING if becomes is Verdict.RUN else Standing(becomes.value)
+
+
+def span_of(store: Store, step: str, entry: Entry) -> tuple[datetime, datetime] | None:
+    """When the attempt that made an output began and ended (of a mapped step: its first and its last element)."""
+    mapped = store.pipeline.step(step).map_over is not None
+    found: list[Mapping[str, Any] | None] = (
+        [*element_records(store, entry.run_id, step)]
+        if mapped
+        else [store.get_json(record_path(store.pipeline.name, entry.run_id, step))]
+    )
+    records = [record for record in found if record and record.get("started") and record.get("ended")]
+    if not records:
+        return None
+    began = min(datetime.fromisoformat(record["started"]) for record in records)
+    return began, max(datetime.fromisoformat(record["ended"]) for record in records)
+
+
+def partitions_of(store: Store, step: str) -> list[str]:
+    """The keys of the partitions of a step that stand in production, oldest first."""
+    paths = store.list(f"catalog/{store.version}/{store.pipeline.name}/{step}")
+    return sorted({path.rpartition("/")[2].removesuffix(".json").partition(".")[0] for path in paths})
+
+
+def newest(store: Store, step: str, key: str) -> Entry | None:
+    """What stands of a step for a partition; of a mapped step its first element."""
+    suffix = "" if store.pipeline.step(step).map_over is None else ".0"
+    return store.entry(step, f"{key}{suffix}")
+
+
+def usual_seconds(store: Store, steps: Iterable[str], before: str) -> dict[str, float]:
+    """The median seconds of each step in the last partitions before one; steps that were never made are left out."""
+    found = {}
+    for step in steps:
+        keys = [key for key in partitions_of(store, step) if key < before][-_LATEST:]
+        entries = (newest(store, step, key) for key in keys)
+        spans = [span for entry in entries if entry and (span := span_of(store, step, entry))]
+        if spans:
+            found[step] = median((end - start).total_seconds() for start, end in spans)
+    return found

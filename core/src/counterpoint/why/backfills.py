@@ -1,0 +1,79 @@
+"""Why partitions of a backfill failed: one cause told once, with the list of its partitions."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.backfill.records import manifest_of, states_path
+from counterpoint.running import find_pipeline
+from counterpoint.services.processes import Owner
+from counterpoint.storage import Store
+from counterpoint.why.causes import Cause, grouped
+from counterpoint.why.evidence import read
+from counterpoint.why.explain import causes_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from counterpoint.why.asking import Ask
+
+
+def explain_backfill(
+    root: str, name: str, version: str, ask: Ask, redo_options: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """Why partitions of a backfill failed, as JSON values; see `explain`.
+
+    Raises:
+        UsageError: there is no such pipeline or backfill.
+        ServiceError: the orchestrator would have to be asked, and does not run.
+    """
+    store = Store(root, find_pipeline(name))
+    manifest = manifest_of(store, version)
+    rows = _rows(store, version, manifest)
+    causes = [cause for row in rows if row["status"] == "failed" for cause in _causes(store, row, rows, ask)]
+    status = _status(manifest)
+    failed = bool(causes) or status in {"failed", "interrupted"}
+    return {
+        "run_id": None,
+        "pipeline": name,
+        "orchestrator": manifest["asked"]["orchestrator"],
+        "date": None,
+        "version": version,
+        "status": status,
+        "causes": [cause.to_dict() for cause in grouped(causes)],
+        "skipped": [],
+        "held": [],
+        "redo": shlex.join(["counterpoint", "retry", name, "--backfill", version, *redo_options]) if failed else None,
+        "page": None,
+    }
+
+
+def _status(manifest: Mapping[str, Any]) -> str:
+    if manifest["status"] == "running" and not Owner(**manifest["owner"]).lives:
+        return "interrupted"
+    return str(manifest["status"])
+
+
+def _rows(store: Store, version: str, manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """How each partition ended; of a backfill that has not ended, those that have."""
+    report = manifest["report"]
+    if report:
+        return [*report["upstream"], *report["partitions"]]
+    folder = states_path(store, version, "").rpartition("/")[0]
+    told = {path.rpartition("/")[2].removesuffix(".json"): store.get_json(path) or {} for path in store.list(folder)}
+    return [row for key, one in told.items() if (row := one.get("report") or _so_far(key, one))]
+
+
+def _so_far(key: str, told: Mapping[str, Any]) -> dict[str, Any] | None:
+    if "failed" not in told.get("steps", {}).values():
+        return None
+    return {"date": key, "status": "failed", "run_id": told["run_id"], "blocked_by": []}
+
+
+def _causes(store: Store, row: Mapping[str, Any], rows: Iterable[Mapping[str, Any]], ask: Ask) -> list[Cause]:
+    """The causes of one partition, with the partitions that were not begun because of it."""
+    evidence = read(store, (store.pipeline.name, row["run_id"]))
+    blocked = [one["date"] for one in rows if row["date"] in one["blocked_by"]]
+    return [replace(cause, blocked=blocked) for cause in causes_of(evidence, ask)[0]]

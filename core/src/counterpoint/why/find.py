@@ -1,0 +1,74 @@
+"""Finding a run below a root: by its run id, by the orchestrator's own name of it, or by how either begins."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+from counterpoint.errors import UsageError
+from counterpoint.model.orchestrators import ORCHESTRATORS
+from counterpoint.running.known import find_pipeline, registered
+from counterpoint.running.requests import native_path
+from counterpoint.services.sites import remembered
+
+if TYPE_CHECKING:
+    from counterpoint.model import Pipeline
+    from counterpoint.storage.objects import Objects
+
+# the first characters that orchestrators show of a run's name
+_LEAST = 8
+_SHOWN = 5
+Place = tuple[str, str]
+
+
+def find_run(objects: Objects, subject: str) -> Place:
+    """The pipeline's name and the run id of a run.
+
+    Raises:
+        UsageError: there is no such run, or the name fits several; the message names near ones.
+    """
+    pipeline, _, name = subject.rpartition("::")
+    runs = {(p, run) for p in objects.folders("runs") if pipeline in {"", p} for run in objects.folders(f"runs/{p}")}
+    names = {name, *(f"{one}-{name}" for one in ORCHESTRATORS)}
+    found = {place for place in runs if place[1] in names} or _by_native_name(objects, subject)
+    found = found or {place for place in runs if _begins(place[1], name)}
+    if len(found) == 1:
+        return found.pop()
+    if found:
+        several = ", ".join(sorted(run for _, run in found)[:_SHOWN])
+        raise UsageError(f"{subject!r} fits {len(found)} runs below {objects.root}: {several}; write more of it")
+    raise UsageError(f"no run is called {subject!r} below {objects.root}: {_near(name, [run for _, run in runs])}")
+
+
+def _begins(run_id: str, name: str) -> bool:
+    return len(name) >= _LEAST and any(run_id.startswith(f"{mark}{name}") for mark in ("", *_MARKS))
+
+
+_MARKS = tuple(f"{one}-" for one in ORCHESTRATORS)
+
+
+def _by_native_name(objects: Objects, name: str) -> set[Place]:
+    known = [path.removeprefix("natives/").removesuffix(".json") for path in objects.list("natives")]
+    fitting = [native for native in known if native == name or (len(name) >= _LEAST and native.startswith(name))]
+    told = (objects.get_json(native_path(native)) for native in fitting)
+    return {(one["pipeline"], one["run_id"]) for one in told if one}
+
+
+def _near(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, _SHOWN, 0.5)
+    if near:
+        return f"did you mean {', '.join(near)}?"
+    return f"the last ones are {', '.join(sorted(known)[-_SHOWN:])}" if known else "there is none yet; look at --root"
+
+
+def pipeline_called(root: str, name: str) -> tuple[str, Pipeline]:
+    """The pipeline of that name, and what it is found as: registered, or served on one of the root's sites.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    for one in (*registered(), *remembered(root)):
+        found = find_pipeline(one)
+        if found.name == name:
+            return one, found
+    return name, find_pipeline(name)

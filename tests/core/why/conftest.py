@@ -1,0 +1,62 @@
+"""Pipelines that fail, in this process and in those of their steps; runs of them below a root of their own."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from counterpoint.model import RunRequest
+from counterpoint.services import LocalEngine
+from counterpoint.services.launch import launch
+from counterpoint.storage.objects import Objects
+from counterpoint.why import explain, find_run
+from counterpoint.why.backfills import explain_backfill
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from counterpoint.model import RunRecord
+    from counterpoint.why.asking import Ask
+
+HERE = str(Path(__file__).parent)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def importable() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(HERE)
+        patch.setenv("PYTHONPATH", os.pathsep.join([HERE, *filter(None, [os.environ.get("PYTHONPATH")])]))
+        yield
+    sys.modules.pop("mishaps", None)
+
+
+def never(_evidence: object) -> None:
+    raise AssertionError("the orchestrator was asked, although everything had been recorded")
+
+
+class Scene:
+    """A root with runs that failed."""
+
+    def __init__(self, place: Path) -> None:
+        self.place, self.root = place, str(place / "data")
+
+    def run(self, pipeline: str, **more: Any) -> RunRecord:
+        config = {**more.pop("config", {})}
+        asked = RunRequest(f"mishaps:{pipeline}", "2026-01-03", f"{pipeline}-1", self.root, config=config, **more)
+        return launch(asked, LocalEngine())
+
+    def why(self, subject: str, ask: Ask = never) -> dict[str, Any]:
+        objects = Objects(self.root)
+        return explain(objects, find_run(objects, subject), ask)
+
+    def why_backfill(self, pipeline: str, version: str) -> dict[str, Any]:
+        return explain_backfill(self.root, pipeline, version, never)
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    return Scene(tmp_path)

@@ -1,0 +1,112 @@
+"""A step that waits, on the real services: it holds no worker, others get through, and it ends as on this machine."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from counterpoint.adapter import find_adapters
+from counterpoint.model import RunRecord, RunRequest, Status
+from counterpoint.running.waits import held
+from counterpoint.services import LocalEngine, ServiceEngine, engine_for, home_of
+from counterpoint.services.launch import launch
+from counterpoint.services.processes import marked
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from counterpoint.services.engines import Engine
+
+pytestmark = [pytest.mark.service, pytest.mark.long, pytest.mark.timeout(1200)]
+INSTALLED = sorted(find_adapters())
+if not INSTALLED:
+    pytest.skip("no orchestrator is installed in this environment", allow_module_level=True)
+ORCHESTRATOR = INSTALLED[0]
+PLACE = str(Path(__file__).parents[1] / "core" / "running")
+DAY = "2026-01-03"
+PATIENCE = 240
+# the workers that Airflow keeps
+IDLE = "<idle>"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def importable() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(PLACE)
+        patch.setenv("PYTHONPATH", os.pathsep.join([PLACE, *filter(None, [os.environ.get("PYTHONPATH")])]))
+        yield
+    sys.modules.pop("patience", None)
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceEngine]:
+    root = str(tmp_path_factory.mktemp("root"))
+    served = ("patience:served", "patience:ingest")
+    with engine_for(ORCHESTRATOR, root, served, service=True) as found:
+        assert isinstance(found, ServiceEngine)
+        yield found
+
+
+def request_of(root: str, pipeline: str, orchestrator: str, **more) -> RunRequest:
+    return RunRequest(f"patience:{pipeline}", DAY, f"{pipeline}-{orchestrator}", root, orchestrator, **more)
+
+
+def through(root: str, orchestrator: str, engine: Engine, run_id: str) -> None:
+    request = replace(request_of(root, "ingest", orchestrator, steps=("ingested",)), run_id=run_id, force=True)
+    assert launch(request, engine).status is Status.SUCCESS
+
+
+def until(holds: Callable[[], object], future: Future[RunRecord], seen: Callable[[], object] = str) -> None:
+    end = time.monotonic() + PATIENCE
+    while not holds():
+        assert not future.done(), future.result()
+        assert time.monotonic() < end, seen()
+        time.sleep(0.2)
+
+
+def finish(root: str, orchestrator: str, engine: Engine) -> RunRecord:
+    """A run that waited until a run of another pipeline had got through."""
+    request = request_of(root, "served", orchestrator)
+    through(root, orchestrator, engine, "first")  # what services start with their first run is there
+    standing = processes(root)
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(launch, request, engine)
+        until(lambda: held(request), future)
+        noted = held(request)["patient"]
+        until(lambda: not processes(root).keys() - standing.keys(), future, lambda: processes(root))
+        through(root, orchestrator, engine, "second")
+        assert held(request)["patient"]["since"] == noted["since"]
+        marker = Path(root, "markers", DAY, "_SUCCESS")
+        marker.parent.mkdir(parents=True)
+        marker.touch()
+        return future.result(PATIENCE)
+
+
+def processes(root: str) -> dict[int, str]:
+    """The processes of the services of a root that are at work, and those that this one started."""
+    found = [*marked(str(home_of(root, ORCHESTRATOR))), *psutil.Process().children(recursive=True)]
+    at_work = {}
+    for process in found:
+        with suppress(psutil.Error):
+            if IDLE not in " ".join(process.cmdline()) and process.status() != psutil.STATUS_ZOMBIE:
+                at_work[process.pid] = " ".join(process.cmdline())
+    return at_work
+
+
+def told(record: RunRecord) -> list[tuple[str, str, int, str | None]]:
+    return [(s.name, s.status.value, s.attempts, s.output and s.output.digest) for s in record.steps]
+
+
+def test_a_run_waits_without_a_worker_and_ends_as_on_this_machine(engine: ServiceEngine, tmp_path: Path) -> None:
+    there = finish(engine.site.root, ORCHESTRATOR, engine)
+    assert there.status is Status.SUCCESS
+    assert told(there) == told(finish(str(tmp_path), "local", LocalEngine()))
