@@ -201,7 +201,7 @@ def test_what_is_told_wrongly_is_found(step: str, told: dict[str, Any], said: st
 
 def test_a_site_is_judged_by_what_its_services_do(tmp_path: Path) -> None:
     adapter = LocalAdapter()
-    site = Site(tmp_path, str(tmp_path), ("counterpoint.testing.scenarios:diamond",), {}, "secret")
+    site = Site(tmp_path, str(tmp_path), ("counterpoint.testing.scenarios:diamond",), {"web": 1}, "secret")
     check_behaviour(adapter, BY_NAME["diamond"], tmp_path, ServiceEngine(adapter, site))
 
 
