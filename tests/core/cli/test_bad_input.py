@@ -208,6 +208,7 @@ def test_a_full_root_fails_the_step_and_publishes_nothing(tmp_path: Path) -> Non
         # 1 when there was room to record which step failed, else 2
         assert done.returncode in {1, 2}
         assert "No space left on device" in done.stderr
+        assert "attempt 2" not in done.stderr
         assert standing(folder / "data", "raw_interactions") == []
     finally:
         subprocess.run(["umount", str(folder)], check=True)

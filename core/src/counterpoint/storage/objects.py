@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
+import os
 import shutil
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 # Delta's library aborts on these, or takes them for something else (%25 for %).
 _NOT_FOR_DELTA = frozenset("%[]^|\\")
+# what another attempt does not heal; libraries tell it in the system's words only
+_LASTING = tuple(map(os.strerror, (errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EACCES, errno.EPERM)))
 
 
 @contextmanager
@@ -29,10 +33,13 @@ def guarded(place: str) -> Iterator[None]:
         if not isinstance(error, (OSError, *_raised_by_libraries())):
             raise
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise StorageError(
+        found = StorageError(
             f"{place} cannot be read or written: {reason}; check that it exists, has room and is yours to write,"
             " or choose another --root"
-        ) from error
+        )
+        if any(word in str(error) for word in _LASTING):
+            found.failure = "bad_configuration"
+        raise found from error
 
 
 def _raised_by_libraries() -> tuple[type[Exception], ...]:
