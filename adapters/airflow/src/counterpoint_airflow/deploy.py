@@ -44,6 +44,8 @@ def environment(home: Path, secret: str, database: str | None, url: str) -> dict
         # how soon what a killed scheduler or worker ran is noticed
         "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "15",
         "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "90",
+        # a task that a schedule begins at once may be there before the API server
+        "WORKERS__EXECUTION_API_RETRIES": "10",
         "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
         "LOGGING__BASE_LOG_FOLDER": str(home / "task-logs"),
         "LOGGING__LOGGING_LEVEL": "WARNING",

@@ -53,11 +53,7 @@ def translate(pipeline: Pipeline, *, served: str | None = None, scheduled: bool 
 
 
 def _task(pipeline: Pipeline, step: Step, made: dict[str, Any], served: str) -> Any:
-    common = {
-        "multiple_outputs": False,
-        "trigger_rule": step.trigger_rule.value,
-        "on_failure_callback": tell_failure,
-    }
+    common = {"multiple_outputs": False, "trigger_rule": step.trigger_rule.value, "on_failure_callback": tell_failure}
     decorated = task_decorator_factory(
         decorated_operator_class=StepOperator,
         task_id=step.name,
