@@ -1,15 +1,17 @@
-"""A backfill of steps of known duration on the local runner: its makespan against the bound, and against simpler ways.
+"""A backfill of steps of known duration: its makespan against the bound, and against simpler ways.
 
 Each step sleeps, so what is measured beside the sleep is Counterpoint's own cost and the start of a process. The bound
 is that of `counterpoint.backfill.timing.bounds` for the sleeps alone: no order can beat it. "sequential" is one
 partition after the other; "whole runs" are whole partitions side by side when their windows do not overlap, which is
-what can be done without a plan by step. Both are simulated with the same durations.
+what can be done without a plan by step. Both are simulated with the same durations. On an orchestrator (`--on`) its
+real services run, started before; the bound has a limit on the local runner only.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -21,7 +23,7 @@ from counterpoint.backfill.plan import Plan, make_plan
 from counterpoint.backfill.queue import Grain, Queue, ranks
 from counterpoint.backfill.timing import bounds, makespan
 from counterpoint.model import Output, OutputKind, Partitions, Pipeline, Pool, step, windowed
-from counterpoint.services import LocalEngine
+from counterpoint.services import engine_for
 
 SECONDS = {"raw": 2.0, "checked": 1.0, "features": 3.0, "model": 6.0, "score": 1.0}
 SLOTS = 3
@@ -82,14 +84,14 @@ def whole_runs(plan: Plan) -> float:
     return earlier + sum(-(-count // SLOTS) * each for count in waves)
 
 
-def measure(days: int) -> dict[str, float]:
+def measure(days: int, on: str) -> dict[str, float]:
     """One backfill from nothing."""
-    first = "2026-01-07"
-    asked = Asked("bench_backfill:pipeline", first, pipeline.partitions.shift(first, days - 1), "v", parallel=SLOTS)
-    with tempfile.TemporaryDirectory() as root:
+    first, served = "2026-01-07", "bench_backfill:pipeline"
+    asked = Asked(served, first, pipeline.partitions.shift(first, days - 1), "v", on, on != "local", parallel=SLOTS)
+    with tempfile.TemporaryDirectory() as root, engine_for(on, root, (served,), service=True) as engine:
         prepared = prepare(asked, root)
         begun = time.monotonic()
-        report = run_backfill(prepared, LocalEngine())
+        report = run_backfill(prepared, engine)
         taken = time.monotonic() - begun
     if report["status"] != "success":
         raise SystemExit(f"the backfill failed: {report['partitions']}")
@@ -105,15 +107,24 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--days", type=int, nargs="+", default=[7, 30])
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--on", default="local", choices=("local", "airflow", "dagster", "prefect"))
     given = parser.parse_args()
+    from counterpoint.cli.environments import python_of
+
+    python = python_of(given.on)
+    if python != Path(sys.executable):
+        return subprocess.run([python, __file__, *sys.argv[1:]], check=False).returncode
     missed = False
     for days in given.days:
-        runs = [measure(days) for _ in range(given.repeats)]
+        runs = [measure(days, given.on) for _ in range(given.repeats)]
         found = {name: median(run[name] for run in runs) for name in runs[0]}
         ratio = found["taken"] / found["lower"]
-        missed = missed or ratio > MOST
-        print(f"{days} days: {found['taken']:.1f} s, {found['taken'] / (days * len(SECONDS)):.2f} s a step")
-        print(f"{days} days: taken / lower bound: {ratio:.3f} (at most {MOST})")
+        missed = missed or (given.on == "local" and ratio > MOST)
+        print(
+            f"{days} days on {given.on}: {found['taken']:.1f} s, {found['taken'] / (days * len(SECONDS)):.2f} s a step"
+        )
+        limit = f"at most {MOST}" if given.on == "local" else "no floor"
+        print(f"{days} days: taken / lower bound: {ratio:.3f} ({limit})")
         print(f"{days} days: sequential / taken:  {found['sequential'] / found['taken']:.2f} (no floor)")
         print(f"{days} days: whole runs / taken:  {found['whole runs'] / found['taken']:.2f} (no floor)")
     return int(missed)

@@ -81,6 +81,7 @@ def test_each_severity_goes_its_own_way(store: Objects, chat: Chat, routed: Call
 def test_every_alert_is_logged_by_its_gravity(
     store: Objects, caplog: pytest.LogCaptureFixture, routed: Callable[[str], None]
 ) -> None:
+    caplog.set_level(logging.INFO, "counterpoint.alerts")
     for severity in Severity:
         tell(store, replace(BROKEN, severity=severity), now=START)
     lines = [record for record in caplog.records if record.name == "counterpoint.alerts"]
