@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from counterpoint.errors import ServiceError, StepKilledError
 from counterpoint.model import (
+    ErrorInfo,
+    FailureClass,
     NativeRun,
     NativeStep,
     Pipeline,
@@ -17,8 +20,9 @@ from counterpoint.model import (
     order,
 )
 from counterpoint.running.execute import record_path
-from counterpoint.running.inputs import digest_of
+from counterpoint.running.inputs import Work, digest_of
 from counterpoint.running.requests import note_native
+from counterpoint.running.telling import tell_last
 
 if TYPE_CHECKING:
     from counterpoint.model import Step
@@ -56,6 +60,8 @@ def _step(step: Step, store: Store, request: RunRequest, native: NativeStep | No
     parts = [StepRecord.from_dict(part) for part in _parts(store, request.run_id, step)]
     ran = native.status in {Status.SUCCESS, Status.FAILED}
     made = _merged(step, request, parts) if parts and ran else StepRecord(step.name, native.status)
+    if native.status is Status.FAILED and not any(p.error and p.attempts >= native.attempts for p in parts):
+        made = replace(made, error=_unrecorded(Work(request, store.pipeline, step, store), native))
     return replace(
         made,
         status=native.status,
@@ -65,6 +71,22 @@ def _step(step: Step, store: Store, request: RunRequest, native: NativeStep | No
         error=(made.error or native.error) if native.status is Status.FAILED else None,
         output=made.output if native.status is Status.SUCCESS else None,
     )
+
+
+def _unrecorded(work: Work, native: NativeStep) -> ErrorInfo:
+    """The error of a step that failed without recording why; somebody is told of it now, for its worker could not."""
+    error = native.error
+    if error is None or error.failure == FailureClass.UNCLASSIFIED:
+        if native.started:
+            words = (
+                f"the process of step {work.step.name} of {work.request.partition} ended without a word: it was killed"
+            )
+            error = ErrorInfo(StepKilledError.__name__, words, failure=FailureClass.KILLED)
+        else:
+            words = error.message if error else f"{work.step.name} failed before it began"
+            error = ErrorInfo(ServiceError.__name__, words, failure=FailureClass.ORCHESTRATOR)
+    tell_last(work, error)
+    return error
 
 
 def _parts(store: Store, run_id: str, step: Step) -> list[dict[str, Any]]:

@@ -32,10 +32,14 @@ def _harmless(work: Work) -> Iterator[None]:
 
 
 def tell_failure(work: Work, record: StepRecord) -> None:
-    """Tells that a step failed, if no other attempt follows; its breaker counts it, and that is told if it opens."""
+    """Tells that a step failed, if no other attempt follows."""
     info = record.error
-    if info is None or not is_last(work, info, record.attempts):
-        return
+    if info is not None and is_last(work, info, record.attempts):
+        tell_last(work, info)
+
+
+def tell_last(work: Work, info: ErrorInfo) -> None:
+    """Tells that the last attempt of a step failed; its breaker counts it, and that is told if it opens."""
     failure = FailureClass(info.failure)
     with _harmless(work):
         circuit = count_failure(work, failure)
