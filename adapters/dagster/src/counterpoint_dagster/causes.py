@@ -20,8 +20,9 @@ _EVENTS = f"""query($id: ID!, $after: String) {{ logsForRun(runId: $id, afterCur
     ... on ExecutionStepUpForRetryEvent {{ stepKey error {{ {_ERROR} }} }}
     ... on ExecutionStepStartEvent {{ stepKey }} ... on ExecutionStepSuccessEvent {{ stepKey }}
     ... on RunFailureEvent {{ message error {{ {_ERROR} }} }} }} }} }} }}"""
-# a run that fails without an error of its own was found dead by the daemon
-_GONE = "the process of the run was killed, or ended without a word"
+# a run that fails without an error of its own was found dead by the daemon, a step's process by its executor
+_GONE = "the process of the {} was killed, or ended without a word: {}"
+_CRASHED = "ChildProcessCrashException"
 _ENDED = {"ExecutionStepSuccessEvent", "ExecutionStepUpForRetryEvent"}
 
 
@@ -40,7 +41,7 @@ def causes(site: Site, request: RunRequest, native_id: str) -> Mapping[str, Erro
             working.discard(step)
             failed[step] = _innermost(event)
         elif kind == "RunFailureEvent":
-            own = _innermost(event) if event.get("error") else named(kind, f"{_GONE}: {event.get('message')}")
+            own = _innermost(event) if event.get("error") else named(kind, _GONE.format("run", event.get("message")))
     if own is None or failed:
         return failed
     return dict.fromkeys(working or {""}, own)
@@ -59,4 +60,5 @@ def _events(site: Site, native_id: str) -> list[dict[str, Any]]:
 def _innermost(event: Mapping[str, Any]) -> ErrorInfo:
     error = event["error"]
     inner = [link["error"] for link in error["errorChain"]] or [error]
-    return named(inner[-1]["className"] or "Error", inner[-1]["message"].strip())
+    kind, message = inner[-1]["className"] or "Error", inner[-1]["message"].strip()
+    return named(kind, _GONE.format("step", message) if kind == _CRASHED else message)
