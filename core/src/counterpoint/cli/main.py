@@ -27,6 +27,7 @@ COMMANDS = (
     "watch",
     "compare",
     "diff",
+    "migrate",
     "why",
     "dlq",
     "alerts",

@@ -1,0 +1,41 @@
+"""Folders of DAG files, written from texts."""
+
+from __future__ import annotations
+
+from textwrap import dedent
+from typing import TYPE_CHECKING
+
+import pytest
+
+from counterpoint.migration import Dag, Inventory, inventory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Callable[..., Inventory]:
+    """Writes files, by name without ending (`__` stands for a slash), and takes their inventory."""
+
+    def write_and_read(**files: str) -> Inventory:
+        for name, text in files.items():
+            path = tmp_path / "dags" / f"{name.replace('__', '/')}.py"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(dedent(text).lstrip("\n"), encoding="utf-8")
+        return inventory(tmp_path / "dags")
+
+    return write_and_read
+
+
+@pytest.fixture
+def only(read: Callable[..., Inventory]) -> Callable[[str], Dag]:
+    """The one DAG of a text that leaves nothing open."""
+
+    def the_dag(text: str) -> Dag:
+        found = read(one=text)
+        assert found.unresolved == []
+        (dag,) = found.dags
+        return dag
+
+    return the_dag
