@@ -6,14 +6,15 @@ import ast
 import os
 import signal
 from collections import Counter
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
 NEEDS = {"torch": "torch", "airflow": "apache-airflow", "dagster": "dagster", "prefect": "prefect"}
@@ -80,3 +81,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     for need, tests in sorted(config.stash[LEFT_OUT].items()):
         terminalreporter.write_line(f"left out: {tests} tests that need {need}, which this environment does not have")
+
+
+@pytest.fixture(scope="session")
+def on_path() -> Callable[[str], AbstractContextManager[None]]:
+    """Makes the modules of a folder importable for a while, here and in every process that is started."""
+
+    @contextmanager
+    def prepended(folder: str) -> Iterator[None]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.syspath_prepend(folder)
+            patch.setenv("PYTHONPATH", os.pathsep.join([folder, *filter(None, [os.environ.get("PYTHONPATH")])]))
+            yield
+
+    return prepended

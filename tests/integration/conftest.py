@@ -15,6 +15,9 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+    OnPath = Callable[[str], AbstractContextManager[None]]
 
 HERE = Path(__file__).parent
 CHECKOUT = HERE.parents[1]
@@ -24,10 +27,8 @@ LIBRARIES = {"deltalake", "narwhals", "numpy", "pandera", "polars", "safetensors
 
 
 @pytest.fixture(scope="module")
-def importable() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(FARM)
-        patch.setenv("PYTHONPATH", os.pathsep.join([FARM, *filter(None, [os.environ.get("PYTHONPATH")])]))
+def importable(on_path: OnPath) -> Iterator[None]:
+    with on_path(FARM):
         yield
     sys.modules.pop("farm", None)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,8 +22,11 @@ from counterpoint.services.processes import marked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from counterpoint.services.engines import Engine
+
+    OnPath = Callable[[str], AbstractContextManager[None]]
 
 pytestmark = [pytest.mark.service, pytest.mark.long, pytest.mark.timeout(1200)]
 INSTALLED = sorted(find_adapters())
@@ -39,10 +41,8 @@ IDLE = "<idle>"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def importable() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(PLACE)
-        patch.setenv("PYTHONPATH", os.pathsep.join([PLACE, *filter(None, [os.environ.get("PYTHONPATH")])]))
+def importable(on_path: OnPath) -> Iterator[None]:
+    with on_path(PLACE):
         yield
     sys.modules.pop("patience", None)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,17 +13,18 @@ from counterpoint.running import LocalRun, collect, find_pipeline
 from counterpoint.storage import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+    OnPath = Callable[[str], AbstractContextManager[None]]
 
 HERE = str(Path(__file__).parent)
 sys.path.insert(0, HERE)
 
 
 @pytest.fixture(autouse=True, scope="session")
-def importable() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(HERE)
-        patch.setenv("PYTHONPATH", os.pathsep.join([HERE, *filter(None, [os.environ.get("PYTHONPATH")])]))
+def importable(on_path: OnPath) -> Iterator[None]:
+    with on_path(HERE):
         yield
     sys.modules.pop("toys", None)
 

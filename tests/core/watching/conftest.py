@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,16 +17,17 @@ from counterpoint.running.failing import failure_path
 from counterpoint.storage import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+    OnPath = Callable[[str], AbstractContextManager[None]]
 
 HERE = str(Path(__file__).parent)
 
 
 @pytest.fixture(autouse=True, scope="session")
-def importable() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(HERE)
-        patch.setenv("PYTHONPATH", os.pathsep.join([HERE, *filter(None, [os.environ.get("PYTHONPATH")])]))
+def importable(on_path: OnPath) -> Iterator[None]:
+    with on_path(HERE):
         yield
     sys.modules.pop("harbour", None)
 
