@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -87,6 +88,24 @@ def test_children_in_sessions_of_their_own_end_too(tmp_path: Path, monkeypatch: 
         while len(marked(mark_of(site))) < 3 and time.monotonic() < deadline:
             time.sleep(0.05)
         assert len(marked(mark_of(site))) >= 3
+    assert not marked(mark_of(site))
+
+
+def test_what_has_overwritten_its_environment_ends_with_what_started_it(tmp_path: Path) -> None:
+    sleep = "time.sleep(600)"
+    nameless = f"subprocess.Popen([sys.executable, '-c', 'import time; {sleep}'], env={{}})"
+    command = (sys.executable, "-c", f"import subprocess, sys, time; {nameless}; {sleep}")
+    adapter = FakeAdapter(Process("scheduler", command))
+    with serving(adapter, site_of(adapter, tmp_path)) as site:  # type: ignore[arg-type]
+
+        def started() -> set[int]:
+            return {process.pid for process in marked(mark_of(site)) if not process.environ()}
+
+        assert until(started)
+        before = started()
+        os.kill(json.loads((site.home / "processes.json").read_text())["processes"]["scheduler"]["pid"], signal.SIGKILL)
+        assert until(lambda: started() - before)
+        assert not started() & before
     assert not marked(mark_of(site))
 
 

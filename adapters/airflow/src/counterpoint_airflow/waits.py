@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 log = logging.getLogger(__name__)
+# seconds before a trigger looks: the scheduler takes a task that is queued again before its executor has told of the
+# end of the process that deferred it for a killed one, and has it fail
+_SETTLING = 5.0
 
 
 def defer_while_waiting(request: RunRequest, step: str) -> None:
@@ -48,6 +51,7 @@ class WaitTrigger(BaseTrigger):
         from counterpoint.running.waits import still
 
         told = ""
+        await asyncio.sleep(_SETTLING)
         while waiting := await asyncio.to_thread(still, RunRequest.from_json(self.request), self.step):
             if str(waiting) != told:
                 told = str(waiting)

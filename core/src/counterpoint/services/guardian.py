@@ -20,7 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
-from counterpoint.services.processes import end_all, marked
+from counterpoint.services.processes import end_all, in_session, marked
 
 _PR_SET_PDEATHSIG = 1
 _TICK = 0.2
@@ -105,7 +105,7 @@ class Guardian:
             if code is None or self.restarts[name] >= MOST_RESTARTS:
                 continue
             self.restarts[name] += 1
-            end_all(marked(self._part(name), PART))
+            end_all([*marked(self._part(name), PART), *in_session(self.processes[name].pid)])
             with self._log(name) as log:
                 log.write(f"ended with code {code}; started again\n".encode())
                 log.flush()

@@ -1,27 +1,47 @@
-"""The processes of a service, found by a mark in their environment: ended, and measured."""
+"""The processes of a service, found by a mark: ended, and measured."""
 
 from __future__ import annotations
 
 import os
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Event, Thread
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import psutil
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MARK = "COUNTERPOINT_SERVICE"
 
 
 def marked(mark: str, variable: str = MARK) -> list[psutil.Process]:
-    """All living processes whose environment carries a mark, this one left out."""
+    """All living processes whose environment carries a mark, this one left out.
+
+    What gives itself a title writes it over its environment, as Airflow's idle workers do: those of a service are known
+    by the folder that they work in, for that is its mark.
+    """
+
+    def belongs(process: psutil.Process) -> bool:
+        environment = process.environ()
+        return environment.get(variable) == mark or (not environment and variable == MARK and process.cwd() == mark)
+
+    return _those(belongs)
+
+
+def in_session(leader: int) -> list[psutil.Process]:
+    """All living processes of the session that a process has begun, also when it is gone itself."""
+    return _those(lambda process: os.getsid(process.pid) == leader)
+
+
+def _those(belongs: Callable[[psutil.Process], bool]) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
-        try:
-            if process.pid != os.getpid() and process.environ().get(variable) == mark:
+        with suppress(psutil.Error, ProcessLookupError):
+            if process.pid != os.getpid() and belongs(process):
                 found.append(process)
-        except psutil.Error:
-            continue
     return found
 
 
