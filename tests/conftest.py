@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import ast
+import hashlib
+import json
 import os
+import platform
 import signal
 from collections import Counter
 from contextlib import contextmanager, suppress
-from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING
+from importlib.metadata import PackageNotFoundError, distributions, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
-    from pathlib import Path
 
 NEEDS = {"torch": "torch", "airflow": "apache-airflow", "dagster": "dagster", "prefect": "prefect"}
+HERE = Path(__file__).parent
+CHECKOUT = HERE.parent
+# what decides the bits of an output, beside our own code
+LIBRARIES = {"deltalake", "narwhals", "numpy", "pandera", "polars", "safetensors", "torch"}
 LEFT_OUT = pytest.StashKey[Counter[str]]()
 
 
@@ -95,3 +102,32 @@ def on_path() -> Callable[[str], AbstractContextManager[None]]:
             yield
 
     return prepended
+
+
+@pytest.fixture(scope="session")
+def once() -> Callable[[str, Callable[[], Any]], Any]:
+    """The JSON value that the local runner comes to: computed by the first environment of this checkout that asks.
+
+    It is kept under the digest of all code, tests and library versions that decide it, so another state of the
+    checkout computes its own.
+    """
+
+    def kept(name: str, compute: Callable[[], Any]) -> Any:
+        file = CHECKOUT / ".tox" / "reference" / f"{name}-{_state()}.json"
+        if not file.exists():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            part = file.with_name(f"{file.name}.{os.getpid()}")
+            part.write_text(json.dumps(compute()), encoding="utf-8")
+            part.replace(file)
+        return json.loads(file.read_text(encoding="utf-8"))
+
+    return kept
+
+
+def _state() -> str:
+    digest = hashlib.sha256(f"{platform.python_version()} {platform.machine()}".encode())
+    found = {d.metadata["Name"].lower(): d.version for d in distributions()}
+    digest.update(str(sorted((name, found[name]) for name in LIBRARIES & set(found))).encode())
+    for path in sorted([*(CHECKOUT / "core" / "src").rglob("*.py"), *HERE.glob("integration/*.py")]):
+        digest.update(str(path.relative_to(CHECKOUT)).encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
