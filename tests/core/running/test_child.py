@@ -78,13 +78,16 @@ def test_a_process_that_is_killed_is_told_of(toys: Toys) -> None:
         execute_in_child(Attempt(request, "dies", {}))
 
 
-def test_a_step_dies_with_its_parent(toys: Toys) -> None:
-    request = toys.request("deadly")
+def parent_of_a_sleeper(toys: Toys) -> subprocess.Popen[bytes]:
     code = (
         "import sys; from counterpoint.model import RunRequest; from counterpoint.running import *;"
         "execute_in_child(Attempt(RunRequest.from_json(sys.argv[1]), 'sleeps', {}))"
     )
-    parent = subprocess.Popen([sys.executable, "-c", code, request.to_json()])
+    return subprocess.Popen([sys.executable, "-c", code, toys.request("deadly").to_json()])
+
+
+def test_a_step_dies_with_its_parent(toys: Toys) -> None:
+    parent = parent_of_a_sleeper(toys)
     sleeper = toys.evidence / "sleeper"
     deadline = time.monotonic() + 15
     while not (sleeper.exists() and sleeper.read_text()) and time.monotonic() < deadline:
@@ -92,6 +95,17 @@ def test_a_step_dies_with_its_parent(toys: Toys) -> None:
     os.kill(parent.pid, signal.SIGKILL)
     parent.wait()
     assert gone(sleeper)
+
+
+def test_a_step_that_is_only_starting_dies_with_its_parent(toys: Toys) -> None:
+    parent, deadline = parent_of_a_sleeper(toys), time.monotonic() + 15
+    while not (started := psutil.Process(parent.pid).children()) and time.monotonic() < deadline:
+        time.sleep(0.001)
+    time.sleep(0.05)  # its orders are in the pipe
+    os.kill(parent.pid, signal.SIGKILL)
+    parent.wait()
+    assert not psutil.wait_procs(started, timeout=5)[1]
+    assert not (toys.evidence / "sleeper").exists()
 
 
 def test_what_a_step_prints_is_not_an_answer(toys: Toys, capfd: pytest.CaptureFixture[str]) -> None:

@@ -35,7 +35,7 @@ STOPPING = Event()
 _STACK_SECONDS = 1.0
 _FRAME = re.compile(r'File "(.+)", line (\d+) in (.+)')
 _LIVING: set[subprocess.Popen[bytes]] = set()
-_CHILD = "import sys; from counterpoint.running.child import main; sys.exit(main(sys.argv[1]))"
+_CHILD = "import sys; from counterpoint.running.child import main; sys.exit(main(sys.argv[1], int(sys.argv[2])))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def execute_in_child(attempt: Attempt, timeout: float | None = None) -> Referenc
     with tempfile.TemporaryDirectory(prefix="counterpoint-") as folder:
         answer = Path(folder) / "answer.json"
         process = subprocess.Popen(
-            [sys.executable, "-c", _CHILD, str(answer)],
+            [sys.executable, "-c", _CHILD, str(answer), str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=_STDERR,
             env={"_RJEM_MALLOC_CONF": ALLOCATOR, **os.environ},
@@ -168,13 +168,16 @@ def _record(attempt: Attempt, error: Exception) -> None:
     record_failure(attempt.request, attempt.step, error, attempt=attempt.number, index=attempt.index)
 
 
-def main(answer: str) -> int:
-    """Executes the attempt that stands on standard input; writes its reference or its error to `answer`."""
+def main(answer: str, parent: int) -> int:
+    """Executes the attempt that stands on standard input; writes its reference or its error to `answer`.
+
+    Ends at once when the process `parent` ends, or has ended already.
+    """
     from counterpoint.running.execute import execute
     from counterpoint.running.failure import describe
     from counterpoint.running.logs import log_warnings
 
-    _die_with_parent()
+    _die_with(parent)
     log_warnings()
     stack = _stack_file(Path(answer)).open("w", encoding="utf-8")  # open until this process ends
     faulthandler.register(signal.SIGUSR1, stack, all_threads=False)
@@ -192,6 +195,8 @@ def main(answer: str) -> int:
     return int("error" in values)
 
 
-def _die_with_parent() -> None:
+def _die_with(parent: int) -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it was killed while this process was starting
+        os.kill(os.getpid(), signal.SIGKILL)
