@@ -27,6 +27,7 @@ def execute_step(
         Exception: what the step raised.
         AirflowSkipException: its condition does not hold.
         DownstreamTasksSkipped: it succeeded, and tasks after it are not to run.
+        TaskDeferred: what it waits for is not there yet.
     """
     from counterpoint.running import Attempt, execute, execute_in_child, find_pipeline
 
@@ -36,9 +37,9 @@ def execute_step(
         return None
     references = references_of(upstream)
     skip_unless_chosen(request, step_name, references)
-    defer_while_waiting(request, step_name)
     limit = pipeline.step(step_name).timeout
     try:
+        defer_while_waiting(request, step_name)
         if limit:
             doing = Attempt(request, step_name, references, native.try_number, index)
             made = execute_in_child(doing, limit.total_seconds())
@@ -56,13 +57,15 @@ def execute_step(
 
 def count_elements(served: str, step_name: str, upstream: dict[str, Any], **context: Any) -> list[int]:
     """The indices of the elements of a mapped step."""
-    from counterpoint.running import elements, find_pipeline
+    from counterpoint.running import find_pipeline
+    from counterpoint.running.execute import element_count
 
     request, references = request_of(served, context), references_of(upstream)
     if not is_selected(find_pipeline(served), request, step_name):
         return [NOTHING]
     skip_unless_chosen(request, step_name, references)
-    return list(range(elements(request, step_name, references))) or [NOTHING]
+    count = element_count(request, step_name, references, attempt=context["ti"].try_number)
+    return list(range(count)) or [NOTHING]
 
 
 def references_of(upstream: dict[str, Any]) -> dict[str, Any]:

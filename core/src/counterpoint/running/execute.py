@@ -63,6 +63,19 @@ def elements(request: RunRequest, step: str, references: Mapping[str, Any]) -> i
     return len(values_of(work, given)[str(work.step.map_over)])
 
 
+def element_count(request: RunRequest, step: str, references: Mapping[str, Any], *, attempt: int = 1) -> int:
+    """As `elements`, for who counts them in a task of its own: that it could not be done is recorded.
+
+    Raises:
+        Exception: there is no list, or it could not be read; the step has failed.
+    """
+    try:
+        return elements(request, step, references)
+    except Exception as error:
+        record_failure(request, step, error, attempt=attempt, index=0)
+        raise
+
+
 def execute(
     request: RunRequest,
     step: str,
