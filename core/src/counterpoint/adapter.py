@@ -53,13 +53,15 @@ class Process:
     """A process of a service: its name (of the log file, too), its command, its own variables.
 
     `recover` is a command that is run when it has ended by itself, before it is started again. A command that ends
-    by itself (`prepare`) is a process as well.
+    by itself (`prepare`) is a process as well. One that is `hasty` ends when what it needs is not there yet: it is
+    started again also while the service is starting.
     """
 
     name: str
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     recover: tuple[str, ...] = ()
+    hasty: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ def plan(site: Site) -> Plan:
     return Plan(
         processes=(
             Process("server", (prefect, *server)),
-            Process("worker", (prefect, *worker), recover=this),
+            Process("worker", (prefect, *worker), recover=this, hasty=True),
         ),
         ready=lambda: _missing(site),
         settle=(Process("deployments", (*this, *site.pipelines)),),

@@ -2,7 +2,7 @@
 
 It reads its orders on standard input and treats the end of that input, which comes however the owner
 dies, as the order to stop. Once its owner has said that the service is ready, a process that ends is started again,
-a few times. Run as `python -m counterpoint.services.guardian`.
+a few times; a hasty one before that, too. Run as `python -m counterpoint.services.guardian`.
 """
 
 from __future__ import annotations
@@ -91,8 +91,8 @@ class Guardian:
                 if not os.read(sys.stdin.fileno(), 4096):
                     return
                 self.ready = True
-            if self.ready:
-                self._revive()
+                self.restarts.clear()
+            self._revive()
             if (seen := [p.poll() for p in self.processes.values()]) != codes:
                 codes = seen
                 self.tell()
@@ -102,14 +102,14 @@ class Guardian:
         for process in self.order["processes"]:
             name = process["name"]
             code = self.processes[name].poll()
-            if code is None or self.restarts[name] >= MOST_RESTARTS:
+            if code is None or self.restarts[name] >= MOST_RESTARTS or not (self.ready or process["hasty"]):
                 continue
             self.restarts[name] += 1
             end_all([*marked(self._part(name), PART), *in_session(self.processes[name].pid)])
             with self._log(name) as log:
                 log.write(f"ended with code {code}; started again\n".encode())
                 log.flush()
-                if process["recover"]:
+                if process["recover"] and self.ready:
                     self._recover(process, log)
             self._launch(process)
             self.tell()

@@ -1,0 +1,169 @@
+"""One bout: the services of one orchestrator from nothing, each workload on them, and what all that used.
+
+Run in the orchestrator's own environment, as `python -m counterpoint.comparison.bout ORCHESTRATOR`; the answer, one
+JSON document, goes to stdout.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sqlite3
+import sys
+import tempfile
+import time
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.comparison.workloads import FIRST_DAY, WORKLOADS, Workload
+from counterpoint.model import RunRequest
+from counterpoint.running import find_pipeline
+from counterpoint.services import engine_for, home_of
+from counterpoint.services.launch import launch, new_run_id
+from counterpoint.services.processes import PeakMeter, marked, usage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from counterpoint.services.engines import Engine
+
+log = logging.getLogger(__name__)
+# what a service has just started to do is over, and several of its loops have passed
+SETTLE_SECONDS, IDLE_SECONDS = 5.0, 20.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a workload.
+
+    `seconds` are from its submission to its end; CPU seconds and the highest memory (bytes) are of all processes of
+    the services, and `database_bytes` what the orchestrator's database grew by.
+    """
+
+    workload: str
+    number: int
+    status: str
+    seconds: float
+    cpu_seconds: float
+    peak_memory: int
+    database_bytes: int
+    steps: list[dict[str, Any]]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Takes part, and prints what it was."""
+    parser = argparse.ArgumentParser(prog="python -m counterpoint.comparison.bout", description=__doc__)
+    parser.add_argument("orchestrator")
+    parser.add_argument("--workloads", default=",".join(one.name for one in WORKLOADS))
+    parser.add_argument("--idle", type=float, default=IDLE_SECONDS, metavar="SECONDS")
+    args = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
+    chosen = tuple(one for one in WORKLOADS if one.name in args.workloads.split(","))
+    with tempfile.TemporaryDirectory(prefix="counterpoint-bout-") as root:
+        told = bout(args.orchestrator, root, chosen, args.idle)
+    sys.stdout.write(json.dumps(told))
+    return 0
+
+
+def bout(orchestrator: str, root: str, workloads: tuple[Workload, ...], idle_seconds: float) -> dict[str, Any]:
+    """Starts the services below an empty root, lets them idle, runs the workloads, and stops the services."""
+    begun, started, load = datetime.now(UTC), time.monotonic(), os.getloadavg()
+    home, served = home_of(root, orchestrator), tuple(one.reference for one in workloads)
+    with engine_for(orchestrator, root, served, service=orchestrator != "local") as engine:
+        ready = time.monotonic() - started
+        told = {
+            "orchestrator": orchestrator,
+            "version": engine.version,
+            "begun": begun.isoformat(timespec="seconds"),
+            "load": list(load),
+            "start": {"seconds": round(ready, 3), "cpu_seconds": _cpu(home), "database_bytes": database_bytes(home)},
+            "idle": idle(home, idle_seconds) if orchestrator != "local" else None,
+            "runs": [asdict(run) for one in workloads for run in runs_of(one, engine, root, orchestrator)],
+        }
+        stopping = time.monotonic()
+    return {**told, "stop_seconds": round(time.monotonic() - stopping, 3)}
+
+
+def idle(home: Path, seconds: float) -> dict[str, Any]:
+    """What services use that have nothing to do: CPU seconds a minute, memory in bytes, processes."""
+    time.sleep(SETTLE_SECONDS)
+    before, begun = _cpu(home), time.monotonic()
+    time.sleep(seconds)
+    used = usage(marked(str(home)))
+    rate = (used.cpu_seconds - before) / (time.monotonic() - begun) * 60
+    return {"cpu_seconds_a_minute": round(rate, 3), "memory": used.memory, "processes": used.processes}
+
+
+def runs_of(workload: Workload, engine: Engine, root: str, orchestrator: str) -> Iterator[Run]:
+    """The runs of a workload, each of a day of its own, so that nothing of an earlier one is used again."""
+    keys = find_pipeline(workload.reference).partitions.range(FIRST_DAY, "2026-01-28")
+    for number, key in enumerate(keys[: workload.times], 1):
+        log.info("%s: %s, %d of %d", orchestrator, workload.title, number, workload.times)
+        yield _measured(workload, number, key, engine, root, orchestrator)
+
+
+def _measured(workload: Workload, number: int, key: str, engine: Engine, root: str, orchestrator: str) -> Run:
+    home = home_of(root, orchestrator)
+    request = RunRequest(
+        workload.reference, key, new_run_id(workload.name, key, orchestrator), root, orchestrator, force=True
+    )
+    size = database_bytes(home)
+    with _metered(home, orchestrator) as used:
+        begun = time.time()
+        record = launch(request, engine)
+    ended = datetime.fromisoformat(record.ended).timestamp() if record.ended else time.time()
+    return Run(
+        workload.name,
+        number,
+        record.status.value,
+        round(ended - begun, 3),
+        round(used["cpu"], 3),
+        int(used["memory"]),
+        database_bytes(home) - size,
+        [{"step": one.name, "started": one.started, "ended": one.ended} for one in record.steps],
+    )
+
+
+@contextmanager
+def _metered(home: Path, orchestrator: str) -> Iterator[dict[str, float]]:
+    """What the processes of the services use meanwhile; of the local runner, this process and its children."""
+    found: dict[str, float] = {}
+    if orchestrator == "local":
+        before = _own_cpu()
+        yield found
+        found |= {"cpu": _own_cpu() - before, "memory": 0}
+        return
+    cpu = _cpu(home)
+    with PeakMeter(str(home)) as meter:
+        yield found
+    found |= {"cpu": _cpu(home) - cpu, "memory": meter.peak}
+
+
+def _cpu(home: Path) -> float:
+    return round(usage(marked(str(home)), memory=False).cpu_seconds, 3)
+
+
+def _own_cpu() -> float:
+    return sum(os.times()[:4])
+
+
+def database_bytes(home: Path) -> int:
+    """The bytes in use of all SQLite databases below a home."""
+    total = 0
+    for path in (*home.rglob("*.db"), *home.rglob("*.sqlite")):
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=60)) as connection:
+            pages, free, size = (
+                connection.execute(f"PRAGMA {name}").fetchone()[0]
+                for name in ("page_count", "freelist_count", "page_size")
+            )
+        total += (pages - free) * size
+    return total
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
