@@ -12,8 +12,8 @@ help:  ## this list
 
 setup: .venv/.complete  ## makes the environments: .venv, and .venv-airflow, .venv-dagster, .venv-prefect beside it
 
-compare: setup  ## StreamRec on Airflow, Dagster and Prefect, each really running; writes report/
-	.venv/bin/counterpoint compare streamrec --out report
+compare: setup  ## StreamRec on Airflow, Dagster and Prefect, each really running; writes report/; QUICK=1 measures once
+	.venv/bin/counterpoint compare streamrec --out report $(if $(QUICK),--rounds 1)
 
 test: setup  ## every test: style, types, documentation, core without any orchestrator, then each orchestrator
 	$(TOX)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = ("--source", "synthetic:rows=4000,users=300,items=120,seed=7", "--set", 'retrieval={"epochs": 1}')
+ONCE = ("--rounds", "1", "--workloads", "empty")
 SIDES = ["local", "airflow", "dagster", "prefect"]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -27,7 +28,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that `compare` wrote."""
     place = tmp_path_factory.mktemp("compare")
-    command = [".venv/bin/counterpoint", "compare", "streamrec", *SMALL, "--out", str(place / "report")]
+    command = [".venv/bin/counterpoint", "compare", "streamrec", *SMALL, *ONCE, "--out", str(place / "report")]
     environment = {**os.environ, "COUNTERPOINT_ROOT": str(place / "data")}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stderr[-4000:]
@@ -58,6 +59,20 @@ def test_every_figure_is_there(results: dict[str, Any]) -> None:
         assert side["peak_memory"] > 2**27
         assert side["processes"] >= 2
     assert all(row["on"][side]["peak_memory"] for row in results["steps"] for side in SIDES)
+
+
+def test_the_orchestrators_themselves_were_measured(results: dict[str, Any]) -> None:
+    assert [bout["orchestrator"] for bout in results["bouts"]] == SIDES
+    figures = {figure["name"]: figure["on"] for figure in results["figures"]}
+    assert list(figures["start.seconds"]) == list(figures["idle.memory"]) == SIDES[1:]
+    assert list(figures["empty.run.seconds"]) == SIDES
+    # a run of 8 steps, twice after the cold one, on services that hold more than a Python each
+    assert all(
+        len(on["values"]) == 2 and 0 < on["low"] <= on["median"] <= on["high"]
+        for on in figures["empty.run.cpu"].values()
+    )
+    assert all(on["median"] > 2**26 for on in figures["idle.memory"].values())
+    assert all(on["median"] > 0 for on in figures["empty.database"].values())
 
 
 @pytest.fixture(scope="module")

@@ -101,21 +101,21 @@ def retrieval_evaluation(day: str) -> dict[str, Any]:
     """Recall and NDCG of the retrieval model on the held-out day, beside popularity."""
     from streamrec.evaluation import retrieval_evaluation as evaluate
 
-    return _evaluated("retrieval", day, evaluate)
+    return _evaluated("retrieval", day, evaluate, "retrieval")
 
 
 def ranking_evaluation(day: str) -> dict[str, Any]:
     """NDCG and AUC of the ranking model on the held-out day, beside popularity."""
     from streamrec.evaluation import ranking_evaluation as evaluate
 
-    return _evaluated("ranking", day, evaluate)
+    return _evaluated("ranking", day, evaluate, "seed")
 
 
-def _evaluated(kind: str, day: str, evaluate: Callable[..., Any]) -> dict[str, Any]:
+def _evaluated(kind: str, day: str, evaluate: Callable[..., Any], setting: str) -> dict[str, Any]:
     lake, settings, _, partition = _given(day)
     model, features = lake.read_model(f"{kind}_model", day), lake.read_table(FEATURES, day)
     interactions, held_out = lake.read_days(VALIDATED, days_before(day, *TRAINING)), lake.read_table(VALIDATED, day)
-    found: dict[str, Any] = evaluate(model, features, interactions, held_out, partition, settings[kind])
+    found: dict[str, Any] = evaluate(model, features, interactions, held_out, partition, settings[setting])
     lake.write_json(f"{kind}_evaluation", day, found)
     return found
 

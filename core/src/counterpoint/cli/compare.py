@@ -24,17 +24,26 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--days", type=int, default=7, metavar="N", help=f"days of input from {FIRST_DAY}; default 7")
     parser.add_argument("--date", metavar="D", help="the partition itself; default the last of those days")
     setting_options(parser)
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        default=3,
+        metavar="N",
+        help="how often each side is measured, in turn, on pipelines that do nothing; default 3, 0 for not at all",
+    )
+    parser.add_argument("--workloads", default=None, metavar="a,b", help="which of empty,small,long; default all")
     parser.add_argument("--out", type=Path, default=Path("report"), metavar="DIR", help="default ./report")
 
 
 def run(args: argparse.Namespace) -> int:
     """Runs all sides and writes the report; 4 when digests differ, else the worst exit code of a side."""
-    from counterpoint.comparison import compare, results_of, write_report
+    from counterpoint.comparison import compare, results_of, rounds_of, write_report
     from counterpoint.comparison.code import code_sizes
 
-    comparison = _comparison(args)
+    comparison, workloads = _comparison(args), _workloads(args)
     contestants = compare(comparison, python_of)
-    results = results_of(comparison, contestants, code_sizes(python_of, comparison.orchestrators))
+    bouts = rounds_of(comparison.orchestrators, args.rounds, args.out / "measured", python_of, workloads)
+    results = results_of(comparison, contestants, code_sizes(python_of, comparison.orchestrators), bouts)
     page = write_report(results, args.out)
     _tell(results, as_json=args.json)
     say(f"report: {page}")
@@ -62,6 +71,20 @@ def _comparison(args: argparse.Namespace) -> Any:
     )
 
 
+def _workloads(args: argparse.Namespace) -> tuple[str, ...]:
+    """The words by which a bout is told what to run."""
+    from counterpoint.comparison.workloads import WORKLOADS
+    from counterpoint.errors import UsageError
+
+    known = [one.name for one in WORKLOADS]
+    asked = known if args.workloads is None else [name.strip() for name in args.workloads.split(",")]
+    unknown = [name for name in asked if name not in known]
+    if unknown or args.rounds < 0:
+        wrong = f"--workloads {args.workloads}: choose from {','.join(known)}"
+        raise UsageError(wrong if unknown else f"--rounds {args.rounds}: write 0 or more")
+    return "--workloads", ",".join(asked)
+
+
 def _tell(results: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         answer(results)
@@ -76,8 +99,17 @@ def _tell(results: dict[str, Any], *, as_json: bool) -> None:
         )
         for row in results["outputs"]
     ]
+    if results["figures"]:
+        table("Measured", ("figure", *names), [_figure(figure, names) for figure in results["figures"]])
     table("Digests", ("date", "step", "rows", *names, ""), rows)
     say("equal everywhere" if results["equal"] else f"NOT equal; failed: {', '.join(results['failed']) or 'none'}")
+
+
+def _figure(figure: dict[str, Any], names: list[str]) -> tuple[str, ...]:
+    from counterpoint.comparison.charts import shown
+
+    medians = (figure["on"].get(name, {}).get("median") for name in names)
+    return figure["title"], *(shown(median, figure["unit"]) for median in medians)
 
 
 def _mark(row: dict[str, Any]) -> str:

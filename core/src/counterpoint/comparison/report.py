@@ -6,6 +6,8 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from counterpoint.comparison.charts import bars, shown, timeline
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -40,8 +42,22 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    found.filters |= {"bars": bars, "shown": shown}
+    found.globals |= {"timeline": _timeline}
     found.filters |= {"seconds": _seconds, "memory": _memory, "short": _short, "number": _number, "moment": _moment}
     return found
+
+
+def _timeline(results: Mapping[str, Any]) -> str:
+    """When each step ran, side by side; nothing where no side began any."""
+    sides = [side["name"] for side in results["orchestrators"]]
+    runs = {
+        side: [{"name": row["step"], **row["on"][side]} for row in results["steps"] if side in row["on"]]
+        for side in sides
+    }
+    begun = {side: steps for side, steps in runs.items() if any(step["started"] and step["ended"] for step in steps)}
+    title = f"When each step of {results['pipeline']} of {results['date']} ran"
+    return timeline(begun, title) if begun else ""
 
 
 def _seconds(value: float | None) -> str:

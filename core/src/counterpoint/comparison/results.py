@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 import counterpoint
+from counterpoint.comparison.figures import figures_of, is_busy
 from counterpoint.running import find_pipeline
 
 if TYPE_CHECKING:
@@ -20,7 +21,12 @@ if TYPE_CHECKING:
 Code = dict[str, dict[str, int]]
 
 
-def results_of(comparison: Comparison, contestants: Sequence[Contestant], code: Code) -> dict[str, Any]:
+def results_of(
+    comparison: Comparison,
+    contestants: Sequence[Contestant],
+    code: Code,
+    bouts: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
     """The document that `results.json` holds; `equal` is true when all digests of all outputs are."""
     outputs = _outputs(contestants)
     failed = [c.orchestrator for c in contestants if c.measured.code or c.record is None]
@@ -34,6 +40,10 @@ def results_of(comparison: Comparison, contestants: Sequence[Contestant], code: 
         "failed": failed,
         "machine": machine(),
         "repetitions": 1,
+        "rounds": len(bouts) // max(len({bout["orchestrator"] for bout in bouts}), 1),
+        "busy": sorted({bout["orchestrator"] for bout in bouts if is_busy(bout, os.cpu_count() or 1)}),
+        "figures": figures_of(bouts),
+        "bouts": list(bouts),
         "orchestrators": [_orchestrator(c) for c in contestants],
         "outputs": outputs,
         "steps": _steps(contestants),
@@ -115,6 +125,8 @@ def _steps(contestants: Sequence[Contestant]) -> list[dict[str, Any]]:
             row["on"][contestant.orchestrator] = {
                 "status": step["status"],
                 "attempts": step["attempts"],
+                "started": step["started"],
+                "ended": step["ended"],
                 "wall_seconds": _seconds(step),
                 "cpu_seconds": step["cpu_seconds"],
                 "peak_memory": step["peak_memory"],
