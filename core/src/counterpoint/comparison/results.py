@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 import counterpoint
+from counterpoint.comparison.concepts import concepts
 from counterpoint.comparison.figures import figures_of, is_busy
 from counterpoint.running import find_pipeline
 
@@ -49,6 +50,7 @@ def results_of(
         "steps": _steps(contestants),
         "models": _models(contestants),
         "code": code,
+        "concepts": concepts() if comparison.pipeline == "streamrec" else [],
     }
 
 
