@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # what matplotlib is told, and the colour of the page that it stands for
 _INK, _LINE, _BAR, _SOFT = "#010101", "#020202", "#030303", "#040404"
 _COLOURS = {_INK: "var(--ink)", _LINE: "var(--line)", _BAR: "var(--bar)", _SOFT: "var(--soft)"}
-_ROW, _HEAD, _WIDTH = 0.26, 0.55, 7.2
+_ROW, _HEAD, _WIDTH, _SMALL = 0.24, 0.2, 7.2, 3.6
 _SIZES = ((2**30, "GB"), (2**20, "MB"), (2**10, "kB"))
 
 
@@ -27,18 +27,16 @@ def bars(figure: Mapping[str, Any]) -> str:
     with _style():
         from matplotlib.figure import Figure
 
-        drawn = Figure(figsize=(_WIDTH, _HEAD + _ROW * len(sides)), layout="constrained")
+        drawn = Figure(figsize=(_SMALL, _HEAD + _ROW * len(sides)), layout="constrained")
         axes = drawn.subplots()
         medians, places = [figure["on"][side]["median"] for side in sides], range(len(sides))
         axes.barh(places, medians, height=0.6, color=_BAR)
         for place, side in enumerate(sides):
             on = figure["on"][side]
-            axes.plot([on["low"], on["high"]], [place, place], color=_INK, linewidth=1.2, marker="|", markersize=6)
-            axes.annotate(
-                f"  {shown(on['median'], figure['unit'])}", (max(on["high"], on["median"]), place), va="center"
-            )
+            axes.plot([on["low"], on["high"]], [place, place], color=_INK, linewidth=1.2, marker="|", markersize=5)
+            _label(axes, shown(on["median"], figure["unit"]), max(on["high"], on["median"]), place)
         _rows(axes, sides)
-        axes.set_xlim(0, max(figure["on"][side]["high"] for side in sides) * 1.18 or 1)
+        axes.set_xlim(0, max(figure["on"][side]["high"] for side in sides) * 1.35 or 1)
         axes.set_xticks([])
         return _svg(drawn, figure["title"])
 
@@ -49,12 +47,12 @@ def timeline(runs: Mapping[str, Sequence[Mapping[str, Any]]], title: str) -> str
     with _style():
         from matplotlib.figure import Figure
 
-        drawn = Figure(figsize=(_WIDTH, _HEAD + 0.2 * (len(rows) + len(runs))), layout="constrained")
+        drawn = Figure(figsize=(_WIDTH, 3 * _HEAD + 0.2 * (len(rows) + len(runs))), layout="constrained")
         axes = drawn.subplots()
         places = list(_placed([side for side, *_ in rows]))
         axes.barh(places, [end - begin for *_, begin, end in rows], left=[begin for *_, begin, _ in rows], color=_BAR)
         for place, (_, name, _, end) in zip(places, rows, strict=True):
-            axes.annotate(f" {name} {end:.1f} s", (end, place), va="center", fontsize=7, color=_SOFT)
+            _label(axes, f"{name} {end:.1f} s", end, place, fontsize=7, color=_SOFT)
         firsts = {side: place for place, (side, *_) in reversed(list(zip(places, rows, strict=True)))}
         axes.set_yticks(list(firsts.values()), list(firsts))
         axes.invert_yaxis()
@@ -92,6 +90,10 @@ def _placed(sides: Sequence[str]) -> Iterator[float]:
         place += 0.0 if side == before else 1.0
         yield place
         place, before = place + 1.0, side
+
+
+def _label(axes: Axes, text: str, right_of: float, place: float, **style: Any) -> None:
+    axes.annotate(text, (right_of, place), (4, 0), textcoords="offset points", va="center", **style)
 
 
 def _rows(axes: Axes, sides: Sequence[str]) -> None:
