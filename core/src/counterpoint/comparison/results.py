@@ -12,6 +12,7 @@ import psutil
 import counterpoint
 from counterpoint.comparison.concepts import concepts
 from counterpoint.comparison.figures import figures_of, is_busy
+from counterpoint.comparison.operations import operations
 from counterpoint.running import find_pipeline
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def results_of(
         "steps": _steps(contestants),
         "models": _models(contestants),
         "code": code,
+        "operations": operations() if comparison.pipeline == "streamrec" else [],
         "concepts": concepts() if comparison.pipeline == "streamrec" else [],
     }
 
