@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -40,17 +41,20 @@ def reference(base: Path, names: list[str]) -> dict[str, Any]:
     """What every day comes to without a fault, by the local runner: digests of all steps, values of the metrics."""
     folder, root = base / "days", str(base / "data")
     folder.mkdir(parents=True)
-    store, found = Store(root, find_pipeline(PIPELINE)), {}
-    for date in (DATES[name] for name in names):
+    store = Store(root, find_pipeline(PIPELINE))
+
+    def run(name: str) -> tuple[str, dict[str, Any]]:
+        date = DATES[name]
         (folder / f"{date}.csv").write_text(healthy(date), encoding="ascii")
-        request = RunRequest(PIPELINE, date, f"reference-{date}", root, config={"folder": str(folder)})
-        LocalEngine().run([request])
-        entries = {name: store.entry(name, date) for name in ALL}
-        found[date] = {
-            "digests": {name: entry.reference.digest for name, entry in entries.items() if entry},
-            "values": {n: store.read(e.reference) for n, e in entries.items() if e and n.endswith("_evaluation")},
+        LocalEngine().run([RunRequest(PIPELINE, date, f"reference-{date}", root, config={"folder": str(folder)})])
+        entries = {step: entry.reference for step in ALL if (entry := store.entry(step, date))}
+        return date, {
+            "digests": {step: made.digest for step, made in entries.items()},
+            "values": {step: store.read(made) for step, made in entries.items() if step.endswith("_evaluation")},
         }
-    return found
+
+    with ThreadPoolExecutor(os.cpu_count()) as workers:
+        return dict(workers.map(run, names))
 
 
 def judged(fault: Fault, cell: dict[str, Any]) -> dict[str, bool]:
