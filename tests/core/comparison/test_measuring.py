@@ -165,3 +165,8 @@ def test_what_cannot_be_measured_is_refused_before_anything_runs(
     monkeypatch.setattr("counterpoint.comparison.compare", lambda *_: pytest.fail("it ran"))
     with pytest.raises(UsageError, match=words):
         run(parser().parse_args(["compare", "streamrec", *options]))
+
+
+def test_no_two_workloads_have_a_step_of_one_name() -> None:
+    names = [name for pipeline in (empty, small, long) for name in pipeline.step_names]
+    assert len(names) == len(set(names)), "they are served side by side, and on Dagster a step is an asset"

@@ -58,7 +58,8 @@ def fibonacci(n: int) -> int:
 
 
 def _row(name: str, length: int, n: int) -> Pipeline:
-    names = [f"task_{number:02}" for number in range(length)]
+    # on Dagster a step is an asset, and no two of a deployment may have one name
+    names = [f"{name}_{number:02}" for number in range(length)]
     befores = [(), *((before,) for before in names)]
     steps = [
         step(f"{_HERE}:fibonacci", name=one, after=before, output=_VALUE)
