@@ -10,6 +10,7 @@ import argparse
 import json
 import logging
 import os
+import shutil
 import sqlite3
 import sys
 import tempfile
@@ -20,21 +21,24 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.comparison.workloads import FIRST_DAY, WORKLOADS, Workload
-from counterpoint.model import RunRequest
+from counterpoint.errors import StepError
+from counterpoint.model import RunRequest, Status
 from counterpoint.running import find_pipeline
 from counterpoint.services import engine_for, home_of
 from counterpoint.services.launch import launch, new_run_id
-from counterpoint.services.processes import PeakMeter, marked, usage
+from counterpoint.services.processes import PeakMeter, marked, own_cpu, usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from counterpoint.model import RunRecord
     from counterpoint.services.engines import Engine
 
 log = logging.getLogger(__name__)
 # what a service has just started to do is over, and several of its loops have passed
 SETTLE_SECONDS, IDLE_SECONDS = 5.0, 20.0
+_SAMPLED_EVERY = 0.3
 
 
 @dataclass(frozen=True)
@@ -64,8 +68,16 @@ def main(arguments: list[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
     chosen = tuple(one for one in WORKLOADS if one.name in args.workloads.split(","))
-    with tempfile.TemporaryDirectory(prefix="counterpoint-bout-") as root:
+    root = tempfile.mkdtemp(prefix="counterpoint-bout-")
+    try:
         told = bout(args.orchestrator, root, chosen, args.idle)
+    except StepError as error:
+        log.error("%s; its root and the services' logs are kept in %s", error, root)  # noqa: TRY400 - it says all
+        return 1
+    except BaseException:
+        shutil.rmtree(root, ignore_errors=True)
+        raise
+    shutil.rmtree(root, ignore_errors=True)
     sys.stdout.write(json.dumps(told))
     return 0
 
@@ -116,6 +128,7 @@ def _measured(workload: Workload, number: int, key: str, engine: Engine, root: s
     with _metered(home, orchestrator) as used:
         begun = time.time()
         record = launch(request, engine)
+    _refuse_failed(record)
     ended = datetime.fromisoformat(record.ended).timestamp() if record.ended else time.time()
     return Run(
         workload.name,
@@ -129,6 +142,15 @@ def _measured(workload: Workload, number: int, key: str, engine: Engine, root: s
     )
 
 
+def _refuse_failed(record: RunRecord) -> None:
+    """A workload cannot fail by itself: when it does, there is nothing to measure, and something to find out."""
+    for step in record.steps:
+        if step.error:
+            raise StepError(f"step {step.name} of run {record.run_id} failed: {step.error.type}: {step.error.message}")
+    if record.status is not Status.SUCCESS:
+        raise StepError(f"run {record.run_id} failed, and no step of it did")
+
+
 @contextmanager
 def _metered(home: Path, orchestrator: str) -> Iterator[dict[str, float]]:
     """What the processes of the services use meanwhile; of the local runner, this process and its children."""
@@ -138,10 +160,11 @@ def _metered(home: Path, orchestrator: str) -> Iterator[dict[str, float]]:
         yield found
         found |= {"cpu": _own_cpu() - before, "memory": 0}
         return
-    cpu = _cpu(home)
-    with PeakMeter(str(home)) as meter:
+    before, own = _cpu(home), own_cpu(marked(str(home)))
+    with PeakMeter(str(home), every=_SAMPLED_EVERY) as meter:
         yield found
-    found |= {"cpu": _cpu(home) - cpu, "memory": meter.peak}
+    # children that nobody living has waited for are missing in the first, those that lived shortly in the second
+    found |= {"cpu": max(_cpu(home) - before, meter.cpu_since(own)), "memory": meter.peak}
 
 
 def _cpu(home: Path) -> float:

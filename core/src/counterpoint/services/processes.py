@@ -142,6 +142,11 @@ class PeakMeter:
         """CPU seconds of all processes that were ever seen, each as it was seen last."""
         return sum(self._cpu.values())
 
+    def cpu_since(self, before: dict[tuple[int, float], float]) -> float:
+        """CPU seconds since `own_cpu` was `before`, of all processes that were seen, also of those that are gone."""
+        self._cpu |= own_cpu(marked(self.mark, self.variable))
+        return sum(max(0.0, seconds - before.get(process, 0.0)) for process, seconds in self._cpu.items())
+
     def __enter__(self) -> Self:
         self._thread.start()
         return self
