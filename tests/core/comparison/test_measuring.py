@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,11 +16,13 @@ import pytest
 from counterpoint.cli.compare import run
 from counterpoint.cli.main import parser
 from counterpoint.comparison import rounds, rounds_of
-from counterpoint.comparison.bout import database_bytes
+from counterpoint.comparison.bout import _refuse_failed, database_bytes
 from counterpoint.comparison.charts import bars, shown, timeline
 from counterpoint.comparison.figures import figures_of, is_busy, summary
 from counterpoint.comparison.workloads import WORKLOADS, empty, fibonacci, long, small
-from counterpoint.errors import ServiceError, UsageError
+from counterpoint.errors import ServiceError, StepError, UsageError
+from counterpoint.model import ErrorInfo, RunRecord, Status, StepRecord
+from counterpoint.services.processes import MARK, PeakMeter, marked, own_cpu
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -165,6 +169,26 @@ def test_what_cannot_be_measured_is_refused_before_anything_runs(
     monkeypatch.setattr("counterpoint.comparison.compare", lambda *_: pytest.fail("it ran"))
     with pytest.raises(UsageError, match=words):
         run(parser().parse_args(["compare", "streamrec", *options]))
+
+
+def test_a_workload_that_fails_is_told_with_its_cause() -> None:
+    def record(status: Status, error: ErrorInfo | None) -> RunRecord:
+        steps = (StepRecord("small_03", status, 1, error=error),)
+        return RunRecord("small:small", "run-1", "airflow", "3", "2026-01-01", "production", status, None, None, steps)
+
+    _refuse_failed(record(Status.SUCCESS, None))
+    with pytest.raises(StepError, match="step small_03 of run .* failed: OSError: no space left"):
+        _refuse_failed(record(Status.FAILED, ErrorInfo("OSError", "no space left")))
+    with pytest.raises(StepError, match="and no step of it did"):
+        _refuse_failed(record(Status.FAILED, None))
+
+
+def test_the_cpu_of_a_process_that_is_gone_counts(tmp_path: Path) -> None:
+    burn = "import time\nend = time.process_time() + 0.6\nwhile time.process_time() < end: pass\ntime.sleep(0.5)"
+    with PeakMeter(str(tmp_path), every=0.05) as meter:
+        before = own_cpu(marked(str(tmp_path)))
+        subprocess.run([sys.executable, "-c", burn], env={**os.environ, MARK: str(tmp_path)}, check=True)
+        assert 0.5 <= meter.cpu_since(before) < 5
 
 
 def test_no_two_workloads_have_a_step_of_one_name() -> None:
