@@ -20,6 +20,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import psutil
+
 from counterpoint.comparison.workloads import FIRST_DAY, WORKLOADS, Workload
 from counterpoint.errors import StepError
 from counterpoint.model import RunRequest, Status
@@ -84,7 +86,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def bout(orchestrator: str, root: str, workloads: tuple[Workload, ...], idle_seconds: float) -> dict[str, Any]:
     """Starts the services below an empty root, lets them idle, runs the workloads, and stops the services."""
-    begun, started, load = datetime.now(UTC), time.monotonic(), os.getloadavg()
+    others, load = psutil.cpu_percent(interval=1.0), os.getloadavg()
+    begun, started = datetime.now(UTC), time.monotonic()
     home, served = home_of(root, orchestrator), tuple(one.reference for one in workloads)
     with engine_for(orchestrator, root, served, service=orchestrator != "local") as engine:
         ready = time.monotonic() - started
@@ -93,6 +96,7 @@ def bout(orchestrator: str, root: str, workloads: tuple[Workload, ...], idle_sec
             "version": engine.version,
             "begun": begun.isoformat(timespec="seconds"),
             "load": list(load),
+            "others_percent": others,
             "start": {"seconds": round(ready, 3), "cpu_seconds": _cpu(home), "database_bytes": database_bytes(home)},
             "idle": idle(home, idle_seconds) if orchestrator != "local" else None,
             "runs": [asdict(run) for one in workloads for run in runs_of(one, engine, root, orchestrator)],

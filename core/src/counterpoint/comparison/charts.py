@@ -51,8 +51,8 @@ def timeline(runs: Mapping[str, Sequence[Mapping[str, Any]]], title: str) -> str
         axes = drawn.subplots()
         places = list(_placed([side for side, *_ in rows]))
         axes.barh(places, [end - begin for *_, begin, end in rows], left=[begin for *_, begin, _ in rows], color=_BAR)
-        for place, (_, name, _, end) in zip(places, rows, strict=True):
-            _label(axes, f"{name} {end:.1f} s", end, place, fontsize=7, color=_SOFT)
+        for place, (_, name, begin, end) in zip(places, rows, strict=True):
+            _label(axes, f"{name} {end - begin:.1f} s", end, place, fontsize=7, color=_SOFT)
         firsts = {side: place for place, (side, *_) in reversed(list(zip(places, rows, strict=True)))}
         axes.set_yticks(list(firsts.values()), list(firsts))
         axes.invert_yaxis()

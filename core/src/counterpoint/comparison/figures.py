@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     Bout = Mapping[str, Any]
     Values = Callable[[Bout], Iterable[float]]
 
-# load over this many runnable processes a core, before a bout begins, is somebody else's
-BUSY = 0.75
+# percent of all cores that others may use when a bout begins; the load average would count what ran before it
+BUSY = 15.0
 
 
 def figures_of(bouts: Sequence[Bout]) -> list[dict[str, Any]]:
@@ -28,9 +28,9 @@ def summary(values: Sequence[float]) -> dict[str, Any]:
     return {"median": median(values), "low": min(values), "high": max(values), "values": list(values)}
 
 
-def is_busy(bout: Bout, cores: int) -> bool:
-    """Whether the machine had other work when a bout began, by the load average of the last minute."""
-    return bool(bout["load"][0] > BUSY * cores)
+def is_busy(bout: Bout) -> bool:
+    """Whether the machine had other work when a bout began."""
+    return bool(bout["others_percent"] > BUSY)
 
 
 def _figure(bouts: Sequence[Bout], name: str, title: str, unit: str, values: Values) -> dict[str, Any]:

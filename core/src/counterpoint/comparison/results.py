@@ -43,7 +43,7 @@ def results_of(
         "machine": machine(),
         "repetitions": 1,
         "rounds": len(bouts) // max(len({bout["orchestrator"] for bout in bouts}), 1),
-        "busy": sorted({bout["orchestrator"] for bout in bouts if is_busy(bout, os.cpu_count() or 1)}),
+        "busy": sorted({bout["orchestrator"] for bout in bouts if is_busy(bout)}),
         "figures": figures_of(bouts),
         "bouts": list(bouts),
         "orchestrators": [_orchestrator(c) for c in contestants],
