@@ -95,8 +95,9 @@ def concepts(checkout: Path | None = None) -> list[dict[str, Any]]:
 
 
 def _code(source: str, names: tuple[str, ...], file: str) -> str:
-    found: dict[str, ast.AST] = {name: node for node in ast.parse(source).body for name in _names(node)}
-    found |= {name: call for call in ast.walk(ast.parse(source)) if (name := _first_argument(call))}
+    tree = ast.parse(source)
+    found: dict[str, ast.AST] = {name: node for node in tree.body for name in _names(node)}
+    found |= {name: call for call in ast.walk(tree) if (name := _first_argument(call))}
     missing = [name for name in names if name not in found]
     if missing:
         raise UsageError(f"{file} has no {missing[0]!r} any more: mend counterpoint.comparison.concepts")

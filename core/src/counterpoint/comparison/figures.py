@@ -10,6 +10,8 @@ from counterpoint.comparison.workloads import WORKLOADS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from counterpoint.comparison.workloads import Workload
+
     Bout = Mapping[str, Any]
     Values = Callable[[Bout], Iterable[float]]
 
@@ -19,7 +21,7 @@ BUSY = 15.0
 
 def figures_of(bouts: Sequence[Bout]) -> list[dict[str, Any]]:
     """All figures, in the order in which they are shown; one that has none of a figure is left out of it."""
-    found = [_figure(bouts, *row) for row in (*_START, *(row for one in WORKLOADS for row in _of_runs(one.name)))]
+    found = [_figure(bouts, *row) for row in (*_START, *(row for one in WORKLOADS for row in _of_runs(one)))]
     return [figure for figure in found if figure["on"]]
 
 
@@ -59,9 +61,9 @@ _START: tuple[tuple[str, str, str, Values], ...] = (
 )
 
 
-def _of_runs(workload: str) -> list[tuple[str, str, str, Values]]:
+def _of_runs(one: Workload) -> list[tuple[str, str, str, Values]]:
     """The figures of a workload; the first run on fresh services is the cold one where there are others."""
-    one = next(one for one in WORKLOADS if one.name == workload)
+    workload = one.name
     cold = [("cold", "first run", _runs(workload, lambda run: bool(run["number"] == 1)))] if one.times > 1 else []
     warm = ("run", "each later run" if cold else "a run", _runs(workload, lambda run: not cold or run["number"] > 1))
     found = []

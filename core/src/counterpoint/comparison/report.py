@@ -19,13 +19,14 @@ def write_report(results: Mapping[str, Any], out: Path) -> Path:
     """Writes index.html, report.md and results.json into a folder; returns the page."""
     out.mkdir(parents=True, exist_ok=True)
     templates = _templates()
-    _put(out / "index.html", templates.get_template("report.html.j2").render(r=results))
-    _put(out / "report.md", templates.get_template("report.md.j2").render(r=results))
-    _put(out / "results.json", json.dumps(results, indent=2) + "\n")
+    put(out / "index.html", templates.get_template("report.html.j2").render(r=results))
+    put(out / "report.md", templates.get_template("report.md.j2").render(r=results))
+    put(out / "results.json", json.dumps(results, indent=2) + "\n")
     return out / "index.html"
 
 
-def _put(path: Path, text: str) -> None:
+def put(path: Path, text: str) -> None:
+    """Writes a file, whole or not at all."""
     part = path.with_name(f"{path.name}.part")
     part.write_text(text, encoding="utf-8")
     part.replace(path)

@@ -8,15 +8,17 @@ import logging
 import subprocess
 import sys
 import time
+from functools import cache
+from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
 import counterpoint
+from counterpoint.comparison.report import put
 from counterpoint.errors import ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 log = logging.getLogger(__name__)
 
@@ -47,13 +49,8 @@ def rounds_of(
     return found
 
 
-def command_of(name: str, words: tuple[str, ...]) -> tuple[str, ...]:
-    """The command of a bout, to be run by the Python of the orchestrator's environment."""
-    return "-m", "counterpoint.comparison.bout", name, *words
-
-
 def _held(python: Path, name: str, words: tuple[str, ...], kept: Path) -> dict[str, Any]:
-    command = [str(python), *command_of(name, words)]
+    command = [str(python), "-m", "counterpoint.comparison.bout", name, *words]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=sys.stderr)
     try:
         answer, _ = process.communicate()
@@ -63,26 +60,24 @@ def _held(python: Path, name: str, words: tuple[str, ...], kept: Path) -> dict[s
     if process.returncode:
         raise ServiceError(f"'{' '.join(command)}' ended with code {process.returncode}: what it said stands above")
     kept.parent.mkdir(parents=True, exist_ok=True)
-    part = kept.with_suffix(".part")
-    part.write_bytes(answer)
-    part.replace(kept)
+    put(kept, answer.decode())
     told: dict[str, Any] = json.loads(answer)
     return told
 
 
 def _state(name: str, python: Path, words: tuple[str, ...]) -> str:
     """Names what decides a bout, so that one of another release is not taken for it: our code, and the packages."""
-    code = sorted(path for path in _folder().rglob("*.py"))
-    digest = hashlib.sha256(json.dumps([name, words, counterpoint.__version__, _packages(python)]).encode())
-    for path in code:
+    decides = json.dumps([name, words, counterpoint.__version__, _packages(python), _code()])
+    return hashlib.sha256(decides.encode()).hexdigest()[:12]
+
+
+@cache
+def _code() -> str:
+    """The digest of our code."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(counterpoint.__file__).parent.rglob("*.py")):
         digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]
-
-
-def _folder() -> Path:
-    from pathlib import Path
-
-    return Path(counterpoint.__file__).parent
+    return digest.hexdigest()
 
 
 def _packages(python: Path) -> str:
