@@ -4,6 +4,7 @@
 MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3
+comma := ,
 SOURCES = constraints/*.in constraints/*.txt core/pyproject.toml adapters/*/pyproject.toml
 TOX = .venv/bin/tox run -q
 
@@ -12,8 +13,8 @@ help:  ## this list
 
 setup: .venv/.complete  ## makes the environments: .venv, and .venv-airflow, .venv-dagster, .venv-prefect beside it
 
-compare: setup  ## StreamRec on Airflow, Dagster and Prefect, each really running; writes report/; QUICK=1 measures once
-	.venv/bin/counterpoint compare streamrec --out report $(if $(QUICK),--rounds 1)
+compare: setup  ## StreamRec on Airflow, Dagster and Prefect, each really running; writes report/; QUICK=1 takes a tenth of the events, measures once, without the tour
+	.venv/bin/counterpoint compare streamrec --out report $(if $(QUICK),--rounds 1 --source synthetic:rows=20000$(comma)users=2000$(comma)items=500,--tour)
 
 test: setup  ## every test: style, types, documentation, core without any orchestrator, then each orchestrator
 	$(TOX)

@@ -4,7 +4,8 @@ Each step sleeps, so what is measured beside the sleep is Counterpoint's own cos
 is that of `counterpoint.backfill.timing.bounds` for the sleeps alone: no order can beat it. "sequential" is one
 partition after the other; "whole runs" are whole partitions side by side when their windows do not overlap, which is
 what can be done without a plan by step. Both are simulated with the same durations. On an orchestrator (`--on`) its
-real services run, started before; the bound has a limit on the local runner only.
+real services run, started before; the bound has a limit on the local runner only. With `--cost` nobody sleeps: what
+a step costs in the longest range is held against what it costs in the shortest.
 """
 
 from __future__ import annotations
@@ -18,62 +19,18 @@ import time
 from pathlib import Path
 from statistics import median
 
+from sleeping_steps import SECONDS, WINDOW, pipeline
+
 from counterpoint.backfill import Asked, prepare, run_backfill
 from counterpoint.backfill.plan import Plan, make_plan
 from counterpoint.backfill.queue import Grain, Queue, ranks
 from counterpoint.backfill.timing import bounds, makespan
-from counterpoint.model import Output, OutputKind, Partitions, Pipeline, Pool, step, windowed
 from counterpoint.services import engine_for
 
-SECONDS = {"raw": 2.0, "checked": 1.0, "features": 3.0, "model": 6.0, "score": 1.0}
 SLOTS = 3
 MOST = 1.15
-WINDOW = 7
-
-
-def raw(partition):  # noqa: ANN001, ANN201 - a step
-    """Two seconds."""
-    time.sleep(SECONDS["raw"])
-    return partition.day.day
-
-
-def checked(raw):  # noqa: ANN001, ANN201 - a step
-    """One second."""
-    time.sleep(SECONDS["checked"])
-    return raw
-
-
-def features(days):  # noqa: ANN001, ANN201 - a step
-    """Three seconds, over a week."""
-    time.sleep(SECONDS["features"])
-    return sum(days.values())
-
-
-def model(features):  # noqa: ANN001, ANN201 - a step
-    """Six seconds."""
-    time.sleep(SECONDS["model"])
-    return features
-
-
-def score(model):  # noqa: ANN001, ANN201 - a step
-    """One second."""
-    time.sleep(SECONDS["score"])
-    return model
-
-
-VALUE = Output(OutputKind.VALUE)
-pipeline = Pipeline(
-    "sleeping",
-    (
-        step("bench_backfill:raw", output=VALUE),
-        step("bench_backfill:checked", output=VALUE),
-        step("bench_backfill:features", inputs={"days": windowed("checked", f"t-{WINDOW - 1}..t")}, output=VALUE),
-        step("bench_backfill:model", output=VALUE, pool="gpu"),
-        step("bench_backfill:score", output=VALUE),
-    ),
-    Partitions(start="2020-01-01"),
-    pools=(Pool("gpu", 2),),
-)
+FLAT = 1.25
+FIRST = "2026-01-07"
 
 
 def whole_runs(plan: Plan) -> float:
@@ -84,10 +41,15 @@ def whole_runs(plan: Plan) -> float:
     return earlier + sum(-(-count // SLOTS) * each for count in waves)
 
 
+def last(days: int) -> str:
+    """The last of so many days."""
+    return pipeline.partitions.shift(FIRST, days - 1)
+
+
 def measure(days: int, on: str) -> dict[str, float]:
     """One backfill from nothing."""
-    first, served = "2026-01-07", "bench_backfill:pipeline"
-    asked = Asked(served, first, pipeline.partitions.shift(first, days - 1), "v", on, on != "local", parallel=SLOTS)
+    served = "sleeping_steps:pipeline"
+    asked = Asked(served, FIRST, last(days), "v", on, on != "local", parallel=SLOTS)
     with tempfile.TemporaryDirectory() as root, engine_for(on, root, (served,), service=True) as engine:
         prepared = prepare(asked, root)
         begun = time.monotonic()
@@ -102,18 +64,36 @@ def measure(days: int, on: str) -> dict[str, float]:
     return {"taken": taken, "lower": lower, "sequential": in_turn, "whole runs": whole_runs(plan)}
 
 
+def cost(lengths: list[int], repeats: int, on: str) -> int:
+    """Prints the seconds a step by the number of days; 1 when the longest range's are over `FLAT` the shortest's."""
+    os.environ["SLEEPING_PACE"] = "0"  # for the steps' processes
+    each = {}
+    for days in lengths:
+        steps = len(make_plan(pipeline, pipeline.partitions.range(FIRST, last(days)), lambda _: False).cells)
+        each[days] = median(measure(days, on)["taken"] for _ in range(repeats)) / steps
+        print(f"{days} days on {on}: {1000 * each[days]:.1f} ms a step, of {steps}", flush=True)
+    ratio = each[max(lengths)] / each[min(lengths)]
+    print(f"a step of {max(lengths)} days / of {min(lengths)}: {ratio:.2f} (at most {FLAT})")
+    return int(ratio > FLAT)
+
+
 def main() -> int:
     """Prints the ratios; 1 when the bound is missed by more than `MOST`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--days", type=int, nargs="+", default=[7, 30])
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--on", default="local", choices=("local", "airflow", "dagster", "prefect"))
+    parser.add_argument(
+        "--cost", action="store_true", help="the cost of a step beside its sleep, by the range's length"
+    )
     given = parser.parse_args()
     from counterpoint.cli.environments import python_of
 
     python = python_of(given.on)
     if python != Path(sys.executable):
         return subprocess.run([python, __file__, *sys.argv[1:]], check=False).returncode
+    if given.cost:
+        return cost(given.days, given.repeats, given.on)
     missed = False
     for days in given.days:
         runs = [measure(days, given.on) for _ in range(given.repeats)]
@@ -131,7 +111,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    # the steps' processes import this file by its name
+    # the steps' processes import their pipeline by its name
     os.environ["PYTHONPATH"] = str(Path(__file__).parent)
     sys.path.insert(0, os.environ["PYTHONPATH"])
     sys.exit(main())

@@ -1,11 +1,12 @@
 """StreamRec by Counterpoint beside StreamRec by hand, on the same orchestrator: wall clock and CPU of one day's run.
 
-    .venv-airflow/bin/python benchmarks/bench_by_hand.py [--repeats 3]
+    .venv-airflow/bin/python benchmarks/bench_by_hand.py [--repeats 3] [--out report/by-hand]
 
 Run by the Python of the orchestrator's environment. Each side runs the eight steps of one day by the orchestrator's own
 engine in a process of its own (`dag.test()`, a job in process, a flow on its own temporary server), from a copy of
 the same prepared week: the six earlier days stand, Airflow's database is migrated, MLflow's is made. Interleaved, the
-first of each discarded; medians. Before anything counts, all eight digests of both sides must be equal.
+first of each discarded; medians of the pairs' ratios. Before anything counts, all eight digests of both sides must be
+equal.
 
 What differs by design: Counterpoint runs a step that has a time-out in a process of its own, so that the time-out
 bites in C code, too. By hand it does not.
@@ -21,8 +22,11 @@ import sys
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
-from statistics import median
 from typing import Any
+
+from counterpoint.comparison.figures import summary
+from counterpoint.comparison.results import machine
+from counterpoint.files import put
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "benchmarks" / "handwritten" / "src")]
@@ -166,24 +170,47 @@ def compared(name: str, repeats: int) -> dict[str, Any]:
                     taken[side].append((wall, cpu))
             if made["by hand"] != made["Counterpoint"]:
                 raise SystemExit(f"different data: {made}")
-    medians = {side: [median(values) for values in zip(*runs, strict=True)] for side, runs in taken.items()}
-    ratios = [ours / theirs for ours, theirs in zip(medians["Counterpoint"], medians["by hand"], strict=True)]
-    return {"orchestrator": name, "runs": taken, "medians": medians, "wall": ratios[0], "cpu": ratios[1]}
+    return {
+        "orchestrator": name,
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": f".venv-{name}/bin/python benchmarks/bench_by_hand.py --repeats {repeats}",
+        "machine": machine(),
+        "by_hand": timed(taken["by hand"]),
+        "counterpoint": timed(taken["Counterpoint"]),
+        **{kind: ratios(taken, place) for place, kind in enumerate(("wall", "cpu"))},
+    }
+
+
+def timed(runs: list[tuple[float, float]]) -> dict[str, Any]:
+    """Wall and CPU seconds of the runs of a side: median, interval, values."""
+    return {kind: summary([run[place] for run in runs]) for place, kind in enumerate(("wall", "cpu"))}
+
+
+def ratios(taken: dict[str, list[tuple[float, float]]], place: int) -> dict[str, Any]:
+    """Counterpoint's share of what the run by hand beside it took: median, interval, values."""
+    pairs = zip(taken["Counterpoint"], taken["by hand"], strict=True)
+    return summary([round(ours[place] / theirs[place], 4) for ours, theirs in pairs])
 
 
 def main() -> int:
     """Prints the ratios; 1 when Counterpoint costs more than `MOST` times as much wall clock."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--out", type=Path, metavar="DIR", help="also writes DIR/ORCHESTRATOR.json, for the report")
     parser.add_argument("--one", type=Path, metavar="PLACE", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.one:
         by_hand(orchestrator(), args.one)
         return 0
     found = compared(orchestrator(), args.repeats)
-    print(json.dumps(found, indent=2))
-    print(f"{found['orchestrator']}: {found['wall']:.2f} of the wall, {found['cpu']:.2f} of the CPU", file=sys.stderr)
-    return int(found["wall"] > MOST)
+    told = json.dumps(found, indent=2)
+    print(told)
+    if args.out:
+        args.out.mkdir(parents=True, exist_ok=True)
+        put(args.out / f"{found['orchestrator']}.json", f"{told}\n")
+    wall, cpu = found["wall"]["median"], found["cpu"]["median"]
+    print(f"{found['orchestrator']}: {wall:.2f} of the wall, {cpu:.2f} of the CPU", file=sys.stderr)
+    return int(wall > MOST)
 
 
 if __name__ == "__main__":

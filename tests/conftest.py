@@ -7,7 +7,9 @@ import hashlib
 import json
 import os
 import platform
+import shutil
 import signal
+import subprocess
 from collections import Counter
 from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, distributions, version
@@ -131,3 +133,40 @@ def _state() -> str:
     for path in sorted([*(CHECKOUT / "core" / "src").rglob("*.py"), *HERE.glob("integration/*.py")]):
         digest.update(str(path.relative_to(CHECKOUT)).encode() + path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def postgres_bin() -> Path | None:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    return found[-1].parent if found else None
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL server of these tests' own, run by an unprivileged user, as it insists."""
+    folder = postgres_bin()
+    if folder is None:
+        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+    place = Path("/tmp") / f"counterpoint-postgres-{os.getpid()}"  # noqa: S108 - a socket's path must be short
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(mode=0o777)
+    place.chmod(0o777)
+    as_user: dict[str, Any] = (
+        {"user": "nobody", "env": {"PATH": os.environ["PATH"], "LC_ALL": "C"}} if os.getuid() == 0 else {}
+    )
+    from counterpoint.services.sites import free_port
+
+    port = free_port()
+    data = place / "data"
+    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, **as_user}
+    subprocess.run(
+        [folder / "initdb", "-D", data, "-U", "counterpoint", "--auth=trust", "-E", "UTF8"], check=True, **quiet
+    )
+    options = f"-p {port} -k {place} -c listen_addresses=127.0.0.1 -c fsync=off"
+    subprocess.run(
+        [folder / "pg_ctl", "-D", data, "-w", "-o", options, "-l", place / "log", "start"], check=True, **quiet
+    )
+    create = [folder / "createdb", "-h", "127.0.0.1", "-p", str(port), "-U", "counterpoint", "orchestrator"]
+    subprocess.run(create, check=True, **quiet)
+    yield f"postgresql://counterpoint@127.0.0.1:{port}/orchestrator"
+    subprocess.run([folder / "pg_ctl", "-D", data, "-m", "immediate", "stop"], check=True, **quiet)
+    shutil.rmtree(place, ignore_errors=True)

@@ -2,7 +2,8 @@
 
     python benchmarks/faults/matrix.py [--on local,airflow,dagster,prefect] [--only FAULT ...] [--out report/faults]
 
-Writes faults.json and index.html, and ends with 1 when a cell misses its goal.
+Writes faults.json, index.html and, for the report of `counterpoint compare`, summary.json; ends with 1 when a cell
+misses its goal.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -29,6 +29,7 @@ from days import DATES, healthy  # noqa: E402
 from expected import ALL, FAULTS, Fault  # noqa: E402
 
 from counterpoint.cli.environments import python_of  # noqa: E402
+from counterpoint.comparison.results import machine  # noqa: E402
 from counterpoint.model import RunRequest  # noqa: E402
 from counterpoint.running import find_pipeline  # noqa: E402
 from counterpoint.services import LocalEngine  # noqa: E402
@@ -123,6 +124,21 @@ def page(results: dict[str, Any]) -> str:
     )
 
 
+def summary(results: dict[str, Any]) -> dict[str, Any]:
+    """What a report shows of it: by fault and side, whether all goals are met, and how soon the cause was known."""
+    told = {fault.name: fault.told for fault in FAULTS}
+    rows: dict[str, dict[str, Any]] = {name: {"fault": told[name], "on": {}} for name in results["only"]}
+    for cell in (cell for side in results["sides"] for cell in side["cells"]):
+        rows[cell["fault"]]["on"][cell["on"]] = {
+            "met": cell["met"],
+            "missed": [goal for goal, met in cell["goals"].items() if not met],
+            "why_seconds": cell.get("why_seconds"),
+            "native_calls": (cell.get("native") or {}).get("calls"),
+        }
+    kept = {name: results[name] for name in ("made", "command", "machine", "seconds", "wanted", "met", "wrong")}
+    return {**kept, "versions": {side["on"]: side["version"] for side in results["sides"]}, "rows": list(rows.values())}
+
+
 def main() -> int:
     """Measures all cells, writes the table, says how many meet their goals."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -139,7 +155,7 @@ def main() -> int:
     results = {
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": f"python benchmarks/faults/matrix.py --on {args.on}",
-        "machine": {"cores": os.cpu_count(), "load": os.getloadavg()[0], "platform": platform.platform()},
+        "machine": machine(),
         "seconds": round(time.monotonic() - began, 1),
         "only": args.only,
         "wanted": len(args.on.split(",")) * len(args.only),
@@ -149,6 +165,7 @@ def main() -> int:
     }
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / "faults.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    (args.out / "summary.json").write_text(json.dumps(summary(results), indent=2) + "\n", encoding="utf-8")
     (args.out / "index.html").write_text(page(results), encoding="utf-8")
     for cell in cells:
         missed = [goal for goal, met in cell["goals"].items() if not met]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _RUN = "query($i: ID!) { runOrError(runId: $i) { ... on Run { status } } }"
 _EVENTS = """query($i: ID!) { logsForRun(runId: $i) { ... on EventConnection { events {
-  ... on ExecutionStepFailureEvent { stepKey error { message errorChain { error { message } } } }
+  ... on ExecutionStepFailureEvent { stepKey error { message stack errorChain { error { message stack } } } }
   ... on RunFailureEvent { message error { message } } ... on EngineEvent { message error { message } } } } } }"""
 
 

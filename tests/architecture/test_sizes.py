@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 
 FILE_CAP, FILE_MEDIAN = 300, 120
 FUNCTION_CAP, FUNCTION_MEDIAN, FUNCTION_NINTH = 40, 6, 20
-ADAPTER_CAP, BACKFILL_CAP, FAILURE_CAP = 500, 200, 150
+ADAPTER_CAP, BACKFILL_CAP, FAILURE_CAP, MIGRATION_CAP = 500, 200, 150, 130
 # what exists for backfills alone
 BACKFILL = {"backfill.py", "waiting.py", "timetable.py", "plugin.py"}
 # what exists for waiting, for deadlines, and for finding why something failed
 FAILURE = {"waits.py", "causes.py", "deadlines.py"}
+# what exists for teams that are on their way from one orchestrator to another
+MIGRATION = {"bridges.py", "schedules.py"}
 SILENT = {
     tokenize.COMMENT,
     tokenize.NL,
@@ -86,10 +88,12 @@ def test_an_adapter_is_thin(root: Path, product: list[Path], name: str) -> None:
     sizes = {file.name: len(code_lines(file.read_text(encoding="utf-8"))) for file in files}
     many = sum(size for file, size in sizes.items() if file in BACKFILL)
     failing = sum(size for file, size in sizes.items() if file in FAILURE)
-    one = sum(sizes.values()) - many - failing
+    moving = sum(size for file, size in sizes.items() if file in MIGRATION)
+    one = sum(sizes.values()) - many - failing - moving
     assert one <= ADAPTER_CAP, f"{name}: {one} lines of code to run a partition: {sizes}"
     assert failing <= FAILURE_CAP, f"{name}: {failing} lines of code for waiting and for causes: {sizes}"
     assert many <= BACKFILL_CAP, f"{name}: {many} lines of code for backfills: {sizes}"
+    assert moving <= MIGRATION_CAP, f"{name}: {moving} lines of code for migrations: {sizes}"
 
 
 def test_code_lines_leave_out_what_is_not_code() -> None:

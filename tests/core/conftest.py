@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import urllib.request
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,15 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+@pytest.fixture(autouse=True)
+def heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is logged reaches `caplog` also after a test whose command set up its own log in this process."""
+    own = logging.getLogger("counterpoint")
+    own.setLevel(logging.NOTSET)
+    monkeypatch.setattr(own, "handlers", [])
+    monkeypatch.setattr(own, "propagate", True)
 
 
 @pytest.fixture(scope="module")

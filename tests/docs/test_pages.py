@@ -22,7 +22,7 @@ def fenced(page: str, language: str = r"\w*") -> list[str]:
 def commands() -> list[tuple[str, str]]:
     found = []
     for page, text in TEXT.items():
-        lines = [line for block in fenced(page) for line in block.splitlines()]
+        lines = [line.removeprefix(".venv/bin/") for block in fenced(page) for line in block.splitlines()]
         inline = re.findall(r"`(counterpoint [a-z]+ [^`…]+)`", text)
         shown = [line.partition("#")[0] for line in lines if line.startswith("counterpoint ")] + inline
         found += [(page, re.sub(r"\[.*?\]", "", one).strip()) for one in shown]

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
 from importlib.metadata import entry_points
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -26,6 +23,7 @@ from counterpoint.testing import SCENARIOS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     Once = Callable[[str, Callable[[], Any]], Any]
 
@@ -140,43 +138,6 @@ def test_the_command_leaves_nothing_behind_when_interrupted(tmp_path: Path) -> N
         rest = said.read()
     assert process.wait(60) == 130, rest
     assert not marked(str(home_of(str(tmp_path), ORCHESTRATOR)))
-
-
-def postgres_bin() -> Path | None:
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    return found[-1].parent if found else None
-
-
-@pytest.fixture
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A PostgreSQL server of this test's own, run by an unprivileged user, as it insists."""
-    folder = postgres_bin()
-    if folder is None:
-        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
-    place = Path("/tmp") / f"counterpoint-postgres-{os.getpid()}"  # noqa: S108 - a socket's path must be short
-    shutil.rmtree(place, ignore_errors=True)
-    place.mkdir(mode=0o777)
-    place.chmod(0o777)
-    as_user: dict[str, Any] = (
-        {"user": "nobody", "env": {"PATH": os.environ["PATH"], "LC_ALL": "C"}} if os.getuid() == 0 else {}
-    )
-    from counterpoint.services.sites import free_port
-
-    port = free_port()
-    data = place / "data"
-    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, **as_user}
-    subprocess.run(
-        [folder / "initdb", "-D", data, "-U", "counterpoint", "--auth=trust", "-E", "UTF8"], check=True, **quiet
-    )
-    options = f"-p {port} -k {place} -c listen_addresses=127.0.0.1 -c fsync=off"
-    subprocess.run(
-        [folder / "pg_ctl", "-D", data, "-w", "-o", options, "-l", place / "log", "start"], check=True, **quiet
-    )
-    create = [folder / "createdb", "-h", "127.0.0.1", "-p", str(port), "-U", "counterpoint", "orchestrator"]
-    subprocess.run(create, check=True, **quiet)
-    yield f"postgresql://counterpoint@127.0.0.1:{port}/orchestrator"
-    subprocess.run([folder / "pg_ctl", "-D", data, "-m", "immediate", "stop"], check=True, **quiet)
-    shutil.rmtree(place, ignore_errors=True)
 
 
 def test_the_services_run_on_postgresql(postgres: str, tmp_path: Path) -> None:

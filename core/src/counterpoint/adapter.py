@@ -7,14 +7,16 @@ the top of the module that the entry point names, so that asking what is install
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from enum import Enum
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, entry_points, version
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from counterpoint.errors import ServiceError, UnsupportedError
+from counterpoint.site import Plan, Process, Site
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,6 +24,20 @@ if TYPE_CHECKING:
 
     from counterpoint.model import BackfillOrder, ErrorInfo, NativeBackfill, NativeRun, Pipeline, RunRequest
 
+__all__ = [
+    "Adapter",
+    "BackfillAdapter",
+    "Backfills",
+    "Limit",
+    "ModuleAdapter",
+    "Plan",
+    "Process",
+    "Site",
+    "find_adapter",
+    "find_adapters",
+    "installed_version",
+    "refuse_unsupported",
+]
 GROUP = "counterpoint.adapters"
 
 
@@ -46,59 +62,6 @@ class Backfills(Enum):
     RUNS = "runs"
     RANGE = "range"
     ANY = "any"
-
-
-@dataclass(frozen=True, slots=True)
-class Process:
-    """A process of a service: its name (of the log file, too), its command, its own variables.
-
-    `recover` is a command that is run when it has ended by itself, before it is started again. A command that ends
-    by itself (`prepare`) is a process as well. One that is `hasty` ends when what it needs is not there yet: it is
-    started again also while the service is starting.
-    """
-
-    name: str
-    command: tuple[str, ...]
-    environment: Mapping[str, str] = field(default_factory=dict)
-    recover: tuple[str, ...] = ()
-    hasty: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """Where an orchestrator's services live: a folder below the root, loopback ports, a database.
-
-    `root` is the data root that its runs use, `pipelines` the names it serves, `database` an SQLAlchemy URL
-    (None: SQLite in `home`), `schedules` whether schedules and sensors are switched on.
-    """
-
-    home: Path
-    root: str
-    pipelines: tuple[str, ...]
-    ports: Mapping[str, int]
-    secret: str
-    database: str | None = None
-    schedules: bool = False
-
-    def url(self, port: str = "web") -> str:
-        """The base URL of a port."""
-        return f"http://127.0.0.1:{self.ports[port]}"
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What makes an orchestrator's services run at a site.
-
-    `prepare` runs first, one after the other (migrations, pools); `processes` then start at once and keep
-    running; `settle` runs one after the other when all are `ready` (deployments). `ready` is None when the
-    services can take runs, else one line that says what is still missing. `environment` is for all of them.
-    """
-
-    processes: tuple[Process, ...]
-    ready: Callable[[], str | None]
-    prepare: tuple[Process, ...] = ()
-    settle: tuple[Process, ...] = ()
-    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @runtime_checkable
@@ -141,6 +104,15 @@ class Adapter(Protocol):
         Asked of what no worker could record: one that was killed, or never began.
         """
 
+    def scheduled(self, site: Site, pipeline: str) -> bool | None:
+        """Whether a served pipeline's schedule is on, on the running services; None where it has none there."""
+
+    def schedule(self, site: Site, pipeline: str, *, on: bool) -> None:
+        """Starts or pauses the schedule of a served pipeline on the running services; where there is none, nothing."""
+
+    def going_on(self, site: Site, pipeline: str) -> tuple[str, ...]:
+        """The runs of a served pipeline that have not ended, by the orchestrator's own names."""
+
     def page(self, site: Site, native_id: str | None = None) -> str:
         """The URL where a person sees the run (None: the pipeline) in the orchestrator's own UI."""
 
@@ -165,8 +137,9 @@ class ModuleAdapter:
     """An adapter whose parts are functions of modules with the same names in every adapter's package.
 
     `translate`: translate, read_back; `observe`: run, submit, observe, page; `causes`: causes; `deploy`: plan;
-    `limits`: LIMITS; where it has them, `backfill`: backfill, progress, cancel. A module, and with it the orchestrator,
-    is imported when one of its functions is first called. Some orchestrators make their home when they are imported:
+    `limits`: LIMITS; `schedules`: scheduled, schedule, going_on, hold, HELD, perhaps admit (refuses a run that would be
+    held); where it has them, `backfill`: backfill, progress, cancel. A module, and with it the orchestrator, is
+    imported when one of its functions is first called. Some orchestrators make their home when they are imported:
     `home_variable` is the environment variable that says where, so that it is below the root and not in the user's own
     home.
     """
@@ -206,10 +179,18 @@ class ModuleAdapter:
     def plan(self, site: Site) -> Plan:
         """See `Adapter`."""
         found: Plan = self._part("deploy", "plan", site.home)(site)
-        return found
+        return self._held(found, site) if site.paused else found
+
+    def _held(self, plan: Plan, site: Site) -> Plan:
+        """A plan that keeps schedules off: the variables HELD those that are new, `hold` those that are known."""
+        program = f"import sys; from {self.package}.schedules import hold; hold(sys.argv[1:])"
+        command = (sys.executable, "-c", program, *site.paused)
+        held = {**plan.environment, **self._part("schedules", "HELD", site.home)}
+        return replace(plan, prepare=(*plan.prepare, Process("schedules", command)), environment=held)
 
     def submit(self, site: Site, request: RunRequest) -> str:
         """See `Adapter`."""
+        self._admit(site, request)
         return str(self._part("observe", "submit", site.home)(site, request))
 
     def observe(self, site: Site, request: RunRequest, native_id: str) -> NativeRun | None:
@@ -219,7 +200,12 @@ class ModuleAdapter:
 
     def backfill(self, site: Site, order: BackfillOrder) -> str:
         """See `BackfillAdapter`."""
+        self._admit(site, order.request)
         return str(self._part("backfill", "backfill", site.home)(site, order))
+
+    def _admit(self, site: Site, request: RunRequest) -> None:
+        if admit := self._part("schedules", "__dict__", site.home).get("admit"):
+            admit(site, request.pipeline)
 
     def progress(self, site: Site, order: BackfillOrder, native_id: str) -> NativeBackfill:
         """See `BackfillAdapter`."""
@@ -234,6 +220,19 @@ class ModuleAdapter:
         """See `Adapter`."""
         found: Mapping[str, ErrorInfo] = self._part("causes", "causes", site.home)(site, request, native_id)
         return found
+
+    def scheduled(self, site: Site, pipeline: str) -> bool | None:
+        """See `Adapter`."""
+        found: bool | None = self._part("schedules", "scheduled", site.home)(site, pipeline)
+        return found
+
+    def schedule(self, site: Site, pipeline: str, *, on: bool) -> None:
+        """See `Adapter`."""
+        self._part("schedules", "schedule", site.home)(site, pipeline, on=on)
+
+    def going_on(self, site: Site, pipeline: str) -> tuple[str, ...]:
+        """See `Adapter`."""
+        return tuple(self._part("schedules", "going_on", site.home)(site, pipeline))
 
     def page(self, site: Site, native_id: str | None = None) -> str:
         """See `Adapter`."""

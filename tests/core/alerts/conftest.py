@@ -103,7 +103,6 @@ def routed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], N
 
 
 @pytest.fixture(autouse=True)
-def logged(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A command that ran in this process has left its own handler."""
-    monkeypatch.setattr(logging.getLogger("counterpoint"), "propagate", True)
+def logged(caplog: pytest.LogCaptureFixture) -> None:
+    """Also what is told in passing."""
     caplog.set_level(logging.DEBUG)

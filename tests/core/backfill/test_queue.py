@@ -107,6 +107,16 @@ def test_several_at_once_is_near_what_no_order_can_beat(days: int) -> None:
     assert whole <= 1.15 * bounds(plan, seconds, 3).lower
 
 
+@pytest.mark.parametrize("slots", [2, 3])
+@pytest.mark.parametrize("days", [30, 400])
+def test_where_durations_are_unknown_it_is_near_that_too(days: int, slots: int) -> None:
+    plan = planned(STREAMREC, PARTITIONS.range(WEEK[0], PARTITIONS.shift(WEEK[0], days - 1)))
+    alike = dict.fromkeys(plan.cells, 1.0)
+    unknown = queue_of(plan, Strategy.PARALLEL, Grain.STEP, slots, alike, known=False)
+    whole, _ = makespan(unknown, taking(plan))
+    assert whole <= 1.05 * bounds(plan, taking(plan), slots).lower
+
+
 def run(queue: Queue, failing: set[Cell]) -> None:
     """Runs a queue whose given cells fail."""
     while not queue.over:

@@ -7,21 +7,24 @@ import re
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
+import psutil
 import pytest
 
 from counterpoint.cli.compare import run
 from counterpoint.cli.main import parser
 from counterpoint.comparison import rounds, rounds_of
-from counterpoint.comparison.bout import _refuse_failed, database_bytes
+from counterpoint.comparison.bout import _own_cpu, _refuse_failed, database_bytes
 from counterpoint.comparison.charts import bars, shown, timeline
 from counterpoint.comparison.figures import figures_of, is_busy, summary
-from counterpoint.comparison.workloads import WORKLOADS, empty, fibonacci, long, small
+from counterpoint.comparison.workloads import WORKLOADS, fibonacci
 from counterpoint.errors import ServiceError, StepError, UsageError
 from counterpoint.model import ErrorInfo, RunRecord, Status, StepRecord
+from counterpoint.running import find_pipeline
 from counterpoint.services.processes import MARK, PeakMeter, marked, own_cpu
 
 if TYPE_CHECKING:
@@ -80,7 +83,8 @@ def test_a_busy_machine_is_told() -> None:
 
 def test_the_workloads_are_what_they_say() -> None:
     sizes = {one.name: one.steps for one in WORKLOADS}
-    assert sizes == {p.name: len(p.steps) for p in (empty, small, long)} == {"empty": 8, "small": 40, "long": 10}
+    assert sizes == {one.name: len(find_pipeline(one.reference).steps) for one in WORKLOADS}
+    assert sizes == {"empty": 8, "small": 40, "long": 10, "streamrec": 8}
     assert [fibonacci(n) for n in range(9)] == [0, 1, 1, 2, 3, 5, 8, 13, 21]
 
 
@@ -91,14 +95,14 @@ def here(_: str) -> Path:
 def test_what_was_measured_is_kept_and_gone_on_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = rounds_of(("local",), 1, tmp_path, here, WORDS)
     assert [(one["workload"], one["number"], one["status"]) for one in first[0]["runs"]] == [
-        ("empty", number, "success") for number in (1, 2, 3)
+        ("empty", number, "success") for number in (1, 2)
     ]
     assert all(len(one["steps"]) == 8 and one["seconds"] > 0 and one["cpu_seconds"] > 0 for one in first[0]["runs"])
     held = []
 
-    def hold(_python: Path, name: str, _words: tuple[str, ...], _kept: Path) -> dict[str, Any]:
-        held.append(name)
-        return {"orchestrator": name}
+    def hold(command: tuple[str, ...], _kept: Path) -> dict[str, Any]:
+        held.append(command[3])
+        return {"orchestrator": command[3]}
 
     monkeypatch.setattr(rounds, "_held", hold)
     again = rounds_of(("local",), 2, tmp_path, here, WORDS)
@@ -107,10 +111,59 @@ def test_what_was_measured_is_kept_and_gone_on_from(tmp_path: Path, monkeypatch:
     assert held == ["local", "local"], "what was asked otherwise is measured anew"
 
 
+def test_what_is_left_is_told_once_it_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = {"seconds": 0.0}
+
+    def hold(command: tuple[str, ...], _kept: Path) -> dict[str, Any]:
+        now["seconds"] += {"local": 6, "airflow": 60, "dagster": 120}[command[3]]
+        return {}
+
+    monkeypatch.setattr(rounds, "_held", hold)
+    monkeypatch.setattr(rounds.time, "monotonic", lambda: now["seconds"])
+    caplog.set_level("INFO")
+    rounds_of(("local", "airflow", "dagster"), 2, tmp_path, here, WORDS)
+    assert [message.partition("; ")[2] for message in caplog.messages] == [
+        "",
+        "",
+        "about 3 min left",  # dagster, and once more all three: 60 + 6 + 60 + 60, of which one is not known yet
+        "about 3 min left",  # 6 + 60 + 120
+        "about 3 min left",
+        "about 2 min left",
+    ]
+
+
 def test_a_bout_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(ServiceError, match=r"bout nobody .*ended with code \d"):
         rounds_of(("nobody",), 1, tmp_path, here, WORDS)
     assert list(tmp_path.iterdir()) == []
+
+
+INTERRUPTED = """
+import signal, sys
+from pathlib import Path
+from counterpoint.comparison import rounds_of
+from counterpoint.cli.main import _interrupt
+signal.signal(signal.SIGTERM, _interrupt)
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell does for what it starts in the background
+rounds_of(("local",), 1, Path(sys.argv[1]), lambda _: Path(sys.executable), ("--workloads", "small"))
+"""
+
+
+def test_a_bout_ends_with_who_asked_for_it(tmp_path: Path) -> None:
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    asking = subprocess.Popen([sys.executable, "-c", INTERRUPTED, str(tmp_path / "kept")], env=environment)
+    deadline = time.monotonic() + 30
+    while not list(tmp_path.glob("counterpoint-bout-*")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    bouts = psutil.Process(asking.pid).children()
+    assert bouts
+    asking.terminate()
+    assert asking.wait(30) != 0
+    assert not psutil.wait_procs(bouts, timeout=0)[1], "it was waited for"
+    assert not list(tmp_path.glob("counterpoint-bout-*"))
+    assert not (tmp_path / "kept").exists()
 
 
 def test_a_database_is_as_large_as_what_it_holds(tmp_path: Path) -> None:
@@ -200,5 +253,16 @@ def test_the_cpu_of_a_process_that_is_gone_counts(tmp_path: Path) -> None:
 
 
 def test_no_two_workloads_have_a_step_of_one_name() -> None:
-    names = [name for pipeline in (empty, small, long) for name in pipeline.step_names]
+    names = [name for one in WORKLOADS for name in find_pipeline(one.reference).step_names]
     assert len(names) == len(set(names)), "they are served side by side, and on Dagster a step is an asset"
+
+
+def test_a_child_that_lives_on_counts_for_the_local_runner() -> None:
+    burn = "import time\nwhile time.process_time() < 0.5: pass\nprint(flush=True)\ninput()"
+    before = _own_cpu()
+    with subprocess.Popen([sys.executable, "-c", burn], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout
+        child.stdout.readline()
+        assert _own_cpu() - before >= 0.4
+        child.communicate(b"\n")
+    assert _own_cpu() - before >= 0.4, "and when it is gone"

@@ -15,7 +15,9 @@ from counterpoint.cli.main import parser
 from counterpoint.comparison import Comparison, results_of, write_report
 from counterpoint.comparison.code import code_sizes
 from counterpoint.comparison.measured import Measured, measure
+from counterpoint.comparison.rounds import TOUR, Progress, tours_of
 from counterpoint.comparison.runs import Contestant
+from counterpoint.comparison.summary import summary_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -122,6 +124,7 @@ def test_the_exit_code_says_whether_all_is_equal(
     sides = [side("local", SAME), side("dagster", other)]
     monkeypatch.setattr("counterpoint.comparison.compare", lambda *_: sides)
     monkeypatch.setattr("counterpoint.comparison.code.code_sizes", lambda *_: CODE)
+    monkeypatch.setattr("counterpoint.cli.compare.python_of", lambda _: Path(sys.executable))
     args = parser().parse_args(["compare", "streamrec", "--rounds", "0", "--out", str(tmp_path / "report")])
     assert run(args) == code
 
@@ -141,3 +144,73 @@ def test_code_is_counted_by_package() -> None:
     sizes = code_sizes(lambda _: python, ("local",))
     whole = [sizes["counterpoint (core)"], sizes["streamrec (business logic)"]]
     assert all(size["files"] > 20 and size["lines"] > 1000 for size in whole)
+
+
+@pytest.fixture(scope="module")
+def toured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    place = tmp_path_factory.mktemp("tours")
+    (met,) = tours_of(("local",), place, lambda _: Path(sys.executable), Progress(("local",)))
+    assert tours_of(("local",), place, lambda _: Path(sys.executable), Progress(("local",))) == [met], "it is kept"
+    assert [path.name[:11] for path in place.iterdir()] == ["tour-local-"]
+    return met
+
+
+def test_the_line_of_the_bug_is_named(toured: dict[str, Any]) -> None:
+    bug = toured["bug"]
+    lines = (TOUR.parent / "orders.py").read_text(encoding="utf-8").splitlines()
+    assert "HIGHEST_AMOUNT]" in lines[bug["line"] - 1]
+    assert (bug["run"]["code"], bug["why"]["code"], bug["why"]["where"]) == (1, 0, True)
+    assert bug["why"]["error"]["type"] == "NameError"
+    assert bug["bug"] in bug["why"]["error"]["message"]
+
+
+def test_the_corrupt_day_fails_alone_and_is_done_again_alone(toured: dict[str, Any]) -> None:
+    week = toured["week"]
+    blocked = ["2026-01-12", "2026-01-13"]
+    wrong = {"2026-01-11": "failed", **dict.fromkeys(blocked, "blocked")}
+    assert week["days"] == {f"2026-01-{day:02}": wrong.get(f"2026-01-{day:02}", "success") for day in range(8, 15)}
+    assert week["blocked_by"] == {key: ["2026-01-11"] for key in blocked}
+    # 7 days of five steps and the window's two of two steps; three days of three steps were not computed, one failed
+    assert week["first"]["computed"] == 7 * 5 + 2 * 2 - 3 * 3 - 1
+    # the day's file is read again, then everything of it, and what waited for it
+    assert (week["first"]["code"], week["retry"]["code"], week["retry"]["computed"]) == (1, 0, 5 + 2 * 3)
+    assert {state for row in week["after"]["partitions"] for state in row["steps"].values()} == {"fresh"}
+
+
+def test_the_report_tells_of_it(toured: dict[str, Any], tmp_path: Path) -> None:
+    picture = {"path": "/runs/1", "image": "aGVsbG8=", "reason": None}
+    there = {**toured, "bug": {**toured["bug"], "page": picture}}
+    none = {"path": "/runs/2", "image": None, "reason": "no Chromium here"}
+    other = {**toured, "orchestrator": "dagster", "week": {**toured["week"], "page": none}}
+    found = {**results(side("local", SAME), side("dagster", SAME)), "tours": [there, other]}
+    page = write_report(found, tmp_path).read_text(encoding="utf-8")
+    assert "data:image/png;base64,aGVsbG8=" in page
+    assert "no picture (no Chromium here)" in page
+    assert "✓ The same grid on all sides." in page
+    kept = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+    jsonschema.validate(kept, SCHEMA)
+    assert kept["tours"][0]["bug"]["page"] == {**picture, "image": None}
+    differing = {**other, "week": {**other["week"], "before": other["week"]["after"]}}
+    page = write_report({**found, "tours": [there, differing]}, tmp_path).read_text(encoding="utf-8")
+    assert "✗ Another grid on dagster" in page
+
+
+def test_the_summary_marks_who_takes_least() -> None:
+    def figure(**medians: float) -> dict[str, Any]:
+        on = {
+            name: {"median": value, "low": value, "high": value, "values": [value]} for name, value in medians.items()
+        }
+        return {"name": "start.seconds", "title": "", "unit": "s", "on": on}
+
+    found = {**results(side("local", SAME)), "code": {**CODE, "streamrec orchestrated: a.py (airflow)": {"lines": 9}}}
+    rows = {
+        row["title"]: row
+        for row in summary_of({**found, "figures": [figure(local=1.0, airflow=9.0, dagster=4.0, prefect=4.001)]})
+    }
+    started = rows["Services from nothing to ready"]
+    assert (started["on"]["airflow"], started["least"]) == ("9 s", ["dagster", "prefect"])
+    assert rows["Lines that orchestrate StreamRec by hand"] == {
+        "title": "Lines that orchestrate StreamRec by hand",
+        "on": {"airflow": "9"},
+        "least": [],
+    }

@@ -123,7 +123,17 @@ def bad(folder: Path) -> Path:
         ("{0}/note.txt", "{0}/t.parquet", "note.txt is neither a folder nor a .parquet or .csv file"),
         ("{0}/nothing", "{0}/t.parquet", "nothing holds neither a Delta table nor a .parquet file"),
         ("{0}/t.parquet@1", "{0}/t.parquet", "only a Delta table has versions"),
-        ("postgresql://u@h/db?table=s.t", "{0}/t.parquet", "postgresql:// is not read: export the table to Parquet"),
+        ("mysql://u@h/db?table=s.t", "{0}/t.parquet", "mysql:// is not read: export the table to Parquet"),
+        (
+            "postgresql://u:pass@127.0.0.1:9/db?table=s.t",
+            "{0}/t.parquet",
+            "postgresql://u:***@127.0.0.1:9/db?table=s.t",
+        ),
+        (
+            "postgresql://u@127.0.0.1:9/db",
+            "{0}/t.parquet",
+            "names no table: write postgresql://USER@HOST/DATABASE?table",
+        ),
         ("{0}/t.parquet", "streamrec@production", "streamrec@production a version: give two tables, two versions"),
         ("{0}/t.parquet", "no-such-run", "no run 'no-such-run': write a Delta folder"),
         ("streamrec", "streamrec", "is written streamrec@TAG"),

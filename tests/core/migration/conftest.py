@@ -1,17 +1,25 @@
-"""Folders of DAG files, written from texts."""
+"""Folders of DAG files, written from texts; and the market whose legacy outputs are judged."""
 
 from __future__ import annotations
 
+import sys
+from functools import partial
+from pathlib import Path
 from textwrap import dedent
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import judging
 
 from counterpoint.migration import Dag, Inventory, inventory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
+
+    from counterpoint.migration.sides import RunSide
 
 
 @pytest.fixture
@@ -39,3 +47,15 @@ def only(read: Callable[..., Inventory]) -> Callable[[str], Dag]:
         return dag
 
     return the_dag
+
+
+@pytest.fixture(scope="module")
+def right(tmp_path_factory: pytest.TempPathFactory) -> RunSide:
+    """The side of the market that is right."""
+    return judging.right_side(tmp_path_factory.mktemp("right"))
+
+
+@pytest.fixture
+def judge(tmp_path: Path, right: RunSide) -> Callable[..., dict[str, Any]]:
+    """Judges a legacy side that a change made wrong."""
+    return partial(judging.judged, tmp_path, right)

@@ -39,6 +39,7 @@ def mapped(events: Any, count: Any) -> None:
 
 CONTRADICTIONS: dict[str, tuple[tuple[Step, ...], str]] = {
     "no steps": ((), "pipeline p has no steps: give it at least one"),
+    "its own name": ((plain("p"),), "pipeline p has a step of its own name: rename one, for Dagster cannot serve both"),
     "one name twice": ((plain("a"), plain("a")), "pipeline p has 2 steps named 'a': rename all but one"),
     "no identifier": ((plain("a-b"),), "step 'a-b': its name must be an identifier"),
     "unknown, a near one": ((plain("events"), plain("b", "event")), "did you mean 'events'\\?"),

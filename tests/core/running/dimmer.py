@@ -23,14 +23,14 @@ def dims(a: int) -> int:
 
 
 DIMS = Pipeline(
-    "dims", (step(dims, breaker=Breaker(failures=3, reset=HOUR)),), Partitions(start="2026-01-01"), config={"a": 1}
+    "lamp", (step(dims, breaker=Breaker(failures=3, reset=HOUR)),), Partitions(start="2026-01-01"), config={"a": 1}
 )
 
 
 def work_of(root: Path | str, run: str, version: str = "production", index: int | None = None) -> Work:
-    request = RunRequest("dims", "2026-01-06", run, str(root), version=version)
+    request = RunRequest("lamp", "2026-01-06", run, str(root), version=version)
     return Work(request, DIMS, DIMS.step("dims"), Store(str(root), DIMS, version), index)
 
 
 def state(root: Path | str) -> str:
-    return circuit_of(work_of(root, "").store, "dims", "dims").state
+    return circuit_of(work_of(root, "").store, "lamp", "dims").state

@@ -118,7 +118,7 @@ def test_an_element_that_is_mended_in_the_same_run_counts_as_mended(tmp_path: Pa
 
 def test_by_hand(tmp_path: Path) -> None:
     fail(tmp_path, "a", "b", "c")
-    switch_on(work_of(tmp_path, "").store, "dims", "dims")
+    switch_on(work_of(tmp_path, "").store, "lamp", "dims")
     admit(work_of(tmp_path, "d"), START)
     fail(tmp_path, "d", "e")
     assert state(tmp_path) == "closed"
@@ -160,7 +160,7 @@ def at_once(root: Path, *names: str) -> list[str]:
 
 def test_of_runs_at_once_no_failure_is_lost_and_one_tries(tmp_path: Path) -> None:
     at_once(tmp_path, "fail-a", "fail-b", "fail-c")
-    circuit = circuit_of(work_of(tmp_path, "").store, "dims", "dims")
+    circuit = circuit_of(work_of(tmp_path, "").store, "lamp", "dims")
     assert sorted(run for run, _ in circuit.runs) == sorted(f"fail-{x}-{n}" for x in "abc" for n in range(4))
     assert circuit.state == "open"
     assert sorted(at_once(tmp_path, "d", "e", "f", "g")) == ["refused", "refused", "refused", "tries"]

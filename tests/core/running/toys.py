@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -202,3 +203,27 @@ def element_counts(items, folder, checkpoint):
 
 counting = Pipeline("counting", (counts_to,), config={"number": 9, "folder": ""})
 counting_elements = Pipeline("counting_elements", (element_counts,), config={"items": [4, 5], "folder": ""})
+
+
+@step()
+def surroundings(number):
+    return {
+        "pid": os.getpid(),
+        "parent": os.getppid(),
+        "said": os.environ.get("TOYS_SAID", ""),
+        "folder": str(Path.cwd()),
+        "drawn": random.random(),  # noqa: S311 - not for secrets
+    }
+
+
+@step()
+def long(number):
+    return "long " * number
+
+
+@step()
+def wordy(number):
+    raise ValueError("long " * number)
+
+
+forked = Pipeline("forked", (surroundings, long, wordy), Partitions(start="2026-01-01"), config={"number": 1})

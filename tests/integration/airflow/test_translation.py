@@ -175,12 +175,17 @@ class TestSchedule:
             found.append((info.data_interval.start, info.data_interval.end))
         assert found == [as_interval(partitions, key) for key in partitions.range(first, last)]
 
-    def test_a_person_chooses_a_day_by_logical_date_or_interval(self) -> None:
+    @pytest.mark.parametrize("as_told_to", ["a worker", "the scheduler", "the API"])
+    def test_a_person_chooses_a_day_by_logical_date_or_interval(self, as_told_to: str) -> None:
+        from airflow.sdk.api.datamodels._generated import DagRunType as OfWorkers
+        from airflow.utils.types import DagRunType
+
         from counterpoint_airflow.partitions import key_of
 
+        kind = {"a worker": OfWorkers.MANUAL, "the scheduler": DagRunType.MANUAL, "the API": "manual"}[as_told_to]
         day, later = datetime(2026, 1, 7, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC)
         run = SimpleNamespace(
-            data_interval_start=day, data_interval_end=day, logical_date=day, run_after=later, run_type="manual"
+            data_interval_start=day, data_interval_end=day, logical_date=day, run_after=later, run_type=kind
         )
         assert key_of(Partitions(), run) == "2026-01-07"
         run.data_interval_end, run.logical_date = day + timedelta(days=1), later

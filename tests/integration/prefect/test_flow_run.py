@@ -9,9 +9,9 @@ import json
 import os
 import sqlite3
 from contextlib import closing
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 
 pytestmark = pytest.mark.prefect
@@ -22,6 +22,9 @@ from counterpoint.running import collect, find_pipeline
 from counterpoint.services import ProcessEngine, home_of
 from counterpoint.storage import Store
 from counterpoint.testing import SCENARIOS
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 READ = ("raw_interactions", "validated_interactions")
 SIZES = {"small": 2_000, "large": 16_000}
@@ -62,18 +65,14 @@ def results(root: Path, run_id: str) -> dict[str, bytes]:
     return {path.name.removeprefix(f"{run_id}-"): path.read_bytes() for path in kept}
 
 
-def children() -> list[str]:
-    """The commands of the processes that this one, or one of its own, has started for a step."""
-    found = []
-    for place in Path("/proc").glob("[0-9]*"):
-        try:
-            parent = int(place.joinpath("stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])
-            command = place.joinpath("cmdline").read_text(encoding="utf-8")
-        except OSError:
-            continue
-        if parent == os.getpid() and "counterpoint.running.child" in command:
-            found.append(command)
-    return found
+def children() -> list[psutil.Process]:
+    """The processes that this one has had forked for a step."""
+    return [
+        step
+        for warm in psutil.Process().children()
+        if any("counterpoint.running.warm" in word for word in warm.cmdline())
+        for step in warm.children()
+    ]
 
 
 def widths(root: Path) -> dict[str, tuple[int, int]]:

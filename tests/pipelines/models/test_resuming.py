@@ -143,9 +143,10 @@ def kill_when_saved(store: Store, step: str) -> None:
     """Kills the process of the step that runs, as soon as it has saved a state."""
     while not store.list(f"checkpoints/production/trainings/{step}"):
         time.sleep(0.01)
-    for process in psutil.Process().children():
-        if any("counterpoint.running.child" in word for word in process.cmdline()):
-            process.kill()
+    for warm in psutil.Process().children():
+        if any("counterpoint.running.warm" in word for word in warm.cmdline()):
+            for process in warm.children():
+                process.kill()
 
 
 @pytest.mark.parametrize("name", TRAIN)

@@ -47,7 +47,7 @@ def key_of(partitions: Partitions, run: Any) -> str:
     if start and end and start < end:
         return partitions.key_of(start)
     key = partitions.key_of(run.logical_date or run.run_after)
-    return key if run.logical_date and str(run.run_type) == "manual" else partitions.shift(key, -1)
+    return key if run.logical_date and run.run_type == "manual" else partitions.shift(key, -1)
 
 
 def request_of(served: str, context: Mapping[str, Any]) -> RunRequest:

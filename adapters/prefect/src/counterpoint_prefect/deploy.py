@@ -27,7 +27,7 @@ def plan(site: Site) -> Plan:
     """The services of a site."""
     prefect, this = str(Path(sys.executable).parent / "prefect"), (sys.executable, "-m", "counterpoint_prefect.deploy")
     server = ("server", "start", "--host", "127.0.0.1", "--port", str(site.ports["web"]))
-    worker = ("worker", *f"start --pool {WORK_POOL} --type process --limit 2 --name counterpoint".split())
+    worker = ("worker", *f"start --pool {WORK_POOL} --type process --name counterpoint".split())
     return Plan(
         processes=(
             Process("server", (prefect, *server)),
@@ -89,7 +89,8 @@ def make_deployments(names: list[str]) -> None:
 
     pipelines = [find_pipeline(name) for name in names]
     with get_client(sync_client=True) as client:
-        client.create_work_pool(WorkPoolCreate(name=WORK_POOL, type="process"), overwrite=True)
+        # not the worker's own limit, which ends it when a run that was put off comes back before its process has ended
+        client.create_work_pool(WorkPoolCreate(name=WORK_POOL, type="process", concurrency_limit=2), overwrite=True)
         make_limits(client, pipelines)
         for pipeline in pipelines:
             active = bool(os.environ.get("COUNTERPOINT_SCHEDULES"))

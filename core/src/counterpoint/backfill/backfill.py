@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from counterpoint.backfill.launchers import Launcher
+    from counterpoint.backfill.queue import Queue
     from counterpoint.backfill.records import Asked
     from counterpoint.model import Pipeline
     from counterpoint.services.engines import Engine
@@ -50,6 +51,11 @@ class Prepared:
     def seconds(self) -> dict[Cell, float]:
         """What each cell is expected to take."""
         return {cell: self.steps_seconds.get(cell.step, UNKNOWN_SECONDS) for cell in self.plan.cells}
+
+    def queue(self, strategy: Strategy, grain: Grain, slots: int) -> Queue:
+        """What may run next, by what is known of the durations."""
+        known = {cell.step for cell in self.plan.cells} <= set(self.steps_seconds)
+        return queue_of(self.plan, strategy, grain, slots, self.seconds, known=known)
 
     def request(self, key: str) -> RunRequest:
         """The request of a partition."""
@@ -167,7 +173,7 @@ def _runner(prepared: Prepared, engine: Engine, store: Store, requests: dict[str
     strategy, slots = Strategy(prepared.asked.strategy), prepared.asked.parallel
     if isinstance(launcher, NativeLauncher):  # the orchestrator holds back what is too much at once
         strategy, slots = Strategy.PARALLEL, max(1, len(prepared.plan.cells))
-    queue = queue_of(prepared.plan, strategy, launcher.grain, slots, prepared.seconds)
+    queue = prepared.queue(strategy, launcher.grain, slots)
     return Runner(prepared.asked, prepared.plan, queue, launcher, store, requests)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from counterpoint.backfill.backfill import grain_of
 from counterpoint.backfill.plan import waves
 from counterpoint.backfill.records import manifests
-from counterpoint.backfill.strategy import Strategy, queue_of
+from counterpoint.backfill.strategy import Strategy
 from counterpoint.backfill.timing import bounds, makespan
 from counterpoint.lineage.git import git_state
 from counterpoint.model import PRODUCTION
@@ -37,7 +37,7 @@ def dry_run(prepared: Prepared) -> dict[str, Any]:
     """The plan of a backfill with its times and its checklist; starts and writes nothing."""
     asked, plan = prepared.asked, prepared.plan
     limits = bounds(plan, prepared.seconds, asked.parallel)
-    queue = queue_of(plan, Strategy(asked.strategy), grain_of(asked.orchestrator), asked.parallel, prepared.seconds)
+    queue = prepared.queue(Strategy(asked.strategy), grain_of(asked.orchestrator), asked.parallel)
     taken, _ = makespan(queue, prepared.seconds)
     standing = _standing(prepared)
     return {

@@ -6,13 +6,14 @@ import logging
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.backfill.launchers import Launcher, Outcome, states_of
 from counterpoint.backfill.plan import Cell, waves
 from counterpoint.backfill.queue import drain
 from counterpoint.backfill.records import partition_report, states_path
-from counterpoint.lineage import gather, keep
+from counterpoint.lineage import Surroundings, gather, keep
 from counterpoint.model import RunRecord, RunRequest, Status, StepRecord, order
 from counterpoint.running import collect
 
@@ -147,5 +148,10 @@ class Runner:
             return StepRecord(cell.step, Status.SKIPPED)
         return StepRecord(cell.step, Status.SUCCESS, output=entry.reference, reused=True)
 
+    @cached_property
+    def _around(self) -> Surroundings:
+        return Surroundings.of(self.plan.pipeline)
+
     def _lineage(self, request: RunRequest) -> str:
-        return keep(self.store, self.plan.pipeline, request, gather(self.store, self.plan.pipeline, request))
+        pipeline = self.plan.pipeline
+        return keep(self.store, pipeline, request, gather(self.store, pipeline, request, self._around))

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from counterpoint.cli import between
 from counterpoint.cli.environments import python_of
 from counterpoint.cli.output import answer, say, table
 from counterpoint.cli.run import setting_options
 
-if TYPE_CHECKING:
-    import argparse
-
 HELP = "the same run on every orchestrator, side by side, as a report"
 ALL = "local,airflow,dagster,prefect"
 FIRST_DAY = "2026-01-01"
+REPORT = Path("report")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """The pipeline, the sides, the days and the folder of the report."""
-    parser.add_argument("pipeline", metavar="PIPELINE")
+    """The pipeline, the sides, the days and the folder of the report; or reports that are there."""
+    group = parser.add_mutually_exclusive_group(required=True)
+    group.add_argument("pipeline", nargs="?", metavar="PIPELINE")
+    between.arguments(group)
     parser.add_argument("--on", default=ALL, metavar="a,b,c", help=f"default {ALL}")
     parser.add_argument("--days", type=int, default=7, metavar="N", help=f"days of input from {FIRST_DAY}; default 7")
     parser.add_argument("--date", metavar="D", help="the partition itself; default the last of those days")
@@ -31,19 +33,36 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="how often each side is measured, in turn, on pipelines that do nothing; default 3, 0 for not at all",
     )
-    parser.add_argument("--workloads", default=None, metavar="a,b", help="which of empty,small,long; default all")
-    parser.add_argument("--out", type=Path, default=Path("report"), metavar="DIR", help="default ./report")
+    parser.add_argument("--workloads", default=None, metavar="a,b", help="of empty,small,long,streamrec; default all")
+    parser.add_argument(
+        "--tour",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="also a bug in the validation and a week again with a corrupt day, on each side; in a checkout",
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help=f"default ./{REPORT}")
 
 
 def run(args: argparse.Namespace) -> int:
     """Runs all sides and writes the report; 4 when digests differ, else the worst exit code of a side."""
-    from counterpoint.comparison import compare, results_of, rounds_of, write_report
+    if args.pipeline is None:
+        return between.run(args, REPORT)
+    args.out = args.out or REPORT
+    from counterpoint.comparison import compare, results_of, write_report
+    from counterpoint.comparison.beside import beside_of
     from counterpoint.comparison.code import code_sizes
+    from counterpoint.comparison.rounds import Progress, packages_of, rounds_of, tours_of
 
     comparison, workloads = _comparison(args), _workloads(args)
     contestants = compare(comparison, python_of)
-    bouts = rounds_of(comparison.orchestrators, args.rounds, args.out / "measured", python_of, workloads)
-    results = results_of(comparison, contestants, code_sizes(python_of, comparison.orchestrators), bouts)
+    sides, kept = comparison.orchestrators, args.out / "measured"
+    progress = Progress(sides * (args.rounds + args.tour))
+    bouts = rounds_of(sides, args.rounds, kept, python_of, workloads, progress)
+    tours = tours_of(sides, kept, python_of, progress, ("--tests",)) if args.tour else []
+    packages = {side: packages_of(python_of(side)) for side in sides}
+    results = results_of(comparison, contestants, code_sizes(python_of, sides), bouts, tours, packages)
+    if args.pipeline == "streamrec":
+        results["beside"] = beside_of(args.out)
     page = write_report(results, args.out)
     _tell(results, as_json=args.json)
     say(f"report: {page}")
@@ -77,7 +96,8 @@ def _workloads(args: argparse.Namespace) -> tuple[str, ...]:
     from counterpoint.errors import UsageError
 
     known = [one.name for one in WORKLOADS]
-    asked = known if args.workloads is None else [name.strip() for name in args.workloads.split(",")]
+    usual = [one.name for one in WORKLOADS if not one.before or one.reference == args.pipeline]
+    asked = usual if args.workloads is None else [name.strip() for name in args.workloads.split(",")]
     unknown = [name for name in asked if name not in known]
     if unknown or args.rounds < 0:
         wrong = f"--workloads {args.workloads}: choose from {','.join(known)}"

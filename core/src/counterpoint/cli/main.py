@@ -26,6 +26,7 @@ COMMANDS = (
     "status",
     "watch",
     "compare",
+    "advise",
     "diff",
     "migrate",
     "why",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from counterpoint.cli.environments import hand_over
@@ -11,6 +13,8 @@ from counterpoint.cli.run import service_options, site_options
 
 if TYPE_CHECKING:
     import argparse
+
+    from counterpoint.adapter import Adapter, Site
 
 HELP = "an orchestrator's real services, with the pipelines, schedules and sensors, until Ctrl-C"
 
@@ -28,6 +32,7 @@ def run(args: argparse.Namespace) -> int:
     if code is not None:
         return code
     from counterpoint.adapter import find_adapter
+    from counterpoint.migration.owners import held_back
     from counterpoint.running.known import registered
     from counterpoint.services import new_site, serving
     from counterpoint.services.sites import absolute, refuse_running
@@ -36,9 +41,31 @@ def run(args: argparse.Namespace) -> int:
     refuse_running(root, args.orchestrator)
     names = tuple(args.pipeline or registered())
     site = new_site(adapter, root, names, schedules=True, **site_options(args))
+    # none of these begins a run before it can be told not to
+    site = replace(site, paused=held_back(root, names, adapter.name))
     with serving(adapter, site):
+        _turn(adapter, site)
         if args.json:
             answer({"orchestrator": adapter.name, "page": adapter.page(site), "home": str(site.home)})
         say(f"{adapter.name} is up at {adapter.page(site)} (Ctrl-C stops it; logs in {site.home}/logs)")
         while True:
             time.sleep(3600)
+
+
+def _turn(adapter: Adapter, site: Site) -> None:
+    """Has the schedules of the pipelines run that are owned here, and no others, whatever was before."""
+    from counterpoint.migration.owners import read
+    from counterpoint.running import find_pipeline
+    from counterpoint.services import ServiceEngine
+    from counterpoint.storage.objects import Objects
+
+    for name in site.pipelines:
+        pipeline = find_pipeline(name)
+        seen = read(Objects(site.root), pipeline.name)
+        if not site.paused and seen.found is None:
+            continue
+        schedule = partial(adapter.schedule, site, name, on=seen.owns(adapter.name))
+        ServiceEngine(adapter, site).answered(schedule)
+        if not seen.owns(adapter.name):
+            why = "a cut-over of it is not finished" if seen.pending else f"{seen.owner} owns it"
+            say(f"{pipeline.name} stays paused here: {why} ('migrate ledger' tells more)")

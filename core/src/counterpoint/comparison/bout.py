@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import shutil
+import signal
 import sqlite3
 import sys
 import tempfile
@@ -25,7 +26,7 @@ import psutil
 from counterpoint.comparison.workloads import FIRST_DAY, WORKLOADS, Workload
 from counterpoint.errors import StepError
 from counterpoint.model import RunRequest, Status
-from counterpoint.running import find_pipeline
+from counterpoint.running import execute, find_pipeline
 from counterpoint.services import engine_for, home_of
 from counterpoint.services.launch import launch, new_run_id
 from counterpoint.services.processes import PeakMeter, marked, own_cpu, usage
@@ -34,12 +35,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from counterpoint.model import RunRecord
+    from counterpoint.model import Reference, RunRecord
     from counterpoint.services.engines import Engine
 
 log = logging.getLogger(__name__)
 # what a service has just started to do is over, and several of its loops have passed
-SETTLE_SECONDS, IDLE_SECONDS = 5.0, 20.0
+SETTLE_SECONDS, IDLE_SECONDS = 5.0, 10.0
 _SAMPLED_EVERY = 0.3
 
 
@@ -69,6 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--idle", type=float, default=IDLE_SECONDS, metavar="SECONDS")
     args = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
+    interrupt_once()
     chosen = tuple(one for one in WORKLOADS if one.name in args.workloads.split(","))
     root = tempfile.mkdtemp(prefix="counterpoint-bout-")
     try:
@@ -84,9 +86,23 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+def interrupt_once() -> None:
+    """Makes the first INT or TERM a KeyboardInterrupt, and ignores what comes after it, while services are stopped."""
+
+    def interrupt(*_: object) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
+
+
 def bout(orchestrator: str, root: str, workloads: tuple[Workload, ...], idle_seconds: float) -> dict[str, Any]:
     """Starts the services below an empty root, lets them idle, runs the workloads, and stops the services."""
     others, load = psutil.cpu_percent(interval=1.0), os.getloadavg()
+    for one in workloads:
+        prepare(one, root)
     begun, started = datetime.now(UTC), time.monotonic()
     home, served = home_of(root, orchestrator), tuple(one.reference for one in workloads)
     with engine_for(orchestrator, root, served, service=orchestrator != "local") as engine:
@@ -105,6 +121,19 @@ def bout(orchestrator: str, root: str, workloads: tuple[Workload, ...], idle_sec
     return {**told, "stop_seconds": round(time.monotonic() - stopping, 3)}
 
 
+def prepare(workload: Workload, root: str) -> None:
+    """Makes what a workload's window needs of earlier days, in this process."""
+    keys = find_pipeline(workload.reference).partitions.range(FIRST_DAY, workload.day)[:-1] if workload.before else ()
+    for key in keys:
+        log.info("%s: what the window of %s needs of %s", workload.name, workload.day, key)
+        request = RunRequest(
+            workload.reference, key, new_run_id(workload.name, key, "local"), root, config=workload.config
+        )
+        made: dict[str, Reference] = {}
+        for step in workload.before:
+            made[step] = execute(request, step, made)
+
+
 def idle(home: Path, seconds: float) -> dict[str, Any]:
     """What services use that have nothing to do: CPU seconds a minute, memory in bytes, processes."""
     time.sleep(SETTLE_SECONDS)
@@ -117,7 +146,7 @@ def idle(home: Path, seconds: float) -> dict[str, Any]:
 
 def runs_of(workload: Workload, engine: Engine, root: str, orchestrator: str) -> Iterator[Run]:
     """The runs of a workload, each of a day of its own, so that nothing of an earlier one is used again."""
-    keys = find_pipeline(workload.reference).partitions.range(FIRST_DAY, "2026-01-28")
+    keys = find_pipeline(workload.reference).partitions.range(workload.day, "2026-01-28")
     for number, key in enumerate(keys[: workload.times], 1):
         log.info("%s: %s, %d of %d", orchestrator, workload.title, number, workload.times)
         yield _measured(workload, number, key, engine, root, orchestrator)
@@ -125,9 +154,8 @@ def runs_of(workload: Workload, engine: Engine, root: str, orchestrator: str) ->
 
 def _measured(workload: Workload, number: int, key: str, engine: Engine, root: str, orchestrator: str) -> Run:
     home = home_of(root, orchestrator)
-    request = RunRequest(
-        workload.reference, key, new_run_id(workload.name, key, orchestrator), root, orchestrator, force=True
-    )
+    run_id = new_run_id(workload.name, key, orchestrator)
+    request = RunRequest(workload.reference, key, run_id, root, orchestrator, config=workload.config, force=True)
     size = database_bytes(home)
     with _metered(home, orchestrator) as used:
         begun = time.time()
@@ -176,7 +204,9 @@ def _cpu(home: Path) -> float:
 
 
 def _own_cpu() -> float:
-    return sum(os.times()[:4])
+    """CPU seconds of this process and of what it has started, living or not."""
+    own = psutil.Process()
+    return usage([own, *own.children(recursive=True)], memory=False).cpu_seconds
 
 
 def database_bytes(home: Path) -> int:

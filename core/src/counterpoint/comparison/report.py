@@ -6,7 +6,11 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from counterpoint.advice import advise, typical
 from counterpoint.comparison.charts import bars, shown, timeline
+from counterpoint.comparison.summary import summary_of
+from counterpoint.files import put
+from counterpoint.model.orchestrators import ORCHESTRATORS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,21 +22,22 @@ if TYPE_CHECKING:
 def write_report(results: Mapping[str, Any], out: Path) -> Path:
     """Writes index.html, report.md and results.json into a folder; returns the page."""
     out.mkdir(parents=True, exist_ok=True)
-    templates = _templates()
-    put(out / "index.html", templates.get_template("report.html.j2").render(r=results))
-    put(out / "report.md", templates.get_template("report.md.j2").render(r=results))
-    put(out / "results.json", json.dumps(results, indent=2) + "\n")
+    pages = templates()
+    put(out / "index.html", pages.get_template("report.html.j2").render(r=results))
+    put(out / "report.md", pages.get_template("report.md.j2").render(r=results))
+    put(out / "results.json", json.dumps(_without_pictures(results), indent=2) + "\n")
     return out / "index.html"
 
 
-def put(path: Path, text: str) -> None:
-    """Writes a file, whole or not at all."""
-    part = path.with_name(f"{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+def _without_pictures(value: Any) -> Any:
+    """What was measured; the pictures stand in the page."""
+    if isinstance(value, dict):
+        return {name: None if name == "image" else _without_pictures(inner) for name, inner in value.items()}
+    return [_without_pictures(inner) for inner in value] if isinstance(value, list) else value
 
 
-def _templates() -> Environment:
+def templates() -> Environment:
+    """The templates of this room's pages."""
     from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
     loader = PackageLoader("counterpoint.comparison")
@@ -44,9 +49,16 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     found.filters |= {"bars": bars, "shown": shown}
-    found.globals |= {"timeline": _timeline}
+    found.globals |= {"timeline": _timeline, "summary": summary_of, "advise": _advices}
     found.filters |= {"seconds": _seconds, "memory": _memory, "short": _short, "number": _number, "moment": _moment}
     return found
+
+
+def _advices(results: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What is advised to typical teams; nothing where the orchestrators were not all compared."""
+    if not {side["name"] for side in results["orchestrators"]}.issuperset(ORCHESTRATORS):
+        return []
+    return [advise(profile, results).to_dict() for profile in typical().values()]
 
 
 def _timeline(results: Mapping[str, Any]) -> str:

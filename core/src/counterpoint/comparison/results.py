@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import platform
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
 
 import counterpoint
+from counterpoint.comparison.beside import NOTHING
 from counterpoint.comparison.concepts import concepts
 from counterpoint.comparison.figures import figures_of, is_busy
 from counterpoint.comparison.operations import operations
@@ -28,6 +30,8 @@ def results_of(
     contestants: Sequence[Contestant],
     code: Code,
     bouts: Sequence[Mapping[str, Any]] = (),
+    tours: Sequence[Mapping[str, Any]] = (),
+    packages: Mapping[str, Mapping[str, str]] | None = None,
 ) -> dict[str, Any]:
     """The document that `results.json` holds; `equal` is true when all digests of all outputs are."""
     outputs = _outputs(contestants)
@@ -44,8 +48,10 @@ def results_of(
         "repetitions": 1,
         "rounds": len(bouts) // max(len({bout["orchestrator"] for bout in bouts}), 1),
         "busy": sorted({bout["orchestrator"] for bout in bouts if is_busy(bout)}),
+        "packages": dict(packages or {}),
         "figures": figures_of(bouts),
         "bouts": list(bouts),
+        "tours": list(tours),
         "orchestrators": [_orchestrator(c) for c in contestants],
         "outputs": outputs,
         "steps": _steps(contestants),
@@ -53,6 +59,7 @@ def results_of(
         "code": code,
         "operations": operations() if comparison.pipeline == "streamrec" else [],
         "concepts": concepts() if comparison.pipeline == "streamrec" else [],
+        "beside": dict(NOTHING),
     }
 
 
@@ -60,12 +67,20 @@ def machine() -> dict[str, Any]:
     """What the figures were taken on."""
     return {
         "system": f"{platform.system()} {platform.release()}",
-        "processor": platform.machine(),
+        "processor": _processor(),
         "cores": os.cpu_count(),
         "memory": psutil.virtual_memory().total,
         "python": platform.python_version(),
         "load": list(os.getloadavg()),
     }
+
+
+def _processor() -> str:
+    """The model of the processor where the system tells it, else its architecture."""
+    told = Path("/proc/cpuinfo")
+    lines = told.read_text(encoding="utf-8", errors="replace").splitlines() if told.exists() else []
+    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(models, platform.machine())
 
 
 def _orchestrator(contestant: Contestant) -> dict[str, Any]:

@@ -10,21 +10,58 @@ import sys
 import time
 from functools import cache
 from pathlib import Path
-from statistics import mean
 from typing import TYPE_CHECKING, Any
 
 import counterpoint
-from counterpoint.comparison.report import put
 from counterpoint.errors import ServiceError
+from counterpoint.files import put
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 log = logging.getLogger(__name__)
+_OURS = Path(counterpoint.__file__).parent
+TOUR = _OURS.parents[2] / "benchmarks/tour/tour.py"
+
+
+class Progress:
+    """Says of each part which of how many it is, and how long those after it may take; `sides` has that of each."""
+
+    def __init__(self, sides: Sequence[str]) -> None:
+        self._sides, self._begun, self._taken = tuple(sides), 0, dict[str, float]()
+
+    def held(self, title: str, command: Sequence[str], kept: Path) -> dict[str, Any]:
+        """What a command answers, in JSON; it is kept in a file, and not run again while that stands.
+
+        Raises:
+            ServiceError: it ended badly; nothing is kept then.
+        """
+        left, side = self._sides[self._begun :], self._sides[self._begun]
+        self._begun += 1
+        if kept.exists():
+            found: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
+            return found
+        log.info("[%d/%d] %s%s", self._begun, len(self._sides), title, self._left(left))
+        begun = time.monotonic()
+        found = _held(command, kept)
+        self._taken[side] = time.monotonic() - begun
+        return found
+
+    def _left(self, sides: Sequence[str]) -> str:
+        """What is left, once it is known of a side with services; another side is taken to need as long."""
+        if not self._taken.keys() - {"local"}:
+            return ""
+        longest = max(self._taken.values())
+        return f"; about {sum(self._taken.get(side, longest) for side in sides) / 60:.0f} min left"
 
 
 def rounds_of(
-    orchestrators: tuple[str, ...], rounds: int, folder: Path, python_of: Callable[[str], Path], words: tuple[str, ...]
+    orchestrators: tuple[str, ...],
+    rounds: int,
+    folder: Path,
+    python_of: Callable[[str], Path],
+    words: tuple[str, ...],
+    progress: Progress | None = None,
 ) -> list[dict[str, Any]]:
     """Holds the bouts that are not kept in `folder` yet, one at a time; returns all of them in order.
 
@@ -33,29 +70,49 @@ def rounds_of(
     Raises:
         ServiceError: a bout could not be held; those before it are kept.
     """
+    progress = progress or Progress(orchestrators * rounds)
     asked = [(number, name) for number in range(1, rounds + 1) for name in orchestrators]
-    found, taken = [], list[float]()
-    for place, (number, name) in enumerate(asked, 1):
+    found = []
+    for number, name in asked:
         python = python_of(name)
-        kept = folder / f"{name}-{number}-{_state(name, python, words)}.json"
-        if kept.exists():
-            found.append(json.loads(kept.read_text(encoding="utf-8")))
-            continue
-        left = f"; about {mean(taken) * (len(asked) - place + 1) / 60:.0f} min left" if taken else ""
-        log.info("[%d/%d] round %d of %d: %s%s", place, len(asked), number, rounds, name, left)
-        begun = time.monotonic()
-        found.append(_held(python, name, words, kept))
-        taken.append(time.monotonic() - begun)
+        kept = folder / f"{name}-{number}-{state(name, python, words)}.json"
+        command = (str(python), "-m", "counterpoint.comparison.bout", name, *words)
+        found.append(progress.held(f"round {number} of {rounds}: {name}", command, kept))
     return found
 
 
-def _held(python: Path, name: str, words: tuple[str, ...], kept: Path) -> dict[str, Any]:
-    command = [str(python), "-m", "counterpoint.comparison.bout", name, *words]
+def tours_of(
+    orchestrators: tuple[str, ...],
+    folder: Path,
+    python_of: Callable[[str], Path],
+    progress: Progress,
+    words: tuple[str, ...] = (),
+) -> list[dict[str, Any]]:
+    """What a person meets on each side, by the tour of this checkout; none where this is no checkout.
+
+    `words` are further arguments of a tour.
+
+    Raises:
+        ServiceError: a tour ended badly; those before it are kept.
+    """
+    if not TOUR.exists():
+        return []
+    found, code = [], digest_of(TOUR.parent)
+    for name in orchestrators:
+        python = python_of(name)
+        kept = folder / f"tour-{name}-{state(name, python, (code, *words))}.json"
+        command = (str(python), str(TOUR), "--on", name, *words)
+        found.append(progress.held(f"a bug, and a week again: {name}", command, kept))
+    return found
+
+
+def _held(command: Sequence[str], kept: Path) -> dict[str, Any]:
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=sys.stderr)
     try:
         answer, _ = process.communicate()
     except KeyboardInterrupt:
-        process.wait()  # it was interrupted, too, and stops its services
+        process.terminate()  # unless it was interrupted, too: it stops its services once
+        process.wait()
         raise
     if process.returncode:
         raise ServiceError(f"'{' '.join(command)}' ended with code {process.returncode}: what it said stands above")
@@ -65,21 +122,23 @@ def _held(python: Path, name: str, words: tuple[str, ...], kept: Path) -> dict[s
     return told
 
 
-def _state(name: str, python: Path, words: tuple[str, ...]) -> str:
-    """Names what decides a bout, so that one of another release is not taken for it: our code, and the packages."""
-    decides = json.dumps([name, words, counterpoint.__version__, _packages(python), _code()])
+def state(name: str, python: Path, words: tuple[str, ...]) -> str:
+    """Names what decides a part, so that one of another release is not taken for it: our code, and the packages."""
+    decides = json.dumps([name, words, counterpoint.__version__, packages_of(python), digest_of(_OURS)])
     return hashlib.sha256(decides.encode()).hexdigest()[:12]
 
 
 @cache
-def _code() -> str:
-    """The digest of our code."""
+def digest_of(folder: Path) -> str:
+    """The digest of the code in a folder."""
     digest = hashlib.sha256()
-    for path in sorted(Path(counterpoint.__file__).parent.rglob("*.py")):
+    for path in sorted(folder.rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
-def _packages(python: Path) -> str:
-    """The packages of an environment, by the names of their metadata's folders."""
-    return " ".join(sorted(path.name for path in python.parent.parent.glob("lib/python*/site-packages/*.dist-info")))
+def packages_of(python: Path) -> dict[str, str]:
+    """The version of each package of an environment, by the names of their metadata's folders."""
+    folders = python.parent.parent.glob("lib/python*/site-packages/*.dist-info")
+    found = (path.name.removesuffix(".dist-info").rpartition("-") for path in folders)
+    return {name: version for name, _, version in sorted(found)}

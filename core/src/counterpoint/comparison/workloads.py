@@ -1,4 +1,4 @@
-"""Pipelines that do next to nothing, so that what is measured is the orchestrator; and how often each is run.
+"""What is run on running services, and how often: pipelines that do next to nothing, and StreamRec.
 
 `small` and `long` are the two shapes of the public benchmark of workflow engines: 40 tasks of fibonacci(10) and 10 of
 fibonacci(33), one after the other (https://www.windmill.dev/docs/misc/benchmarks/competitors).
@@ -6,9 +6,13 @@ fibonacci(33), one after the other (https://www.windmill.dev/docs/misc/benchmark
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from counterpoint.model import Output, OutputKind, Partitions, Pipeline, TriggerRule, step
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 FIRST_DAY = "2026-01-01"
 _VALUE = Output(OutputKind.VALUE)
@@ -17,23 +21,36 @@ _HERE = __name__
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """A pipeline of this module, what it is, and how often one bout runs it; the first time counts as cold."""
+    """A pipeline, what it is, how often one bout runs it, and for which first day; the first time counts as cold.
+
+    `before` are the steps of earlier days that its window needs: the local runner makes them before the services start.
+    `config` overrides settings.
+    """
 
     name: str
     title: str
     steps: int
     times: int
-
-    @property
-    def reference(self) -> str:
-        """Where it is found."""
-        return f"{_HERE}:{self.name}"
+    reference: str
+    day: str = FIRST_DAY
+    before: tuple[str, ...] = ()
+    config: Mapping[str, Any] = field(default_factory=dict)
 
 
 WORKLOADS = (
-    Workload("empty", "StreamRec's graph of 8 steps that do nothing", 8, 3),
-    Workload("small", "40 small tasks in a row", 40, 1),
-    Workload("long", "10 long tasks in a row", 10, 1),
+    Workload("empty", "StreamRec's graph of 8 steps that do nothing", 8, 2, f"{_HERE}:empty"),
+    Workload("small", "40 small tasks in a row", 40, 1, f"{_HERE}:small"),
+    Workload("long", "10 long tasks in a row", 10, 1, f"{_HERE}:long"),
+    Workload(
+        "streamrec",
+        "A day of StreamRec of 4,000 events, its window standing",
+        8,
+        1,
+        "streamrec",
+        "2026-01-07",
+        ("raw_interactions", "validated_interactions"),
+        {"source": "synthetic:rows=4000,users=600,items=200,seed=7"},
+    ),
 )
 
 
@@ -81,12 +98,12 @@ empty = Pipeline(
         step(f"{_HERE}:passed", name="features", inputs={"given": "validated"}, output=_VALUE),
         step(f"{_HERE}:passed", name="retrieval", inputs={"given": "features"}, output=_VALUE),
         step(f"{_HERE}:passed", name="ranking", inputs={"given": "features"}, output=_VALUE),
-        step(f"{_HERE}:passed", name="retrieval_evaluation", inputs={"given": "retrieval"}, output=_VALUE),
-        step(f"{_HERE}:passed", name="ranking_evaluation", inputs={"given": "ranking"}, output=_VALUE),
+        step(f"{_HERE}:passed", name="retrieval_checked", inputs={"given": "retrieval"}, output=_VALUE),
+        step(f"{_HERE}:passed", name="ranking_checked", inputs={"given": "ranking"}, output=_VALUE),
         step(
             f"{_HERE}:joined",
             name="registered",
-            inputs={"left": "retrieval_evaluation", "right": "ranking_evaluation"},
+            inputs={"left": "retrieval_checked", "right": "ranking_checked"},
             output=_VALUE,
             trigger_rule=TriggerRule.ALL_DONE,
         ),

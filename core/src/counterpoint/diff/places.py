@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from counterpoint.diff.postgres import FORM, SCHEMES
 from counterpoint.errors import UsageError
 from counterpoint.running import find_pipeline, registered
 from counterpoint.storage import Store
@@ -18,13 +19,14 @@ if TYPE_CHECKING:
 _FILES = (".parquet", ".csv")
 _REMOTE = ("s3://", "s3a://")
 _FORMS = (
-    "write a Delta folder with or without @VERSION, a Parquet file or folder, a CSV file, PIPELINE@TAG, or a run's id"
+    "write a Delta folder with or without @VERSION, a Parquet file or folder, a CSV file,"
+    f" {FORM}, PIPELINE@TAG, or a run's id"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class TablePlace:
-    """A table: a Delta folder, perhaps at a version, a Parquet file or folder, or a CSV file."""
+    """A table: a Delta folder, perhaps at a version, a Parquet file or folder, a CSV file, or one of PostgreSQL."""
 
     uri: str
     version: int | None = None
@@ -79,6 +81,8 @@ def place_of(root: str, text: str) -> Place:
 
 
 def _remote(text: str) -> TablePlace:
+    if text.startswith(SCHEMES):
+        return TablePlace(text)
     if not text.startswith(_REMOTE):
         raise UsageError(f"{text.partition('://')[0]}:// is not read: export the table to Parquet, or {_FORMS}")
     found = re.fullmatch(r"(.+)@(\d+)", text)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from counterpoint.diff.delta import open_delta, rows_of
+from counterpoint.diff.postgres import SCHEMES, export
 from counterpoint.diff.report import Options, Rows, TableDiff
 from counterpoint.diff.schema import check, compare_schemas
 from counterpoint.diff.tables import diff_tables
@@ -39,8 +41,8 @@ def diff_places(left: TablePlace, right: TablePlace, options: Options | None = N
         UsageError: a table is not there or cannot be read, or the key or tolerance do not fit.
     """
     options = options or Options()
-    with readable():
-        one, other = open_source(left), open_source(right)
+    with readable(), TemporaryDirectory(prefix="counterpoint-diff-") as folder:
+        one, other = (open_source(place, Path(folder, side)) for place, side in ((left, "left"), (right, "right")))
         if one.count is None or one.files is None or one.files != other.files:
             return diff_tables(one.rows, other.rows, options)
         schemas = one.rows.collect_schema(), other.rows.collect_schema()
@@ -49,13 +51,16 @@ def diff_places(left: TablePlace, right: TablePlace, options: Options | None = N
         return TableDiff(found, Rows(one.count, one.count))
 
 
-def open_source(place: TablePlace) -> Source:
-    """The table at a place.
+def open_source(place: TablePlace, copy: Path | None = None) -> Source:
+    """The table at a place; one of a database is copied to the file `copy`, which must stay while it is read.
 
     Raises:
         UsageError: there is none, or it cannot be read.
     """
     uri = place.uri
+    if copy and uri.startswith(SCHEMES):
+        export(uri, copy)
+        return _opened(pl.scan_parquet(copy, glob=False, hive_partitioning=False))
     with readable(uri):
         if uri.endswith(".csv"):
             rows = pl.scan_csv(uri, try_parse_dates=True, infer_schema_length=None, glob=False, **remote(uri))
@@ -64,7 +69,7 @@ def open_source(place: TablePlace) -> Source:
             return _opened(pl.scan_parquet(uri, glob=False, hive_partitioning=False, **remote(uri)))
         if "://" not in uri and not Path(uri).is_dir():
             raise UsageError(f"{uri} is neither a folder nor a .parquet or .csv file: rename it, or convert it")
-        if place.version is not None or _is_delta(uri):
+        if place.version is not None or is_delta(uri):
             return _delta(uri, place.version)
         return _opened(_folder(uri))
 
@@ -82,7 +87,8 @@ def _delta(uri: str, version: int | None) -> Source:
     return Source(rows_of(table, uri), frozenset(f"{uri}/{path}" for path in files["path"]), count)
 
 
-def _is_delta(uri: str) -> bool:
+def is_delta(uri: str) -> bool:
+    """Whether a Delta table lies there."""
     # not `is_deltatable`, which asks elsewhere than the storage options say
     return Path(uri, "_delta_log").is_dir() if "://" not in uri else open_table(uri) is not None
 

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from counterpoint.lineage.aliases import promote_models
 from counterpoint.lineage.find import find_lineage
-from counterpoint.lineage.gather import gather, keep
+from counterpoint.lineage.gather import Surroundings, gather, keep
 from counterpoint.lineage.metadata import PipelineRunMetadata
 from counterpoint.lineage.register import register
 from counterpoint.lineage.registry import champions
 
-__all__ = ["PipelineRunMetadata", "champions", "find_lineage", "gather", "keep", "promote_models", "register"]
+__all__ = [
+    "PipelineRunMetadata",
+    "Surroundings",
+    "champions",
+    "find_lineage",
+    "gather",
+    "keep",
+    "promote_models",
+    "register",
+]

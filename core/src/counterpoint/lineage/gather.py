@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import platform
 import re
+from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from counterpoint.bridging import bridged_path
 from counterpoint.lineage.git import git_state
 from counterpoint.lineage.metadata import PipelineRunMetadata
-from counterpoint.model import code_digest
+from counterpoint.model import BRIDGES, code_digest
 from counterpoint.model.functions import path_of
 from counterpoint.model.orchestrators import DISTRIBUTIONS
 from counterpoint.storage import json_digest
@@ -26,9 +29,31 @@ _USERINFO = re.compile(r"(?<=://)[^/\s]+@")
 _PARAMETER = re.compile(rf"((?:{_NAMES})[-\w]*=)[^&\s]+", re.IGNORECASE)
 
 
-def gather(store: Store, pipeline: Pipeline, request: RunRequest) -> PipelineRunMetadata:
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What runs that end together have in common: it costs more to look at than all else of their metadata."""
+
+    git: dict[str, Any]
+    packages: dict[str, str]
+
+    @classmethod
+    def of(cls, pipeline: Pipeline) -> Surroundings:
+        """Those of a pipeline's runs in this process, now."""
+        return cls(git_state(source_of(pipeline)), _packages())
+
+
+@cache
+def _packages() -> dict[str, str]:
+    """The distributions of this environment with their versions, by name; each one's metadata is parsed once."""
+    described = [distribution.metadata for distribution in distributions()]
+    return dict(sorted((each["Name"], each["Version"]) for each in described if each["Name"]))
+
+
+def gather(
+    store: Store, pipeline: Pipeline, request: RunRequest, around: Surroundings | None = None
+) -> PipelineRunMetadata:
     """The metadata of a run, as far as its steps have published their outputs."""
-    packages = {d.name: d.version for d in distributions() if d.name}
+    around = around or Surroundings.of(pipeline)
     configuration = redacted(dict(pipeline.config))
     return PipelineRunMetadata(
         run_id=request.run_id,
@@ -36,8 +61,8 @@ def gather(store: Store, pipeline: Pipeline, request: RunRequest) -> PipelineRun
         partition=request.partition,
         version=request.version,
         orchestrator=request.orchestrator,
-        orchestrator_version=packages.get(DISTRIBUTIONS.get(request.orchestrator, "counterpoint")),
-        git=git_state(_source(pipeline)),
+        orchestrator_version=around.packages.get(DISTRIBUTIONS.get(request.orchestrator, "counterpoint")),
+        git=around.git,
         configuration=configuration,
         configuration_hash=json_digest(dict(pipeline.config)),
         code={step.name: code_digest(step.function) for step in pipeline.steps},
@@ -45,7 +70,8 @@ def gather(store: Store, pipeline: Pipeline, request: RunRequest) -> PipelineRun
         inputs=_inputs(store, pipeline, request),
         outputs=_outputs(store, pipeline, request),
         environment=environment(),
-        packages=dict(sorted(packages.items())),
+        packages=around.packages,
+        bridged=_bridged(store, pipeline, request),
     )
 
 
@@ -78,7 +104,8 @@ def environment() -> dict[str, Any]:
     }
 
 
-def _source(pipeline: Pipeline) -> Path:
+def source_of(pipeline: Pipeline) -> Path:
+    """Where the code of a pipeline lies: the file of its first step, else the working folder."""
     module = pipeline.steps[0].function.partition(":")[0]
     return path_of(module) or Path.cwd()
 
@@ -107,6 +134,12 @@ def _windowed(pipeline: Pipeline, step: Step, key: str) -> list[tuple[str, str]]
 def _outputs(store: Store, pipeline: Pipeline, request: RunRequest) -> dict[str, Any]:
     entries = {step.name: store.entry(step.name, request.partition) for step in pipeline.steps}
     return {name: _described(entry) for name, entry in entries.items() if entry}
+
+
+def _bridged(store: Store, pipeline: Pipeline, request: RunRequest) -> dict[str, Any]:
+    waits = [step.name for step in pipeline.steps if any(wait.kind in BRIDGES for wait in step.waits)]
+    told = {name: store.get_json(bridged_path(pipeline.name, request.run_id, name)) for name in waits}
+    return {name: found["bridged"] for name, found in told.items() if found}
 
 
 def _described(entry: Entry) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,8 @@ class PipelineRunMetadata:
 
     `git` has commit, branch, dirty and the digest of the uncommitted change, or a `reason` why there is none.
     `inputs` and `outputs` map step to partition to digest, Delta version and place. `mlflow_runs` and
-    `registry_versions` map registered model names to what MLflow calls them.
+    `registry_versions` map registered model names to what MLflow calls them. `bridged` maps a step to the runs and
+    materializations on other orchestrators that it waited for.
     """
 
     run_id: str
@@ -35,6 +36,7 @@ class PipelineRunMetadata:
     packages: Mapping[str, str]
     mlflow_runs: Mapping[str, str] = field(default_factory=dict)
     registry_versions: Mapping[str, int] = field(default_factory=dict)
+    bridged: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import UsageError
+from counterpoint.files import put
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,20 +21,34 @@ def write_page(found: Inventory, path: Path) -> None:
     Raises:
         UsageError: the file cannot be written.
     """
+    write_template(
+        path,
+        "inventory.html.j2",
+        r=found,
+        schedule=schedule_of,
+        operators=operators_of,
+        summary=summary_of(found),
+        needs=needs_of,
+    )
+
+
+def write_template(path: Path, template: str, **values: Any) -> None:
+    """Writes a page from one of the templates of this package, whole or not at all.
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     loader = PackageLoader("counterpoint.migration")
     page = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    ).get_template("inventory.html.j2")
-    text = page.render(r=found, schedule=schedule_of, operators=operators_of, summary=summary_of(found), needs=needs_of)
-    part = path.with_name(f"{path.name}.part")
+    ).get_template(template)
+    text = page.render(**values)
     try:
-        part.write_text(text, encoding="utf-8", errors="backslashreplace")
-        part.replace(path)
+        put(path, text)
     except OSError as error:
-        part.unlink(missing_ok=True)
-        raise UsageError(f"--html {path}: cannot be written: {error.strerror}") from error
+        raise UsageError(f"{path}: cannot be written: {error.strerror}; name a file in a folder that exists") from error
 
 
 def schedule_of(schedule: Mapping[str, Any]) -> str:

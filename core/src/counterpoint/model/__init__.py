@@ -33,9 +33,19 @@ from counterpoint.model.records import (
     StepRecord,
 )
 from counterpoint.model.steps import Input, Output, OutputKind, Step, step, windowed
-from counterpoint.model.waits import Wait, WaitKind, marker, partition_of, table_written
+from counterpoint.model.waits import (
+    BRIDGES,
+    Wait,
+    WaitKind,
+    airflow_run,
+    dagster_asset,
+    marker,
+    partition_of,
+    table_written,
+)
 
 __all__ = [
+    "BRIDGES",
     "HANDLING",
     "PRODUCTION",
     "BackfillOrder",
@@ -74,10 +84,12 @@ __all__ = [
     "WaitKind",
     "When",
     "Window",
+    "airflow_run",
     "causes",
     "classify",
     "code_digest",
     "critical_path",
+    "dagster_asset",
     "downstream",
     "is_retryable",
     "load",

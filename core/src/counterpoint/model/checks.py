@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
 from counterpoint.errors import DefinitionError
 from counterpoint.model.failures import FailureClass
+from counterpoint.model.near import near
 from counterpoint.model.policies import TriggerRule
 
 if TYPE_CHECKING:
@@ -56,6 +56,10 @@ def check_failures(pipeline: str, failures: Mapping[str, str]) -> None:
 
 
 def _names(pipeline: str, names: list[str]) -> None:
+    if pipeline in names:  # on Dagster both become definitions of one space of names
+        raise DefinitionError(
+            f"pipeline {pipeline} has a step of its own name: rename one, for Dagster cannot serve both"
+        )
     for name, count in Counter(names).items():
         if count > 1:
             raise DefinitionError(f"pipeline {pipeline} has {count} steps named {name!r}: rename all but one")
@@ -66,9 +70,8 @@ def _names(pipeline: str, names: list[str]) -> None:
 def _edges(step: Step, steps: dict[str, Step]) -> None:
     for name in (*(i.step for i in step.inputs), *step.upstream):
         if name not in steps:
-            near = difflib.get_close_matches(name, steps, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(steps)}"
-            raise DefinitionError(f"step {step.name} waits for {name!r}, which is no step of this pipeline: {hint}")
+            said = f"step {step.name} waits for {name!r}, which is no step of this pipeline"
+            raise DefinitionError(f"{said}: {near(name, steps)}")
 
 
 def _inputs(step: Step, steps: dict[str, Step]) -> None:

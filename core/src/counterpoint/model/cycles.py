@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
+from counterpoint.model.near import near
 from counterpoint.model.waits import WaitKind
 
 if TYPE_CHECKING:
@@ -79,15 +79,10 @@ def _unknown(where: str, wait: Wait, known: Mapping[str, Pipeline]) -> Problem |
         return None
     said, name = f"{where} waits for", str(wait.step)
     if wait.target not in known:
-        return Problem(f"{said} pipeline {wait.target!r}, which is not registered", _near(wait.target, known))
+        return Problem(f"{said} pipeline {wait.target!r}, which is not registered", near(wait.target, known))
     other = known[wait.target]
     if name not in other.step_names:
-        return Problem(f"{said} {wait.target}.{name}, which is no step", _near(name, other.step_names))
+        return Problem(f"{said} {wait.target}.{name}, which is no step", near(name, other.step_names))
     if other.step(name).map_over:
         return Problem(f"{said} {wait.target}.{name}, which is mapped", "wait for a step that merges its elements")
     return None
-
-
-def _near(name: str, known: Mapping[str, Pipeline] | tuple[str, ...]) -> str:
-    near = difflib.get_close_matches(name, known, 1)
-    return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"

@@ -75,7 +75,7 @@ def _breaker(values: Mapping[str, Any] | None) -> Breaker | None:
 
 
 def _wait(values: Mapping[str, Any]) -> Wait:
-    times = {name: timedelta(seconds=values[name]) for name in ("poll", "timeout")}
+    times = {name: timedelta(seconds=values[name]) for name in ("poll", "timeout", "shift") if name in values}
     return Wait(**{**values, "kind": WaitKind(values["kind"]), **times})
 
 

@@ -1,4 +1,4 @@
-"""What a step waits for beside the steps before it: a marker, a table, a partition of another pipeline."""
+"""What a step waits for beside the steps before it: a marker, a table, another pipeline, another orchestrator."""
 
 from __future__ import annotations
 
@@ -15,15 +15,25 @@ class WaitKind(StrEnum):
     MARKER = "marker"
     TABLE = "table"
     PARTITION = "partition"
+    AIRFLOW_RUN = "airflow_run"
+    DAGSTER_ASSET = "dagster_asset"
+
+
+BRIDGES = {WaitKind.AIRFLOW_RUN: "run of the Airflow DAG", WaitKind.DAGSTER_ASSET: "Dagster asset"}
+_URL_SUFFIX = "_URL"
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """One thing that must be there before a step begins; `marker`, `table_written` and `partition_of` make one.
+    """One thing that must be there before a step begins; `marker` and the functions after it make one.
 
     `target` is the URI or path of a marker or a Delta table, with `{partition}` in it where the partition's key belongs
     (a relative path lies below the root), or the name of another pipeline; `step` is that pipeline's step. It is looked
     for every `poll`, and the step fails when it is not there `timeout` after it could have begun.
+
+    On another orchestrator, at the address in the variable `url_variable`, `target` is the id of an Airflow DAG, whose
+    logical date lies `shift` after the partition's start, or the key of a Dagster asset (`a/b`), whose partition's key
+    is the start in the form `key_format`; None: it has no partitions.
     """
 
     kind: WaitKind
@@ -31,8 +41,16 @@ class Wait:
     step: str | None = None
     poll: timedelta = timedelta(minutes=5)
     timeout: timedelta = timedelta(hours=2)
+    url_variable: str | None = None
+    shift: timedelta = timedelta(0)
+    key_format: str | None = None
 
     def __post_init__(self) -> None:
+        if (self.kind in BRIDGES) != (self.url_variable or "").endswith(_URL_SUFFIX):
+            raise DefinitionError(
+                f"{self}: url_variable is the variable that holds the address of the other orchestrator; its name ends"
+                f" with {_URL_SUFFIX}"
+            )
         if self.poll <= timedelta(0) or self.timeout < self.poll:
             raise DefinitionError(f"{self}: poll must be above zero, and timeout not below poll")
 
@@ -44,6 +62,8 @@ class Wait:
         """What is waited for, in words, for a partition."""
         if self.kind is WaitKind.PARTITION:
             return f"{self.step} of {self.target} for {partition}"
+        if self.kind in BRIDGES:
+            return f"{BRIDGES[self.kind]} {self.target} for {partition}"
         return f"{self.kind.value} {self.place(partition)}"
 
 
@@ -62,3 +82,33 @@ def partition_of(
 ) -> Wait:
     """Waits until the same partition of a step of another pipeline stands in production, whatever runs it."""
     return Wait(WaitKind.PARTITION, pipeline, step, poll, timeout)
+
+
+def airflow_run(
+    dag_id: str,
+    *,
+    shift: timedelta = timedelta(0),
+    url_variable: str = "COUNTERPOINT_AIRFLOW_URL",
+    poll: timedelta = timedelta(minutes=5),
+    timeout: timedelta = timedelta(hours=2),
+) -> Wait:
+    """Waits until the run of a DAG of an Airflow 3 succeeded whose logical date is the partition's start plus `shift`.
+
+    A DAG on a cron has the tick for its logical date: `shift=timedelta(days=1, hours=2)` for 02:00 on the day after.
+    """
+    return Wait(WaitKind.AIRFLOW_RUN, dag_id, None, poll, timeout, url_variable, shift)
+
+
+def dagster_asset(
+    key: str,
+    *,
+    key_format: str | None = "%Y-%m-%d",
+    url_variable: str = "COUNTERPOINT_DAGSTER_URL",
+    poll: timedelta = timedelta(minutes=5),
+    timeout: timedelta = timedelta(hours=2),
+) -> Wait:
+    """Waits until the partition of a Dagster asset is materialized; Dagster's hours are `%Y-%m-%d-%H:%M`.
+
+    An asset without partitions (`key_format=None`) must have been materialized at or after the end of the partition.
+    """
+    return Wait(WaitKind.DAGSTER_ASSET, key, None, poll, timeout, url_variable, key_format=key_format)

@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.errors import CounterpointError, MissingInputError, StorageError, UsageError
-from counterpoint.model import RunRequest, Wait, WaitKind
+from counterpoint.bridging import bridged_path
+from counterpoint.errors import CounterpointError, MissingInputError, ServiceError, StorageError
+from counterpoint.model import BRIDGES, RunRequest, Wait
 from counterpoint.running.child import STOPPING
 from counterpoint.running.execute import record_failure, work_for
 from counterpoint.running.known import find_pipeline
+from counterpoint.running.there import bridged, satisfied
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from counterpoint.model import Partition, Pipeline
+    from counterpoint.bridging import External
+    from counterpoint.model import Pipeline
     from counterpoint.running.inputs import Work
     from counterpoint.storage import Store
     from counterpoint.storage.objects import Objects
 
 log = logging.getLogger(__name__)
-# commits that change no rows
-_UPKEEP = frozenset({"OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES", "ADD CONSTRAINT", "CREATE TABLE"})
-_INSTANT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,91 +51,26 @@ class Waiting:
         return max(0.0, min(self.poll, self.until - datetime.now(UTC)).total_seconds())
 
 
-def satisfied(wait: Wait, partition: Partition, store: Store) -> bool:
-    """Whether what is waited for is there: one look at an object, a log or an entry of the catalogue.
-
-    Raises:
-        StorageError: it cannot be looked for now.
-        UsageError: the pipeline or step that is waited for is none.
-    """
-    if wait.kind is WaitKind.PARTITION:
-        return _stands(wait, partition, store.root)
-    place = wait.place(partition.key)
-    if wait.kind is WaitKind.TABLE:
-        return _is_written(place if _is_absolute(place) else store.uri(place), partition.end)
-    return _is_there(place) if _is_absolute(place) else store.exists(place)
-
-
-def _is_absolute(place: str) -> bool:
-    return "://" in place or Path(place).is_absolute()
-
-
-def _is_there(place: str) -> bool:
-    from counterpoint.storage.objects import Objects, guarded
-
-    scheme, _, rest = place.rpartition("://")
-    if scheme:
-        bucket, _, path = rest.partition("/")
-        return Objects(f"{scheme}://{bucket}").exists(path)
-    with guarded(place):
-        return Path(place).exists()
-
-
-def _is_written(uri: str, end: datetime) -> bool:
-    """Whether a Delta table has a commit that changed rows at or after a moment, by the newest entries of its log."""
-    from counterpoint.storage.objects import Objects, guarded
-    from counterpoint.storage.tables import open_table
-
-    with guarded(uri):
-        table = open_table(uri)
-    if table is None:
-        return False
-    # not by the library's own history: it holds all threads while it asks a remote store
-    log_of = Objects(f"{uri}/_delta_log")
-    for version in range(table.version(), -1, -1):
-        operation, moment = _commit(log_of.get(f"{version:020}.json"))
-        if moment < end:
-            return False
-        if operation not in _UPKEEP:
-            return True
-    return False
-
-
-def _commit(entry: bytes | None) -> tuple[str, datetime]:
-    """What a commit did, and when; one that was cleaned out of the log is a long time ago."""
-    actions = map(json.loads, (entry or b"").splitlines())
-    told: dict[str, Any] = next((action["commitInfo"] for action in actions if "commitInfo" in action), {})
-    return str(told.get("operation")), datetime.fromtimestamp(told.get("timestamp", 0) / 1000, UTC)
-
-
-def _stands(wait: Wait, partition: Partition, root: str) -> bool:
-    """Whether the other pipeline's partitions that share time with this one stand in production: the same, or all."""
-    from counterpoint.storage import Store
-
-    other = find_pipeline(wait.target)
-    step, keys = other.step(str(wait.step)), other.partitions
-    if step.map_over:
-        raise UsageError(
-            f"nothing can wait for {other.name}.{step.name}, which is mapped: wait for a step that merges its elements"
-        )
-    shared = keys.range(keys.key_of(partition.start), keys.key_of(partition.end - _INSTANT))
-    store = Store(root, other)
-    return all(store.entry(step.name, key) is not None for key in shared)
-
-
 def unmet(request: RunRequest, step: str) -> tuple[str, ...]:
     """What a step waits for and is not there, in words."""
-    return tuple(words for _, words in _unmet(work_for(request, step)))
+    return tuple(words for _, words in _unmet(work_for(request, step), []))
 
 
-def _unmet(work: Work) -> Iterator[tuple[Wait, str]]:
+def _unmet(work: Work, made: list[External]) -> Iterator[tuple[Wait, str]]:
+    """What a step waits for and is not there, with its words; `made` is given what is there on other orchestrators."""
     partition = work.pipeline.partitions.partition(work.request.partition)
     for wait in work.step.waits:
+        words = wait.of(partition.key)
         try:
-            if not satisfied(wait, partition, work.store):
-                yield wait, wait.of(partition.key)
-        except StorageError as error:
-            yield wait, f"{wait.of(partition.key)} ({error})"
+            other = bridged(wait, partition) if wait.kind in BRIDGES else None
+            if other and other.is_made:
+                made.append(other)
+            elif other:
+                yield wait, f"{words} ({other.url} is {other.state})"
+            elif wait.kind in BRIDGES or not satisfied(wait, partition, work.store):
+                yield wait, words
+        except (StorageError, ServiceError) as error:
+            yield wait, f"{words} ({error})"
 
 
 def look(request: RunRequest, step: str) -> Waiting | None:
@@ -145,8 +78,10 @@ def look(request: RunRequest, step: str) -> Waiting | None:
     if not find_pipeline(request.pipeline).step(step).waits:
         return None
     work = work_for(request, step)
-    missing = list(_unmet(work))
+    made: list[External] = []
+    missing = list(_unmet(work, made))
     if not missing:
+        _keep(work, made)
         return None
     noted = _noted(work.store, work.pipeline, request, step)
     since = datetime.fromisoformat(noted["since"]) if noted else datetime.now(UTC)
@@ -257,6 +192,12 @@ def waiting(objects: Objects, pipeline: Pipeline, version: str, keys: Sequence[s
 def waiting_path(pipeline: str, run_id: str, step: str) -> str:
     """Where a run keeps what a step of it waits for."""
     return f"runs/{pipeline}/{run_id}/{step}.waiting.json"
+
+
+def _keep(work: Work, made: list[External]) -> None:
+    if made:
+        path = bridged_path(work.pipeline.name, work.request.run_id, work.step.name)
+        work.store.put_json(path, {"bridged": [one.to_dict() for one in made]})
 
 
 def _noted(store: Store, pipeline: Pipeline, request: RunRequest, step: str) -> Mapping[str, Any] | None:

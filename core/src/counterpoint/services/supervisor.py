@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from counterpoint.errors import ServiceError
-from counterpoint.running.child import ALLOCATOR
+from counterpoint.running.warm import ALLOCATOR
 from counterpoint.services.processes import MARK, end_all, marked
 from counterpoint.services.sites import guardian_of, remember
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from counterpoint.testing.conformance import check_behaviour, check_round_trip
+from counterpoint.testing.conformance import check_behaviour, check_round_trip, check_schedules
 from counterpoint.testing.differences import ConformanceError, Difference
 from counterpoint.testing.local import LocalAdapter
 from counterpoint.testing.scenarios import SCENARIOS, Scenario
@@ -17,4 +17,5 @@ __all__ = [
     "Scenario",
     "check_behaviour",
     "check_round_trip",
+    "check_schedules",
 ]

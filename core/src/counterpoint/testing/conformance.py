@@ -27,7 +27,7 @@ from counterpoint.testing.differences import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from counterpoint.adapter import Adapter
+    from counterpoint.adapter import Adapter, Site
     from counterpoint.model import Pipeline, RunRecord, Step
     from counterpoint.services.engines import Engine
     from counterpoint.testing.scenarios import Scenario
@@ -64,6 +64,20 @@ def check_behaviour(adapter: Adapter, scenario: Scenario, folder: Path, engine: 
     reference = _reference(scenario)
     got = perform(scenario, folder, adapter.name, engine or ProcessEngine(adapter))
     refuse(adapter.name, scenario.name, [*_against(reference, got), *judge(scenario, got)])
+
+
+def check_schedules(adapter: Adapter, site: Site, pipeline: str) -> None:
+    """On running services, pauses and starts a served pipeline's schedule, each twice, and looks; it ends started.
+
+    Raises:
+        ConformanceError: names what was asked for, and what the adapter tells then.
+    """
+    told: list[tuple[str, bool | None, bool]] = [("at first", adapter.scheduled(site, pipeline) is not None, True)]
+    for on in (False, False, True, True):
+        adapter.schedule(site, pipeline, on=on)
+        told.append(("started" if on else "paused", adapter.scheduled(site, pipeline), on))
+    wrong = [Difference(f"schedule, {when}", None, wanted, got) for when, got, wanted in told if got is not wanted]
+    refuse(adapter.name, pipeline, wrong)
 
 
 _REFERENCES: dict[str, Performance] = {}

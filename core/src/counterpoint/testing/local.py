@@ -62,6 +62,17 @@ class LocalAdapter:
         """Nothing but what the steps recorded themselves."""
         return {}
 
+    def scheduled(self, site: Site, pipeline: str) -> bool | None:  # noqa: ARG002
+        """None: nothing starts by itself."""
+        return None
+
+    def schedule(self, site: Site, pipeline: str, *, on: bool) -> None:
+        """Nothing, for there is no schedule."""
+
+    def going_on(self, site: Site, pipeline: str) -> tuple[str, ...]:  # noqa: ARG002
+        """Nothing, for `submit` returns when a run has ended."""
+        return ()
+
     def page(self, site: Site, native_id: str | None = None) -> str:
         """The folder, for there are no pages."""
         return f"{site.home}/{native_id or ''}"

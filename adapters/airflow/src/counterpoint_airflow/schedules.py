@@ -1,0 +1,59 @@
+"""The schedules of DAGs: looked at, started and paused by the REST API; kept paused in the database before a start."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from counterpoint.errors import ServiceError
+from counterpoint.running import find_pipeline
+from counterpoint_airflow.observe import call, rows_of
+
+if TYPE_CHECKING:
+    from counterpoint.adapter import Site
+
+# a DAG that was never seen would run its newest tick at once
+HELD = {"AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True"}
+
+
+def scheduled(site: Site, pipeline: str) -> bool | None:
+    """Whether the DAG is not paused; None when it has no cron, as on a site without schedules."""
+    has_cron = site.schedules and find_pipeline(pipeline).schedule
+    return not call(site, _path(pipeline))["is_paused"] if has_cron else None
+
+
+def schedule(site: Site, pipeline: str, *, on: bool) -> None:
+    """Pauses the DAG, or ends that; a paused one does not begin what is triggered either."""
+    call(site, f"{_path(pipeline)}?update_mask=is_paused", {"is_paused": not on}, method="PATCH")
+
+
+def admit(site: Site, pipeline: str) -> None:
+    """Refuses what would wait in the queue of a paused DAG for ever; where nothing is scheduled, ends the pause.
+
+    Raises:
+        ServiceError: the DAG is paused.
+    """
+    if call(site, _path(pipeline))["is_paused"]:
+        if site.schedules:
+            raise ServiceError(f"airflow holds all runs of {pipeline}, for its DAG is paused: see 'migrate ledger'")
+        schedule(site, pipeline, on=True)
+
+
+def going_on(site: Site, pipeline: str) -> tuple[str, ...]:
+    """The runs of the DAG that wait to begin, or run."""
+    rows = rows_of(site, f"{_path(pipeline)}/dagRuns?state=queued&state=running", "dag_runs")
+    return tuple(row["dag_run_id"] for row in rows)
+
+
+def _path(pipeline: str) -> str:
+    return f"/dags/{find_pipeline(pipeline).name}"
+
+
+def hold(pipelines: list[str]) -> None:
+    """Pauses DAGs in the database, for no server runs yet; one that it does not know is told by `HELD`."""
+    from airflow.models import DagModel
+    from airflow.utils.session import create_session
+
+    names = [find_pipeline(pipeline).name for pipeline in pipelines]
+    with create_session() as session:
+        for dag in session.query(DagModel).filter(DagModel.dag_id.in_(names)):
+            dag.is_paused = True

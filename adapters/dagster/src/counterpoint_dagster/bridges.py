@@ -1,0 +1,129 @@
+"""For definitions written by hand: sensors that report what an Airflow 3 made as an asset, and go on from it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from counterpoint.bridging import Events, Runs, moment_of, server_of, unseen
+from counterpoint.errors import MissingInputError, ServiceError
+
+if TYPE_CHECKING:
+    from counterpoint.bridging import External, Source
+
+_FIRST = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Bridge:
+    """What a sensor reports, and how.
+
+    `asset` stands for what Airflow makes; its partition is the one that a logical date minus `shift` lies in. `target`
+    (a job, assets) is run for each that came. The tick fails while a partition has not come `timeout` after its end.
+    Looks every `poll`, at `limit` runs at most, the first time at those that ended since `since` (None: a day ago).
+    """
+
+    asset: dg.AssetSpec
+    target: Any = None
+    shift: timedelta = timedelta(0)
+    timeout: timedelta | None = None
+    poll: timedelta = timedelta(minutes=1)
+    limit: int = 50
+    since: datetime | None = None
+    url_variable: str = "COUNTERPOINT_AIRFLOW_URL"
+
+    @property
+    def name(self) -> str:
+        """The asset's name, for people."""
+        return str(self.asset.key.to_user_string())
+
+    def key_of(self, partition: str) -> str | None:
+        """The key of the partition that a logical date lies in; a partition key of Airflow's own is kept."""
+        keys = self.asset.partitions_def
+        try:
+            moment = moment_of(partition) - self.shift
+            return str(keys.get_partition_key_for_timestamp(moment.timestamp()))
+        except (AttributeError, ValueError):
+            return partition if keys else None
+
+    def knows(self, key: str | None) -> bool:
+        """Whether the asset has such a partition; None where it has none at all."""
+        keys = self.asset.partitions_def
+        return keys.has_partition_key(key) if keys and key else keys is None
+
+    def late(self, instance: dg.DagsterInstance) -> tuple[str, datetime, datetime] | None:
+        """In words what should have come last and has not, since when, and between which logical dates it lies."""
+        keys = self.asset.partitions_def
+        if self.timeout is None or not isinstance(keys, dg.TimeWindowPartitionsDefinition):
+            return None
+        with dg.partition_loading_context(effective_dt=datetime.now(UTC) - self.timeout):
+            key = keys.get_last_partition_key()
+        come = dg.AssetRecordsFilter(asset_key=self.asset.key, asset_partitions=[key])
+        if key is None or instance.fetch_materializations(come, limit=1).records:
+            return None
+        window = keys.time_window_for_partition_key(key)
+        waited = timedelta(seconds=int((datetime.now(UTC) - window.end).total_seconds()))
+        said = f"has not made partition {key} of {self.name} {waited} after its end"
+        return said, *((one + self.shift).astimezone(UTC) for one in (window.start, window.end))
+
+
+def airflow_run_sensor(dag_id: str, asset: dg.AssetSpec, **options: Any) -> dg.SensorDefinition:
+    """A sensor that materializes an asset for every run of an Airflow DAG that ends well; options are a `Bridge`'s."""
+    return _sensor(Runs(dag_id), Bridge(asset, **options))
+
+
+def airflow_asset_sensor(airflow_asset: str, asset: dg.AssetSpec, **options: Any) -> dg.SensorDefinition:
+    """A sensor that materializes an asset for every event of an asset of Airflow; options are a `Bridge`'s.
+
+    The partition is what the event's extra calls so, else its partition key, or by the logical date of its run.
+    """
+    return _sensor(Events(airflow_asset), Bridge(asset, **options))
+
+
+def _sensor(source: Source, bridge: Bridge) -> dg.SensorDefinition:
+    @dg.sensor(
+        name=re.sub(r"\W+", "_", f"airflow_{source}_{bridge.name}"),
+        target=bridge.target,
+        minimum_interval_seconds=max(1, int(bridge.poll.total_seconds())),
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=f"Reports what Airflow's {source} made as {bridge.name}, and goes on from it.",
+    )
+    def report(context: dg.SensorEvaluationContext) -> Any:
+        server, since = server_of(bridge.url_variable), bridge.since or datetime.now(UTC) - _FIRST
+        try:
+            found, cursor = unseen(source, server, context.cursor, since, bridge.limit)
+            if found:
+                return _told(context, found, bridge, cursor)
+            why = f"nothing new of Airflow's {source}"
+        except ServiceError as error:
+            why = str(error)
+        if late := bridge.late(context.instance):
+            said, *dates = late
+            raise MissingInputError(f"Airflow's {source} {said}: {source.state(server, *dates)}")
+        return dg.SkipReason(why)
+
+    return report
+
+
+def _told(context: dg.SensorEvaluationContext, found: list[External], bridge: Bridge, cursor: str) -> dg.SensorResult:
+    keys = [(one, bridge.key_of(one.partition)) for one in found]
+    made = [(one, key) for one, key in keys if bridge.knows(key)]
+    odd = ", ".join(f"{one.url} of {one.partition or 'no date'}" for one, key in keys if not bridge.knows(key))
+    if odd:
+        context.log.warning("in no partition of %s, is the shift right? %s", bridge.name, odd)
+    requests = [
+        dg.RunRequest(run_key=one.key, partition_key=key, tags={"airflow/run": f"{one.name}/{one.run_id}"})
+        for one, key in made
+        if bridge.target is not None
+    ]
+    events = [dg.AssetMaterialization(bridge.asset.key, partition=key, metadata=_metadata(one)) for one, key in made]
+    skipped = None if requests else f"reported {len(made)}; in no partition of {bridge.name}: {odd or 'none'}"
+    return dg.SensorResult(requests, skip_reason=skipped, cursor=cursor, asset_events=events)
+
+
+def _metadata(one: External) -> dict[str, Any]:
+    return {f"airflow/{name}": dg.MetadataValue.url(v) if name == "url" else v for name, v in one.told().items()}

@@ -1,0 +1,67 @@
+"""The schedules of jobs: looked at, started and stopped by GraphQL; kept stopped in the database before a start."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.errors import ServiceError
+from counterpoint.running import find_pipeline
+from counterpoint_dagster.observe import LOCATION, graphql
+
+if TYPE_CHECKING:
+    from counterpoint.adapter import Site
+
+# one that was never started by anybody is stopped then
+HELD = {"COUNTERPOINT_SCHEDULES": ""}
+_STATE = "found: scheduleOrError(scheduleSelector: $s) { ... on Schedule { scheduleState { id status } } }"
+_TOLD = "{ __typename ... on PythonError { message } }"
+_START = f"mutation($s: ScheduleSelector!) {{ found: startSchedule(scheduleSelector: $s) {_TOLD} }}"
+_STOP = f"mutation($i: String!) {{ found: stopRunningSchedule(id: $i) {_TOLD} }}"
+_OPEN = "query($f: RunsFilter!) { runsOrError(filter: $f) { ... on Runs { results { runId } } } }"
+_NOT_ENDED = ["QUEUED", "NOT_STARTED", "STARTING", "STARTED", "CANCELING"]
+
+
+def scheduled(site: Site, pipeline: str) -> bool | None:
+    """Whether the schedule runs; None when the pipeline has none."""
+    state = _state(site, _selector(pipeline))
+    return state["status"] == "RUNNING" if state else None
+
+
+def _state(site: Site, selector: dict[str, str]) -> Any:
+    return graphql(site, f"query($s: ScheduleSelector!) {{ {_STATE} }}", {"s": selector})["found"].get("scheduleState")
+
+
+def _selector(pipeline: str) -> dict[str, str]:
+    name = f"{find_pipeline(pipeline).name}_schedule"
+    return {"repositoryLocationName": LOCATION, "repositoryName": "__repository__", "scheduleName": name}
+
+
+def schedule(site: Site, pipeline: str, *, on: bool) -> None:
+    """Starts or stops the schedule, if the pipeline has one; a run that it has begun goes on.
+
+    Raises:
+        ServiceError: Dagster did not do so.
+    """
+    state = _state(site, selector := _selector(pipeline))
+    if state is None:
+        return
+    found = graphql(site, *((_START, {"s": selector}) if on else (_STOP, {"i": state["id"]})))["found"]
+    if found["__typename"] != "ScheduleStateResult":
+        raise ServiceError(f"dagster did not {'start' if on else 'stop'} the schedule of {pipeline}: {found}")
+
+
+def going_on(site: Site, pipeline: str) -> tuple[str, ...]:
+    """The runs of the job that have not ended."""
+    wanted = {"pipelineName": find_pipeline(pipeline).name, "statuses": _NOT_ENDED}
+    return tuple(run["runId"] for run in graphql(site, _OPEN, {"f": wanted})["runsOrError"]["results"])
+
+
+def hold(pipelines: list[str]) -> None:
+    """Stops schedules in the database, for no server runs yet."""
+    import dagster as dg
+
+    names = {_selector(pipeline)["scheduleName"] for pipeline in pipelines}
+    with dg.DagsterInstance.get() as instance:
+        for state in instance.all_instigator_state():
+            if state.instigator_name in names:
+                instance.update_instigator_state(state.with_status(type(state.status).STOPPED))

@@ -1,0 +1,25 @@
+"""What other orchestrators made, by their real APIs: runs of Airflow DAGs, materializations of Dagster assets."""
+
+from __future__ import annotations
+
+from counterpoint.bridging.airflow import events_since, run_of, runs_since
+from counterpoint.bridging.dagster import materialization_of
+from counterpoint.bridging.found import External, bridged_path, moment_of
+from counterpoint.bridging.servers import Server, server_of
+from counterpoint.bridging.sources import Events, Runs, Source, unseen
+
+__all__ = [
+    "Events",
+    "External",
+    "Runs",
+    "Server",
+    "Source",
+    "bridged_path",
+    "events_since",
+    "materialization_of",
+    "moment_of",
+    "run_of",
+    "runs_since",
+    "server_of",
+    "unseen",
+]

@@ -1,0 +1,77 @@
+"""Dagster by its GraphQL API: materializations of an asset."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from counterpoint.bridging.found import MADE, External
+from counterpoint.bridging.servers import ask
+from counterpoint.errors import ServiceError
+
+if TYPE_CHECKING:
+    from counterpoint.bridging.servers import Server
+
+_QUERY = """query Materialized($key: AssetKeyInput!, $partitions: [String!], $after: String) {
+  assetOrError(assetKey: $key) { __typename ... on Asset {
+    assetMaterializations(partitions: $partitions, afterTimestampMillis: $after, limit: 1) {
+      runId timestamp partition metadataEntries { label __typename
+        ... on TextMetadataEntry { text } ... on IntMetadataEntry { intRepr } ... on FloatMetadataEntry { floatValue }
+        ... on BoolMetadataEntry { boolValue } ... on JsonMetadataEntry { jsonString } ... on PathMetadataEntry { path }
+        ... on UrlMetadataEntry { url } ... on MarkdownMetadataEntry { mdStr }
+        ... on TimestampMetadataEntry { timestamp }
+      } } } } }"""
+_MILLISECONDS = 1000
+
+
+def materialization_of(
+    server: Server, asset_key: str, partition: str | None, since: datetime | None = None
+) -> External | None:
+    """The newest materialization of a partition of an asset (`a/b`), or None; `since` leaves older ones out.
+
+    Raises:
+        ServiceError: Dagster does not answer, or refuses.
+    """
+    variables = {
+        "key": {"path": asset_key.split("/")},
+        "partitions": None if partition is None else [partition],
+        "after": since and str(int(since.timestamp() * _MILLISECONDS)),
+    }
+    found = _query(server, variables)["assetOrError"]
+    made = found.get("assetMaterializations") or ()  # one that was never materialized is not found
+    return _external(server, asset_key, partition or "", made[0]) if made else None
+
+
+def _query(server: Server, variables: dict[str, Any]) -> dict[str, Any]:
+    headers = {"Dagster-Cloud-Api-Token": server.token} if server.token else {}
+    values = ask(f"{server.url}/graphql", {"query": _QUERY, "variables": variables}, headers)
+    if values.get("errors"):
+        raise ServiceError(f"{server.url}/graphql refused a query: {values['errors'][0]['message']}")
+    found: dict[str, Any] = values["data"]
+    return found
+
+
+def _external(server: Server, asset_key: str, partition: str, made: dict[str, Any]) -> External:
+    return External(
+        orchestrator="dagster",
+        name=asset_key,
+        partition=made["partition"] or partition,
+        run_id=made["runId"],
+        state=MADE,
+        at=datetime.fromtimestamp(int(made["timestamp"]) / _MILLISECONDS, UTC).isoformat(),
+        # what a sensor or a person reported belongs to no run
+        url=f"{server.url}/runs/{made['runId']}" if made["runId"] else f"{server.url}/assets/{quote(asset_key)}",
+        metadata={one["label"]: _value(one) for one in made["metadataEntries"]},
+    )
+
+
+def _value(entry: dict[str, Any]) -> Any:
+    """The value of a metadata entry; of a kind that is not asked for, such as a schema of a table, the kind's name."""
+    values = [value for name, value in entry.items() if name not in {"label", "__typename"}]
+    if not values:
+        return entry["__typename"]
+    if "intRepr" in entry:
+        return int(entry["intRepr"])
+    return json.loads(entry["jsonString"]) if "jsonString" in entry else values[0]

@@ -1,0 +1,108 @@
+"""`counterpoint migrate cutover` and `migrate rollback`: whose schedule runs a pipeline."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.cli.environments import python_of
+from counterpoint.cli.output import answer, say
+
+if TYPE_CHECKING:
+    from counterpoint.migration.cutover import Move
+    from counterpoint.migration.owners import Owners, Party
+    from counterpoint.migration.schedules import Side
+
+ABOUT = "pauses the schedule of a pipeline on one side, and starts it on the other"
+ABOUT_ROLLBACK = "undoes the last cut-over of a pipeline, finished or not"
+_SIDES = ("airflow", "dagster", "prefect")
+_DAYS = 7
+
+
+def arguments(sub: argparse.ArgumentParser) -> None:
+    """Both sides, and the proof that is asked for."""
+    sub.add_argument("pipeline", metavar="PIPELINE")
+    sub.add_argument("--from", dest="from_side", default="airflow", choices=_SIDES, help="default airflow")
+    sub.add_argument("--to", dest="to_side", default="dagster", choices=_SIDES, help="default dagster")
+    sub.add_argument(
+        "--after", type=int, default=_DAYS, metavar="N", help="equal dates in a row; default 7, 0: no proof"
+    )
+    sub.add_argument("--legacy", metavar="FILE.toml", type=Path, help="its [airflow] is the --from side")
+    _common(sub)
+
+
+def rollback_arguments(sub: argparse.ArgumentParser) -> None:
+    """The pipeline."""
+    sub.add_argument("pipeline", metavar="PIPELINE")
+    _common(sub)
+
+
+def _common(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--wait", action="store_true", help="waits for runs that are going on, instead of refusing")
+    sub.add_argument("--root", default=argparse.SUPPRESS, metavar="URI", help="the root that the services use")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Cuts over."""
+    from counterpoint.errors import UsageError
+    from counterpoint.migration.cutover import cut_over
+    from counterpoint.migration.legacyfile import read_airflow
+    from counterpoint.migration.owners import Party
+
+    move = _move(args)
+    legacy = read_airflow(args.legacy, move.pipeline).to_dict() if args.legacy else None
+    source, target = Party(args.from_side, legacy), Party(args.to_side)
+    if legacy is not None and source.name != "airflow":
+        raise UsageError(f"--legacy is a DAG of Airflow's, so --from {source.name} cannot be: leave it out")
+    if source == target:
+        raise UsageError(f"--from and --to are both {target.name}: name two")
+    return _tell(args, move, cut_over(move, source, target, args.after))
+
+
+def run_rollback(args: argparse.Namespace) -> int:
+    """Rolls back."""
+    from counterpoint.migration.cutover import roll_back
+
+    move = _move(args)
+    return _tell(args, move, roll_back(move))
+
+
+def _move(args: argparse.Namespace) -> Move:
+    from counterpoint.migration.cutover import Move
+    from counterpoint.running import find_pipeline
+    from counterpoint.services.sites import absolute
+    from counterpoint.storage.objects import Objects
+
+    root = absolute(args.root)
+
+    def side_of(party: Party) -> Side:
+        from counterpoint.migration.legacyairflow import LegacyDag
+        from counterpoint.migration.schedules import Served
+
+        if party.legacy is not None:
+            return LegacyDag(**party.legacy)
+        return Served(party.name, root, args.pipeline, python_of(party.name))
+
+    return Move(Objects(root), find_pipeline(args.pipeline), side_of, args.wait)
+
+
+def _tell(args: argparse.Namespace, move: Move, seen: Owners) -> int:
+    """Says who owns the pipeline, and what takes effect only when services are started."""
+    found = {"pipeline": move.pipeline.name, **seen.to_dict(), "later": _later(move, seen)}
+    if args.json:
+        answer(found)
+    name = move.pipeline.name
+    say(f"{name}: {seen.owner} owns it since {seen.since}" if seen.owner else f"{name}: nobody was given it yet")
+    for one in found["later"]:
+        say(f"{one} does not serve {name} now: this takes effect when 'counterpoint up {one}' does")
+    return 0
+
+
+def _later(move: Move, seen: Owners) -> list[Any]:
+    """The orchestrators of the last change whose services do not run now."""
+    from counterpoint.migration.owners import Party
+
+    last = seen.history[-1] if seen.history else {}
+    parties = [Party.from_dict(last[which]) for which in ("from", "to") if which in last]
+    return [party.name for party in parties if not move.side_of(party).stands]

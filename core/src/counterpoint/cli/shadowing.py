@@ -1,0 +1,95 @@
+"""`counterpoint migrate shadow` and `migrate ledger`: a verdict a day, and for how many days all was equal."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.cli.environments import python_of
+from counterpoint.cli.output import answer, say, table
+from counterpoint.cli.validating import comparing, question_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ABOUT = "compares two sides date by date, each with a verdict of its own, and keeps a ledger of what was equal"
+ABOUT_LEDGER = "which dates were compared and were equal, who owns the pipeline's schedule, and all cut-overs"
+
+
+def arguments(sub: argparse.ArgumentParser) -> None:
+    """The same as of `validate`, whose work it does."""
+    sub.add_argument("pipeline", metavar="PIPELINE")
+    comparing(sub)
+    sub.add_argument("--force", action="store_true", help="compares again what is equal in the ledger already")
+    _root(sub)
+
+
+def ledger_arguments(sub: argparse.ArgumentParser) -> None:
+    """The pipeline."""
+    sub.add_argument("pipeline", metavar="PIPELINE")
+    _root(sub)
+
+
+def _root(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--root", default=argparse.SUPPRESS, metavar="URI", help="where the ledger lies")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compares what is not in the ledger; 4 when a date differs."""
+    from dataclasses import replace
+
+    from counterpoint.errors import DifferenceError
+    from counterpoint.migration.shadow import shadow
+    from counterpoint.services.sites import absolute
+    from counterpoint.storage.objects import Objects
+
+    root, question = absolute(args.root), question_of(args)
+    if "://" in root:  # what the sides make is large, and is compared here
+        question = replace(question, root=str(Path("counterpoint-data").absolute()))
+    found = shadow(question, python_of, Objects(root), args.out, force=args.force, command=args.argv)
+    if args.json:
+        answer(found)
+    first = next((one for one in found["dates"] if not one["equal"]), None)
+    if first is None:
+        say(f"{found['pair']}: {found['summary']}")
+        return 0
+    say(f"{found['pair']}: first difference: {first['first']['step']} of {first['date']}; see {first['verdict']}")
+    return DifferenceError.exit_code
+
+
+def run_ledger(args: argparse.Namespace) -> int:
+    """Prints the ledger."""
+    from counterpoint.migration.standing import standing_of
+    from counterpoint.services.sites import absolute
+
+    found = standing_of(args.pipeline, absolute(args.root))
+    if args.json:
+        answer(found)
+    else:
+        _tell(found)
+    return 0
+
+
+def _tell(found: Mapping[str, Any]) -> None:
+    for pair in found["pairs"]:
+        rows = [
+            (one["date"], "equal" if one["equal"] else f"differs first: {one['first']['step']}", one["at"])
+            for one in pair["dates"]
+        ]
+        table(f"{found['pipeline']}: {pair['pair']}", ("date", "verdict", "compared at"), rows)
+        say(f"{pair['pair']}: {pair['summary']}")
+    if found["history"]:
+        rows_past = [
+            (one["at"], one["action"], one["from"]["name"], one["to"]["name"], one["outcome"], _proof(one))
+            for one in found["history"]
+        ]
+        table("Cut-overs", ("at", "what", "from", "to", "", "proof"), rows_past)
+    if found["pending"]:
+        say(f"a {found['pending']['action']} of {found['pending']['at']} is not finished: give the command again")
+    owner = f"{found['owner']['name']} owns it since {found['since']}" if found["owner"] else "nobody was given it yet"
+    say(f"{found['pipeline']}: {owner}")
+
+
+def _proof(change: Mapping[str, Any]) -> str:
+    return f"{change['streak']['count']} in a row" if change["streak"] else ""

@@ -1,0 +1,65 @@
+"""Where an orchestrator's services live, and what makes them run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process of a service: its name (of the log file, too), its command, its own variables.
+
+    `recover` is a command that is run when it has ended by itself, before it is started again. A command that ends
+    by itself (`prepare`) is a process as well. One that is `hasty` ends when what it needs is not there yet: it is
+    started again also while the service is starting.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    recover: tuple[str, ...] = ()
+    hasty: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where an orchestrator's services live: a folder below the root, loopback ports, a database.
+
+    `root` is the data root that its runs use, `pipelines` the names it serves, `database` an SQLAlchemy URL
+    (None: SQLite in `home`), `schedules` whether schedules and sensors are switched on. Of the pipelines that are
+    `paused`, the schedule is off from the first moment; that of the others is then off until it is switched on.
+    """
+
+    home: Path
+    root: str
+    pipelines: tuple[str, ...]
+    ports: Mapping[str, int]
+    secret: str
+    database: str | None = None
+    schedules: bool = False
+    paused: tuple[str, ...] = ()
+
+    def url(self, port: str = "web") -> str:
+        """The base URL of a port."""
+        return f"http://127.0.0.1:{self.ports[port]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What makes an orchestrator's services run at a site.
+
+    `prepare` runs first, one after the other (migrations, pools); `processes` then start at once and keep
+    running; `settle` runs one after the other when all are `ready` (deployments). `ready` is None when the
+    services can take runs, else one line that says what is still missing. `environment` is for all of them.
+    """
+
+    processes: tuple[Process, ...]
+    ready: Callable[[], str | None]
+    prepare: tuple[Process, ...] = ()
+    settle: tuple[Process, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)

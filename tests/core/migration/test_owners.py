@@ -1,0 +1,261 @@
+"""Cutting over and back: what is kept, in which order schedules are turned, and what becomes of what was killed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from counterpoint.errors import ServiceError, UsageError
+from counterpoint.migration import owners
+from counterpoint.migration.cutover import Move, cut_over, roll_back
+from counterpoint.migration.ledger import code_of, note
+from counterpoint.migration.owners import Party, held_back
+from counterpoint.model import Partitions, Pipeline, Schedule, step
+from counterpoint.services.processes import Owner
+from counterpoint.storage.objects import Objects
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+AIRFLOW, DAGSTER, PREFECT = map(Party, ("airflow", "dagster", "prefect"))
+
+
+@step()
+def bake() -> int:
+    return 1
+
+
+bread = Pipeline("bread", (bake,), Partitions(start="2026-01-01"), schedule=Schedule("0 4 * * *"))
+
+
+@dataclass
+class Stand:
+    """A schedule that tells in one log what was asked of it."""
+
+    name: str
+    log: list[str]
+    on: bool | None
+    stands: bool = True
+    runs: list[tuple[str, ...]] = field(default_factory=list)
+    broken: str = ""
+
+    def scheduled(self) -> bool | None:
+        return self.on
+
+    def schedule(self, *, on: bool) -> None:
+        word = f"{self.name} {'on' if on else 'off'}"
+        if word == self.broken:
+            raise ServiceError(f"{word}: it refuses")
+        self.log.append(word)
+        self.on = on
+
+    def going_on(self) -> tuple[str, ...]:
+        """What runs now; each look is the last one's when there is no more."""
+        return self.runs.pop(0) if self.runs else ()
+
+
+@dataclass
+class Scene:
+    """A pipeline that Airflow runs, and Dagster could."""
+
+    move: Move
+    sides: dict[str, Stand]
+    log: list[str]
+
+    @property
+    def ons(self) -> dict[str, bool | None]:
+        return {name: side.on for name, side in self.sides.items()}
+
+    def to_dagster(self, after: int = 0) -> owners.Owners:
+        return cut_over(self.move, AIRFLOW, DAGSTER, after)
+
+    def die(self, action: str, *turned: str) -> None:
+        """Leaves what a command leaves that was killed after some calls."""
+        seen, gone = self.move.read(), subprocess.Popen([sys.executable, "-c", ""])
+        gone.wait()
+        source, target = (AIRFLOW, DAGSTER) if action == "cutover" else (DAGSTER, AIRFLOW)
+        was = [self.sides[party.name].on for party in (source, target)]
+        about: dict[str, Any] = {"action": action, "at": owners.now(), "streak": None, "was": was}
+        parties = {"from": source.to_dict(), "to": target.to_dict()}
+        by = {**asdict(Owner.here()), "pid": gone.pid}
+        self.move.keep(replace(seen, pending={**about, **parties, "by": by}))
+        for word in turned:
+            name, _, how = word.partition(" ")
+            self.sides[name].on = how == "on"
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    log: list[str] = []
+    sides = {"airflow": Stand("airflow", log, on=True), "dagster": Stand("dagster", log, on=False)}
+    return Scene(Move(Objects(str(tmp_path)), bread, lambda party: sides[party.name]), sides, log)
+
+
+def equal_days(scene: Scene, count: int, code: str | None = None) -> None:
+    for day in range(1, count + 1):
+        date = f"2026-01-{day:02}"
+        entry = {"date": date, "equal": True, "first": None, "digests": {"code": code or code_of(bread)}}
+        note(scene.move.objects, "bread", "airflow-dagster", entry)
+
+
+def test_the_loser_is_paused_before_the_winner_is_started_and_back(scene: Scene) -> None:
+    equal_days(scene, 7)
+    seen = scene.to_dagster(after=7)
+    assert scene.log == ["airflow off", "dagster on"]
+    assert (seen.owner, seen.pending) == (DAGSTER, None)
+    assert seen.history[-1]["streak"] == {"count": 7, "first": "2026-01-01", "last": "2026-01-07", "broken_by": None}
+    scene.log.clear()
+    seen = roll_back(scene.move)
+    assert scene.log == ["dagster off", "airflow on"]
+    assert seen.owner == AIRFLOW
+    assert [(one["action"], one["outcome"]) for one in seen.history] == [("cutover", "done"), ("rollback", "done")]
+    # twice is as once
+    assert roll_back(scene.move) == seen
+
+
+def test_a_cutover_again_puts_the_schedules_as_they_should_be(scene: Scene) -> None:
+    first = scene.to_dagster()
+    scene.sides["airflow"].on = True
+    assert scene.to_dagster() == first
+    assert scene.ons == {"airflow": False, "dagster": True}
+
+
+def test_only_the_last_cutover_is_rolled_back(scene: Scene) -> None:
+    scene.sides["prefect"] = Stand("prefect", scene.log, on=False)
+    scene.to_dagster()
+    cut_over(scene.move, DAGSTER, PREFECT, 0)
+    assert roll_back(scene.move).owner == DAGSTER
+    assert scene.ons == {"airflow": False, "dagster": True, "prefect": False}
+    assert roll_back(scene.move).owner == AIRFLOW
+
+
+@pytest.mark.parametrize(
+    ("days", "code", "told"),
+    [(6, None, "identical for 6 days"), (0, None, "nothing is compared yet"), (9, "sha256:old", "its code is another")],
+)
+def test_without_proof_nothing_is_cut_over(scene: Scene, days: int, code: str | None, told: str) -> None:
+    equal_days(scene, days, code)
+    with pytest.raises(UsageError, match=told):
+        scene.to_dagster(after=7)
+    assert (scene.log, scene.move.read().found) == ([], None)
+    assert scene.to_dagster(after=0).owner == DAGSTER
+
+
+def test_a_run_of_the_losing_side_stands_in_the_way(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("counterpoint.migration.cutover._LOOK_SECONDS", 0.01)
+    scene.sides["airflow"].runs = [("scheduled-1",)]
+    with pytest.raises(UsageError, match=r"airflow: run scheduled-1 of bread is going on: .* --wait"):
+        scene.to_dagster()
+    assert scene.log == []
+    scene.sides["airflow"].runs = [("scheduled-1",), ()]
+    waiting = replace(scene.move, wait=True)
+    assert cut_over(waiting, AIRFLOW, DAGSTER, 0).owner == DAGSTER
+
+
+def test_a_run_that_begins_before_the_pause_undoes_it(scene: Scene) -> None:
+    scene.sides["airflow"].runs = [(), ("scheduled-2",)]
+    with pytest.raises(UsageError, match="scheduled-2"):
+        scene.to_dagster()
+    assert scene.ons == {"airflow": True, "dagster": False}
+    assert scene.move.read().history[-1]["outcome"] == "undone"
+
+
+def test_a_call_that_fails_undoes_what_was_done(scene: Scene) -> None:
+    scene.sides["dagster"].broken = "dagster on"
+    with pytest.raises(ServiceError, match="it refuses"):
+        scene.to_dagster()
+    assert scene.ons == {"airflow": True, "dagster": False}
+    # that of the winner is made sure of before the loser's goes on
+    assert scene.log == ["airflow off", "dagster off", "airflow on"]
+    seen = scene.move.read()
+    assert (seen.owner, seen.pending, seen.history[-1]["outcome"]) == (None, None, "undone")
+
+
+def test_what_cannot_be_undone_stays_to_be_finished(scene: Scene) -> None:
+    scene.sides["dagster"].broken, scene.sides["airflow"].broken = "dagster on", "airflow on"
+    with pytest.raises(ServiceError, match="airflow on"):
+        scene.to_dagster()
+    seen = scene.move.read()
+    assert seen.pending is not None
+    assert not seen.owns("airflow")
+    assert not seen.owns("dagster")
+
+
+@pytest.mark.parametrize("turned", [(), ("airflow off",), ("airflow off", "dagster on")])
+def test_a_killed_cutover_is_finished_by_the_same_command(scene: Scene, turned: tuple[str, ...]) -> None:
+    scene.die("cutover", *turned)
+    assert scene.to_dagster(after=7).owner == DAGSTER
+    assert scene.ons == {"airflow": False, "dagster": True}
+
+
+@pytest.mark.parametrize("turned", [(), ("airflow off",), ("airflow off", "dagster on")])
+def test_a_killed_cutover_is_undone_by_the_other_command(scene: Scene, turned: tuple[str, ...]) -> None:
+    scene.die("cutover", *turned)
+    seen = roll_back(scene.move)
+    assert (seen.owner, seen.pending) == (None, None)
+    assert scene.ons == {"airflow": True, "dagster": False}
+
+
+def test_a_killed_rollback_is_finished_by_the_same_command(scene: Scene) -> None:
+    scene.to_dagster()
+    scene.die("rollback", "dagster off")
+    assert roll_back(scene.move).owner == AIRFLOW
+    assert scene.ons == {"airflow": True, "dagster": False}
+
+
+def test_a_killed_rollback_is_undone_by_the_other_command(scene: Scene) -> None:
+    scene.to_dagster()
+    scene.die("rollback", "dagster off")
+    assert scene.to_dagster(after=7).owner == DAGSTER
+    assert scene.ons == {"airflow": False, "dagster": True}
+
+
+def test_two_at_once_are_one(scene: Scene) -> None:
+    seen = scene.move.read()
+    scene.die("cutover")
+    pending = {**(scene.move.read().pending or {}), "by": asdict(Owner.here())}
+    scene.move.keep(replace(scene.move.read(), pending=pending))
+    with pytest.raises(UsageError, match="changes who owns bread now"):
+        roll_back(scene.move)
+    with pytest.raises(UsageError, match="somebody else changes"):
+        scene.move.keep(replace(seen, owner=PREFECT))
+    # on a machine that is gone it may have been killed: no change takes so long
+    elsewhere = {**pending, "by": {**pending["by"], "host": "gone"}, "at": "2026-01-01T00:00:00+00:00"}
+    scene.move.keep(replace(scene.move.read(), pending=elsewhere))
+    assert roll_back(scene.move).pending is None
+
+
+def test_a_side_that_does_not_run_is_told_by_what_is_kept(scene: Scene) -> None:
+    scene.sides["dagster"].stands = False
+    assert scene.to_dagster().owner == DAGSTER
+    assert scene.log == ["airflow off"]
+    assert scene.move.read().owns("dagster")
+
+
+def test_services_hold_back_what_they_do_not_own(tmp_path: Path) -> None:
+    names = ("counterpoint.testing.scenarios:linear", "counterpoint.testing.scenarios:diamond")
+    owners.keep(Objects(str(tmp_path)), "linear", owners.Owners(DAGSTER, owners.now()))
+    assert held_back(str(tmp_path), names, "dagster") == ()
+    assert held_back(str(tmp_path), names, "airflow") == names[:1]
+    legacy = Party("airflow", {"url": "http://x", "dag_id": "old"})
+    owners.keep(Objects(str(tmp_path)), "diamond", owners.Owners(legacy, owners.now()))
+    assert held_back(str(tmp_path), names, "airflow") == names
+
+
+def test_what_cannot_be_cut_over_is_named(scene: Scene) -> None:
+    with pytest.raises(UsageError, match="has no schedule, so there is nothing"):
+        cut_over(replace(scene.move, pipeline=replace(bread, schedule=None)), AIRFLOW, DAGSTER, 0)
+    scene.sides["dagster"].on = None
+    with pytest.raises(UsageError, match="dagster has no schedule of it"):
+        scene.to_dagster()
+    scene.sides["dagster"].on = False
+    scene.to_dagster()
+    with pytest.raises(UsageError, match="dagster owns bread, not airflow"):
+        cut_over(scene.move, AIRFLOW, PREFECT, 0)
+    legacy = Party("airflow", {"url": "http://x", "dag_id": "old"})
+    with pytest.raises(UsageError, match="dagster owns bread, not airflow \\(DAG old\\)"):
+        cut_over(scene.move, legacy, PREFECT, 0)

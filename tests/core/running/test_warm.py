@@ -1,0 +1,95 @@
+"""The process from which steps are forked: each begins as a new interpreter would, and none outlives its parent."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+
+from counterpoint.errors import ChildStepError, StepKilledError
+from counterpoint.running import Attempt, execute_in_child, warm
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import Toys
+
+
+def told(toys: Toys, run_id: str = "run") -> dict[str, Any]:
+    request = toys.request("forked", run_id=run_id, force=True)
+    value: dict[str, Any] = toys.store(request).read(execute_in_child(Attempt(request, "surroundings", {})))
+    return value
+
+
+def test_steps_come_from_one_process_and_begin_alike(toys: Toys) -> None:
+    one, other = told(toys), told(toys)
+    assert one["pid"] != other["pid"]
+    assert one["parent"] == other["parent"] != os.getpid()
+    assert one["drawn"] != other["drawn"]
+
+
+def test_a_step_sees_what_a_new_interpreter_would(toys: Toys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = told(toys)
+    monkeypatch.setenv("TOYS_SAID", "later")
+    said = told(toys)
+    assert (before["said"], said["said"]) == ("", "later")
+    monkeypatch.chdir(tmp_path)
+    assert told(toys)["folder"] == str(tmp_path)
+    assert not psutil.pid_exists(before["parent"])
+
+
+def test_steps_of_many_threads_come_back_each_to_its_own(toys: Toys) -> None:
+    requests = [toys.request("forked", f"2026-01-{day:02}", config={"number": day}) for day in range(1, 13)]
+    with ThreadPoolExecutor(6) as threads:
+        made = list(threads.map(lambda request: execute_in_child(Attempt(request, "long", {})), requests))
+    values = [toys.store(request).read(reference) for request, reference in zip(requests, made, strict=True)]
+    assert values == ["long " * day for day in range(1, 13)]
+
+
+def test_an_answer_may_be_long(toys: Toys) -> None:
+    request = toys.request("forked", config={"number": 100_000})
+    with pytest.raises(ChildStepError) as failure:
+        execute_in_child(Attempt(request, "wordy", {}))
+    assert failure.value.info.message.startswith("long long ")
+
+
+def test_when_it_is_killed_its_steps_are_and_the_next_has_another(toys: Toys) -> None:
+    first = told(toys)["parent"]
+    with ThreadPoolExecutor(1) as thread:
+        running = thread.submit(execute_in_child, Attempt(toys.request("deadly"), "sleeps", {}))
+        while not (toys.evidence / "sleeper").exists():
+            assert not running.done()
+        os.kill(first, signal.SIGKILL)
+        with pytest.raises(StepKilledError, match="was killed by signal 9 without an answer"):
+            running.result(timeout=20)
+    assert told(toys, "again")["parent"] != first
+
+
+def test_what_it_has_imported_starts_no_thread() -> None:
+    code = (
+        "import importlib, os, sys;"
+        f"[importlib.import_module(name) for name in {warm._IMPORTED!r}];"
+        "print(len(os.listdir('/proc/self/task')), {'numpy', 'polars', 'pyarrow', 'torch'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "1 set()"
+
+
+def test_where_no_process_can_be_started_the_step_fails(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def full() -> int:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(os, "fork", full)
+    heard, told_to = os.pipe()
+    assert warm._fork([told_to, os.dup(2), os.dup(2)]) is None
+    assert os.read(heard, 100) == b"exit 1\n"
+    os.close(heard)
+    assert "no process can be started for a step" in capfd.readouterr().err

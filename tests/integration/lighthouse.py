@@ -1,0 +1,26 @@
+"""A pipeline whose newest tick is long ago: an orchestrator that may begin what it missed does so at once."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+
+from counterpoint.model import PartitionKind, Partitions, Pipeline, RetryPolicy, Schedule, step
+
+# Airflow's first attempt may come before its own API server
+LATER = RetryPolicy(2, timedelta(seconds=15))
+
+
+@step(retry=LATER)
+def wick():
+    time.sleep(12)
+    return 1
+
+
+lamp = Pipeline(
+    "lamp",
+    (wick,),
+    Partitions(PartitionKind.HOURLY, "2025-01-01T00"),
+    schedule=Schedule("0 0 1 1 *"),
+    deadline=timedelta(hours=2),
+)

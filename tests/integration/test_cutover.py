@@ -1,0 +1,222 @@
+"""A pipeline's schedule moves between the real Airflow and the real Dagster, also when a cut-over is killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from counterpoint.adapter import find_adapter, find_adapters
+from counterpoint.errors import ServiceError
+from counterpoint.migration import owners
+from counterpoint.migration.legacyairflow import LegacyDag
+from counterpoint.model import RunRequest
+from counterpoint.services import new_site, running_site, serving
+from counterpoint.storage.objects import Objects
+from counterpoint.testing import check_schedules
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+    from counterpoint.adapter import Site
+
+pytestmark = [pytest.mark.service, pytest.mark.long, pytest.mark.timeout(900)]
+INSTALLED = sorted(find_adapters())
+if not INSTALLED:
+    pytest.skip("no orchestrator is installed in this environment", allow_module_level=True)
+NAME = "lighthouse:lamp"
+PATIENCE = 120
+
+
+@pytest.fixture(scope="module", autouse=True)
+def importable_here(on_path: Callable[[str], AbstractContextManager[None]]) -> Iterator[None]:
+    with on_path(str(Path(__file__).parent)):
+        yield
+    sys.modules.pop("lighthouse", None)
+
+
+def until(look: Callable[[], Any]) -> Any:
+    deadline = time.monotonic() + PATIENCE
+    while not (found := look()):
+        assert time.monotonic() < deadline, "it did not come"
+        time.sleep(0.2)
+    return found
+
+
+def test_a_schedule_is_held_then_paused_and_started(tmp_path: Path) -> None:
+    adapter = find_adapter(INSTALLED[0])
+    site = new_site(adapter, str(tmp_path), (NAME,), schedules=True)
+    with serving(adapter, site):
+        check_schedules(adapter, site, NAME)
+    # what ended started does not begin anything when it is held
+    site = replace(new_site(adapter, str(tmp_path), (NAME,), schedules=True), paused=(NAME,))
+    if adapter.name == "airflow":
+        a_paused_dag_refuses_what_it_would_hold_for_ever(site)
+        return
+    with serving(adapter, site):
+        assert adapter.scheduled(site, NAME) is False
+        check_schedules(adapter, site, NAME)
+
+
+def a_paused_dag_refuses_what_it_would_hold_for_ever(site: Site) -> None:
+    adapter, asked = find_adapter("airflow"), RunRequest(NAME, "2025-01-01T00", "by-hand", site.root, "airflow")
+    with serving(adapter, site):
+        assert adapter.scheduled(site, NAME) is False
+        with pytest.raises(ServiceError, match="its DAG is paused"):
+            adapter.submit(site, asked)
+    bare = new_site(adapter, site.root, (NAME,))
+    with serving(adapter, bare):
+        # where no schedule could begin a run, the pause keeps nobody from one
+        assert adapter.submit(bare, asked) == "lamp::by-hand"
+        assert adapter.scheduled(bare, NAME) is None
+        assert until(lambda: adapter.observe(bare, asked, "lamp::by-hand"))
+
+
+class Harbour:
+    """A root with both orchestrators; commands are those that are typed."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = str(root)
+        self.ups: dict[str, subprocess.Popen[str]] = {}
+
+    def start(self, *words: str, **how: Any) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "counterpoint", *words, "--root", self.root]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **how)
+
+    def migrate(self, *words: str) -> tuple[int, dict[str, Any], str]:
+        process = self.start("migrate", words[0], NAME, *words[1:], "--json")
+        told, said = process.communicate(timeout=PATIENCE)
+        return process.returncode, json.loads(told) if told else {}, said
+
+    def begin(self, orchestrator: str) -> None:
+        command = [sys.executable, "-m", "counterpoint", "up", orchestrator, "--pipeline", NAME, "--root", self.root]
+        with Path(self.root, f"{orchestrator}.log").open("a", encoding="utf-8") as log:
+            self.ups[orchestrator] = subprocess.Popen(command, stdout=log, stderr=log, text=True)
+
+    def wait_for(self, orchestrator: str) -> str:
+        """Waits until services are up; what was said until then."""
+        log = Path(self.root, f"{orchestrator}.log")
+
+        def said() -> str:
+            assert self.ups[orchestrator].poll() is None, log.read_text(encoding="utf-8")
+            text = log.read_text(encoding="utf-8")
+            return text if f"{orchestrator} is up at" in text else ""
+
+        text: str = until(said)
+        return text
+
+    def end(self, orchestrator: str) -> None:
+        process = self.ups.pop(orchestrator)
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
+        Path(self.root, f"{orchestrator}.log").unlink()
+
+    @property
+    def airflow(self) -> LegacyDag:
+        """The DAG, as anybody's client of Airflow sees it."""
+        site = running_site(self.root, "airflow")
+        assert site is not None
+        return LegacyDag(site.url(), "lamp")
+
+    def dagster(self) -> tuple[str, int]:
+        """How Dagster says that its schedule is, and how many runs it has."""
+        from counterpoint_dagster.observe import graphql
+
+        site = running_site(self.root, "dagster")
+        assert site is not None
+        query = """{ repositoriesOrError { ... on RepositoryConnection { nodes { schedules {
+          scheduleState { status } } } } } runsOrError { ... on Runs { count } } }"""
+        found = graphql(site, query, {})
+        ((schedule,),) = (node["schedules"] for node in found["repositoriesOrError"]["nodes"])
+        return schedule["scheduleState"]["status"], found["runsOrError"]["count"]
+
+    def runs(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.airflow._call("/dagRuns")["dag_runs"]
+        return found
+
+    def owned(self) -> tuple[str | None, bool]:
+        """Who owns the pipeline, and whether something is pending."""
+        seen = owners.read(Objects(self.root), "lamp")
+        return seen.owner.name if seen.owner else None, seen.pending is not None
+
+
+@contextmanager
+def harbour_of(root: Path) -> Iterator[Harbour]:
+    found = Harbour(root)
+    try:
+        yield found
+    finally:
+        for name in tuple(found.ups):
+            found.end(name)
+
+
+@pytest.fixture
+def harbour(tmp_path: Path, airflow_python: Path) -> Iterator[Harbour]:
+    with harbour_of(tmp_path) as found:
+        yield found
+
+
+@pytest.mark.dagster
+def test_a_pipeline_is_cut_over_and_rolled_back(harbour: Harbour) -> None:
+    # before any service runs it is kept, and takes effect at their start
+    code, told, said = harbour.migrate("cutover", "--after", "0")
+    assert (code, told["owner"]["name"], told["later"]) == (0, "dagster", ["airflow", "dagster"]), said
+    harbour.begin("airflow")
+    harbour.begin("dagster")
+    assert "lamp stays paused here: dagster owns it" in harbour.wait_for("airflow")
+    assert "stays paused" not in harbour.wait_for("dagster")
+    # a DAG that was not paused would have begun its newest tick by now
+    assert (harbour.airflow.scheduled(), harbour.runs(), harbour.dagster()) == (False, [], ("RUNNING", 0))
+
+    code, told, said = harbour.migrate("rollback")
+    assert (code, told["owner"]["name"], told["later"]) == (0, "airflow", []), said
+    assert (harbour.airflow.scheduled(), harbour.dagster()) == (True, ("STOPPED", 0))
+    # the tick that was missed starts on the winner alone
+    (run,) = until(harbour.runs)
+
+    assert harbour.migrate("cutover")[0] == 2, "there is no streak in the ledger"
+    code, _, said = harbour.migrate("cutover", "--after", "0")
+    assert (code, run["dag_run_id"] in said) == (2, True), said
+    assert harbour.owned() == ("airflow", False)
+    code, told, said = harbour.migrate("cutover", "--after", "0", "--wait")
+    assert (code, told["owner"]["name"]) == (0, "dagster"), said
+    assert (harbour.airflow.scheduled(), harbour.dagster()) == (False, ("RUNNING", 0))
+    assert [run["state"] for run in harbour.runs()] == ["success"]
+
+    kill_one_in_the_middle(harbour)
+    a_side_that_is_down_is_told_at_its_start(harbour)
+
+
+def kill_one_in_the_middle(harbour: Harbour) -> None:
+    """The next command finishes it."""
+    process = harbour.start("migrate", "rollback", NAME)
+    until(lambda: harbour.owned()[1] or process.poll() is not None)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert harbour.owned() == ("dagster", True)
+    code, told, said = harbour.migrate("rollback")
+    assert (code, told["owner"]["name"], told["pending"]) == (0, "airflow", None), said
+    assert "was begun at" in said
+    assert (harbour.airflow.scheduled(), harbour.dagster()) == (True, ("STOPPED", 0))
+
+
+def a_side_that_is_down_is_told_at_its_start(harbour: Harbour) -> None:
+    assert harbour.migrate("cutover", "--after", "0", "--wait")[0] == 0
+    assert harbour.dagster() == ("RUNNING", 0)
+    harbour.end("dagster")
+    code, told, said = harbour.migrate("rollback")
+    assert (code, told["owner"]["name"], told["later"]) == (0, "airflow", ["dagster"]), said
+    assert harbour.airflow.scheduled() is True
+    harbour.begin("dagster")
+    assert "lamp stays paused here: airflow owns it" in harbour.wait_for("dagster")
+    assert harbour.dagster() == ("STOPPED", 0)
