@@ -1,4 +1,4 @@
-"""What tox.ini cannot say: where uv finds the CPU build of torch, and for which Pythons there is one.
+"""What tox.ini cannot say: where uv finds the CPU build of torch, for which Pythons there is one, and that it compiles.
 
 tox loads this file by itself. `python toxfile.py COMMAND ...` runs any command under the same settings.
 """
@@ -45,6 +45,7 @@ def configure() -> None:
         os.environ["UV_FIND_LINKS"] = places
     if not wheels:
         os.environ.setdefault("UV_TORCH_BACKEND", "cpu")
+    os.environ.setdefault("UV_COMPILE_BYTECODE", "1")  # else each process compiles all it imports, where none may write
     os.environ["PATH"] = os.pathsep.join([os.environ["PATH"], *pyenv_pythons()])
     for python in PYTHONS:
         os.environ[f"TORCH_ON_{python.replace('.', '')}"] = torch_file(python, wheels)

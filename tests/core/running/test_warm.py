@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from counterpoint.errors import ChildStepError, StepKilledError
-from counterpoint.running import Attempt, execute_in_child, warm
+from counterpoint.running import Attempt, execute_in_child, forking
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,7 +74,7 @@ def test_when_it_is_killed_its_steps_are_and_the_next_has_another(toys: Toys) ->
 def test_what_it_has_imported_starts_no_thread() -> None:
     code = (
         "import importlib, os, sys;"
-        f"[importlib.import_module(name) for name in {warm._IMPORTED!r}];"
+        f"[importlib.import_module(name) for name in {forking.IMPORTED!r}];"
         "print(len(os.listdir('/proc/self/task')), {'numpy', 'polars', 'pyarrow', 'torch'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -89,7 +89,7 @@ def test_where_no_process_can_be_started_the_step_fails(
 
     monkeypatch.setattr(os, "fork", full)
     heard, told_to = os.pipe()
-    assert warm._fork([told_to, os.dup(2), os.dup(2)]) is None
+    assert forking.fork([told_to, os.dup(2), os.dup(2)]) is None
     assert os.read(heard, 100) == b"exit 1\n"
     os.close(heard)
     assert "no process can be started for a step" in capfd.readouterr().err

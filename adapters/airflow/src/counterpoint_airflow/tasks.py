@@ -29,7 +29,7 @@ def execute_step(
         DownstreamTasksSkipped: it succeeded, and tasks after it are not to run.
         TaskDeferred: what it waits for is not there yet.
     """
-    from counterpoint.running import Attempt, execute, execute_in_child, find_pipeline
+    from counterpoint.running import Attempt, execute_attempt, find_pipeline
 
     pipeline, native = find_pipeline(served), context["ti"]
     request = request_of(served, context)
@@ -40,11 +40,8 @@ def execute_step(
     limit = pipeline.step(step_name).timeout
     try:
         defer_while_waiting(request, step_name)
-        if limit:
-            doing = Attempt(request, step_name, references, native.try_number, index)
-            made = execute_in_child(doing, limit.total_seconds())
-        else:
-            made = execute(request, step_name, references, attempt=native.try_number, index=index)
+        doing = Attempt(request, step_name, references, native.try_number, index)
+        made = execute_attempt(doing, limit.total_seconds() if limit else None)
     except Exception as error:
         raise final(error) from error
     for asset in native.task.outlets:

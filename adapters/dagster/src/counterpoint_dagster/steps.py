@@ -100,14 +100,11 @@ def _materialize(
 
 
 def _execute(request: RunRequest, step: Step, references: Mapping[str, Any], attempt: int) -> Any:
-    from counterpoint.running import Attempt, elements, execute, execute_in_child
+    from counterpoint.running import Attempt, elements, execute_attempt
 
     indices = range(elements(request, step.name, references)) if step.map_over else (None,)
-    if step.timeout:
-        limit = step.timeout.total_seconds()
-        parts = [execute_in_child(Attempt(request, step.name, references, attempt, i), limit) for i in indices]
-    else:
-        parts = [execute(request, step.name, references, attempt=attempt, index=i) for i in indices]
+    limit = step.timeout.total_seconds() if step.timeout else None
+    parts = [execute_attempt(Attempt(request, step.name, references, attempt, i), limit) for i in indices]
     return parts if step.map_over else parts[0]
 
 

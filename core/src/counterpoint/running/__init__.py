@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from counterpoint.running.child import Attempt, decode_references, execute_in_child
+from counterpoint.running.child import Attempt, decode_references, execute_attempt, execute_in_child
 from counterpoint.running.collect import collect, element_records
 from counterpoint.running.execute import elements, execute, work_for
 from counterpoint.running.failure import describe
@@ -31,6 +31,7 @@ __all__ = [
     "element_records",
     "elements",
     "execute",
+    "execute_attempt",
     "execute_in_child",
     "find_pipeline",
     "freshness",

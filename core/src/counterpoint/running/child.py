@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import ChildStepError, StepKilledError, StepTimeoutError
 from counterpoint.model import ErrorInfo, Reference, RunRequest
-from counterpoint.running.warm import Forked, fork
+from counterpoint.running.warm import STEPS, Forked, fork, take
 
 if TYPE_CHECKING:
     import socket
@@ -62,6 +62,19 @@ def execute_in_child(attempt: Attempt, timeout: float | None = None) -> Referenc
             raise
         finally:
             _LIVING.discard(process)
+
+
+def execute_attempt(attempt: Attempt, timeout: float | None = None) -> Reference:
+    """Executes the attempt of a native task: in this process, unless it has a time-out or a service forks steps.
+
+    Raises:
+        Exception: what the step raised, or what `execute_in_child` raises.
+    """
+    from counterpoint.running.execute import execute
+
+    if timeout is not None or os.environ.get(STEPS):
+        return execute_in_child(attempt, timeout)
+    return execute(attempt.request, attempt.step, attempt.references, attempt=attempt.number, index=attempt.index)
 
 
 def stop_children() -> None:
@@ -145,8 +158,9 @@ def main(asking: socket.socket) -> int:
     from counterpoint.running.failure import describe
     from counterpoint.running.logs import log_warnings
 
-    log_warnings()
     with asking.makefile("r", encoding="utf-8") as question:
+        take(json.loads(question.readline()))
+        log_warnings()
         attempt = _decode(question.read())
     try:
         reference = execute(

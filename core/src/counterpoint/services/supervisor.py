@@ -15,14 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from counterpoint.errors import ServiceError
-from counterpoint.running.warm import ALLOCATOR
+from counterpoint.running.warm import ALLOCATOR, STEPS, command_of_service
 from counterpoint.services.processes import MARK, end_all, marked
 from counterpoint.services.sites import guardian_of, remember
+from counterpoint.site import Process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from counterpoint.adapter import Adapter, Plan, Process, Site
+    from counterpoint.adapter import Adapter, Plan, Site
 
 log = logging.getLogger(__name__)
 START_SECONDS = 180.0
@@ -46,6 +47,7 @@ def environment_of(site: Site, plan: Plan) -> dict[str, str]:
         "COUNTERPOINT_PIPELINES": ",".join(site.pipelines),
         "PYTHONUNBUFFERED": "1",
         "_RJEM_MALLOC_CONF": ALLOCATOR,
+        STEPS: str(_steps(site)),
         MARK: mark_of(site),
         **({"COUNTERPOINT_SCHEDULES": "1"} if site.schedules else {}),
         **plan.environment,
@@ -74,6 +76,15 @@ def serving(adapter: Adapter, site: Site) -> Iterator[Site]:
         yield site
     finally:
         _stop(guardian)
+
+
+def _steps(site: Site) -> Path:
+    return site.home / "steps.sock"
+
+
+def _forking(site: Site) -> Process:
+    """The process from which the site's steps are forked."""
+    return Process("steps", tuple(command_of_service(_steps(site))))
 
 
 def _complete(site: Site, process: Process, environment: dict[str, str]) -> None:
@@ -107,7 +118,7 @@ def _guardian(site: Site, plan: Plan, environment: dict[str, str]) -> subprocess
         "home": str(site.home),
         "mark": mark_of(site),
         "environment": environment,
-        "processes": [asdict(process) for process in plan.processes],
+        "processes": [asdict(process) for process in (_forking(site), *plan.processes)],
         "patience": STOP_SECONDS,
     }
     _say(guardian, json.dumps(order).encode())

@@ -1,0 +1,275 @@
+"""The process that steps are forked from: it has imported what steps need, and never runs one itself.
+
+Two kinds: one that serves the process which started it, by a pair of sockets, and the service `steps` of a site, by a
+socket in the site's folder, which serves every process of that site. Either imports a library of `PRELOADED` as soon
+as a step was seen to have used it, so that the next step finds it.
+
+Libraries with threads of their own must not be forked while one of these holds a lock. Those of `PRELOADED` start none
+when they are imported but such as sleep until there is work (`ASLEEP`), and no work is ever done here; this is looked
+at after each import, and where it is not so, no step is forked any more.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import faulthandler
+import gc
+import importlib
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# names other libraries in place of PRELOADED; empty for none
+PRELOAD = "COUNTERPOINT_PRELOAD"
+PRELOADED = (
+    "polars",
+    "pyarrow",
+    "deltalake",
+    "pandera.polars",
+    "pandera.backends.polars.register",
+    "torch",
+    "torch._inductor",  # what makes it deterministic imports it, and every optimizer half of it
+    "mlflow",
+    "mlflow.store.tracking.sqlalchemy_store",
+    "mlflow.store.model_registry.sqlalchemy_store",
+)
+# jemalloc and OpenBLAS put themselves in order when their process is forked; Polars's removes what it spilled to disk
+ASLEEP = frozenset({"jemalloc_bg_thd", "polars-ooc-clea"})
+# all that a step needs which is no library with threads
+IMPORTED = ("counterpoint.running.child", "counterpoint.running.execute", "counterpoint.running.logs", "obstore.store")
+_PR_SET_PDEATHSIG = 1
+# the descriptor, for sys.stderr may be something that has none
+STDERR = 2
+# an order: a byte, with a socket for the question and its answer, the standard error, and a file for stacks
+ORDER, DESCRIPTORS = b".", 3
+# how often it looks whether its parent is there, should some other process hold the socket to it open
+_LOOK_SECONDS = 2.0
+_ORDER_SECONDS = 5.0
+
+
+def address(folder: int, name: str) -> str:
+    """The address of a socket in an open folder, which may lie deeper than the 107 bytes that an address may have."""
+    return f"/proc/self/fd/{folder}/{name}"
+
+
+def serve(parent: int) -> Callable[[], int]:
+    """Forks a process for each order on standard input, until that ends or `parent` does; returns in the forks only."""
+    orders = socket.socket(fileno=0)
+
+    def received() -> list[int] | None:
+        order, given, _, _ = socket.recv_fds(orders, 1, DESCRIPTORS)
+        return given if order else None
+
+    return Template(parent, orders, received).run()
+
+
+def listen(place: str) -> Callable[[], int]:
+    """The same for every process that finds the socket at `place`, until SIGTERM; a step ends with who asked for it."""
+    path = Path(place)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    path.unlink(missing_ok=True)
+    orders, mask = socket.socket(socket.AF_UNIX), os.umask(0o177)
+    orders.bind(address(folder, path.name))
+    os.umask(mask)
+    orders.listen(128)
+
+    def received() -> list[int]:
+        with suppress(OSError), orders.accept()[0] as asking:
+            asking.settimeout(_ORDER_SECONDS)
+            return socket.recv_fds(asking, 1, DESCRIPTORS)[1]
+        return []
+
+    template = Template(os.getppid(), orders, received)
+    template.shared = path
+    signal.signal(signal.SIGTERM, template.stop)
+    return template.run()
+
+
+class Template:
+    """Forks for the orders that are `received`: None says that there will be no more."""
+
+    def __init__(self, parent: int, orders: socket.socket, received: Callable[[], list[int] | None]) -> None:
+        self.parent, self.orders, self.received = parent, orders, received
+        self.running: dict[int, socket.socket] = {}
+        self.wanted: list[str] = []
+        # where others find the socket; a fork is then killed when who asked for it has closed its own
+        self.shared: Path | None = None
+        self.ending = False
+        self.poll = select.poll()
+        self.woken, self.waker = socket.socketpair()
+        self.heard, self.tells = os.pipe()
+
+    def stop(self, *_: object) -> None:
+        """Ends when nothing runs any more."""
+        self.ending = True
+
+    def run(self) -> Callable[[], int]:
+        """Returns in the forks only: what they are to do."""
+        for name in IMPORTED:
+            importlib.import_module(name)
+        _settle()
+        for end in (self.woken, self.waker):
+            end.setblocking(False)  # noqa: FBT003 - its only parameter
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self.waker.fileno())
+        for source in (self.woken.fileno(), self.heard, self.orders.fileno()):
+            self.poll.register(source, select.POLLIN)
+        while os.getppid() == self.parent and not (self.ending and not self.running):
+            begun = self._turn()
+            if begun:
+                return begun
+        os._exit(0)
+
+    def _turn(self) -> Callable[[], int] | None:
+        """Does what is to be done now, else imports what a step was seen to use; what to do, in a fork only."""
+        ready = dict(self.poll.poll(0 if self.wanted else _LOOK_SECONDS * 1000))
+        if self.woken.fileno() in ready:
+            self.woken.recv(1 << 12)
+        self._tell_of_the_ended()
+        if self.heard in ready:
+            names = os.read(self.heard, 1 << 12).decode().split()
+            self.wanted += [name for name in dict.fromkeys(names) if name not in {*sys.modules, *self.wanted}]
+        if self.orders.fileno() in ready:
+            given = self.received()
+            if given is None:
+                os._exit(0)
+            if len(given) == DESCRIPTORS:
+                return self._answer(given)
+        self._end_the_forsaken(ready)
+        if not ready and self.wanted:
+            self._import(self.wanted.pop(0))
+        return None
+
+    def _import(self, name: str) -> None:
+        with suppress(Exception):  # the step that needs it will tell
+            importlib.import_module(name)
+        _settle()
+        if awake := threads() - ASLEEP:
+            told = f"{name} starts threads ({', '.join(sorted(awake))}): no step is forked from here now\n"
+            os.write(STDERR, told.encode())
+            self.wanted.clear()
+            self.poll.unregister(self.orders)
+            self.orders.close()
+            if self.shared:
+                self.shared.unlink(missing_ok=True)
+            else:
+                self.stop()
+
+    def _answer(self, given: list[int]) -> Callable[[], int] | None:
+        own, pid = os.getpid(), fork(given)
+        if pid == 0:
+            for end in (self.woken, self.waker, *self.running.values()):
+                end.close()
+            os.close(self.heard)
+            return begun(own, self.orders.detach(), self.tells, given)
+        if pid:
+            told = self.running[pid] = socket.socket(fileno=given[0])
+            if self.shared:
+                self.poll.register(told, 0)
+        return None
+
+    def _tell_of_the_ended(self) -> None:
+        while self.running:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if not pid:
+                return
+            with self.running.pop(pid) as told, suppress(OSError):
+                if self.shared:
+                    self.poll.unregister(told)
+                told.sendall(f"exit {os.waitstatus_to_exitcode(status)}\n".encode())
+
+    def _end_the_forsaken(self, ready: dict[int, int]) -> None:
+        for pid, told in self.running.items():
+            if ready.get(told.fileno(), 0) & (select.POLLHUP | select.POLLERR):
+                for end in (os.killpg, os.kill):  # it may not be the head of its session yet
+                    with suppress(ProcessLookupError):
+                        end(pid, signal.SIGKILL)
+
+
+def _settle() -> None:
+    gc.collect()
+    gc.freeze()
+
+
+def threads() -> set[str]:
+    """The names of this process's threads, without the main one and those that bear its name."""
+    own = Path(f"/proc/self/task/{os.getpid()}/comm")
+    names = {thread.name for thread in threading.enumerate()} - {threading.main_thread().name}
+    for task in Path("/proc/self/task").glob("*/comm"):
+        with suppress(OSError):  # it has ended meanwhile
+            names.add(task.read_text().strip())
+    return names - {own.read_text().strip()} if own.exists() else names
+
+
+def fork(given: list[int]) -> int | None:
+    """The id of a new process, 0 in that process; None when the system has no room for one, which is told."""
+    try:
+        pid = os.fork()
+    except OSError as error:
+        os.write(given[1], f"no process can be started for a step: {error}\n".encode())
+        os.write(given[0], b"exit 1\n")
+        os.close(given[0])
+        pid = None
+    if pid != 0:
+        for descriptor in given[1:]:
+            os.close(descriptor)
+    return pid
+
+
+def begun(parent: int, orders: int, tells: int, given: list[int]) -> Callable[[], int]:
+    """Makes a forked process one of its own; what it is to do then."""
+    from counterpoint.running.child import main
+
+    told, stderr, stack = given
+    os.setsid()
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGCHLD, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    _die_with(parent)
+    os.dup2(stderr, STDERR)
+    os.dup2(stderr, 1)
+    os.close(stderr)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, orders)
+    os.close(nothing)
+    for descriptor in (told, stack, tells):
+        os.set_inheritable(descriptor, False)  # noqa: FBT003 - so it is called
+    faulthandler.register(signal.SIGUSR1, stack, all_threads=False)
+    if "numpy" in sys.modules:  # a new interpreter draws other numbers each time
+        sys.modules["numpy"].random.seed()
+    asking = socket.socket(fileno=told)
+    asking.sendall(f"pid {os.getpid()}\n".encode())
+
+    def do() -> int:
+        before = set(sys.modules)
+        try:
+            return main(asking)
+        finally:
+            used = [name for name in preloaded() if name in sys.modules and name not in before]
+            os.write(tells, (" ".join(used) + "\n").encode())
+
+    return do
+
+
+def preloaded() -> tuple[str, ...]:
+    """The libraries that are imported before the fork once a step was seen to use them: on Linux only."""
+    if sys.platform != "linux":
+        return ()
+    named = os.environ.get(PRELOAD)
+    return PRELOADED if named is None else tuple(named.split(","))
+
+
+def _die_with(parent: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it was killed while this process was starting
+        os.kill(os.getpid(), signal.SIGKILL)
