@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import random
 import signal
@@ -226,4 +227,18 @@ def wordy(number):
     raise ValueError("long " * number)
 
 
-forked = Pipeline("forked", (surroundings, long, wordy), Partitions(start="2026-01-01"), config={"number": 1})
+@step()
+def needy(library):
+    """Which numbers NumPy draws, and whether a library was there before it is imported here."""
+    there = library in sys.modules
+    numpy = importlib.import_module("numpy")
+    importlib.import_module(library)
+    return {"there": there, "parent": os.getppid(), "drawn": float(numpy.random.rand())}
+
+
+forked = Pipeline(
+    "forked",
+    (surroundings, long, wordy, needy),
+    Partitions(start="2026-01-01"),
+    config={"number": 1, "library": "polars"},
+)
