@@ -1,14 +1,33 @@
-"""The commands that the comparison tells for Dagster are ones that it takes."""
+"""The commands that the comparison tells for Dagster are ones that it takes; a site that it cannot serve is refused."""
 
 from __future__ import annotations
 
 import shlex
+from typing import TYPE_CHECKING
 
 import pytest
 
 pytestmark = pytest.mark.dagster
 
 from counterpoint.comparison.operations import commands
+from counterpoint.errors import UsageError
+from counterpoint.model import Pipeline, step
+from counterpoint.running import known
+from counterpoint.site import Site
+from counterpoint_dagster import deploy
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@step()
+def read():
+    return 1
+
+
+@step()
+def count():
+    return 2
 
 
 @pytest.mark.parametrize("command", commands("dagster"))
@@ -22,3 +41,15 @@ def test_a_command_is_taken(command: str) -> None:
         at, words = at.commands[words[0]], words[1:]
     context = at.make_context(at.name, words)  # refuses what it does not know
     assert context.args == []
+
+
+def test_two_pipelines_with_a_step_of_one_name_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipelines = {name: Pipeline(name, (read,)) for name in ("orders", "prices")} | {
+        "trend": Pipeline("trend", (count,))
+    }
+    monkeypatch.setattr(known, "find_pipeline", pipelines.__getitem__)
+    site = Site(tmp_path, str(tmp_path), ("orders", "trend"), {"web": 1}, "secret")
+    assert deploy.plan(site).processes
+    shared = Site(tmp_path, str(tmp_path), ("orders", "trend", "prices"), {"web": 1}, "secret")
+    with pytest.raises(UsageError, match="orders and prices both have a step read.*--pipeline prices"):
+        deploy.plan(shared)

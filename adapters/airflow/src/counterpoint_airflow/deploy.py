@@ -46,6 +46,8 @@ def environment(home: Path, secret: str, database: str | None, url: str) -> dict
         "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "90",
         # a task that a schedule begins at once may be there before the API server
         "WORKERS__EXECUTION_API_RETRIES": "10",
+        # longer than a lock may last: a task that asks again whether it may begin is told that it has, and fails
+        "WORKERS__EXECUTION_API_TIMEOUT": "60",
         "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
         "LOGGING__BASE_LOG_FOLDER": str(home / "task-logs"),
         "LOGGING__LOGGING_LEVEL": "WARNING",
@@ -58,7 +60,7 @@ def _database(home: Path, database: str | None) -> str:
     if database:
         return f"postgresql+psycopg2://{database.partition('://')[2]}"
     # SQLite has one writer at a time: the others wait, longer than the five seconds that are its default
-    return f"sqlite:///{home / 'airflow.db'}?timeout=60"
+    return f"sqlite:///{home / 'airflow.db'}?timeout=30"
 
 
 def plan(site: Site) -> Plan:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from counterpoint.adapter import Plan, Process
 from counterpoint.errors import ServiceError
-from counterpoint.running import find_pipeline
+from counterpoint.running import find_pipeline, refuse_shared_steps
 from counterpoint_dagster.backfill import LIMITS, MOST
 from counterpoint_dagster.observe import LOCATION, graphql
 
@@ -35,7 +35,12 @@ sensors: {{use_threads: true, num_workers: 2}}
 
 
 def plan(site: Site) -> Plan:
-    """The services of a site; its configuration is written into its folder."""
+    """The services of a site; its configuration is written into its folder.
+
+    Raises:
+        UsageError: two of its pipelines have a step of one name.
+    """
+    refuse_shared_steps(site.pipelines)
     bin_folder, module = Path(sys.executable).parent, ("-m", LOCATION)
     url = site.database and f"postgresql://{site.database.partition('://')[2]}"
     storage = f"storage: {{postgres: {{postgres_url: {json.dumps(url)}}}}}\n" if url else ""

@@ -6,7 +6,7 @@ from counterpoint.running.child import Attempt, decode_references, execute_attem
 from counterpoint.running.collect import collect, element_records
 from counterpoint.running.execute import elements, execute, work_for
 from counterpoint.running.failure import describe
-from counterpoint.running.known import find_pipeline, registered
+from counterpoint.running.known import find_pipeline, refuse_shared_steps, registered
 from counterpoint.running.local import LocalRun
 from counterpoint.running.native import (
     condition_holds,
@@ -40,6 +40,7 @@ __all__ = [
     "native_request",
     "needed",
     "refuse_missing",
+    "refuse_shared_steps",
     "registered",
     "runnable",
     "served_pipelines",

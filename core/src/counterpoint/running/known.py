@@ -5,9 +5,13 @@ from __future__ import annotations
 import difflib
 from functools import cache
 from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
 
 from counterpoint.errors import UsageError
 from counterpoint.model import Pipeline, load
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 GROUP = "counterpoint.pipelines"
 
@@ -33,3 +37,20 @@ def find_pipeline(name: str) -> Pipeline:
     if not isinstance(found, Pipeline):
         raise UsageError(f"{name} is a {type(found).__name__}, not a Pipeline: name the object made by Pipeline(...)")
     return found
+
+
+def refuse_shared_steps(names: Iterable[str]) -> None:
+    """Refuses pipelines that cannot be served beside each other where a step's name is that of its asset.
+
+    Raises:
+        UsageError: two of them have a step of one name.
+    """
+    owners: dict[str, str] = {}
+    for name in names:
+        for step in find_pipeline(name).steps:
+            other = owners.setdefault(step.name, name)
+            if other != name:
+                raise UsageError(
+                    f"the pipelines {other} and {name} both have a step {step.name}, and here there is one asset of a"
+                    f" name: rename one of the two, or serve one alone (--pipeline {name})"
+                )
