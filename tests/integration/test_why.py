@@ -89,10 +89,8 @@ def test_a_bug_is_told_within_a_second_of_its_step(engine: ServiceEngine) -> Non
 
 
 def test_a_step_whose_worker_was_killed_is_told_by_the_orchestrator(engine: ServiceEngine) -> None:
-    # Prefect's tasks have a process of their own, and one that waits for it; the others' tasks are the worker
-    victim = "parent" if ORCHESTRATOR == "prefect" else "self"
     folder = str(Path(engine.site.root, "evidence"))
-    run_id, _ = submitted(engine, "outright", folder=folder, victim=victim)
+    run_id, _ = submitted(engine, "outright", folder=folder, victim="asker")
     found = soon(lambda: (told := why(engine, run_id))["status"] == "failed" and told, 2)
     (cause,) = found["causes"]
     assert (cause["step"], cause["failure"], cause["told_by"]) == ("dies_outright", "killed", ORCHESTRATOR), cause

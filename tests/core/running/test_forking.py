@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
+from counterpoint.errors import StepKilledError
 from counterpoint.running import Attempt, execute_in_child
 from counterpoint.running.forking import ASLEEP, PRELOAD, PRELOADED
 from counterpoint.running.warm import STEPS, command_of_service, served
@@ -140,6 +141,16 @@ def test_a_step_ends_with_who_asked_for_it(service: subprocess.Popen[bytes], toy
     assert service.poll() is None
 
 
+def test_when_it_is_killed_so_are_its_steps_and_who_asked_is_told(service: subprocess.Popen[bytes], toys: Toys) -> None:
+    with ThreadPoolExecutor(1) as thread:
+        running = thread.submit(execute_in_child, Attempt(toys.request("deadly"), "sleeps", {}))
+        step = psutil.Process(sleeper(toys))
+        service.kill()
+        with pytest.raises(StepKilledError, match="was killed by signal 9"):
+            running.result(SECONDS)
+        eventually(lambda: not step.is_running())
+
+
 def test_asked_to_end_it_waits_for_its_steps(service: subprocess.Popen[bytes], toys: Toys) -> None:
     with ThreadPoolExecutor(1) as thread:
         running = thread.submit(execute_in_child, Attempt(toys.request("deadly"), "sleeps", {}))
@@ -149,5 +160,5 @@ def test_asked_to_end_it_waits_for_its_steps(service: subprocess.Popen[bytes], t
             service.wait(1)
         os.kill(step, signal.SIGKILL)
         assert service.wait(SECONDS) == 0
-        with pytest.raises(Exception, match="was killed by signal 9"):
+        with pytest.raises(StepKilledError, match="was killed by signal 9"):
             running.result(SECONDS)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 VERSION = "conformance"
 _FILE_TIMES = 0.05
 # seconds from the end of a wait to the first line of the step: its engine looks again, and starts a process
-ADDED_BY_ENGINE = 15.0
+ADDED_BY_ENGINE = 30.0
 
 
 def check_round_trip(adapter: Adapter, scenario: Scenario) -> None:
