@@ -11,9 +11,10 @@ if TYPE_CHECKING:
 
 
 def answer(document: Any) -> None:
-    """Writes the one JSON document of a command to stdout."""
+    """Writes the one JSON document of a command to stdout, at once: the command may go on for days."""
     json.dump(document, sys.stdout, indent=2, default=str)
     sys.stdout.write("\n")
+    sys.stdout.flush()
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
