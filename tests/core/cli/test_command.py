@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import select
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -102,3 +104,14 @@ def test_doctor_names_a_missing_orchestrator_and_its_fix(
     assert code == 3
     assert checks["airflow"]["fix"] == "make setup"
     assert checks["root"]["fix"] is None
+
+
+def test_an_answer_is_there_at_once_also_in_a_pipe() -> None:
+    code = "import time; from counterpoint.cli.output import answer; answer({}); time.sleep(600)"
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, env=env) as process:
+        assert process.stdout
+        ready, _, _ = select.select([process.stdout], [], [], 30)
+        process.kill()
+        assert ready
+        assert process.stdout.readline() == b"{}\n"
