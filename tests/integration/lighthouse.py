@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
 from datetime import timedelta
 
 from counterpoint.model import PartitionKind, Partitions, Pipeline, RetryPolicy, Schedule, step
+from counterpoint.testing.evidence import attempt_number
 
 # Airflow's first attempt may come before its own API server
 LATER = RetryPolicy(2, timedelta(seconds=15))
@@ -24,3 +26,26 @@ lamp = Pipeline(
     schedule=Schedule("0 0 1 1 *"),
     deadline=timedelta(hours=2),
 )
+
+
+@step(retry=LATER)
+def oil(partition):
+    return made("oil")
+
+
+@step(retry=LATER)
+def flame(oil):
+    return oil + made("flame")
+
+
+@step(retry=LATER)
+def beam(flame):
+    return flame + made("beam")
+
+
+def made(name):
+    return attempt_number(f"{os.environ['COUNTERPOINT_ROOT']}/made", name)
+
+
+# two sides share it
+beacon = Pipeline("beacon", (oil, flame, beam), lamp.partitions, schedule=lamp.schedule)

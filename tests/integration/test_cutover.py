@@ -10,6 +10,7 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +18,11 @@ import pytest
 
 from counterpoint.adapter import find_adapter, find_adapters
 from counterpoint.errors import ServiceError
-from counterpoint.migration import owners
 from counterpoint.migration.legacyairflow import LegacyDag
 from counterpoint.model import RunRequest
+from counterpoint.running import find_pipeline, owners
 from counterpoint.services import new_site, running_site, serving
+from counterpoint.storage import Store
 from counterpoint.storage.objects import Objects
 from counterpoint.testing import check_schedules
 
@@ -36,6 +38,8 @@ if not INSTALLED:
     pytest.skip("no orchestrator is installed in this environment", allow_module_level=True)
 NAME = "lighthouse:lamp"
 PATIENCE = 120
+# the partition of the newest tick
+HOUR = f"{datetime.now(UTC).year - 1}-12-31T23"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -45,8 +49,8 @@ def importable_here(on_path: Callable[[str], AbstractContextManager[None]]) -> I
     sys.modules.pop("lighthouse", None)
 
 
-def until(look: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + PATIENCE
+def until(look: Callable[[], Any], patience: int = PATIENCE) -> Any:
+    deadline = time.monotonic() + patience
     while not (found := look()):
         assert time.monotonic() < deadline, "it did not come"
         time.sleep(0.2)
@@ -85,8 +89,8 @@ def a_paused_dag_refuses_what_it_would_hold_for_ever(site: Site) -> None:
 class Harbour:
     """A root with both orchestrators; commands are those that are typed."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = str(root)
+    def __init__(self, root: Path, name: str = NAME) -> None:
+        self.root, self.name = str(root), name
         self.ups: dict[str, subprocess.Popen[str]] = {}
 
     def start(self, *words: str, **how: Any) -> subprocess.Popen[str]:
@@ -94,12 +98,13 @@ class Harbour:
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **how)
 
     def migrate(self, *words: str) -> tuple[int, dict[str, Any], str]:
-        process = self.start("migrate", words[0], NAME, *words[1:], "--json")
+        process = self.start("migrate", words[0], self.name, *words[1:], "--json")
         told, said = process.communicate(timeout=PATIENCE)
         return process.returncode, json.loads(told) if told else {}, said
 
     def begin(self, orchestrator: str) -> None:
-        command = [sys.executable, "-m", "counterpoint", "up", orchestrator, "--pipeline", NAME, "--root", self.root]
+        command = [sys.executable, "-m", "counterpoint", "up", orchestrator]
+        command += ["--pipeline", self.name, "--root", self.root]
         with Path(self.root, f"{orchestrator}.log").open("a", encoding="utf-8") as log:
             self.ups[orchestrator] = subprocess.Popen(command, stdout=log, stderr=log, text=True)
 
@@ -126,7 +131,7 @@ class Harbour:
         """The DAG, as anybody's client of Airflow sees it."""
         site = running_site(self.root, "airflow")
         assert site is not None
-        return LegacyDag(site.url(), "lamp")
+        return LegacyDag(site.url(), self.name.partition(":")[2])
 
     def dagster(self) -> tuple[str, int]:
         """How Dagster says that its schedule is, and how many runs it has."""
@@ -151,13 +156,13 @@ class Harbour:
 
 
 @contextmanager
-def harbour_of(root: Path) -> Iterator[Harbour]:
-    found = Harbour(root)
+def harbour_of(root: Path, name: str = NAME) -> Iterator[Harbour]:
+    found = Harbour(root, name)
     try:
         yield found
     finally:
-        for name in tuple(found.ups):
-            found.end(name)
+        for orchestrator in tuple(found.ups):
+            found.end(orchestrator)
 
 
 @pytest.fixture
@@ -220,3 +225,65 @@ def a_side_that_is_down_is_told_at_its_start(harbour: Harbour) -> None:
     harbour.begin("dagster")
     assert "lamp stays paused here: airflow owns it" in harbour.wait_for("dagster")
     assert harbour.dagster() == ("STOPPED", 0)
+
+
+@pytest.mark.dagster
+def test_a_step_is_computed_by_its_owner_alone(tmp_path: Path, airflow_python: Path) -> None:
+    with harbour_of(tmp_path, "lighthouse:beacon") as harbour:
+        assert harbour.migrate("cutover", "--from", "dagster", "--to", "airflow", "--after", "0")[0] == 0
+        code, told, said = harbour.migrate("cutover", "flame", "--after", "0")
+        assert (code, told["steps"], told["later"]) == (0, {"flame": "dagster"}, ["airflow", "dagster"]), said
+        for side in ("airflow", "dagster"):
+            harbour.begin(side)
+        for side in ("airflow", "dagster"):
+            assert "stays paused" not in harbour.wait_for(side)
+        assert (harbour.airflow.scheduled(), harbour.dagster()) == (True, ("RUNNING", 0))
+        # Airflow begins the tick that it missed, Dagster would at its next
+        (run,) = until(harbour.runs)
+        begin_as_scheduled(harbour)
+        code, _, said = harbour.migrate("cutover", "beam", "--after", "0")
+        assert (code, run["dag_run_id"] in said) == (2, True), said
+        both_end_and_each_step_was_computed_once(harbour)
+
+        code, told, said = harbour.migrate("rollback", "flame", "--wait")
+        assert (code, told["owner"]["name"], told["steps"]) == (0, "airflow", {}), said
+        assert (harbour.airflow.scheduled(), harbour.dagster()[0]) == (True, "STOPPED")
+
+
+def begin_as_scheduled(harbour: Harbour) -> None:
+    """Launches on Dagster what its schedule would: its newest tick is long ago."""
+    from counterpoint_dagster.observe import LOCATION, graphql
+
+    site = running_site(harbour.root, "dagster")
+    assert site is not None
+    tags = {"dagster/partition": HOUR, "dagster/schedule_name": "beacon_schedule"}
+    where = {"repositoryLocationName": LOCATION, "repositoryName": "__repository__"}
+    parameters = {
+        "selector": {**where, "pipelineName": "beacon"},
+        "executionMetadata": {"tags": [{"key": key, "value": value} for key, value in tags.items()]},
+    }
+    query = """mutation($p: ExecutionParams!) { launchPipelineExecution(executionParams: $p) { __typename } }"""
+    assert graphql(site, query, {"p": parameters})["launchPipelineExecution"]["__typename"] == "LaunchRunSuccess"
+
+
+def both_end_and_each_step_was_computed_once(harbour: Harbour) -> None:
+    store = Store(harbour.root, find_pipeline(harbour.name))
+
+    def told() -> dict[tuple[str, str], dict[str, Any]]:
+        paths = [path for path in store.list("runs/beacon") if path.endswith(("oil.json", "flame.json", "beam.json"))]
+        paths = [path for path in paths if "/handed/" not in path]
+        return {(path.split("/")[2].partition("-")[0], Path(path).stem): store.get_json(path) for path in paths}
+
+    until(lambda: len(told()) == 6, 3 * PATIENCE)
+    computed = {name for name, record in told().items() if not record["reused"]}
+    assert computed == {("airflow", "oil"), ("dagster", "flame"), ("airflow", "beam")}
+    assert {record["status"] for record in told().values()} == {"success"}
+    assert sorted(path.name for path in Path(harbour.root, "made").iterdir()) == ["beam.1", "flame.1", "oil.1"]
+    noted = [store.get_json(path) for path in store.list("runs/beacon") if path.endswith(".waiting.json")]
+    waited = {(one["run_id"].partition("-")[0], *one["for"]) for one in noted}
+    assert waited >= {
+        ("airflow", f"flame of {HOUR}, which dagster owns"),
+        ("dagster", f"beam of {HOUR}, which airflow owns"),
+    }
+    assert all(one["ended"] for one in noted)
+    until(lambda: [run["state"] for run in harbour.runs()] == ["success"])

@@ -15,10 +15,12 @@ import pytest
 
 from counterpoint.adapter import find_adapters
 from counterpoint.model import RunRecord, RunRequest, Status
+from counterpoint.running.owners import Owners, Party, keep, now
 from counterpoint.running.waits import held
 from counterpoint.services import LocalEngine, ServiceEngine, engine_for, home_of
 from counterpoint.services.launch import launch
 from counterpoint.services.processes import marked
+from counterpoint.storage.objects import Objects
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,7 +52,7 @@ def importable(on_path: OnPath) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceEngine]:
     root = str(tmp_path_factory.mktemp("root"))
-    served = ("patience:served", "patience:ingest")
+    served = ("patience:served", "patience:ingest", "patience:shared")
     with engine_for(ORCHESTRATOR, root, served, service=True) as found:
         assert isinstance(found, ServiceEngine)
         yield found
@@ -110,3 +112,24 @@ def test_a_run_waits_without_a_worker_and_ends_as_on_this_machine(engine: Servic
     there = finish(engine.site.root, ORCHESTRATOR, engine)
     assert there.status is Status.SUCCESS
     assert told(there) == told(finish(str(tmp_path), "local", LocalEngine()))
+
+
+def test_a_step_of_another_side_is_waited_for_without_a_worker_and_taken(engine: ServiceEngine) -> None:
+    root = engine.site.root
+    other = next(name for name in ("airflow", "dagster") if name != ORCHESTRATOR)
+    owned = Owners(Party(ORCHESTRATOR), now(), steps={"dawn": other})
+    keep(Objects(root), "shared", owned)
+    request = request_of(root, "shared", ORCHESTRATOR, scheduled=True)
+    standing = processes(root)
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(launch, request, engine)
+        until(lambda: held(request), future)
+        assert held(request)["dawn"]["for"] == [f"dawn of {DAY}, which {other} owns"]
+        until(lambda: not processes(root).keys() - standing.keys(), future, lambda: processes(root))
+        theirs = request_of(root, "shared", other, steps=("dawn",))
+        assert LocalEngine().run([theirs])
+        record = future.result(PATIENCE)
+    assert [(s.name, s.status.value, s.reused) for s in record.steps] == [
+        ("dawn", "success", True),
+        ("dusk", "success", False),
+    ]

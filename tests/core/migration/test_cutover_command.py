@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from oldairflow import PASSWORD, TOKEN, Airflow, speaking
 
 from counterpoint.cli import migrate
+from counterpoint.cli.main import main
 from counterpoint.errors import CounterpointError
 from counterpoint.migration.legacyairflow import airflow_of
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 SCHEMA = json.loads((Path(__file__).parents[3] / "docs/schemas/cutover.schema.json").read_text(encoding="utf-8"))
 STEPS = '[steps.raw_interactions]\ntable = "lake"\nwhere = "day"\n'
+LEDGER = json.loads((Path(__file__).parents[3] / "docs/schemas/ledger.schema.json").read_text(encoding="utf-8"))
 NOW = ("--after", "0")
 
 
@@ -72,6 +74,16 @@ def command(tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pyte
         return code, json.loads(out), said
 
     return run
+
+
+def ledger(capfd: pytest.CaptureFixture[str], root: Path) -> tuple[Any, str]:
+    """The ledger as JSON, held against its schema, and for people."""
+    words = ["migrate", "ledger", "streamrec", "--root", str(root)]
+    assert main([*words, "--json"]) == 0
+    told = json.loads(capfd.readouterr().out)
+    jsonschema.validate(told, LEDGER)
+    assert main(words) == 0
+    return told, capfd.readouterr().err
 
 
 def test_the_old_dag_is_paused_and_started_again(
@@ -161,3 +173,36 @@ def test_bad_usage_is_named(command: Command, legacy: Path, words: tuple[str, ..
 def test_services_that_do_not_run_are_told_later(command: Command) -> None:
     code, found, _ = command("cutover", *NOW, "--from", "prefect", "--to", "airflow")
     assert (code, found["owner"], found["later"]) == (0, {"name": "airflow", "legacy": None}, ["prefect", "airflow"])
+
+
+def test_single_steps_are_given_away_and_brought_back(
+    command: Command, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    code, _, error = command("cutover", "retrieval_model", *NOW)
+    assert (code, "nobody owns streamrec yet" in error) == (2, True), error
+    assert command("cutover", *NOW, "--from", "dagster", "--to", "airflow")[0] == 0
+    code, found, said = command("cutover", "retrieval_model", "ranking_model", *NOW)
+    assert (code, found["owner"]["name"], found["later"]) == (0, "airflow", ["airflow", "dagster"])
+    assert found["steps"] == {"retrieval_model": "dagster", "ranking_model": "dagster"}
+    assert "but for ranking_model, retrieval_model, which dagster owns" in said
+    code, _, error = command("cutover", "ranking_modle", *NOW)
+    assert (code, error) == (2, "streamrec has no step 'ranking_modle': did you mean 'ranking_model'?")
+    told, said = ledger(capfd, tmp_path / "root")
+    assert told["steps"] == found["steps"]
+    assert "streamrec: airflow owns it since" in said
+    assert "but for ranking_model, retrieval_model, which dagster owns" in said
+    code, found, _ = command("rollback", "ranking_model")
+    assert (code, found["steps"], found["history"][-1]["steps"]) == (
+        0,
+        {"retrieval_model": "dagster"},
+        ["ranking_model"],
+    )
+    code, found, _ = command("cutover", *NOW)
+    assert (found["owner"]["name"], found["steps"]) == ("dagster", {})
+
+
+def test_a_dag_that_is_not_ours_shares_nothing(command: Command, legacy: Path) -> None:
+    code, _, error = command("cutover", "retrieval_model", *NOW, "--legacy", legacy)
+    assert (code, "airflow (DAG old one) is not ours, so it cannot wait for a step of ours" in error) == (2, True), (
+        error
+    )

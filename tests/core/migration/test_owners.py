@@ -2,104 +2,27 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
-from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+from bakery import AIRFLOW, DAGSTER, PREFECT, Scene, Stand, bread, equal_days, scene_in
+
 from counterpoint.errors import ServiceError, UsageError
-from counterpoint.migration import owners
-from counterpoint.migration.cutover import Move, cut_over, roll_back
-from counterpoint.migration.ledger import code_of, note
-from counterpoint.migration.owners import Party, held_back
-from counterpoint.model import Partitions, Pipeline, Schedule, step
+from counterpoint.migration.cutover import cut_over, roll_back
+from counterpoint.running import owners
+from counterpoint.running.owners import Party, held_back
 from counterpoint.services.processes import Owner
 from counterpoint.storage.objects import Objects
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-AIRFLOW, DAGSTER, PREFECT = map(Party, ("airflow", "dagster", "prefect"))
-
-
-@step()
-def bake() -> int:
-    return 1
-
-
-bread = Pipeline("bread", (bake,), Partitions(start="2026-01-01"), schedule=Schedule("0 4 * * *"))
-
-
-@dataclass
-class Stand:
-    """A schedule that tells in one log what was asked of it."""
-
-    name: str
-    log: list[str]
-    on: bool | None
-    stands: bool = True
-    runs: list[tuple[str, ...]] = field(default_factory=list)
-    broken: str = ""
-
-    def scheduled(self) -> bool | None:
-        return self.on
-
-    def schedule(self, *, on: bool) -> None:
-        word = f"{self.name} {'on' if on else 'off'}"
-        if word == self.broken:
-            raise ServiceError(f"{word}: it refuses")
-        self.log.append(word)
-        self.on = on
-
-    def going_on(self) -> tuple[str, ...]:
-        """What runs now; each look is the last one's when there is no more."""
-        return self.runs.pop(0) if self.runs else ()
-
-
-@dataclass
-class Scene:
-    """A pipeline that Airflow runs, and Dagster could."""
-
-    move: Move
-    sides: dict[str, Stand]
-    log: list[str]
-
-    @property
-    def ons(self) -> dict[str, bool | None]:
-        return {name: side.on for name, side in self.sides.items()}
-
-    def to_dagster(self, after: int = 0) -> owners.Owners:
-        return cut_over(self.move, AIRFLOW, DAGSTER, after)
-
-    def die(self, action: str, *turned: str) -> None:
-        """Leaves what a command leaves that was killed after some calls."""
-        seen, gone = self.move.read(), subprocess.Popen([sys.executable, "-c", ""])
-        gone.wait()
-        source, target = (AIRFLOW, DAGSTER) if action == "cutover" else (DAGSTER, AIRFLOW)
-        was = [self.sides[party.name].on for party in (source, target)]
-        about: dict[str, Any] = {"action": action, "at": owners.now(), "streak": None, "was": was}
-        parties = {"from": source.to_dict(), "to": target.to_dict()}
-        by = {**asdict(Owner.here()), "pid": gone.pid}
-        self.move.keep(replace(seen, pending={**about, **parties, "by": by}))
-        for word in turned:
-            name, _, how = word.partition(" ")
-            self.sides[name].on = how == "on"
 
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Scene:
-    log: list[str] = []
-    sides = {"airflow": Stand("airflow", log, on=True), "dagster": Stand("dagster", log, on=False)}
-    return Scene(Move(Objects(str(tmp_path)), bread, lambda party: sides[party.name]), sides, log)
-
-
-def equal_days(scene: Scene, count: int, code: str | None = None) -> None:
-    for day in range(1, count + 1):
-        date = f"2026-01-{day:02}"
-        entry = {"date": date, "equal": True, "first": None, "digests": {"code": code or code_of(bread)}}
-        note(scene.move.objects, "bread", "airflow-dagster", entry)
+    return scene_in(tmp_path)
 
 
 def test_the_loser_is_paused_before_the_winner_is_started_and_back(scene: Scene) -> None:

@@ -83,9 +83,16 @@ def test_a_record_finds_its_steps() -> None:
     st.none() | st.lists(st.text()).map(tuple),
     st.dictionaries(st.text(), st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists)),
     st.booleans(),
+    st.booleans(),
 )
-def test_a_request_survives_json(name: str, steps: tuple[str, ...] | None, config: dict, force: bool) -> None:  # noqa: FBT001
-    request = RunRequest(name, "2026-01-03", "r", "/data", "dagster", "v", steps, config, force)
+def test_a_request_survives_json(
+    name: str,
+    steps: tuple[str, ...] | None,
+    config: dict,
+    force: bool,  # noqa: FBT001
+    scheduled: bool,  # noqa: FBT001
+) -> None:
+    request = RunRequest(name, "2026-01-03", "r", "/data", "dagster", "v", steps, config, force, scheduled)
     assert RunRequest.from_json(request.to_json()) == request
     assert "\n" not in request.to_json()
 

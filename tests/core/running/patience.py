@@ -5,7 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from counterpoint.model import PartitionKind, Partitions, Pipeline, Pool, TriggerRule, marker, partition_of, step
+from counterpoint.model import (
+    PartitionKind,
+    Partitions,
+    Pipeline,
+    Pool,
+    Schedule,
+    TriggerRule,
+    marker,
+    partition_of,
+    step,
+)
 from counterpoint.model import table_written as written
 
 QUICK = {"poll": timedelta(seconds=0.1), "timeout": timedelta(minutes=2)}
@@ -104,3 +114,17 @@ def turned():
 
 first = Pipeline("first", (turned,), START)
 second = Pipeline("second", (turning,), START)
+
+
+@step()
+def dawn(partition):
+    return partition.day.day
+
+
+@step()
+def dusk(dawn):
+    return dawn + 1
+
+
+# two sides share it
+shared = Pipeline("shared", (dawn, dusk), START, schedule=Schedule("0 4 * * *"))

@@ -53,6 +53,8 @@ def test_a_run_that_the_orchestrator_started_takes_its_root_from_the_environment
     monkeypatch.setenv("COUNTERPOINT_ROOT", "s3://bucket/root")
     request = native_request("streamrec", "2026-01-03", "scheduled-1", "dagster")
     assert (request.root, request.run_id, request.steps) == ("s3://bucket/root", "dagster-scheduled-1", None)
+    assert not request.scheduled
+    assert native_request("streamrec", "2026-01-03", "scheduled-1", "dagster", scheduled=True).scheduled
     monkeypatch.delenv("COUNTERPOINT_ROOT")
     with pytest.raises(UsageError, match="COUNTERPOINT_ROOT is not set, so dagster does not know where data lives"):
         native_request("streamrec", "2026-01-03", "scheduled-1", "dagster")

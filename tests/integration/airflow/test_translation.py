@@ -231,16 +231,24 @@ def test_a_run_of_a_backfill_knows_its_steps_and_what_it_waits_for(tmp_path: Pat
 
 
 def test_a_run_that_airflow_started_makes_its_own_request(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    # the type that workers are given
+    from airflow.sdk.api.datamodels._generated import DagRunType
+
     from counterpoint_airflow.partitions import request_of
 
     monkeypatch.setenv("COUNTERPOINT_ROOT", str(tmp_path))
     served = "counterpoint.testing.scenarios:linear"
-    run = SimpleNamespace(conf={"offset": 9, "other": 1}, partition_key="2026-01-07", run_id="scheduled__1")
+    given, key = {"offset": 9, "other": 1}, "2026-01-07"
+    run = SimpleNamespace(conf=given, partition_key=key, run_id="scheduled__1", run_type=DagRunType.SCHEDULED)
     for moment in ("data_interval_start", "data_interval_end", "logical_date"):
         setattr(run, moment, None)
     made = request_of(served, {"dag_run": run})
     assert (made.pipeline, made.partition, made.root) == (served, "2026-01-07", str(tmp_path))
-    assert made.config == {"offset": 9}
+    assert (made.config, made.scheduled) == ({"offset": 9}, True)
+    run.logical_date = datetime(2026, 1, 8, tzinfo=UTC)
+    for kind in set(DagRunType) - {DagRunType.SCHEDULED}:
+        run.run_type = kind
+        assert not request_of(served, {"dag_run": run}).scheduled
     asked = RunRequest(served, "2026-01-02", "mine", "elsewhere", steps=("linear_mean",))
     run.conf = {"counterpoint": asked.to_json()}
     assert request_of(served, {"dag_run": run}) == asked

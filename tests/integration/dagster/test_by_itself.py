@@ -91,7 +91,9 @@ def test_a_run_that_dagster_started_makes_its_own_request(monkeypatch: pytest.Mo
         str(tmp_path),
         "dagster-77",
     )
-    assert made.steps is None
+    assert (made.steps, made.scheduled) == (None, False)
+    tags = dg.DagsterRun.tags_for_schedule(SimpleNamespace(name="linear_schedule"))
+    assert request_of(LINEAR, SimpleNamespace(**{**vars(run), "tags": {**run.tags, **tags}})).scheduled
     run.asset_selection = {dg.AssetKey("linear_total"), dg.AssetKey("linear_mean")}
     assert request_of(LINEAR, run).steps == ("linear_mean", "linear_total")
     asked = RunRequest(LINEAR, "2026-01-02", "mine", "elsewhere", steps=("linear_mean",))

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
+from uuid import UUID
 
 import pytest
 
@@ -177,14 +178,19 @@ class TestRequest:
     def test_a_tick_is_of_the_partition_before(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, tick: str, expected: str
     ) -> None:
+        from prefect.client.schemas.objects import FlowRun
+
         from counterpoint_prefect import partitions
 
-        run = SimpleNamespace(id="77", expected_start_time=datetime.fromisoformat(tick).replace(tzinfo=UTC))
+        due = datetime.fromisoformat(tick).replace(tzinfo=UTC)
+        run = FlowRun(id=UUID(int=77), flow_id=UUID(int=1), expected_start_time=due, auto_scheduled=True)
         context = SimpleNamespace(get=lambda: SimpleNamespace(flow_run=run))
         monkeypatch.setattr(partitions, "FlowRunContext", context)
         made = partitions.request_of(f"{SCENARIOS}:{name}", None, None)
         assert (made.pipeline, made.partition) == (f"{SCENARIOS}:{name}", expected)
-        assert (made.run_id, made.root) == ("prefect-77", str(tmp_path))
+        assert (made.run_id, made.root, made.scheduled) == (f"prefect-{run.id}", str(tmp_path), True)
+        run.auto_scheduled = False
+        assert not partitions.request_of(f"{SCENARIOS}:{name}", None, None).scheduled
 
     def test_a_person_chooses_a_date(self) -> None:
         from counterpoint_prefect.partitions import request_of

@@ -61,5 +61,6 @@ def request_of(served: str, context: Mapping[str, Any]) -> RunRequest:
         asked = RunRequest.from_json(given[REQUEST])
         key = asked.partition or key_of(pipeline.partitions, run)
         return asked if asked.partition else part_of(asked, key, steps_in(given[SPANS], key))
-    made = native_request(served, key_of(pipeline.partitions, run), run.run_id, "airflow")
+    key, scheduled = key_of(pipeline.partitions, run), run.run_type == "scheduled"
+    made = native_request(served, key, run.run_id, "airflow", scheduled=scheduled)
     return replace(made, config={name: value for name, value in given.items() if name in pipeline.config})

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 REQUEST = "counterpoint/request"
 PARTITION = "dagster/partition"
+SCHEDULE = "dagster/schedule_name"
 CHECK = "contract"
 
 
@@ -28,7 +29,8 @@ def request_of(pipeline: str, run: dg.DagsterRun) -> RunRequest:
 
     steps = tuple(sorted(key.to_user_string() for key in run.asset_selection or ())) or None
     if REQUEST not in run.tags:
-        return replace(native_request(pipeline, run.tags[PARTITION], run.run_id, "dagster"), steps=steps)
+        made = native_request(pipeline, run.tags[PARTITION], run.run_id, "dagster", scheduled=SCHEDULE in run.tags)
+        return replace(made, steps=steps)
     asked = RunRequest.from_json(run.tags[REQUEST])
     return asked if asked.partition else part_of(asked, run.tags[PARTITION], steps)
 

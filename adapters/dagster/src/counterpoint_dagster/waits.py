@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.model import Status, Verdict, order, verdict
 from counterpoint.running import runnable
-from counterpoint.running.waits import admit, held, still
+from counterpoint.running.waits import admit, held, polls_of, still
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,14 +64,14 @@ def sensors(pipeline: Pipeline, served: str, job: Any) -> list[dg.SensorDefiniti
     """The sensor that looks for what steps wait for, where there are such."""
     import dagster as dg
 
-    polls = [wait.poll.total_seconds() for step in pipeline.steps for wait in step.waits]
+    polls = polls_of(pipeline)
     if not polls:
         return []
 
     @dg.sensor(
         name=f"{pipeline.name}_waits",
         job=job,
-        minimum_interval_seconds=max(_LEAST_SECONDS, int(min(polls))),
+        minimum_interval_seconds=max(_LEAST_SECONDS, int(min(polls).total_seconds())),
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Launches the steps that waited for something when it is there, or their time is up.",
     )

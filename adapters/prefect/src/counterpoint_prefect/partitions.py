@@ -14,9 +14,9 @@ def request_of(served: str, date: str | None, request: str | None) -> RunRequest
     """The request of a flow run: as it was passed, or made of its date, or of the time it was scheduled for."""
     if request:
         return RunRequest.from_json(request)
-    context = FlowRunContext.get()
-    run = context.flow_run if context else None
+    run = getattr(FlowRunContext.get(), "flow_run", None)
     moment = (run.expected_start_time if run else None) or datetime.now(UTC)
     partitions = find_pipeline(served).partitions
     key = date or partitions.shift(partitions.key_of(moment), -1)
-    return native_request(served, key, str(run.id if run else "here"), "prefect")
+    scheduled = bool(run and run.auto_scheduled)
+    return native_request(served, key, str(run.id if run else "here"), "prefect", scheduled=scheduled)

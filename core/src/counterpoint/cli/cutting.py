@@ -1,4 +1,4 @@
-"""`counterpoint migrate cutover` and `migrate rollback`: whose schedule runs a pipeline."""
+"""`counterpoint migrate cutover` and `migrate rollback`: whose schedule runs a pipeline, or steps of it."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ from counterpoint.cli.environments import python_of
 from counterpoint.cli.output import answer, say
 
 if TYPE_CHECKING:
-    from counterpoint.migration.cutover import Move
-    from counterpoint.migration.owners import Owners, Party
-    from counterpoint.migration.schedules import Side
+    from collections.abc import Mapping
 
-ABOUT = "pauses the schedule of a pipeline on one side, and starts it on the other"
-ABOUT_ROLLBACK = "undoes the last cut-over of a pipeline, finished or not"
+    from counterpoint.migration.cutover import Move
+    from counterpoint.migration.schedules import Side
+    from counterpoint.running.owners import Owners, Party
+
+ABOUT = "pauses the schedule of a pipeline on one side, and starts it on the other; or gives steps of it to the other"
+ABOUT_ROLLBACK = "undoes the last cut-over of a pipeline, finished or not, or of steps of it"
 _SIDES = ("airflow", "dagster", "prefect")
 _DAYS = 7
 
 
 def arguments(sub: argparse.ArgumentParser) -> None:
     """Both sides, and the proof that is asked for."""
-    sub.add_argument("pipeline", metavar="PIPELINE")
+    _what(sub)
     sub.add_argument("--from", dest="from_side", default="airflow", choices=_SIDES, help="default airflow")
     sub.add_argument("--to", dest="to_side", default="dagster", choices=_SIDES, help="default dagster")
     sub.add_argument(
@@ -33,9 +35,14 @@ def arguments(sub: argparse.ArgumentParser) -> None:
 
 
 def rollback_arguments(sub: argparse.ArgumentParser) -> None:
-    """The pipeline."""
-    sub.add_argument("pipeline", metavar="PIPELINE")
+    """The pipeline, or steps of it."""
+    _what(sub)
     _common(sub)
+
+
+def _what(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("pipeline", metavar="PIPELINE")
+    sub.add_argument("steps", metavar="STEP", nargs="*", help="these steps alone: both schedules run then")
 
 
 def _common(sub: argparse.ArgumentParser) -> None:
@@ -48,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     from counterpoint.errors import UsageError
     from counterpoint.migration.cutover import cut_over
     from counterpoint.migration.legacyfile import read_airflow
-    from counterpoint.migration.owners import Party
+    from counterpoint.running.owners import Party
 
     move = _move(args)
     legacy = read_airflow(args.legacy, move.pipeline).to_dict() if args.legacy else None
@@ -57,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"--legacy is a DAG of Airflow's, so --from {source.name} cannot be: leave it out")
     if source == target:
         raise UsageError(f"--from and --to are both {target.name}: name two")
-    return _tell(args, move, cut_over(move, source, target, args.after))
+    return _tell(args, move, cut_over(move, source, target, args.after, args.steps))
 
 
 def run_rollback(args: argparse.Namespace) -> int:
@@ -65,7 +72,7 @@ def run_rollback(args: argparse.Namespace) -> int:
     from counterpoint.migration.cutover import roll_back
 
     move = _move(args)
-    return _tell(args, move, roll_back(move))
+    return _tell(args, move, roll_back(move, args.steps))
 
 
 def _move(args: argparse.Namespace) -> Move:
@@ -93,15 +100,27 @@ def _tell(args: argparse.Namespace, move: Move, seen: Owners) -> int:
     if args.json:
         answer(found)
     name = move.pipeline.name
-    say(f"{name}: {seen.owner} owns it since {seen.since}" if seen.owner else f"{name}: nobody was given it yet")
+    say(f"{name}: {owned(found)}")
     for one in found["later"]:
         say(f"{one} does not serve {name} now: this takes effect when 'counterpoint up {one}' does")
     return 0
 
 
+def owned(found: Mapping[str, Any]) -> str:
+    """Who owns a pipeline since when, and which steps of it are another side's, in words."""
+    if not found["owner"]:
+        return "nobody was given it yet"
+    sides: dict[str, list[str]] = {}
+    for step, side in found["steps"].items():
+        sides.setdefault(side, []).append(step)
+    parts = [f"but for {', '.join(steps)}, which {side} owns" for side, steps in sides.items()]
+    since = f"{found['owner']['name']} owns it since {found['since']}"
+    return ", ".join([since, *parts])
+
+
 def _later(move: Move, seen: Owners) -> list[Any]:
     """The orchestrators of the last change whose services do not run now."""
-    from counterpoint.migration.owners import Party
+    from counterpoint.running.owners import Party
 
     last = seen.history[-1] if seen.history else {}
     parties = [Party.from_dict(last[which]) for which in ("from", "to") if which in last]

@@ -62,7 +62,7 @@ def _run(args: argparse.Namespace, store: object) -> int:
     if code is not None:
         return code
     again = new_run_id(store.pipeline.name, request.partition, request.orchestrator)  # type: ignore[attr-defined]
-    request = replace(request, run_id=again, force=False)
+    request = replace(request, run_id=again, force=False, scheduled=False)
     service = bool(found.get("service"))
     names = (request.pipeline,)
     with engine_for(request.orchestrator, request.root, names, service=service, options=site_options(args)) as engine:

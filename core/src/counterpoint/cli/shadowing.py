@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from counterpoint.cli.cutting import owned
 from counterpoint.cli.environments import python_of
 from counterpoint.cli.output import answer, say, table
 from counterpoint.cli.validating import comparing, question_of
@@ -80,15 +81,15 @@ def _tell(found: Mapping[str, Any]) -> None:
         table(f"{found['pipeline']}: {pair['pair']}", ("date", "verdict", "compared at"), rows)
         say(f"{pair['pair']}: {pair['summary']}")
     if found["history"]:
-        rows_past = [
-            (one["at"], one["action"], one["from"]["name"], one["to"]["name"], one["outcome"], _proof(one))
-            for one in found["history"]
-        ]
-        table("Cut-overs", ("at", "what", "from", "to", "", "proof"), rows_past)
+        rows_past = [(one["at"], one["action"], *_moved(one), one["outcome"], _proof(one)) for one in found["history"]]
+        table("Cut-overs", ("at", "what", "steps", "from", "to", "", "proof"), rows_past)
     if found["pending"]:
         say(f"a {found['pending']['action']} of {found['pending']['at']} is not finished: give the command again")
-    owner = f"{found['owner']['name']} owns it since {found['since']}" if found["owner"] else "nobody was given it yet"
-    say(f"{found['pipeline']}: {owner}")
+    say(f"{found['pipeline']}: {owned(found)}")
+
+
+def _moved(change: Mapping[str, Any]) -> tuple[str, str, str]:
+    return ", ".join(change["steps"]) or "all", change["from"]["name"], change["to"]["name"]
 
 
 def _proof(change: Mapping[str, Any]) -> str:

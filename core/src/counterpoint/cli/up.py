@@ -32,8 +32,8 @@ def run(args: argparse.Namespace) -> int:
     if code is not None:
         return code
     from counterpoint.adapter import find_adapter
-    from counterpoint.migration.owners import held_back
     from counterpoint.running.known import registered
+    from counterpoint.running.owners import held_back
     from counterpoint.services import new_site, serving
     from counterpoint.services.sites import absolute, refuse_running
 
@@ -54,8 +54,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _turn(adapter: Adapter, site: Site) -> None:
     """Has the schedules of the pipelines run that are owned here, and no others, whatever was before."""
-    from counterpoint.migration.owners import read
     from counterpoint.running import find_pipeline
+    from counterpoint.running.owners import read
     from counterpoint.services import ServiceEngine
     from counterpoint.storage.objects import Objects
 

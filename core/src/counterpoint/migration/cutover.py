@@ -1,7 +1,7 @@
-"""A pipeline's schedule moves from one orchestrator to another, and back; what was killed is finished or undone later.
+"""A pipeline, or steps of it, move from one orchestrator to another, and back; what was killed is finished or undone.
 
 The order: the intent is kept, the losing schedule is paused, the winning one started, the new owner kept. Each part may
-be done again without harm.
+be done again without harm. A side that keeps some steps keeps its schedule.
 """
 
 from __future__ import annotations
@@ -13,17 +13,18 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import ServiceError, UsageError
-from counterpoint.migration import owners
+from counterpoint.migration.dividing import Change, brought_back, given, refuse_unknown
 from counterpoint.migration.ledger import code_of, entries, pair_of, streak_of
-from counterpoint.migration.owners import CUTOVER, DONE, ROLLBACK, UNDONE, Party
+from counterpoint.running import owners
+from counterpoint.running.owners import CUTOVER, DONE, ROLLBACK, UNDONE, Party
 from counterpoint.services.processes import Owner
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Sequence
 
-    from counterpoint.migration.owners import Owners
     from counterpoint.migration.schedules import Side
     from counterpoint.model import Pipeline
+    from counterpoint.running.owners import Owners
     from counterpoint.storage.objects import Objects
 
 log = logging.getLogger(__name__)
@@ -50,8 +51,8 @@ class Move:
         return owners.keep(self.objects, self.pipeline.name, new)
 
 
-def cut_over(move: Move, source: Party, target: Party, after: int) -> Owners:
-    """Gives a pipeline from one party to another; when that owns it already, schedules are put as they should be.
+def cut_over(move: Move, source: Party, target: Party, after: int, steps: Sequence[str] = ()) -> Owners:
+    """Gives a pipeline, or steps of it, from one party to another; what that has already is left, schedules are mended.
 
     Raises:
         UsageError: equal dates are too few, somebody else owns it, or a run of the losing side has not ended.
@@ -59,28 +60,27 @@ def cut_over(move: Move, source: Party, target: Party, after: int) -> Owners:
     """
     if move.pipeline.schedule is None:
         raise UsageError(f"{move.pipeline.name} has no schedule, so there is nothing to cut over: give it one")
+    refuse_unknown(move.pipeline, steps)
     seen = _settled(move, CUTOVER)
-    if seen.owner == target:
-        _turn(move, source, target)
+    change = given(move.pipeline, seen, (source, target), steps)
+    if change.before == change.after:
+        _turn(move, change, mends=True)
         return seen
-    if seen.owner is not None and seen.owner != source:
-        raise UsageError(f"{seen.owner} owns {move.pipeline.name}, not {source}: mend --from or --legacy")
-    return _change(move, seen, CUTOVER, (source, target), _proof(move, source, target, after))
+    return _change(move, seen, CUTOVER, change, _proof(move, source, target, after))
 
 
-def roll_back(move: Move) -> Owners:
-    """Undoes the last cut-over, also one that was not finished; without any, nothing is changed.
+def roll_back(move: Move, steps: Sequence[str] = ()) -> Owners:
+    """Undoes the last cut-over, also one that was not finished, or that of steps, once; without any, does nothing.
 
     Raises:
         UsageError: a run of the losing side has not ended.
         ServiceError: a side does not answer, or refuses: nothing is changed.
     """
+    refuse_unknown(move.pipeline, steps)
     begun = move.read()
     seen = _settled(move, ROLLBACK)
-    last = seen.cut_over()
-    if begun.pending or last is None:
-        return seen
-    return _change(move, seen, ROLLBACK, (Party.from_dict(last["to"]), Party.from_dict(last["from"])), None)
+    change = None if begun.pending else brought_back(move.pipeline, seen, steps)
+    return seen if change is None else _change(move, seen, ROLLBACK, change, None)
 
 
 def _proof(move: Move, source: Party, target: Party, after: int) -> dict[str, Any] | None:
@@ -102,12 +102,11 @@ def _proof(move: Move, source: Party, target: Party, after: int) -> dict[str, An
     return streak.to_dict()
 
 
-def _change(move: Move, seen: Owners, action: str, parties: tuple[Party, Party], streak: Any) -> Owners:
+def _change(move: Move, seen: Owners, action: str, change: Change, streak: Any) -> Owners:
     """Keeps the intent, switches, keeps the end."""
-    was = [_was(move.side_of(party)) for party in parties]
-    _refuse_running(move, parties[0])
-    source, target = (party.to_dict() for party in parties)
-    about = {"action": action, "from": source, "to": target, "at": owners.now(), "streak": streak}
+    was = [_was(move.side_of(party)) for party in (change.source, change.target)]
+    _refuse_running(move, change.source)
+    about = {"action": action, **change.to_dict(), "at": owners.now(), "streak": streak}
     pending = {**about, "was": was, "by": asdict(Owner.here())}
     return _finish(move, move.keep(replace(seen, pending=pending)))
 
@@ -162,9 +161,8 @@ def _finish(move: Move, seen: Owners) -> Owners:
     Raises:
         UsageError, ServiceError: why it failed.
     """
-    loser, winner = _parties(seen)
     try:
-        _turn(move, loser, winner)
+        _turn(move, Change.from_dict(seen.pending or {}))
     except (ServiceError, UsageError, KeyboardInterrupt) as error:
         _undo(move, seen)
         log.warning("%s: undone, both schedules are as they were: %s", move.pipeline.name, str(error) or "interrupted")
@@ -172,14 +170,23 @@ def _finish(move: Move, seen: Owners) -> Owners:
     return move.keep(seen.ended(DONE))
 
 
-def _turn(move: Move, loser: Party, winner: Party) -> None:
-    sides = [(move.side_of(loser), False), (move.side_of(winner), True)]
-    for side, on in sides:
-        if side.stands:
-            side.schedule(on=on)
-        if not on:
-            # one may have begun since it was looked
-            _refuse_running(replace(move, wait=False), loser)
+def _turn(move: Move, change: Change, *, mends: bool = False) -> None:
+    """Has the schedules of both sides run, or not, by what they have after the change."""
+    loses = not change.after.has(change.source)
+    if loses:
+        _schedule(move, change.source, on=False)
+    if loses or not mends:
+        # one may have begun since it was looked
+        _refuse_running(replace(move, wait=False), change.source)
+    _schedule(move, change.target, on=True)
+    if not loses:
+        _schedule(move, change.source, on=True)
+
+
+def _schedule(move: Move, party: Party, *, on: bool) -> None:
+    side = move.side_of(party)
+    if side.stands:
+        side.schedule(on=on)
 
 
 def _undo(move: Move, seen: Owners) -> Owners:
@@ -189,13 +196,8 @@ def _undo(move: Move, seen: Owners) -> Owners:
         ServiceError: a side does not answer: the change stays pending.
     """
     assert seen.pending is not None  # noqa: S101 - asked of those that have one
-    for party, was in reversed([*zip(_parties(seen), seen.pending["was"], strict=True)]):
-        side = move.side_of(party)
-        if was is not None and side.stands:
-            side.schedule(on=was)
+    change = Change.from_dict(seen.pending)
+    for party, was in reversed([*zip((change.source, change.target), seen.pending["was"], strict=True)]):
+        if was is not None:
+            _schedule(move, party, on=was)
     return move.keep(seen.ended(UNDONE))
-
-
-def _parties(seen: Owners) -> tuple[Party, Party]:
-    pending: Mapping[str, Any] = seen.pending or {}
-    return Party.from_dict(pending["from"]), Party.from_dict(pending["to"])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.migration import owners
 from counterpoint.migration.ledger import code_of, entries, pairs, streak_of
+from counterpoint.running import owners
 from counterpoint.running.known import find_pipeline
 from counterpoint.storage.objects import Objects
 

@@ -110,7 +110,8 @@ class ErrorInfo:
 class RunRequest:
     """One run of one partition: everything that a worker needs to know, as JSON.
 
-    `steps` limits the run to some steps (None: all); `config` overrides settings.
+    `steps` limits the run to some steps (None: all); `config` overrides settings. One that a schedule began
+    (`scheduled`) leaves to other sides the steps that they own.
     """
 
     pipeline: str
@@ -122,6 +123,7 @@ class RunRequest:
     steps: tuple[str, ...] | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
     force: bool = False
+    scheduled: bool = False
 
     def to_json(self) -> str:
         """As one line of JSON."""

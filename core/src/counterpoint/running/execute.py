@@ -22,6 +22,7 @@ from counterpoint.running.inputs import (
     Given,
     Work,
     code_of,
+    count_of,
     digest_of,
     digests,
     fingerprint,
@@ -33,6 +34,7 @@ from counterpoint.running.inputs import (
 from counterpoint.running.known import find_pipeline
 from counterpoint.running.logs import keeping_log
 from counterpoint.running.outputs import Product, keep_rejected, write
+from counterpoint.running.owned import taken
 from counterpoint.running.telling import tell_failure, tell_success
 
 if TYPE_CHECKING:
@@ -56,11 +58,7 @@ def work_for(request: RunRequest, step: str, index: int | None = None) -> Work:
 
 def elements(request: RunRequest, step: str, references: Mapping[str, Any]) -> int:
     """How many elements a mapped step has in this run."""
-    work = work_for(request, step)
-    if work.step.map_over in work.settings:
-        return len(work.settings[work.step.map_over])
-    given = references_of(work, references)
-    return len(values_of(work, given)[str(work.step.map_over)])
+    return count_of(work_for(request, step), references)
 
 
 def element_count(request: RunRequest, step: str, references: Mapping[str, Any], *, attempt: int = 1) -> int:
@@ -86,6 +84,8 @@ def execute(
 ) -> Reference:
     """Executes one step of a run and publishes its output; what stands and is fresh is not computed again.
 
+    In a scheduled run a step that another side owns is never computed: what stands is taken.
+
     `references` maps the names of upstream steps of this run to their references (a list for a mapped step);
     one that is absent failed or was skipped. `index` is the element of a mapped step.
 
@@ -96,9 +96,11 @@ def execute(
     meter, given = _Meter(), dict[str, Given]()
     with keeping_log() as lines:
         try:
-            note_begun(work, attempt)
+            standing = taken(work)
+            if standing is None:
+                note_begun(work, attempt)
             given.update(references_of(work, references or {}))
-            product = _produce(work, given)
+            product = _produce(work, given) if standing is None else _standing(work, standing)
         except Exception as error:
             _fail(work, meter, failed(work, error, attempt, given=given, log=lines))
             raise

@@ -217,6 +217,13 @@ def _value(work: Work, given: Input, reference: Given) -> Any:
     return work.store.read(reference)
 
 
+def count_of(work: Work, passed: Mapping[str, Any]) -> int:
+    """How many elements a mapped step has."""
+    if work.step.map_over in work.settings:
+        return len(work.settings[work.step.map_over])
+    return len(values_of(work, references_of(work, passed))[str(work.step.map_over)])
+
+
 def _partial(work: Work, given: Input, reference: Reference) -> Any:
     if given.partial is None:
         return work.store.read(reference)

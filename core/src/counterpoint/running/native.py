@@ -20,7 +20,9 @@ ROOT = "COUNTERPOINT_ROOT"
 PIPELINES = "COUNTERPOINT_PIPELINES"
 
 
-def native_request(pipeline: str, partition: str, native_id: str, orchestrator: str) -> RunRequest:
+def native_request(
+    pipeline: str, partition: str, native_id: str, orchestrator: str, *, scheduled: bool = False
+) -> RunRequest:
     """The request of a run that the orchestrator itself started: by its schedule, or a person on its page.
 
     Raises:
@@ -29,7 +31,7 @@ def native_request(pipeline: str, partition: str, native_id: str, orchestrator: 
     root = os.environ.get(ROOT)
     if not root:
         raise UsageError(f"{ROOT} is not set, so {orchestrator} does not know where data lives: set it to the root")
-    return RunRequest(pipeline, partition, f"{orchestrator}-{native_id}", root, orchestrator)
+    return RunRequest(pipeline, partition, f"{orchestrator}-{native_id}", root, orchestrator, scheduled=scheduled)
 
 
 def served_pipelines() -> list[str]:

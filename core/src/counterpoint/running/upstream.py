@@ -11,6 +11,7 @@ from counterpoint.errors import MissingInputError, SourceError, UsageError
 from counterpoint.model import Window, order
 from counterpoint.running.inputs import (
     Work,
+    code_of,
     digests,
     fingerprint,
     is_skipped,
@@ -48,19 +49,28 @@ def freshness(work: Work) -> Freshness:
 
 
 def _against_now(work: Work, standing: Entry) -> Freshness:
-    partition = work.request.partition
-    passed = {name: entry.reference for name in work.step.upstream if (entry := work.store.entry(name, partition))}
     try:
-        inputs = digests(references_of(work, passed))
-    except MissingInputError:
-        return Freshness.STALE
-    # what the registry holds is not known without asking it: it does not make a step stale
-    inputs |= {name: digest for name, digest in standing.inputs.items() if name not in inputs}
-    try:
-        made_from = fingerprint(work, inputs, observed(work))
-    except SourceError:
+        made_from = fingerprint(work, _inputs_now(work, standing), observed(work))
+    except (MissingInputError, SourceError):
         return Freshness.STALE
     return Freshness.FRESH if made_from == standing.fingerprint else Freshness.STALE
+
+
+def _inputs_now(work: Work, standing: Entry) -> dict[str, str]:
+    partition = work.request.partition
+    passed = {name: entry.reference for name in work.step.upstream if (entry := work.store.entry(name, partition))}
+    inputs = digests(references_of(work, passed))
+    # what the registry holds is not known without asking it: it does not make a step stale
+    return inputs | {name: digest for name, digest in standing.inputs.items() if name not in inputs}
+
+
+def is_made_alike(work: Work, standing: Entry) -> bool:
+    """Whether an output was made by this code with these settings from what stands now, whatever there was outside."""
+    made = (standing.code_digest, standing.settings_hash, standing.inputs)
+    try:
+        return made == (code_of(work.step), work.settings_hash, _inputs_now(work, standing))
+    except MissingInputError:
+        return False
 
 
 def needed(pipeline: Pipeline, store: Store, request: RunRequest) -> dict[str, tuple[str, ...]]:

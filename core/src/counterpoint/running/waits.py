@@ -14,18 +14,21 @@ from counterpoint.model import BRIDGES, RunRequest, Wait
 from counterpoint.running.child import STOPPING
 from counterpoint.running.execute import record_failure, work_for
 from counterpoint.running.known import find_pipeline
+from counterpoint.running.owned import POLL, waited_for
+from counterpoint.running.owners import read
 from counterpoint.running.there import bridged, satisfied
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from counterpoint.bridging import External
-    from counterpoint.model import Pipeline
+    from counterpoint.model import Pipeline, Step
     from counterpoint.running.inputs import Work
     from counterpoint.storage import Store
     from counterpoint.storage.objects import Objects
 
 log = logging.getLogger(__name__)
+_SUFFIX = ".waiting.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,14 @@ def unmet(request: RunRequest, step: str) -> tuple[str, ...]:
 
 
 def _unmet(work: Work, made: list[External]) -> Iterator[tuple[Wait, str]]:
-    """What a step waits for and is not there, with its words; `made` is given what is there on other orchestrators."""
+    """What a step waits for and is not there, with its words; `made` is given what is there on other orchestrators.
+
+    Of a step that another side owns it is that side which waits for these things.
+    """
+    owned = waited_for(work)
+    if owned is not None:
+        yield from owned
+        return
     partition = work.pipeline.partitions.partition(work.request.partition)
     for wait in work.step.waits:
         words = wait.of(partition.key)
@@ -75,7 +85,7 @@ def _unmet(work: Work, made: list[External]) -> Iterator[tuple[Wait, str]]:
 
 def look(request: RunRequest, step: str) -> Waiting | None:
     """What a step still waits for, None when all is there; the first look notes when the waiting began."""
-    if not find_pipeline(request.pipeline).step(step).waits:
+    if not _may_wait(request, find_pipeline(request.pipeline).step(step)):
         return None
     work = work_for(request, step)
     made: list[External] = []
@@ -133,6 +143,12 @@ def hold(request: RunRequest, step: str) -> None:
             raise KeyboardInterrupt
 
 
+def polls_of(pipeline: Pipeline) -> list[timedelta]:
+    """How often it is looked for what steps wait for; with a schedule, any step may come to be another side's."""
+    polls = [wait.poll for step in pipeline.steps for wait in step.waits]
+    return [*polls, POLL] if pipeline.schedule else polls
+
+
 class Holding:
     """When whoever runs steps itself looks again for what they wait for."""
 
@@ -159,12 +175,14 @@ class Holding:
 def held(request: RunRequest) -> dict[str, Mapping[str, Any]]:
     """What was noted of the steps of a run that wait now: since, until, and for what."""
     pipeline = find_pipeline(request.pipeline)
-    found: dict[str, Mapping[str, Any]] = {}
-    for step in pipeline.steps:
-        if step.waits and request.selects(step.name):
-            noted = _noted(work_for(request, step.name).store, pipeline, request, step.name)
-            found |= {step.name: noted} if noted else {}
-    return found
+    steps = [step.name for step in pipeline.steps if _may_wait(request, step) and request.selects(step.name)]
+    if not steps:
+        return {}
+    store = work_for(request, steps[0]).store
+    # most steps of a scheduled run have noted nothing
+    paths = {path for path in store.list(f"runs/{pipeline.name}/{request.run_id}") if path.endswith(_SUFFIX)}
+    noted = {s: _noted(store, pipeline, request, s) for s in steps if _path(pipeline, request, s) in paths}
+    return {name: found for name, found in noted.items() if found}
 
 
 def waiting(objects: Objects, pipeline: Pipeline, version: str, keys: Sequence[str] = ()) -> list[dict[str, Any]]:
@@ -172,9 +190,9 @@ def waiting(objects: Objects, pipeline: Pipeline, version: str, keys: Sequence[s
 
     A run that was killed while it waited is told of until its step would have had to give up.
     """
-    if not any(step.waits for step in pipeline.steps):
+    if not any(step.waits for step in pipeline.steps) and read(objects, pipeline.name).found is None:
         return []
-    paths = [path for path in objects.list(f"runs/{pipeline.name}") if path.endswith(".waiting.json")]
+    paths = [path for path in objects.list(f"runs/{pipeline.name}") if path.endswith(_SUFFIX)]
     noted = [found for path in paths if (found := objects.get_json(path)) and not found["ended"]]
     now = datetime.now(UTC)
     return sorted(
@@ -191,7 +209,16 @@ def waiting(objects: Objects, pipeline: Pipeline, version: str, keys: Sequence[s
 
 def waiting_path(pipeline: str, run_id: str, step: str) -> str:
     """Where a run keeps what a step of it waits for."""
-    return f"runs/{pipeline}/{run_id}/{step}.waiting.json"
+    return f"runs/{pipeline}/{run_id}/{step}{_SUFFIX}"
+
+
+def _path(pipeline: Pipeline, request: RunRequest, step: str) -> str:
+    return waiting_path(pipeline.name, request.run_id, step)
+
+
+def _may_wait(request: RunRequest, step: Step) -> bool:
+    """Whether a step of a run can have anything to wait for; in a scheduled one another side may own it."""
+    return bool(step.waits) or request.scheduled
 
 
 def _keep(work: Work, made: list[External]) -> None:
@@ -201,7 +228,7 @@ def _keep(work: Work, made: list[External]) -> None:
 
 
 def _noted(store: Store, pipeline: Pipeline, request: RunRequest, step: str) -> Mapping[str, Any] | None:
-    found: Mapping[str, Any] | None = store.get_json(waiting_path(pipeline.name, request.run_id, step))
+    found: Mapping[str, Any] | None = store.get_json(_path(pipeline, request, step))
     return found if found and not found["ended"] else None
 
 
@@ -217,17 +244,17 @@ def _note(work: Work, waiting: Waiting) -> None:
         "for": list(waiting.words),
         "ended": None,
     }
-    work.store.put_json(waiting_path(work.pipeline.name, work.request.run_id, work.step.name), told)
+    work.store.put_json(_path(work.pipeline, work.request, work.step.name), told)
 
 
 def _end(request: RunRequest, step: str) -> None:
     """Notes that the waiting is over, if there was any."""
-    if not find_pipeline(request.pipeline).step(step).waits:
+    if not _may_wait(request, find_pipeline(request.pipeline).step(step)):
         return
     work = work_for(request, step)
     noted = _noted(work.store, work.pipeline, request, step)
     if noted:
-        path = waiting_path(work.pipeline.name, request.run_id, step)
+        path = _path(work.pipeline, request, step)
         work.store.put_json(path, {**noted, "ended": datetime.now(UTC).isoformat()})
 
 
