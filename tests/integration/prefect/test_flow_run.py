@@ -70,7 +70,7 @@ def children() -> list[psutil.Process]:
     return [
         step
         for warm in psutil.Process().children()
-        if any("counterpoint.running.warm" in word for word in warm.cmdline())
+        if any("counterpoint.running.forking" in word for word in warm.cmdline())
         for step in warm.children()
     ]
 

@@ -144,7 +144,7 @@ def kill_when_saved(store: Store, step: str) -> None:
     while not store.list(f"checkpoints/production/trainings/{step}"):
         time.sleep(0.01)
     for warm in psutil.Process().children():
-        if any("counterpoint.running.warm" in word for word in warm.cmdline()):
+        if any("counterpoint.running.forking" in word for word in warm.cmdline()):
             for process in warm.children():
                 process.kill()
 
