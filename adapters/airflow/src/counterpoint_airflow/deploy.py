@@ -47,7 +47,7 @@ def environment(home: Path, secret: str, database: str | None, url: str) -> dict
         "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "90",
         # a task that a schedule begins at once may be there before the API server
         "WORKERS__EXECUTION_API_RETRIES": "10",
-        # longer than a lock may last: a task that asks again whether it may begin is told that it has, and fails
+        # longer than a lock lasts: a task that asks again whether it may begin is told that it has, and fails
         "WORKERS__EXECUTION_API_TIMEOUT": "60",
         "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
         "LOGGING__BASE_LOG_FOLDER": str(home / "task-logs"),
@@ -57,22 +57,26 @@ def environment(home: Path, secret: str, database: str | None, url: str) -> dict
     return {"AIRFLOW_HOME": str(home), **{f"AIRFLOW__{name}": value for name, value in settings.items()}}
 
 
-def _database(home: Path, database: str | None) -> str:
+def _database(home: Path, database: str | None, patience: int = 60) -> str:
+    """Its URL. SQLite has one writer at a time: the others wait for `patience` seconds."""
     if database:
         return f"postgresql+psycopg2://{database.partition('://')[2]}"
-    # SQLite has one writer at a time: the others wait, longer than the five seconds that are its default
-    return f"sqlite:///{home / 'airflow.db'}?timeout=30"
+    return f"sqlite:///{home / 'airflow.db'}?timeout={patience}"
 
 
 def plan(site: Site) -> Plan:
     """The services of a site; the DAG file is written into its folder."""
     _write_entry(site.home)
     airflow = str(Path(sys.executable).parent / "airflow")
+    # Airflow notes who asked in the API server's event loop, which the request that holds the lock needs to end: one of
+    # the two must fail and ask again, before the scheduler, which waits as well, is taken for dead with all its tasks
+    hasty = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": _database(site.home, site.database, patience=5)}
     # without a server of logs each: they would listen on fixed ports, and the API server reads the files
-    names = ("api-server", "scheduler --skip-serve-logs", "dag-processor", "triggerer --skip-serve-logs")
+    names = ("scheduler --skip-serve-logs", "dag-processor", "triggerer --skip-serve-logs")
+    others = (Process(name.split()[0], (airflow, *name.split())) for name in names)
     return Plan(
         prepare=(Process("migrate", (sys.executable, "-m", "counterpoint_airflow.deploy", *site.pipelines)),),
-        processes=tuple(Process(name.split()[0], (airflow, *name.split())) for name in names),
+        processes=(Process("api-server", (airflow, "api-server"), hasty), *others),
         ready=lambda: _missing(site),
         environment=environment(site.home, site.secret, site.database, site.url()),
     )
