@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page
 
+# four sides, each with its services, one after the other
+pytestmark = pytest.mark.timeout(1200)
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = ("--source", "synthetic:rows=4000,users=300,items=120,seed=7", "--set", 'retrieval={"epochs": 1}')
 ONCE = ("--rounds", "1", "--workloads", "empty")
