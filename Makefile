@@ -36,7 +36,7 @@ clean:  ## removes the environments, and nothing else
 
 # --recreate: tox does not see that a pyproject.toml behind an editable requirement has changed
 .venv/.complete: .venv/.bootstrap
-	$(TOX) --notest --recreate -e airflow,dagster,prefect
+	.venv/bin/tox run-parallel -q --parallel-no-spinner --notest --recreate -e airflow,dagster,prefect
 	@touch $@
 
 .venv/.bootstrap: $(wildcard $(SOURCES))

@@ -4,9 +4,9 @@
 
 Run by the Python of the orchestrator's environment. Each side runs the eight steps of one day by the orchestrator's own
 engine in a process of its own (`dag.test()`, a job in process, a flow on its own temporary server), from a copy of
-the same prepared week: the six earlier days stand, Airflow's database is migrated, MLflow's is made. Interleaved, the
-first of each discarded; medians of the pairs' ratios. Before anything counts, all eight digests of both sides must be
-equal.
+the same prepared week: the six earlier days stand, Airflow's database is migrated, MLflow's is made, and Counterpoint
+has seen the steps run once, so that it knows which libraries they import. Interleaved, the first of each discarded;
+medians of the pairs' ratios. Before anything counts, all eight digests of both sides must be equal.
 
 What differs by design: Counterpoint runs a step that has a time-out in a process of its own, so that the time-out
 bites in C code, too. By hand it does not.
@@ -111,8 +111,12 @@ def prepare(place: Path) -> None:
     from byhand import steps
     from byhand.lake import days_before
     from byhand.registry import client_of
+    from counterpoint.lineage.registry import client_of as counterpoints
+    from counterpoint.lineage.registry import place_of
     from counterpoint.model import RunRequest
+    from counterpoint.running import find_pipeline
     from counterpoint.services import LocalEngine
+    from counterpoint.storage import Store
 
     only = ("raw_interactions", "validated_interactions")
     for day in days_before(DAY, *steps.TRAINING):
@@ -121,6 +125,12 @@ def prepare(place: Path) -> None:
         asked = {"config": {"source": SOURCE}, "steps": only}
         LocalEngine().run([RunRequest("streamrec", day, f"prepared-{day}", str(place / "data"), **asked)])
     client_of(place / "lake")
+    counterpoints(place_of(Store(str(place / "data"), find_pipeline("streamrec"))))
+    seen = place / "seen"
+    shutil.copytree(place / "data", seen)
+    LocalEngine().run([RunRequest("streamrec", DAY, "seen", str(seen), config={"source": SOURCE})])
+    shutil.copytree(seen / "services" / "libraries", place / "data" / "services" / "libraries", dirs_exist_ok=True)
+    shutil.rmtree(seen)
 
 
 def digests_by_hand(place: Path) -> dict[str, str]:

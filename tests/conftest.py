@@ -75,7 +75,9 @@ def _marks_of_module(tree: ast.Module) -> Iterator[str]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Single tests that are marked with something that is missing are deselected, and counted."""
+    """Single tests that are marked with something that is missing are deselected, and counted; long files go first."""
+    # stable: the order in a file stays; two workers then end at about the same time, not one with the longest file
+    items.sort(key=_shortness)
     kept, dropped = [], []
     for item in items:
         missing = MISSING.intersection(mark.name for mark in item.iter_markers())
@@ -85,6 +87,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if dropped:
         items[:] = kept
         config.hook.pytest_deselected(items=dropped)
+
+
+def _shortness(item: pytest.Item) -> tuple[bool, bool, float]:
+    """Sorts the files of long tests first, then services, each by falling time limit."""
+    marks = {mark.name: mark.args for mark in item.listchain()[-2].iter_markers()}
+    return "long" not in marks, "service" not in marks, -marks.get("timeout", (0,))[0]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -16,7 +16,7 @@ class Process:
 
     `recover` is a command that is run when it has ended by itself, before it is started again. A command that ends
     by itself (`prepare`) is a process as well. One that is `hasty` ends when what it needs is not there yet: it is
-    started again also while the service is starting.
+    started again also while the service is starting. One that is `slow` to end is asked to a second time.
     """
 
     name: str
@@ -24,6 +24,7 @@ class Process:
     environment: Mapping[str, str] = field(default_factory=dict)
     recover: tuple[str, ...] = ()
     hasty: bool = False
+    slow: bool = False
 
 
 @dataclass(frozen=True, slots=True)

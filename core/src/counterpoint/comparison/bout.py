@@ -25,14 +25,16 @@ import psutil
 
 from counterpoint.comparison.workloads import FIRST_DAY, WORKLOADS, Workload
 from counterpoint.errors import StepError
+from counterpoint.lineage.registry import client_of, place_of
 from counterpoint.model import RunRequest, Status
 from counterpoint.running import execute, find_pipeline
 from counterpoint.services import engine_for, home_of
 from counterpoint.services.launch import launch, new_run_id
 from counterpoint.services.processes import PeakMeter, marked, own_cpu, usage
+from counterpoint.storage import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from counterpoint.model import Reference, RunRecord
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 # what a service has just started to do is over, and several of its loops have passed
-SETTLE_SECONDS, IDLE_SECONDS = 5.0, 10.0
+SETTLE_SECONDS, IDLE_SECONDS = 4.0, 8.0
 _SAMPLED_EVERY = 0.3
 
 
@@ -68,12 +70,21 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("orchestrator")
     parser.add_argument("--workloads", default=",".join(one.name for one in WORKLOADS))
     parser.add_argument("--idle", type=float, default=IDLE_SECONDS, metavar="SECONDS")
+    parser.add_argument("--prepare", metavar="DIR", help="only make there what the windows of the workloads need")
+    parser.add_argument("--prepared", metavar="DIR", help="what an earlier call made there by --prepare")
     args = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
     interrupt_once()
     chosen = tuple(one for one in WORKLOADS if one.name in args.workloads.split(","))
+    if args.prepare:
+        prepare(chosen, args.prepare)
+        return 0
     root = tempfile.mkdtemp(prefix="counterpoint-bout-")
     try:
+        if args.prepared:
+            shutil.copytree(args.prepared, root, dirs_exist_ok=True)
+        else:
+            prepare(chosen, root)
         told = bout(args.orchestrator, root, chosen, args.idle)
     except StepError as error:
         log.error("%s; its root and the services' logs are kept in %s", error, root)  # noqa: TRY400 - it says all
@@ -99,10 +110,8 @@ def interrupt_once() -> None:
 
 
 def bout(orchestrator: str, root: str, workloads: tuple[Workload, ...], idle_seconds: float) -> dict[str, Any]:
-    """Starts the services below an empty root, lets them idle, runs the workloads, and stops the services."""
+    """Starts the services below a root, lets them idle, runs the workloads, and stops the services."""
     others, load = psutil.cpu_percent(interval=1.0), os.getloadavg()
-    for one in workloads:
-        prepare(one, root)
     begun, started = datetime.now(UTC), time.monotonic()
     home, served = home_of(root, orchestrator), tuple(one.reference for one in workloads)
     with engine_for(orchestrator, root, served, service=orchestrator != "local") as engine:
@@ -121,17 +130,17 @@ def bout(orchestrator: str, root: str, workloads: tuple[Workload, ...], idle_sec
     return {**told, "stop_seconds": round(time.monotonic() - stopping, 3)}
 
 
-def prepare(workload: Workload, root: str) -> None:
-    """Makes what a workload's window needs of earlier days, in this process."""
-    keys = find_pipeline(workload.reference).partitions.range(FIRST_DAY, workload.day)[:-1] if workload.before else ()
-    for key in keys:
-        log.info("%s: what the window of %s needs of %s", workload.name, workload.day, key)
-        request = RunRequest(
-            workload.reference, key, new_run_id(workload.name, key, "local"), root, config=workload.config
-        )
-        made: dict[str, Reference] = {}
-        for step in workload.before:
-            made[step] = execute(request, step, made)
+def prepare(workloads: Iterable[Workload], root: str) -> None:
+    """Makes what the windows of workloads need of earlier days, and MLflow's database, below an empty root."""
+    for workload in (one for one in workloads if one.before):
+        log.info("%s: what the window of %s needs of earlier days", workload.name, workload.day)
+        client_of(place_of(Store(root, find_pipeline(workload.reference))))
+        for key in find_pipeline(workload.reference).partitions.range(FIRST_DAY, workload.day)[:-1]:
+            run_id = new_run_id(workload.name, key, "local")
+            request = RunRequest(workload.reference, key, run_id, root, config=workload.config)
+            made: dict[str, Reference] = {}
+            for step in workload.before:
+                made[step] = execute(request, step, made)
 
 
 def idle(home: Path, seconds: float) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import sys
 import time
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import counterpoint
@@ -71,13 +72,17 @@ def rounds_of(
         ServiceError: a bout could not be held; those before it are kept.
     """
     progress = progress or Progress(orchestrators * rounds)
-    asked = [(number, name) for number in range(1, rounds + 1) for name in orchestrators]
+    asked = [(number, name, python_of(name)) for number in range(1, rounds + 1) for name in orchestrators]
+    files = [folder / f"{name}-{number}-{state(name, python, words)}.json" for number, name, python in asked]
+    bout = ("-m", "counterpoint.comparison.bout")
     found = []
-    for number, name in asked:
-        python = python_of(name)
-        kept = folder / f"{name}-{number}-{state(name, python, words)}.json"
-        command = (str(python), "-m", "counterpoint.comparison.bout", name, *words)
-        found.append(progress.held(f"round {number} of {rounds}: {name}", command, kept))
+    # in a process of its own, for all: none of the bouts has imported or computed anything before it begins
+    with TemporaryDirectory(prefix="counterpoint-prepared-") as prepared:
+        if not all(kept.exists() for kept in files):
+            _answer((str(asked[0][2]), *bout, asked[0][1], "--prepare", prepared, *words))
+        for (number, name, python), kept in zip(asked, files, strict=True):
+            command = (str(python), *bout, name, "--prepared", prepared, *words)
+            found.append(progress.held(f"round {number} of {rounds}: {name}", command, kept))
     return found
 
 
@@ -107,6 +112,14 @@ def tours_of(
 
 
 def _held(command: Sequence[str], kept: Path) -> dict[str, Any]:
+    answer = _answer(command)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    put(kept, answer)
+    told: dict[str, Any] = json.loads(answer)
+    return told
+
+
+def _answer(command: Sequence[str]) -> str:
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=sys.stderr)
     try:
         answer, _ = process.communicate()
@@ -116,10 +129,7 @@ def _held(command: Sequence[str], kept: Path) -> dict[str, Any]:
         raise
     if process.returncode:
         raise ServiceError(f"'{' '.join(command)}' ended with code {process.returncode}: what it said stands above")
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    put(kept, answer.decode())
-    told: dict[str, Any] = json.loads(answer)
-    return told
+    return answer.decode()
 
 
 def state(name: str, python: Path, words: tuple[str, ...]) -> str:

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import sys
 import tempfile
 import time
 from contextlib import closing, suppress
@@ -15,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import ChildStepError, StepKilledError, StepTimeoutError
 from counterpoint.model import ErrorInfo, Reference, RunRequest
-from counterpoint.running.warm import STEPS, Forked, fork, take
+from counterpoint.running.forking import preloaded
+from counterpoint.running.libraries import learn, learned
+from counterpoint.running.warm import STEPS, Forked, fork, ready, take
 
 if TYPE_CHECKING:
     import socket
@@ -49,7 +52,7 @@ def execute_in_child(attempt: Attempt, timeout: float | None = None) -> Referenc
         ChildStepError: the step failed; carries the error as it was there.
         KeyboardInterrupt: this process is to end.
     """
-    with tempfile.TemporaryFile() as stack, closing(fork(stack.fileno())) as process:
+    with tempfile.TemporaryFile() as stack, closing(fork(stack.fileno(), learned(attempt.request))) as process:
         _LIVING.add(process)
         try:
             _refuse_when_stopping()
@@ -74,6 +77,8 @@ def execute_attempt(attempt: Attempt, timeout: float | None = None) -> Reference
 
     if timeout is not None or os.environ.get(STEPS):
         return execute_in_child(attempt, timeout)
+    if libraries := learned(attempt.request, limited=True):  # for a later step, which finds them imported then
+        ready(libraries)
     return execute(attempt.request, attempt.step, attempt.references, attempt=attempt.number, index=attempt.index)
 
 
@@ -158,6 +163,7 @@ def main(asking: socket.socket) -> int:
     from counterpoint.running.failure import describe
     from counterpoint.running.logs import log_warnings
 
+    before = set(sys.modules)
     with asking.makefile("r", encoding="utf-8") as question:
         take(json.loads(question.readline()))
         log_warnings()
@@ -170,4 +176,5 @@ def main(asking: socket.socket) -> int:
     except Exception as error:  # noqa: BLE001 - whatever it is, the parent is told
         values = {"error": describe(error).to_dict()}
     asking.sendall(f"answer {json.dumps(values)}\n".encode())
+    learn(attempt.request, attempt.step, [name for name in preloaded() if name in sys.modules and name not in before])
     return int("error" in values)

@@ -2,7 +2,7 @@
 
 Two kinds: one that serves the process which started it, by a pair of sockets, and the service `steps` of a site, by a
 socket in the site's folder, which serves every process of that site. Either imports a library of `PRELOADED` as soon
-as a step was seen to have used it, so that the next step finds it.
+as a step was seen to have used it, so that the next step finds it; the first kind also what an earlier run has seen.
 
 Libraries with threads of their own must not be forked while one of these holds a lock. Those of `PRELOADED` start none
 when they are imported but such as sleep until there is work (`ASLEEP`), and no work is ever done here; this is looked
@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 # names other libraries in place of PRELOADED; empty for none
 PRELOAD = "COUNTERPOINT_PRELOAD"
@@ -61,7 +61,7 @@ def address(folder: int, name: str) -> str:
     return f"/proc/self/fd/{folder}/{name}"
 
 
-def serve(parent: int) -> Callable[[], int]:
+def serve(parent: int, wanted: Sequence[str] = ()) -> Callable[[], int]:
     """Forks a process for each order on standard input, until that ends or `parent` does; returns in the forks only."""
     orders = socket.socket(fileno=0)
 
@@ -69,7 +69,9 @@ def serve(parent: int) -> Callable[[], int]:
         order, given, _, _ = socket.recv_fds(orders, 1, DESCRIPTORS)
         return given if order else None
 
-    return Template(parent, orders, received).run()
+    template = Template(parent, orders, received)
+    template.wanted += wanted
+    return template.run()
 
 
 def listen(place: str) -> Callable[[], int]:

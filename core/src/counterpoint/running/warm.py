@@ -19,15 +19,18 @@ import weakref
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from counterpoint.running.forking import ORDER, STDERR, address
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 # names the socket of the service `steps` to the processes of a site
 STEPS = "COUNTERPOINT_STEPS"
 # Polars allocates by jemalloc, an arena a thread: two arenas save a third of the memory and cost nothing here
 ALLOCATOR = "narenas:2"
-_SERVE = "import sys; from counterpoint.running.forking import serve; sys.exit(serve(int(sys.argv[1]))())"
+_SERVE = "import sys; from counterpoint.running.forking import serve; sys.exit(serve(int(sys.argv[1]), sys.argv[2:])())"
 _LISTEN = "import sys; from counterpoint.running.forking import listen; sys.exit(listen(sys.argv[1])())"
 
 
@@ -108,12 +111,12 @@ class Forked:
 class Warm:
     """A process to fork from. It ends with this object, or with this process; what was forked from it ends with it."""
 
-    def __init__(self) -> None:
+    def __init__(self, libraries: Iterable[str]) -> None:
         self.made_for = _surroundings()
         self.orders, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", _SERVE, str(os.getpid())],
+                [sys.executable, "-c", _SERVE, str(os.getpid()), *libraries],
                 stdin=theirs.fileno(),
                 stdout=STDERR,
                 env={"_RJEM_MALLOC_CONF": ALLOCATOR, **os.environ},
@@ -194,13 +197,20 @@ _KEPT: list[Warm] = []
 _KEEPING = Lock()
 
 
-def fork(stack: int) -> Forked:
-    """A new process that executes an attempt; it writes where its Python code is to `stack` when it gets SIGUSR1."""
+def fork(stack: int, libraries: Iterable[str] = ()) -> Forked:
+    """A new process that executes an attempt; it writes where its Python code is to `stack` when it gets SIGUSR1.
+
+    `libraries` are what a process to fork from imports by itself, if one has to be made.
+    """
     if service := served():
         with service.orders:
             return Forked(service, stack)
+    return Forked(ready(libraries), stack)
+
+
+def ready(libraries: Iterable[str]) -> Warm:
+    """This process's own process to fork from; a new one begins to import the libraries, and returns at once."""
     with _KEEPING:
         if not (_KEPT and _KEPT[0].may_serve()):
-            _KEPT[:] = [Warm()]
-        warm = _KEPT[0]
-    return Forked(warm, stack)
+            _KEPT[:] = [Warm(libraries)]
+        return _KEPT[0]

@@ -18,14 +18,18 @@ import time
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from counterpoint.services.processes import end_all, in_session, marked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _PR_SET_PDEATHSIG = 1
 _TICK = 0.2
 MOST_RESTARTS = 5
 _RECOVERY_SECONDS = 60.0
+_ASKED_AGAIN_AFTER = 2.0
 # marks what one process of a service has started
 PART = "COUNTERPOINT_SERVICE_PART"
 
@@ -128,13 +132,23 @@ class Guardian:
                 check=False,
             )
 
+    def _any_lives(self) -> bool:
+        return any(process.poll() is None for process in self.processes.values())
+
+    def _ask(self, names: Iterable[str]) -> None:
+        for name in names:
+            if self.processes[name].poll() is None:
+                self.processes[name].terminate()
+
     def stop(self) -> None:
         """Ends all processes: asks the roots first, then kills whatever carries the service's mark."""
-        for process in self.processes.values():
-            if process.poll() is None:
-                process.terminate()
-        deadline = time.monotonic() + float(self.order["patience"])
-        while time.monotonic() < deadline and any(p.poll() is None for p in self.processes.values()):
+        self._ask(self.processes)
+        slow = [process["name"] for process in self.order["processes"] if process["slow"]]
+        begun = time.monotonic()
+        while (waited := time.monotonic() - begun) < self.order["patience"] and self._any_lives():
+            if slow and waited > _ASKED_AGAIN_AFTER:
+                self._ask(slow)
+                slow = []
             time.sleep(_TICK / 4)
         end_all(marked(self.mark))
         for process in self.processes.values():
