@@ -45,7 +45,8 @@ def configure() -> None:
         os.environ["UV_FIND_LINKS"] = places
     if not wheels:
         os.environ.setdefault("UV_TORCH_BACKEND", "cpu")
-    os.environ.setdefault("UV_COMPILE_BYTECODE", "1")  # else each process compiles all it imports, where none may write
+    if os.environ.get("PYTHONDONTWRITEBYTECODE"):  # else each process compiles all it imports
+        os.environ.setdefault("UV_COMPILE_BYTECODE", "1")
     os.environ["PATH"] = os.pathsep.join([os.environ["PATH"], *pyenv_pythons()])
     for python in PYTHONS:
         os.environ[f"TORCH_ON_{python.replace('.', '')}"] = torch_file(python, wheels)

@@ -91,6 +91,19 @@ def test_children_in_sessions_of_their_own_end_too(tmp_path: Path, monkeypatch: 
     assert not marked(mark_of(site))
 
 
+def test_one_that_is_slow_to_end_is_asked_a_second_time(tmp_path: Path) -> None:
+    heard = tmp_path / "heard"
+    code = (
+        "import signal, sys, time; from pathlib import Path; heard = Path(sys.argv[1]);"
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(heard.write_text('twice')) if heard.read_text()"
+        " else heard.write_text('once')); heard.touch(); [time.sleep(0.1) for _ in range(6000)]"
+    )
+    adapter = FakeAdapter(Process("triggerer", (sys.executable, "-c", code, str(heard)), slow=True))
+    with serving(adapter, site_of(adapter, tmp_path)):  # type: ignore[arg-type]
+        assert until(heard.exists)
+    assert heard.read_text() == "twice"
+
+
 def test_what_has_overwritten_its_environment_ends_with_what_started_it(tmp_path: Path) -> None:
     sleep = "time.sleep(600)"
     nameless = f"subprocess.Popen([sys.executable, '-c', 'import time; {sleep}'], env={{}})"
