@@ -38,8 +38,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 PIPELINE = "orders:pipeline"
-# the bug: a name that does not exist, in the line that validates
-BUG = "HIGHEST_AMUONT"
+# the bug: a name that does not exist, in the line that validates; bytecode of a file that was written within the same
+# second is told apart by the file's size alone
+BUG = "HIGHEST_AMONT"
 RIGHT, WRONG = "<= HIGHEST_AMOUNT]", f"<= {BUG}]"
 DAYS = [f"2026-01-{day:02}" for day in range(1, 18)]
 BUG_DAY, FIRST, LAST, CORRUPT = "2026-01-01", "2026-01-08", "2026-01-14", "2026-01-11"
