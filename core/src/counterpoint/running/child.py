@@ -18,7 +18,7 @@ from counterpoint.errors import ChildStepError, StepKilledError, StepTimeoutErro
 from counterpoint.model import ErrorInfo, Reference, RunRequest
 from counterpoint.running.forking import preloaded
 from counterpoint.running.libraries import learn, learned
-from counterpoint.running.warm import STEPS, Forked, fork, ready, take
+from counterpoint.running.warm import STEPS, Forked, begin, fork, take
 
 if TYPE_CHECKING:
     import socket
@@ -78,7 +78,7 @@ def execute_attempt(attempt: Attempt, timeout: float | None = None) -> Reference
     if timeout is not None or os.environ.get(STEPS):
         return execute_in_child(attempt, timeout)
     if libraries := learned(attempt.request, limited=True):  # for a later step, which finds them imported then
-        ready(libraries)
+        begin(libraries)
     return execute(attempt.request, attempt.step, attempt.references, attempt=attempt.number, index=attempt.index)
 
 

@@ -208,6 +208,12 @@ def fork(stack: int, libraries: Iterable[str] = ()) -> Forked:
     return Forked(ready(libraries), stack)
 
 
+def begin(libraries: Iterable[str]) -> None:
+    """Makes the first one, for later steps: not another one when the surroundings change, as Airflow's at each task."""
+    if not _KEPT:
+        ready(libraries)
+
+
 def ready(libraries: Iterable[str]) -> Warm:
     """This process's own process to fork from; a new one begins to import the libraries, and returns at once."""
     with _KEEPING:
