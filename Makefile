@@ -38,7 +38,7 @@ clean:  ## removes the environments, and nothing else
 # --recreate: tox does not see that a pyproject.toml behind an editable requirement has changed
 .venv/.complete: .venv/.bootstrap
 	$(TOX) --notest --recreate -e airflow,dagster,prefect
-	@printf '%s\n' .venv .venv-airflow .venv-dagster .venv-prefect | xargs -P 2 -I{} {}/bin/python tools/bytecode.py
+	@printf '%s\n' .venv .venv-airflow .venv-dagster .venv-prefect | xargs -P 2 -I{} env {}/bin/python tools/bytecode.py
 	@touch $@
 
 .venv/.bootstrap: $(wildcard $(SOURCES))
