@@ -8,8 +8,8 @@ the same prepared week: the six earlier days stand, Airflow's database is migrat
 has seen the steps run once, so that it knows which libraries they import. Interleaved, the first of each discarded;
 medians of the pairs' ratios. Before anything counts, all eight digests of both sides must be equal.
 
-What differs by design: Counterpoint runs a step that has a time-out in a process of its own, so that the time-out
-bites in C code, too. By hand it does not.
+What differs by design: Counterpoint runs each step in a process of its own, so that a time-out bites in C code, too.
+By hand it does not.
 """
 
 from __future__ import annotations
@@ -111,8 +111,7 @@ def prepare(place: Path) -> None:
     from byhand import steps
     from byhand.lake import days_before
     from byhand.registry import client_of
-    from counterpoint.lineage.registry import client_of as counterpoints
-    from counterpoint.lineage.registry import place_of
+    from counterpoint.lineage import registry
     from counterpoint.model import RunRequest
     from counterpoint.running import find_pipeline
     from counterpoint.services import LocalEngine
@@ -125,7 +124,7 @@ def prepare(place: Path) -> None:
         asked = {"config": {"source": SOURCE}, "steps": only}
         LocalEngine().run([RunRequest("streamrec", day, f"prepared-{day}", str(place / "data"), **asked)])
     client_of(place / "lake")
-    counterpoints(place_of(Store(str(place / "data"), find_pipeline("streamrec"))))
+    registry.client_of(registry.place_of(Store(str(place / "data"), find_pipeline("streamrec"))))
     seen = place / "seen"
     shutil.copytree(place / "data", seen)
     LocalEngine().run([RunRequest("streamrec", DAY, "seen", str(seen), config={"source": SOURCE})])

@@ -7,13 +7,15 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
 
 from counterpoint.errors import ChildStepError, StepKilledError
-from counterpoint.running import Attempt, execute_in_child, forking
+from counterpoint.running import Attempt, execute_attempt, execute_in_child, forking
+from counterpoint.services import ProcessEngine
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,12 +46,37 @@ def test_a_step_sees_what_a_new_interpreter_would(toys: Toys, tmp_path: Path, mo
     assert not psutil.pid_exists(before["parent"])
 
 
+def test_what_is_set_anew_for_each_task_needs_no_new_process(toys: Toys, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CTX_TASK_ID", "raw")
+    one = told(toys)
+    monkeypatch.setenv("AIRFLOW_CTX_TASK_ID", "features")
+    other = told(toys)
+    assert (one["task"], other["task"]) == ("raw", "features")
+    assert one["parent"] == other["parent"]
+
+
+def test_where_one_process_executes_whole_runs_each_step_has_its_own(toys: Toys) -> None:
+    def pid() -> int:
+        request = toys.request("forked", force=True)
+        return int(toys.store(request).read(execute_attempt(Attempt(request, "surroundings", {})))["pid"])
+
+    adapter: Any = SimpleNamespace(name="airflow", run=lambda *_: pid())
+    assert ProcessEngine(adapter).run([toys.request("forked")]) != [os.getpid()]
+    assert pid() == os.getpid()
+
+
 def test_steps_of_many_threads_come_back_each_to_its_own(toys: Toys) -> None:
     requests = [toys.request("forked", f"2026-01-{day:02}", config={"number": day}) for day in range(1, 13)]
     with ThreadPoolExecutor(6) as threads:
         made = list(threads.map(lambda request: execute_in_child(Attempt(request, "long", {})), requests))
     values = [toys.store(request).read(reference) for request, reference in zip(requests, made, strict=True)]
     assert values == ["long " * day for day in range(1, 13)]
+
+
+def test_what_a_step_leaves_for_the_end_of_its_process_is_done(toys: Toys, capfd: pytest.CaptureFixture[str]) -> None:
+    execute_in_child(Attempt(toys.request("forked"), "tidy", {}))
+    assert (toys.evidence / "late").read_text() == "the thread, then the rest"
+    assert "said at last" in capfd.readouterr().err
 
 
 def test_an_answer_may_be_long(toys: Toys) -> None:

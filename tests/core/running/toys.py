@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import os
 import random
@@ -9,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -212,6 +214,7 @@ def surroundings(number):
         "pid": os.getpid(),
         "parent": os.getppid(),
         "said": os.environ.get("TOYS_SAID", ""),
+        "task": os.environ.get("AIRFLOW_CTX_TASK_ID"),
         "folder": str(Path.cwd()),
         "drawn": random.random(),  # noqa: S311 - not for secrets
     }
@@ -228,6 +231,16 @@ def wordy(number):
 
 
 @step()
+def tidy(folder):
+    """Leaves what is done when its process ends: by a thread, and after it."""
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    late = Path(folder) / "late"
+    atexit.register(lambda: late.write_text(f"{late.read_text()}, then the rest"))
+    ThreadPoolExecutor(1).submit(lambda: (time.sleep(0.2), late.write_text("the thread")))
+    print("said at last", end="")  # noqa: T201
+
+
+@step()
 def needy(library):
     """Which numbers NumPy draws, and whether a library was there before it is imported here."""
     there = library in sys.modules
@@ -238,7 +251,7 @@ def needy(library):
 
 forked = Pipeline(
     "forked",
-    (surroundings, long, wordy, needy),
+    (surroundings, long, wordy, needy, tidy),
     Partitions(start="2026-01-01"),
-    config={"number": 1, "library": "polars"},
+    config={"number": 1, "library": "polars", "folder": ""},
 )

@@ -74,7 +74,7 @@ def plan(site: Site) -> Plan:
     # without a server of logs each: they would listen on fixed ports, and the API server reads the files
     names = ("scheduler --skip-serve-logs", "dag-processor", "triggerer --skip-serve-logs")
     # told once, a triggerer waits for 10 s for a process of its own that has ended
-    others = (Process(name.split()[0], (airflow, *name.split()), slow=name.startswith("trig")) for name in names)
+    others = (Process(name.split()[0], (airflow, *name.split()), slow="triggerer" in name) for name in names)
     return Plan(
         prepare=(Process("migrate", (sys.executable, "-m", "counterpoint_airflow.deploy", *site.pipelines)),),
         processes=(Process("api-server", (airflow, "api-server"), hasty), *others),

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from functools import cache
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -72,18 +73,18 @@ def rounds_of(
         ServiceError: a bout could not be held; those before it are kept.
     """
     progress = progress or Progress(orchestrators * rounds)
-    asked = [(number, name, python_of(name)) for number in range(1, rounds + 1) for name in orchestrators]
-    files = [folder / f"{name}-{number}-{state(name, python, words)}.json" for number, name, python in asked]
-    bout = ("-m", "counterpoint.comparison.bout")
-    found = []
-    # in a process of its own, for all: none of the bouts has imported or computed anything before it begins
+    bouts = []
+    for number, name in product(range(1, rounds + 1), orchestrators):
+        python = python_of(name)
+        command = (str(python), "-m", "counterpoint.comparison.bout", name, *words)
+        kept = folder / f"{name}-{number}-{state(name, python, words)}.json"
+        bouts.append((f"round {number} of {rounds}: {name}", command, kept))
     with TemporaryDirectory(prefix="counterpoint-prepared-") as prepared:
-        if not all(kept.exists() for kept in files):
-            _answer((str(asked[0][2]), *bout, asked[0][1], "--prepare", prepared, *words))
-        for (number, name, python), kept in zip(asked, files, strict=True):
-            command = (str(python), *bout, name, "--prepared", prepared, *words)
-            found.append(progress.held(f"round {number} of {rounds}: {name}", command, kept))
-    return found
+        # in a process of its own, for all: none of the bouts has imported or computed anything before it begins
+        if not all(kept.exists() for *_, kept in bouts):
+            _, command, _ = bouts[0]
+            _answer((*command, "--prepare", prepared))
+        return [progress.held(title, (*command, "--prepared", prepared), kept) for title, command, kept in bouts]
 
 
 def tours_of(

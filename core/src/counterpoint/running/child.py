@@ -18,7 +18,7 @@ from counterpoint.errors import ChildStepError, StepKilledError, StepTimeoutErro
 from counterpoint.model import ErrorInfo, Reference, RunRequest
 from counterpoint.running.forking import preloaded
 from counterpoint.running.libraries import learn, learned
-from counterpoint.running.warm import STEPS, Forked, begin, fork, take
+from counterpoint.running.warm import NOTHING, STEPS, Forked, fork, take
 
 if TYPE_CHECKING:
     import socket
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # Set when this process is to end: no attempt is started any more, and those that run are killed.
 STOPPING = Event()
+# Set where one process executes all steps of a run: what they need is then imported once, where they are forked from.
+WHOLE_RUNS = Event()
 # how long a process may take to say where it is, before it is killed
 _STACK_SECONDS = 1.0
 _FRAME = re.compile(r'File "(.+)", line (\d+) in (.+)')
@@ -43,8 +45,11 @@ class Attempt:
     index: int | None = None
 
 
-def execute_in_child(attempt: Attempt, timeout: float | None = None) -> Reference:
+def execute_in_child(attempt: Attempt, timeout: float | None = None, *, others: bool = True) -> Reference:
     """Executes the attempt in a process of its own, killed with all its children after `timeout` seconds.
+
+    `others` says that this process executes other steps of the run, too: what they were seen to import is imported
+    while this one runs.
 
     Raises:
         StepTimeoutError: it took longer.
@@ -52,7 +57,8 @@ def execute_in_child(attempt: Attempt, timeout: float | None = None) -> Referenc
         ChildStepError: the step failed; carries the error as it was there.
         KeyboardInterrupt: this process is to end.
     """
-    with tempfile.TemporaryFile() as stack, closing(fork(stack.fileno(), learned(attempt.request))) as process:
+    libraries = learned(attempt.request, attempt.step) if others else NOTHING
+    with tempfile.TemporaryFile() as stack, closing(fork(stack.fileno(), libraries)) as process:
         _LIVING.add(process)
         try:
             _refuse_when_stopping()
@@ -68,17 +74,15 @@ def execute_in_child(attempt: Attempt, timeout: float | None = None) -> Referenc
 
 
 def execute_attempt(attempt: Attempt, timeout: float | None = None) -> Reference:
-    """Executes the attempt of a native task: in this process, unless it has a time-out or a service forks steps.
+    """Executes the attempt of a native task: in this process, unless it has a time-out or steps are forked anyway.
 
     Raises:
         Exception: what the step raised, or what `execute_in_child` raises.
     """
     from counterpoint.running.execute import execute
 
-    if timeout is not None or os.environ.get(STEPS):
-        return execute_in_child(attempt, timeout)
-    if libraries := learned(attempt.request, limited=True):  # for a later step, which finds them imported then
-        begin(libraries)
+    if timeout is not None or WHOLE_RUNS.is_set() or os.environ.get(STEPS):
+        return execute_in_child(attempt, timeout, others=WHOLE_RUNS.is_set())
     return execute(attempt.request, attempt.step, attempt.references, attempt=attempt.number, index=attempt.index)
 
 
@@ -157,8 +161,11 @@ def _record(attempt: Attempt, error: Exception) -> None:
     record_failure(attempt.request, attempt.step, error, attempt=attempt.number, index=attempt.index)
 
 
-def main(asking: socket.socket) -> int:
-    """Executes the attempt that is asked for; answers with its reference or its error, in a line. Its exit code."""
+def main(asking: socket.socket, tells: int) -> int:
+    """Executes the attempt that is asked for; answers with its reference or its error, in a line. Its exit code.
+
+    What it was seen to import is then told to the process it was forked from, by a descriptor, and kept.
+    """
     from counterpoint.running.execute import execute
     from counterpoint.running.failure import describe
     from counterpoint.running.logs import log_warnings
@@ -176,5 +183,7 @@ def main(asking: socket.socket) -> int:
     except Exception as error:  # noqa: BLE001 - whatever it is, the parent is told
         values = {"error": describe(error).to_dict()}
     asking.sendall(f"answer {json.dumps(values)}\n".encode())
-    learn(attempt.request, attempt.step, [name for name in preloaded() if name in sys.modules and name not in before])
+    used = [name for name in preloaded() if name in sys.modules and name not in before]
+    os.write(tells, (" ".join(used) + "\n").encode())
+    learn(attempt.request, attempt.step, used)
     return int("error" in values)

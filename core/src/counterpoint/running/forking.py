@@ -11,6 +11,7 @@ at after each import, and where it is not so, no step is forked any more.
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import faulthandler
 import gc
@@ -23,10 +24,10 @@ import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
 # names other libraries in place of PRELOADED; empty for none
 PRELOAD = "COUNTERPOINT_PRELOAD"
@@ -61,16 +62,19 @@ def address(folder: int, name: str) -> str:
     return f"/proc/self/fd/{folder}/{name}"
 
 
-def serve(parent: int, wanted: Sequence[str] = ()) -> Callable[[], int]:
-    """Forks a process for each order on standard input, until that ends or `parent` does; returns in the forks only."""
+def serve(parent: str, first: str, later: str) -> Callable[[], int]:
+    """Forks a process for each order on standard input, until that ends or `parent` does; returns in the forks only.
+
+    Libraries are separated by commas: those that are imported before the first order, and those after.
+    """
     orders = socket.socket(fileno=0)
 
     def received() -> list[int] | None:
         order, given, _, _ = socket.recv_fds(orders, 1, DESCRIPTORS)
         return given if order else None
 
-    template = Template(parent, orders, received)
-    template.wanted += wanted
+    template = Template(int(parent), orders, received)
+    template.first, template.wanted = [list(filter(None, names.split(","))) for names in (first, later)]
     return template.run()
 
 
@@ -102,6 +106,7 @@ class Template:
     def __init__(self, parent: int, orders: socket.socket, received: Callable[[], list[int] | None]) -> None:
         self.parent, self.orders, self.received = parent, orders, received
         self.running: dict[int, socket.socket] = {}
+        self.first: list[str] = []
         self.wanted: list[str] = []
         # where others find the socket; a fork is then killed when who asked for it has closed its own
         self.shared: Path | None = None
@@ -125,6 +130,8 @@ class Template:
         signal.set_wakeup_fd(self.waker.fileno())
         for source in (self.woken.fileno(), self.heard, self.orders.fileno()):
             self.poll.register(source, select.POLLIN)
+        for name in self.first:
+            self._import(name)
         while os.getppid() == self.parent and not (self.ending and not self.running):
             begun = self._turn()
             if begun:
@@ -250,16 +257,16 @@ def begun(parent: int, orders: int, tells: int, given: list[int]) -> Callable[[]
         sys.modules["numpy"].random.seed()
     asking = socket.socket(fileno=told)
     asking.sendall(f"pid {os.getpid()}\n".encode())
+    return lambda: leave(main(asking, tells))
 
-    def do() -> int:
-        before = set(sys.modules)
-        try:
-            return main(asking)
-        finally:
-            used = [name for name in preloaded() if name in sys.modules and name not in before]
-            os.write(tells, (" ".join(used) + "\n").encode())
 
-    return do
+def leave(code: int) -> NoReturn:
+    """Ends a fork as an interpreter ends, but does not take its modules apart: that would copy all that it shares."""
+    threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001 - as multiprocessing does
+    atexit._run_exitfuncs()  # noqa: SLF001 - what libraries and steps have registered
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(code)
 
 
 def preloaded() -> tuple[str, ...]:

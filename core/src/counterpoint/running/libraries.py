@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from counterpoint.files import put
 from counterpoint.running.forking import preloaded
-from counterpoint.running.known import find_pipeline
+from counterpoint.running.warm import Libraries
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -18,17 +18,13 @@ if TYPE_CHECKING:
     from counterpoint.model import RunRequest
 
 
-def learned(request: RunRequest, *, limited: bool = False) -> tuple[str, ...]:
-    """What the steps of a run were seen to import, of the libraries that may be imported before a fork.
-
-    With `limited`, only those of steps that have a time-out: the others run in the process of their task.
-    """
+def learned(request: RunRequest, step: str) -> Libraries:
+    """What a step and the others of its run were seen to import, of what may be imported before a fork."""
     known = _read(request)
-    steps = set(known).intersection(request.steps or known)
-    if known and limited:
-        steps &= {step.name for step in find_pipeline(request.pipeline).steps if step.timeout}
-    seen = {name for step in steps for name in known[step]}
-    return tuple(name for name in preloaded() if name in seen)
+    own = set(known.get(step, ()))
+    seen = {name for other in set(known).intersection(request.steps or known) for name in known[other]}
+    first, later = (tuple(name for name in preloaded() if name in names) for names in (own, seen - own))
+    return Libraries(first, later)
 
 
 def learn(request: RunRequest, step: str, names: Collection[str]) -> None:

@@ -19,19 +19,28 @@ import weakref
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from counterpoint.running.forking import ORDER, STDERR, address
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 # names the socket of the service `steps` to the processes of a site
 STEPS = "COUNTERPOINT_STEPS"
 # Polars allocates by jemalloc, an arena a thread: two arenas save a third of the memory and cost nothing here
 ALLOCATOR = "narenas:2"
-_SERVE = "import sys; from counterpoint.running.forking import serve; sys.exit(serve(int(sys.argv[1]), sys.argv[2:])())"
+# what an orchestrator sets anew for each task, and no library reads when it is imported
+_OF_A_TASK = ("AIRFLOW_CTX_", "__AIRFLOW_")
+_SERVE = "import sys; from counterpoint.running.forking import serve; sys.exit(serve(*sys.argv[1:])())"
 _LISTEN = "import sys; from counterpoint.running.forking import listen; sys.exit(listen(sys.argv[1])())"
+
+
+class Libraries(NamedTuple):
+    """What a process to fork from imports by itself: some before it forks anything, the others between two forks."""
+
+    first: tuple[str, ...] = ()
+    later: tuple[str, ...] = ()
+
+
+NOTHING = Libraries()
 
 
 class Origin(Protocol):
@@ -39,9 +48,6 @@ class Origin(Protocol):
 
     @property
     def orders(self) -> socket.socket: ...  # noqa: D102 - where an order is sent to
-
-    def surroundings(self) -> Any:
-        """What the process is to take for its environment and working folder; None where it has them."""
 
     def returncode(self) -> int:
         """How it ended, for a process whose end it did not tell."""
@@ -65,7 +71,7 @@ class Forked:
             TimeoutError: it has not ended by then.
         """
         with suppress(ConnectionError):  # it was killed before it had read all
-            self._told.sendall(json.dumps(self._origin.surroundings()).encode() + b"\n" + question)
+            self._told.sendall(json.dumps(_surroundings()).encode() + b"\n" + question)
             self._told.shutdown(socket.SHUT_WR)
         self._wait(timeout)
         answer = self._hear("answer")
@@ -103,7 +109,7 @@ class Forked:
     def close(self) -> None:
         """Kills it, and returns when it has ended."""
         self.kill()
-        if self.returncode is None:
+        if self.returncode is None and self.pid:
             self._wait(None)
         self._told.close()
 
@@ -111,21 +117,18 @@ class Forked:
 class Warm:
     """A process to fork from. It ends with this object, or with this process; what was forked from it ends with it."""
 
-    def __init__(self, libraries: Iterable[str]) -> None:
-        self.made_for = _surroundings()
+    def __init__(self, libraries: Libraries) -> None:
+        self._made_for = _interpreter()
         self.orders, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", _SERVE, str(os.getpid()), *libraries],
+                [sys.executable, "-c", _SERVE, str(os.getpid()), *map(",".join, libraries)],
                 stdin=theirs.fileno(),
                 stdout=STDERR,
-                env={"_RJEM_MALLOC_CONF": ALLOCATOR, **os.environ},
+                env=_environment(),
                 start_new_session=True,
             )
         weakref.finalize(self, _end, self._process, self.orders)
-
-    def surroundings(self) -> None:
-        """Its own, for it is asked only by those who share them."""
 
     def returncode(self) -> int:
         """Waits for its end."""
@@ -134,11 +137,20 @@ class Warm:
     def may_serve(self) -> bool:
         """Whether it lives, takes orders, and a new interpreter would begin as it did."""
         closed, _, _ = select.select([self.orders], [], [], 0)
-        return self.made_for == _surroundings() and self._process.poll() is None and not closed
+        return self._made_for == _interpreter() and self._process.poll() is None and not closed
 
 
-def _surroundings() -> tuple[Any, ...]:
-    return os.getpid(), Path.cwd(), dict(os.environ)
+def _interpreter() -> tuple[Any, ...]:
+    """Where this differs, a new interpreter might import other things, or import them otherwise."""
+    return os.getpid(), {name: value for name, value in os.environ.items() if not name.startswith(_OF_A_TASK)}
+
+
+def _surroundings() -> dict[str, Any]:
+    return {"folder": str(Path.cwd()), "environment": _environment()}
+
+
+def _environment() -> dict[str, str]:
+    return {"_RJEM_MALLOC_CONF": ALLOCATOR, **os.environ}
 
 
 def _end(process: subprocess.Popen[bytes], orders: socket.socket) -> None:
@@ -153,21 +165,16 @@ class Service:
     def __init__(self, orders: socket.socket) -> None:
         self.orders = orders
 
-    def surroundings(self) -> dict[str, Any]:
-        """This process's."""
-        return {"folder": str(Path.cwd()), "environment": dict(os.environ)}
-
     def returncode(self) -> int:
         """It kills its forks when it ends."""
         return -signal.SIGKILL
 
 
 def take(surroundings: Any) -> None:
-    """Makes the surroundings of another process this one's; does nothing for None."""
-    if surroundings is not None:
-        os.environ.clear()
-        os.environ.update(surroundings["environment"])
-        os.chdir(surroundings["folder"])
+    """Makes the surroundings of the process that asks this one's."""
+    os.environ.clear()
+    os.environ.update(surroundings["environment"])
+    os.chdir(surroundings["folder"])
 
 
 def command_of_service(place: Path) -> list[str]:
@@ -197,24 +204,22 @@ _KEPT: list[Warm] = []
 _KEEPING = Lock()
 
 
-def fork(stack: int, libraries: Iterable[str] = ()) -> Forked:
+def fork(stack: int, libraries: Libraries = NOTHING) -> Forked:
     """A new process that executes an attempt; it writes where its Python code is to `stack` when it gets SIGUSR1.
 
-    `libraries` are what a process to fork from imports by itself, if one has to be made.
+    `libraries` are for a process to fork from that has to be made.
     """
     if service := served():
         with service.orders:
             return Forked(service, stack)
-    return Forked(ready(libraries), stack)
+    forked = Forked(ready(libraries), stack)
+    if forked.pid:
+        return forked
+    forked.close()  # a library has started a thread, so that nothing was forked
+    return Forked(ready(), stack)
 
 
-def begin(libraries: Iterable[str]) -> None:
-    """Makes the first one, for later steps: not another one when the surroundings change, as Airflow's at each task."""
-    if not _KEPT:
-        ready(libraries)
-
-
-def ready(libraries: Iterable[str]) -> Warm:
+def ready(libraries: Libraries = NOTHING) -> Warm:
     """This process's own process to fork from; a new one begins to import the libraries, and returns at once."""
     with _KEEPING:
         if not (_KEPT and _KEPT[0].may_serve()):

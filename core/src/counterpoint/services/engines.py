@@ -14,6 +14,7 @@ import counterpoint
 from counterpoint.adapter import find_adapter, installed_version
 from counterpoint.errors import ServiceError, UnansweredError
 from counterpoint.running import LocalRun, find_pipeline
+from counterpoint.running.child import WHOLE_RUNS
 from counterpoint.running.requests import note_native
 from counterpoint.services.sites import home_of, new_site, running_site
 from counterpoint.services.supervisor import ended_of, serving
@@ -69,9 +70,18 @@ class ProcessEngine:
         for request in requests:
             home = home_of(request.root, self.adapter.name)
             home.mkdir(parents=True, exist_ok=True)
-            with _stdout_on_stderr():
+            with _stdout_on_stderr(), _whole_runs():
                 found.append(self.adapter.run(request, home))
         return found
+
+
+@contextmanager
+def _whole_runs() -> Iterator[None]:
+    WHOLE_RUNS.set()
+    try:
+        yield
+    finally:
+        WHOLE_RUNS.clear()
 
 
 @contextmanager
