@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 # what a service has just started to do is over, and several of its loops have passed
-SETTLE_SECONDS, IDLE_SECONDS = 4.0, 8.0
+SETTLE_SECONDS, IDLE_SECONDS = 3.0, 6.0
 _SAMPLED_EVERY = 0.3
 
 
