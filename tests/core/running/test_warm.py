@@ -46,6 +46,14 @@ def test_a_step_sees_what_a_new_interpreter_would(toys: Toys, tmp_path: Path, mo
     assert not psutil.pid_exists(before["parent"])
 
 
+def test_a_step_finds_the_modules_that_who_asks_finds(
+    toys: Toys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "found_by_path.py").touch()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    execute_in_child(Attempt(toys.request("forked", config={"library": "found_by_path"}), "needy", {}))
+
+
 def test_what_is_set_anew_for_each_task_needs_no_new_process(toys: Toys, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CTX_TASK_ID", "raw")
     one = told(toys)

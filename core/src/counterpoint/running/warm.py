@@ -146,7 +146,7 @@ def _interpreter() -> tuple[Any, ...]:
 
 
 def _surroundings() -> dict[str, Any]:
-    return {"folder": str(Path.cwd()), "environment": _environment()}
+    return {"folder": str(Path.cwd()), "environment": _environment(), "path": sys.path}
 
 
 def _environment() -> dict[str, str]:
@@ -175,6 +175,7 @@ def take(surroundings: Any) -> None:
     os.environ.clear()
     os.environ.update(surroundings["environment"])
     os.chdir(surroundings["folder"])
+    sys.path[:] = surroundings["path"]
 
 
 def command_of_service(place: Path) -> list[str]:
