@@ -13,7 +13,7 @@ from counterpoint.model import RunRequest
 from counterpoint.running import Attempt, execute_in_child
 from counterpoint.running.forking import PRELOAD
 from counterpoint.running.libraries import learn, learned
-from counterpoint.running.warm import NOTHING, Libraries, ready
+from counterpoint.running.warm import Libraries, ready
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +29,7 @@ def request_of(root: object, pipeline: str = "shop.daily:pipeline") -> RunReques
 
 def test_each_pipeline_knows_its_own_step_by_step(tmp_path: Path) -> None:
     request = request_of(tmp_path)
-    assert learned(request, "model") == NOTHING
+    assert learned(request, "model") == Libraries()
     learn(request, "features", ["polars"])
     learn(request, "model", ["torch"])
     learn(request, "model", ["polars"])
@@ -37,14 +37,14 @@ def test_each_pipeline_knows_its_own_step_by_step(tmp_path: Path) -> None:
     assert learned(request, "model") == (("polars", "torch"), ())
     assert learned(request, "raw") == ((), ("polars", "torch"))
     assert learned(replace(request, steps=("features",)), "features") == (("polars",), ())
-    assert learned(request_of(tmp_path, "shop.weekly:pipeline"), "model") == NOTHING
+    assert learned(request_of(tmp_path, "shop.weekly:pipeline"), "model") == Libraries()
 
 
 def test_only_what_may_be_imported_before_a_fork(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     learn(request_of(tmp_path), "model", ["torch", "threads_of_its_own"])
     assert learned(request_of(tmp_path), "model").first == ("torch",)
     monkeypatch.setenv(PRELOAD, "")
-    assert learned(request_of(tmp_path), "model") == NOTHING
+    assert learned(request_of(tmp_path), "model") == Libraries()
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "\x00"])
@@ -53,7 +53,7 @@ def test_a_broken_file_costs_time_only(tmp_path: Path, text: str) -> None:
     learn(request, "model", ["torch"])
     (file,) = (tmp_path / "services" / "libraries").iterdir()
     file.write_text(text, encoding="utf-8")
-    assert learned(request, "model") == NOTHING
+    assert learned(request, "model") == Libraries()
     learn(request, "model", ["torch"])
     assert learned(request, "model").first == ("torch",)
 
@@ -62,7 +62,7 @@ def test_a_root_that_is_no_folder_keeps_nothing(tmp_path: Path, monkeypatch: pyt
     monkeypatch.chdir(tmp_path)
     request = request_of("s3://bucket/root")
     learn(request, "model", ["torch"])
-    assert learned(request, "model") == NOTHING
+    assert learned(request, "model") == Libraries()
     assert not list(tmp_path.iterdir())
 
 
@@ -85,7 +85,7 @@ def test_what_later_steps_need_is_there_by_then(toys: Toys, monkeypatch: pytest.
     found = []
     for pause in (0.5, 2.0, 8.0):  # of a busy machine
         monkeypatch.setenv("TOYS_SAID", f"other surroundings, so another process to fork from, {pause}")
-        process = ready(Libraries(later=("colorsys",)))
+        process = ready(lambda: Libraries(later=("colorsys",)))
         time.sleep(pause)
         found.append(toys.store(request).read(execute_in_child(Attempt(request, "needy", {})))["there"])
         assert ready() is process

@@ -11,6 +11,7 @@ import tempfile
 import time
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from counterpoint.errors import ChildStepError, StepKilledError, StepTimeoutErro
 from counterpoint.model import ErrorInfo, Reference, RunRequest
 from counterpoint.running.forking import preloaded
 from counterpoint.running.libraries import learn, learned
-from counterpoint.running.warm import NOTHING, STEPS, Forked, fork, take
+from counterpoint.running.warm import STEPS, Forked, Libraries, fork, take
 
 if TYPE_CHECKING:
     import socket
@@ -57,7 +58,7 @@ def execute_in_child(attempt: Attempt, timeout: float | None = None, *, others: 
         ChildStepError: the step failed; carries the error as it was there.
         KeyboardInterrupt: this process is to end.
     """
-    libraries = learned(attempt.request, attempt.step) if others else NOTHING
+    libraries = partial(learned, attempt.request, attempt.step) if others else Libraries
     with tempfile.TemporaryFile() as stack, closing(fork(stack.fileno(), libraries)) as process:
         _LIVING.add(process)
         try:

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 # names other libraries in place of PRELOADED; empty for none
 PRELOAD = "COUNTERPOINT_PRELOAD"
@@ -74,8 +74,8 @@ def serve(parent: str, first: str, later: str) -> Callable[[], int]:
         return given if order else None
 
     template = Template(int(parent), orders, received)
-    template.first, template.wanted = [list(filter(None, names.split(","))) for names in (first, later)]
-    return template.run()
+    template.wanted += filter(None, later.split(","))
+    return template.run(filter(None, first.split(",")))
 
 
 def listen(place: str) -> Callable[[], int]:
@@ -106,7 +106,6 @@ class Template:
     def __init__(self, parent: int, orders: socket.socket, received: Callable[[], list[int] | None]) -> None:
         self.parent, self.orders, self.received = parent, orders, received
         self.running: dict[int, socket.socket] = {}
-        self.first: list[str] = []
         self.wanted: list[str] = []
         # where others find the socket; a fork is then killed when who asked for it has closed its own
         self.shared: Path | None = None
@@ -119,8 +118,8 @@ class Template:
         """Ends when nothing runs any more."""
         self.ending = True
 
-    def run(self) -> Callable[[], int]:
-        """Returns in the forks only: what they are to do."""
+    def run(self, first: Iterable[str] = ()) -> Callable[[], int]:
+        """Imports the `first` libraries before it forks anything; returns in the forks only: what they are to do."""
         for name in IMPORTED:
             importlib.import_module(name)
         _settle()
@@ -130,7 +129,7 @@ class Template:
         signal.set_wakeup_fd(self.waker.fileno())
         for source in (self.woken.fileno(), self.heard, self.orders.fileno()):
             self.poll.register(source, select.POLLIN)
-        for name in self.first:
+        for name in first:
             self._import(name)
         while os.getppid() == self.parent and not (self.ending and not self.running):
             begun = self._turn()

@@ -29,8 +29,11 @@ def learned(request: RunRequest, step: str) -> Libraries:
 
 def learn(request: RunRequest, step: str, names: Collection[str]) -> None:
     """Keeps what a step was seen to import. Two at once may lose what one of them has seen, until it is seen again."""
-    file, known = _file(request), _read(request)
-    if file is None or set(names) <= set(known.get(step, ())):
+    file = _file(request)
+    if file is None or not names:
+        return
+    known = _read(request)
+    if set(names) <= set(known.get(step, ())):
         return
     known[step] = sorted({*known.get(step, ()), *names})
     with suppress(OSError):  # it costs time, and nothing else

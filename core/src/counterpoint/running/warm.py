@@ -19,9 +19,12 @@ import weakref
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from counterpoint.running.forking import ORDER, STDERR, address
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # names the socket of the service `steps` to the processes of a site
 STEPS = "COUNTERPOINT_STEPS"
@@ -38,9 +41,6 @@ class Libraries(NamedTuple):
 
     first: tuple[str, ...] = ()
     later: tuple[str, ...] = ()
-
-
-NOTHING = Libraries()
 
 
 class Origin(Protocol):
@@ -205,10 +205,10 @@ _KEPT: list[Warm] = []
 _KEEPING = Lock()
 
 
-def fork(stack: int, libraries: Libraries = NOTHING) -> Forked:
+def fork(stack: int, libraries: Callable[[], Libraries] = Libraries) -> Forked:
     """A new process that executes an attempt; it writes where its Python code is to `stack` when it gets SIGUSR1.
 
-    `libraries` are for a process to fork from that has to be made.
+    `libraries` is asked when a process to fork from has to be made.
     """
     if service := served():
         with service.orders:
@@ -220,9 +220,9 @@ def fork(stack: int, libraries: Libraries = NOTHING) -> Forked:
     return Forked(ready(), stack)
 
 
-def ready(libraries: Libraries = NOTHING) -> Warm:
+def ready(libraries: Callable[[], Libraries] = Libraries) -> Warm:
     """This process's own process to fork from; a new one begins to import the libraries, and returns at once."""
     with _KEEPING:
         if not (_KEPT and _KEPT[0].may_serve()):
-            _KEPT[:] = [Warm(libraries)]
+            _KEPT[:] = [Warm(libraries())]
         return _KEPT[0]
