@@ -81,3 +81,6 @@ def test_the_project_has_measured_every_side(name: str) -> None:
     kept = beside_of(OURS / "none")
     assert report_with(kept)["beside"] == kept
     assert name in {one["orchestrator"] for one in kept["by_hand"]}
+    assert {name, "local"} <= {one["orchestrator"] for one in kept["tests"]}
+    assert len(kept["faults"]["rows"]) == 12
+    assert all({name, "local"} <= set(row["on"]) for row in kept["faults"]["rows"])
