@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from counterpoint import garbage
 from counterpoint.adapter import Plan, Process
 from counterpoint.running import find_pipeline
 
@@ -25,13 +25,13 @@ WORK_POOL = "counterpoint"
 
 def plan(site: Site) -> Plan:
     """The services of a site."""
-    prefect, this = str(Path(sys.executable).parent / "prefect"), (sys.executable, "-m", "counterpoint_prefect.deploy")
+    prefect, this = ((sys.executable, "-m", name) for name in ("prefect", "counterpoint_prefect.deploy"))
     server = ("server", "start", "--host", "127.0.0.1", "--port", str(site.ports["web"]))
     worker = ("worker", *f"start --pool {WORK_POOL} --type process --name counterpoint".split())
     return Plan(
         processes=(
-            Process("server", (prefect, *server)),
-            Process("worker", (prefect, *worker), recover=this, hasty=True),
+            Process("server", (*prefect, *server) if site.database else garbage.command("prefect", *server)),
+            Process("worker", (*prefect, *worker), recover=this, hasty=True),
         ),
         ready=lambda: _missing(site),
         settle=(Process("deployments", (*this, *site.pipelines)),),

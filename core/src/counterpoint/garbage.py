@@ -1,0 +1,44 @@
+"""A command whose garbage is collected by a thread of its own.
+
+    python -m counterpoint.garbage MODULE [WORD ...]
+
+For a server with an event loop on SQLite. A statement that failed leaves its cursor as garbage (an exception refers to
+it, and it to the exception). Whoever collects it waits for the cursor's connection. Where that is the event loop's
+thread, and the connection waits for a transaction of the same loop, both wait until SQLite's time-out, and the whole
+server with them.
+"""
+
+from __future__ import annotations
+
+import gc
+import runpy
+import sys
+import time
+from threading import Thread
+
+_EVERY_SECONDS = 1.0
+
+
+def collect_apart() -> None:
+    """From now on garbage is collected by a thread that does nothing else, by the interpreter's own thresholds."""
+    gc.disable()
+    Thread(target=_collect, name="garbage", daemon=True).start()
+
+
+def command(module: str, *words: str) -> tuple[str, ...]:
+    """What runs a module so."""
+    return (sys.executable, "-m", __name__, module, *words)
+
+
+def _collect() -> None:
+    while True:
+        time.sleep(_EVERY_SECONDS)
+        counts = zip(gc.get_count(), gc.get_threshold(), strict=True)
+        if due := [generation for generation, (count, most) in enumerate(counts) if most and count > most]:
+            gc.collect(due[-1])
+
+
+if __name__ == "__main__":
+    collect_apart()
+    sys.argv[:] = sys.argv[1:]
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
