@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from datetime import timedelta
+from pathlib import Path
 
 from counterpoint.model import PartitionKind, Partitions, Pipeline, RetryPolicy, Schedule, step
 from counterpoint.testing.evidence import attempt_number
@@ -35,16 +36,24 @@ def oil(partition):
 
 @step(retry=LATER)
 def flame(oil):
+    awaited("flame")
     return oil + made("flame")
 
 
 @step(retry=LATER)
 def beam(flame):
+    awaited("beam")
     return flame + made("beam")
 
 
 def made(name):
     return attempt_number(f"{os.environ['COUNTERPOINT_ROOT']}/made", name)
+
+
+def awaited(name):
+    """Returns when a test has seen that the other side waits for this step, and has said so."""
+    while not Path(os.environ["COUNTERPOINT_ROOT"], "awaited", name).exists():
+        time.sleep(0.1)
 
 
 # two sides share it
