@@ -7,6 +7,7 @@ Prints which thread has collected it. Without `collect_apart` it is the event lo
 import asyncio
 import sys
 import threading
+from queue import SimpleQueue
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
@@ -14,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from counterpoint.garbage import collect_apart
 
 ENOUGH = 2000  # objects, so that garbage is collected
+COLLECTED: SimpleQueue[str] = SimpleQueue()
 
 
 class Garbage:
@@ -23,15 +25,15 @@ class Garbage:
         self.itself = self
 
     def __del__(self) -> None:
-        sys.stdout.write(threading.current_thread().name)
+        COLLECTED.put(threading.current_thread().name)
 
 
 def set_up(connection: sa.engine.interfaces.DBAPIConnection, _: object) -> None:
-    """Transactions are begun by hand, and wait for each other for three seconds, as Prefect's for 60."""
+    """Transactions are begun by hand, and wait for each other for ten seconds, as Prefect's for 60."""
     connection.isolation_level = None
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.execute("PRAGMA busy_timeout = 3000")
+    cursor.execute("PRAGMA busy_timeout = 10000")
     cursor.close()
 
 
@@ -56,11 +58,11 @@ async def main(place: str) -> None:
         waiting = asyncio.create_task(second.exec_driver_sql("INSERT INTO events VALUES (2)"))
         await asyncio.sleep(0.2)
         kept = [[number] for number in range(ENOUGH)]
-        await asyncio.sleep(1.5)
+        by = await asyncio.to_thread(COLLECTED.get)
         await first.exec_driver_sql("COMMIT")
         await waiting
     await engine.dispose()
-    del kept
+    sys.stdout.write(f"{by} of {len(kept)}")
 
 
 collect_apart()
