@@ -40,6 +40,11 @@ NAME = "lighthouse:lamp"
 PATIENCE = 120
 # the partition of the newest tick
 HOUR = f"{datetime.now(UTC).year - 1}-12-31T23"
+# by step, who waits for it
+WAITS = {
+    "flame": ("airflow", f"flame of {HOUR}, which dagster owns"),
+    "beam": ("dagster", f"beam of {HOUR}, which airflow owns"),
+}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -243,7 +248,10 @@ def test_a_step_is_computed_by_its_owner_alone(tmp_path: Path, airflow_python: P
         begin_as_scheduled(harbour)
         code, _, said = harbour.migrate("cutover", "beam", "--after", "0")
         assert (code, run["dag_run_id"] in said) == (2, True), said
-        each_waits_for_what_the_other_owns(harbour)
+        (seen := Path(harbour.root, "awaited")).mkdir()
+        for step, wait in WAITS.items():  # each takes until it was seen that the other side waits
+            until(lambda wait=wait: wait in dict(waits(harbour)), 3 * PATIENCE)
+            (seen / step).touch()
         both_end_and_each_step_was_computed_once(harbour)
 
         code, told, said = harbour.migrate("rollback", "flame", "--wait")
@@ -267,18 +275,11 @@ def begin_as_scheduled(harbour: Harbour) -> None:
     assert graphql(site, query, {"p": parameters})["launchPipelineExecution"]["__typename"] == "LaunchRunSuccess"
 
 
-def each_waits_for_what_the_other_owns(harbour: Harbour) -> None:
-    """The steps take until it was seen."""
-    store, seen = Store(harbour.root, find_pipeline(harbour.name)), Path(harbour.root, "awaited")
-
-    def waits() -> set[tuple[str, str]]:
-        noted = [store.get_json(path) for path in store.list("runs/beacon") if path.endswith(".waiting.json")]
-        return {(one["run_id"].partition("-")[0], what) for one in noted for what in one["for"]}
-
-    for side, step, owner in (("airflow", "flame", "dagster"), ("dagster", "beam", "airflow")):
-        until(lambda waiting=(side, f"{step} of {HOUR}, which {owner} owns"): waiting in waits(), 3 * PATIENCE)
-        seen.mkdir(exist_ok=True)
-        (seen / step).touch()
+def waits(harbour: Harbour) -> list[tuple[tuple[str, ...], str | None]]:
+    """Who waits for what, and when that ended."""
+    store = Store(harbour.root, find_pipeline(harbour.name))
+    noted = [store.get_json(path) for path in store.list("runs/beacon") if path.endswith(".waiting.json")]
+    return [((one["run_id"].partition("-")[0], *one["for"]), one["ended"]) for one in noted]
 
 
 def both_end_and_each_step_was_computed_once(harbour: Harbour) -> None:
@@ -294,7 +295,6 @@ def both_end_and_each_step_was_computed_once(harbour: Harbour) -> None:
     assert computed == {("airflow", "oil"), ("dagster", "flame"), ("airflow", "beam")}
     assert {record["status"] for record in told().values()} == {"success"}
     assert sorted(path.name for path in Path(harbour.root, "made").iterdir()) == ["beam.1", "flame.1", "oil.1"]
-    noted = [store.get_json(path) for path in store.list("runs/beacon") if path.endswith(".waiting.json")]
-    assert noted
-    assert all(one["ended"] for one in noted)
+    assert set(dict(waits(harbour))) >= set(WAITS.values())
+    assert all(ended for _, ended in waits(harbour))
     until(lambda: [run["state"] for run in harbour.runs()] == ["success"])
