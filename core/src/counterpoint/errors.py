@@ -5,6 +5,7 @@ The tree, with the exit code of the command that ends with it; a step that fails
     CounterpointError            1
     ├── UsageError               2   a wrong option, date, name, path or setting
     │   ├── DefinitionError      2   a pipeline that contradicts itself
+    │   ├── HeldError            2   another process works on what was asked for
     │   └── UnsupportedError     2   an orchestrator cannot honour a property of the pipeline
     ├── ServiceError             3   an orchestrator is not installed, or did not start
     │   └── UnansweredError      3   its server does not answer now; it may when it is asked again
@@ -47,6 +48,10 @@ class UsageError(CounterpointError):
 
 class DefinitionError(UsageError):
     """A pipeline whose description contradicts itself, found before anything runs."""
+
+
+class HeldError(UsageError):
+    """Another process works on what was asked for; `--take-over` takes it from one that will not end."""
 
 
 class UnsupportedError(UsageError):

@@ -131,7 +131,9 @@ def test_another_that_works_on_the_same_days_is_refused_by_name(farm: Farm, monk
     manifest = manifest_of(store, "v1")
     manifest |= {"status": "running", "owner": {"host": "elsewhere", "pid": 1, "started": 0.0}}
     store.put_json("backfills/harvest/v1.json", manifest)
-    with pytest.raises(UsageError, match=r"backfill v1 works on 2026-01-05 to 2026-01-10 \(process 1 on elsewhere\)"):
+    with pytest.raises(
+        UsageError, match="backfill v1 works on 2026-01-05 to 2026-01-10: process 1 on elsewhere owns it"
+    ):
         farm.backfill(version="v2", first="2026-01-10", last="2026-01-12")
     assert farm.backfill(version="v3", first="2026-01-11", last="2026-01-12")["status"] == "success"
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from counterpoint.backfill import Asked, prepare, run_backfill
-from counterpoint.backfill.records import release, states_path
+from counterpoint.backfill.lease import claim
+from counterpoint.backfill.records import states_path
 from counterpoint.errors import UsageError
 from counterpoint.running import find_pipeline
 from counterpoint.services import LocalEngine
@@ -42,7 +43,7 @@ def test_a_backfill_that_was_interrupted_tells_what_had_failed_by_then(scene: Sc
     asked = Asked("mishaps:days", "2026-01-02", "2026-01-04", "v2", config={"bad": ["2026-01-03"]})
     rows = run_backfill(prepare(asked, scene.root), LocalEngine())["partitions"]
     store = Store(scene.root, find_pipeline("mishaps:days"))
-    release(store, asked, None)
+    claim(store, asked).release(None)
     for row in rows:
         path = states_path(store, "v2", row["date"])
         store.put_json(path, {"steps": store.get_json(path)["steps"], "run_id": row["run_id"]})

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from counterpoint.adapter import Backfills
 from counterpoint.alerts import release as tell_held
 from counterpoint.backfill.launchers import LocalLauncher, ProcessLauncher, ServiceLauncher
+from counterpoint.backfill.lease import claim
 from counterpoint.backfill.native import NativeLauncher, orders_of
 from counterpoint.backfill.plan import Cell, Plan, make_plan
 from counterpoint.backfill.queue import Grain
-from counterpoint.backfill.records import claim, release
 from counterpoint.backfill.runner import Runner
 from counterpoint.backfill.standing import UNKNOWN_SECONDS, Snapshot, freshness_of, seconds_of
 from counterpoint.backfill.strategy import Strategy, queue_of
@@ -121,24 +121,25 @@ def _stale(pipeline: Pipeline, keys: tuple[str, ...], found: Callable[[Cell], Fr
     return tuple(sorted({cell.key for cell in plan.cells if cell.key in standing}))
 
 
-def run(prepared: Prepared, engine: Engine) -> dict[str, Any]:
+def run(prepared: Prepared, engine: Engine, *, take_over: bool = False) -> dict[str, Any]:
     """Runs a planned backfill; returns its report, which is recorded too.
 
     Raises:
-        UsageError: another backfill works on one of the partitions.
+        HeldError: another process works on one of the partitions, or took this backfill over: it has stopped.
         SourceError, StaleInputError: a source is wrong or too old for each of the partitions; nothing was run.
         KeyboardInterrupt: it was interrupted; what has ended stands, and the same command goes on from there.
     """
     store = Store(prepared.root, prepared.pipeline, prepared.asked.version)
     requests = {key: prepared.request(key) for key in dict.fromkeys((*prepared.plan.keys, *_keys(prepared.plan)))}
     _look(prepared, store, requests)
-    claim(store, prepared.asked)
+    lease = claim(store, prepared.asked, take_over=take_over)
     report: dict[str, Any] | None = None
     try:
-        _pin(store, prepared.plan)
-        report = _runner(prepared, engine, store, requests).run()
+        with lease:
+            _pin(store, prepared.plan)
+            report = replace(_runner(prepared, engine, store, requests), goes_on=lease.refuse_lost).run()
     finally:
-        release(store, prepared.asked, report)
+        lease.release(report)
         tell_held(store, prepared.asked.version)
     return report
 

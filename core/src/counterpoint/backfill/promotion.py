@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from counterpoint.backfill.records import folder_of, manifest_path
+from counterpoint.backfill.lease import forget, free
+from counterpoint.backfill.records import folder_of, manifest_in, manifest_path
 from counterpoint.errors import UsageError
 from counterpoint.lineage import promote_models
 from counterpoint.running import find_pipeline
-from counterpoint.services.processes import Owner
 from counterpoint.storage import Store, drop, promote
 from counterpoint.storage.versions import is_promoted
 
 
-def promote_version(name: str, version: str, root: str) -> dict[str, Any]:
+def promote_version(name: str, version: str, root: str, *, take_over: bool = False) -> dict[str, Any]:
     """Makes a version production, all of it at once.
 
     Raises:
-        UsageError: there is no such version, it is being worked on, a partition of it failed, or it was promoted.
+        HeldError: another process works on it, and `take_over` is false.
+        UsageError: there is no such version, a partition of it failed, or it was promoted.
     """
     pipeline = find_pipeline(name)
     store = Store(root, pipeline, version)
+    free(store, lambda other, _: other == version, take_over=take_over)
     _refuse_unfinished(store, name)
     if is_promoted(store):  # when it was killed after its commit, the models have not got their names yet
         promote_models(store, pipeline)
@@ -29,32 +31,26 @@ def promote_version(name: str, version: str, root: str) -> dict[str, Any]:
     return {"promoted": version, "outputs": found.entries, "replaced": found.replaced, "equal": found.equal}
 
 
-def drop_version(name: str, version: str, root: str) -> dict[str, Any]:
+def drop_version(name: str, version: str, root: str, *, take_over: bool = False) -> dict[str, Any]:
     """Forgets a version with all that it wrote.
 
     Raises:
-        UsageError: there is no such version, it is being worked on, or it was promoted.
+        HeldError: another process works on it, and `take_over` is false.
+        UsageError: there is no such version, or it was promoted.
     """
     pipeline = find_pipeline(name)
     store = Store(root, pipeline, version)
-    _refuse_running(store)
+    free(store, lambda other, _: other == version, take_over=take_over)
+    manifest = store.find(manifest_path(store, version))
     dropped = drop(store)
-    for path in (*store.list(f"{folder_of(pipeline.name)}/{version}"), manifest_path(store, version)):
+    for path in store.list(f"{folder_of(pipeline.name)}/{version}"):
         store.delete(path)
+    forget(store, version, manifest)
     return {"dropped": version, "outputs": dropped}
 
 
-def _refuse_running(store: Store) -> dict[str, Any] | None:
-    manifest: dict[str, Any] | None = store.get_json(manifest_path(store, store.version))
-    if manifest and manifest["status"] == "running" and Owner(**manifest["owner"]).lives:
-        raise UsageError(
-            f"version {store.version} is being worked on by process {manifest['owner']['pid']}: wait for it"
-        )
-    return manifest
-
-
 def _refuse_unfinished(store: Store, name: str) -> None:
-    manifest = _refuse_running(store)
+    manifest = manifest_in(store, store.version)
     if manifest is None or manifest["status"] == "success":
         return
     rows = (manifest["report"] or {}).get("partitions", [])

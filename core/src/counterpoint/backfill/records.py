@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import UsageError
 from counterpoint.model import Status
-from counterpoint.services.processes import Owner
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from counterpoint.model import RunRecord
     from counterpoint.storage import Store
+
+# instead of removing a manifest: stores remove without looking, and would take away one that was made meanwhile
+DROPPED = "dropped"
 
 
 @dataclass(frozen=True)
@@ -52,52 +54,13 @@ def manifests(store: Store) -> dict[str, dict[str, Any]]:
     """What is recorded of every backfill of a pipeline, by its version."""
     paths = [p for p in store.list(folder_of(store.pipeline.name)) if p.count("/") == 2]  # noqa: PLR2004 - not days
     found = {path.rpartition("/")[2].removesuffix(".json"): store.get_json(path) for path in paths}
-    return {version: manifest for version, manifest in found.items() if manifest}
+    return {version: manifest for version, manifest in found.items() if manifest and manifest["status"] != DROPPED}
 
 
-def claim(store: Store, asked: Asked) -> None:
-    """Records that this process runs a backfill, unless another one works on one of its partitions.
-
-    Raises:
-        UsageError: one does; names it.
-    """
-    path = manifest_path(store, asked.version)
-    before = store.get_json(path)
-    _refuse_rivals(store, asked)
-    mine = {"asked": asdict(asked), "owner": asdict(Owner.here()), "status": "running", "report": None}
-    store.put_json(path, mine)
-    try:
-        # whoever claimed at the same moment sees this claim, as this one sees theirs: at most one goes on
-        _refuse_rivals(store, asked)
-    except UsageError:
-        _put_back(store, path, before)
-        raise
-
-
-def _put_back(store: Store, path: str, before: Any) -> None:
-    if before is None:
-        store.delete(path)
-    else:
-        store.put_json(path, before)
-
-
-def _refuse_rivals(store: Store, asked: Asked) -> None:
-    for version, manifest in manifests(store).items():
-        owner, other = Owner(**manifest["owner"]), manifest["asked"]
-        overlaps = other["first"] <= asked.last and asked.first <= other["last"]
-        if manifest["status"] == "running" and owner != Owner.here() and owner.lives and overlaps:
-            raise UsageError(
-                f"backfill {version} works on {other['first']} to {other['last']} (process {owner.pid} on"
-                f" {owner.host}): wait until it has ended, or choose other partitions"
-            )
-
-
-def release(store: Store, asked: Asked, report: Mapping[str, Any] | None) -> None:
-    """Records how a backfill ended; without a report, that it was interrupted."""
-    path = manifest_path(store, asked.version)
-    status = report["status"] if report else "interrupted"
-    manifest = {"asked": asdict(asked), "owner": asdict(Owner.here()), "status": status, "report": report}
-    store.put_json(path, manifest)
+def manifest_in(store: Store, version: str) -> dict[str, Any] | None:
+    """What is recorded of one backfill, or None."""
+    found: dict[str, Any] | None = store.get_json(manifest_path(store, version))
+    return None if found is None or found["status"] == DROPPED else found
 
 
 def manifest_of(store: Store, version: str) -> dict[str, Any]:
@@ -106,7 +69,7 @@ def manifest_of(store: Store, version: str) -> dict[str, Any]:
     Raises:
         UsageError: there is none of that version; names those there are.
     """
-    found: dict[str, Any] | None = store.get_json(manifest_path(store, version))
+    found = manifest_in(store, version)
     if found is None:
         known = ", ".join(manifests(store)) or "none yet"
         raise UsageError(f"pipeline {store.pipeline.name} has no backfill {version!r}; there are: {known}")

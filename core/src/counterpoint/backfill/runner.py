@@ -18,7 +18,7 @@ from counterpoint.model import RunRecord, RunRequest, Status, StepRecord, order
 from counterpoint.running import collect
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from counterpoint.backfill.plan import Plan
     from counterpoint.backfill.queue import Queue, Unit
@@ -31,7 +31,10 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Runner:
-    """One pass through the queue of a plan; `requests` has the request of each partition."""
+    """One pass through the queue of a plan; `requests` has the request of each partition.
+
+    `goes_on` raises when another process has taken the backfill over.
+    """
 
     asked: Asked
     plan: Plan
@@ -40,20 +43,24 @@ class Runner:
     store: Store
     requests: Mapping[str, RunRequest]
     outcomes: dict[str, list[Outcome]] = field(default_factory=lambda: defaultdict(list))
+    goes_on: Callable[[], None] = lambda: None
 
     def run(self) -> dict[str, Any]:
         """Runs everything to its end; returns the report.
 
         Raises:
-            KeyboardInterrupt: after what runs on this machine was ended.
+            KeyboardInterrupt, HeldError: after what runs on this machine was ended.
         """
         begun = time.monotonic()
         try:
             while not self.queue.over:
+                self.goes_on()
                 for unit in drain(self.queue, lambda unit: self.launcher.holds(unit, self._request(unit))):
                     self.launcher.start(unit, self._request(unit))
                     self._tell(unit.key)
-                for outcome in self.launcher.ended():
+                ended = self.launcher.ended()
+                self.goes_on()
+                for outcome in ended:
                     self._end(outcome)
         except BaseException:
             self.launcher.stop()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from counterpoint.backfill.lease import is_running
 from counterpoint.backfill.plan import Cell
-from counterpoint.backfill.records import folder_of, manifest_path, states_path
+from counterpoint.backfill.records import folder_of, manifest_in, states_path
 from counterpoint.backfill.standing import Snapshot, freshness_of
 from counterpoint.model import PRODUCTION, RunRequest
 from counterpoint.running.waits import waiting
-from counterpoint.services.processes import Owner
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,10 +54,10 @@ def grid(root: str, name: str, pipeline: Pipeline, version: str, keys: Sequence[
 
 def _told(store: Snapshot, keys: Sequence[str]) -> dict[str, Mapping[str, str]]:
     """What the backfill of this version last told of steps; what ran in a process that died runs no more."""
-    manifest = store.get_json(manifest_path(store, store.version))
+    manifest = manifest_in(store, store.version)
     if manifest is None:
         return {}
-    lives = manifest["status"] == "running" and Owner(**manifest["owner"]).lives
+    lives = is_running(manifest)
     steps = {key: (store.get_json(states_path(store, store.version, key)) or {}).get("steps", {}) for key in keys}
     return {
         key: {n: state for n, state in found.items() if lives or state != "running"} for key, found in steps.items()

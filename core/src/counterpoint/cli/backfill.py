@@ -28,7 +28,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--version", metavar="TAG", help="of the output; default names the range")
     parser.add_argument("--dry-run", action="store_true", help="prints the plan and a checklist; starts nothing")
     parser.add_argument("--stale", action="store_true", help="only partitions of which something is stale")
+    take_over_option(parser)
     run_options(parser)
+
+
+def take_over_option(parser: argparse.ArgumentParser) -> None:
+    """The option of whatever works on a backfill that another process may own."""
+    words = "stop the process that owns the backfill, if it still runs anywhere, and go on in its place"
+    parser.add_argument("--take-over", action="store_true", help=words)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -88,7 +95,7 @@ def carry_out(asked: Asked, args: argparse.Namespace) -> int:
     say(f"{asked.version}: {len(prepared.plan.cells)} steps to run, {len(prepared.plan.saved)} stand already")
     options = site_options(args)
     with engine_for(asked.orchestrator, root, (asked.pipeline,), service=asked.service, options=options) as engine:
-        report = run_backfill(prepared, engine)
+        report = run_backfill(prepared, engine, take_over=args.take_over)
     tell(report, as_json=args.json)
     return 0 if report["status"] == "success" else 1
 
@@ -143,7 +150,7 @@ def _settle(args: argparse.Namespace) -> int:
         raise UsageError(f"write backfill {args.words[0]} PIPELINE TAG")
     action, pipeline, tag = args.words
     settle = promote_version if action == "promote" else drop_version
-    found = settle(pipeline, tag, absolute(args.root))
+    found = settle(pipeline, tag, absolute(args.root), take_over=args.take_over)
     if args.json:
         answer(found)
     say("; ".join(f"{name} {value}" for name, value in found.items()))

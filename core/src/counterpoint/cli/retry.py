@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from counterpoint.cli.backfill import take_over_option
 from counterpoint.cli.run import service_options
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--run", dest="run_id", metavar="RUN", help="the run id of a failed run")
     which.add_argument("--backfill", metavar="TAG", help="the version of a backfill")
+    take_over_option(parser)
     service_options(parser)
 
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
+import uuid
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Self
 
@@ -57,26 +61,70 @@ def end_all(processes: list[psutil.Process]) -> None:
 
 @dataclass(frozen=True)
 class Owner:
-    """The process that a command runs in: it may be asked later, also by another process, whether it still lives."""
+    """The process that a command runs in: it may be asked later, also by another process, whether it still lives.
+
+    `machine` tells the boot and the space of process ids that `pid` belongs to: a host's name tells neither, for
+    containers share names, and get new ones. `started` is by a clock that nobody sets; 0 where it is not known.
+    """
 
     host: str
     pid: int
     started: float
+    machine: str = ""
 
     @classmethod
     def here(cls) -> Owner:
         """This process."""
-        return cls(socket.gethostname(), os.getpid(), psutil.Process().create_time())
+        return cls(socket.gethostname(), os.getpid(), _started(os.getpid()) or 0.0, _machine())
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host}"
+
+    @property
+    def is_known(self) -> bool:
+        """Whether this machine can tell if it lives: its process ids are those of here."""
+        return bool(self.started) and self.machine == _machine()
 
     @property
     def lives(self) -> bool:
-        """Whether it still runs; one on another machine is believed to."""
-        if self.host != socket.gethostname():
-            return True
-        try:
-            return abs(psutil.Process(self.pid).create_time() - self.started) < 1
-        except psutil.NoSuchProcess:
-            return False
+        """Whether it still runs, a zombie does not; one that is not known here is believed to."""
+        return not self.is_known or _started(self.pid) == self.started or _is_hidden(self.pid)
+
+
+def _is_hidden(pid: int) -> bool:
+    """Whether there is a process of another user that this one may not look at (`hidepid`)."""
+    if Path(f"/proc/{pid}").exists():
+        return False
+    try:
+        os.kill(pid, 0)
+    except OSError as error:
+        return isinstance(error, PermissionError)
+    return False
+
+
+def _started(pid: int) -> float | None:
+    """When a process started, or None for one that is gone, a zombie, or not to be seen."""
+    if sys.platform != "linux":
+        with suppress(psutil.Error, OSError):
+            process = psutil.Process(pid)
+            return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
+        return None
+    try:
+        # behind the name, which may hold anything: the state, and as the 20th from there the ticks since the boot
+        state, *numbers = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    except OSError:
+        return None
+    return None if state in {b"Z", b"X"} else float(numbers[18])
+
+
+@cache
+def _machine() -> str:
+    """This boot and this space of process ids; where the system does not tell, the network card's address."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return f"node {uuid.getnode():x}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from counterpoint.backfill.lease import is_running
 from counterpoint.backfill.records import manifest_of, states_path
 from counterpoint.running import find_pipeline
-from counterpoint.services.processes import Owner
 from counterpoint.storage import Store
 from counterpoint.why.causes import Cause, grouped
 from counterpoint.why.evidence import read
@@ -51,7 +51,7 @@ def explain_backfill(
 
 
 def _status(manifest: Mapping[str, Any]) -> str:
-    if manifest["status"] == "running" and not Owner(**manifest["owner"]).lives:
+    if manifest["status"] == "running" and not is_running(manifest):
         return "interrupted"
     return str(manifest["status"])
 
