@@ -12,7 +12,6 @@ at after each import, and where it is not so, no step is forked any more.
 from __future__ import annotations
 
 import atexit
-import ctypes
 import faulthandler
 import gc
 import importlib
@@ -25,6 +24,8 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
+
+from counterpoint.processes import ProcessId, die_with_parent, end_step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -47,7 +48,6 @@ PRELOADED = (
 ASLEEP = frozenset({"jemalloc_bg_thd", "polars-ooc-clea"})
 # all that a step needs which is no library with threads
 IMPORTED = ("counterpoint.running.child", "counterpoint.running.execute", "counterpoint.running.logs", "obstore.store")
-_PR_SET_PDEATHSIG = 1
 # the descriptor, for sys.stderr may be something that has none
 STDERR = 2
 # an order: a byte, with a socket for the question and its answer, the standard error, and a file for stacks
@@ -105,7 +105,7 @@ class Template:
 
     def __init__(self, parent: int, orders: socket.socket, received: Callable[[], list[int] | None]) -> None:
         self.parent, self.orders, self.received = parent, orders, received
-        self.running: dict[int, socket.socket] = {}
+        self.running: dict[int, tuple[ProcessId, socket.socket]] = {}
         self.wanted: list[str] = []
         # where others find the socket; a fork is then killed when who asked for it has closed its own
         self.shared: Path | None = None
@@ -135,6 +135,11 @@ class Template:
             begun = self._turn()
             if begun:
                 return begun
+        return self._leave()
+
+    def _leave(self) -> NoReturn:
+        for process, _ in self.running.values():
+            end_step(process)
         os._exit(0)
 
     def _turn(self) -> Callable[[], int] | None:
@@ -149,7 +154,7 @@ class Template:
         if self.orders.fileno() in ready:
             given = self.received()
             if given is None:
-                os._exit(0)
+                self._leave()
             if len(given) == DESCRIPTORS:
                 return self._answer(given)
         self._end_the_forsaken(ready)
@@ -173,14 +178,16 @@ class Template:
                 self.stop()
 
     def _answer(self, given: list[int]) -> Callable[[], int] | None:
-        own, pid = os.getpid(), fork(given)
+        arrange = die_with_parent()
+        pid = fork(given)
         if pid == 0:
-            for end in (self.woken, self.waker, *self.running.values()):
+            for end in (self.woken, self.waker, *(told for _, told in self.running.values())):
                 end.close()
             os.close(self.heard)
-            return begun(own, self.orders.detach(), self.tells, given)
+            return begun(arrange, self.orders.detach(), self.tells, given)
         if pid:
-            told = self.running[pid] = socket.socket(fileno=given[0])
+            told = socket.socket(fileno=given[0])
+            self.running[pid] = ProcessId.of(pid), told
             if self.shared:
                 self.poll.register(told, 0)
         return None
@@ -190,17 +197,18 @@ class Template:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if not pid:
                 return
-            with self.running.pop(pid) as told, suppress(OSError):
+            process, told = self.running.pop(pid)
+            if status:  # what a step that ended well has left running, it has left on purpose
+                end_step(process)
+            with told, suppress(OSError):
                 if self.shared:
                     self.poll.unregister(told)
                 told.sendall(f"exit {os.waitstatus_to_exitcode(status)}\n".encode())
 
     def _end_the_forsaken(self, ready: dict[int, int]) -> None:
-        for pid, told in self.running.items():
+        for process, told in self.running.values():
             if ready.get(told.fileno(), 0) & (select.POLLHUP | select.POLLERR):
-                for end in (os.killpg, os.kill):  # it may not be the head of its session yet
-                    with suppress(ProcessLookupError):
-                        end(pid, signal.SIGKILL)
+                end_step(process)
 
 
 def _settle() -> None:
@@ -233,8 +241,8 @@ def fork(given: list[int]) -> int | None:
     return pid
 
 
-def begun(parent: int, orders: int, tells: int, given: list[int]) -> Callable[[], int]:
-    """Makes a forked process one of its own; what it is to do then."""
+def begun(arrange: Callable[[], None], orders: int, tells: int, given: list[int]) -> Callable[[], int]:
+    """Makes a forked process one of its own, which ends as is arranged; what it is to do then."""
     from counterpoint.running.child import main
 
     told, stderr, stack = given
@@ -242,7 +250,7 @@ def begun(parent: int, orders: int, tells: int, given: list[int]) -> Callable[[]
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGCHLD, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
-    _die_with(parent)
+    arrange()
     os.dup2(stderr, STDERR)
     os.dup2(stderr, 1)
     os.close(stderr)
@@ -255,7 +263,7 @@ def begun(parent: int, orders: int, tells: int, given: list[int]) -> Callable[[]
     if "numpy" in sys.modules:  # a new interpreter draws other numbers each time
         sys.modules["numpy"].random.seed()
     asking = socket.socket(fileno=told)
-    asking.sendall(f"pid {os.getpid()}\n".encode())
+    asking.sendall(f"process {ProcessId.of(os.getpid())}\n".encode())
     return lambda: leave(main(asking, tells))
 
 
@@ -274,10 +282,3 @@ def preloaded() -> tuple[str, ...]:
         return ()
     named = os.environ.get(PRELOAD)
     return PRELOADED if named is None else tuple(named.split(","))
-
-
-def _die_with(parent: int) -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it was killed while this process was starting
-        os.kill(os.getpid(), signal.SIGKILL)

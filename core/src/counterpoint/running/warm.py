@@ -21,6 +21,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from counterpoint.processes import ATTEMPT, ProcessId, end_step
 from counterpoint.running.forking import ORDER, STDERR, address
 
 if TYPE_CHECKING:
@@ -62,7 +63,9 @@ class Forked:
         self._told, theirs = socket.socketpair()
         with theirs, suppress(ConnectionError):  # it is gone: nothing will be heard
             socket.send_fds(origin.orders, [ORDER], [theirs.fileno(), STDERR, stack])
-        self.pid = int(self._hear("pid") or 0)
+        told = self._hear("process")
+        self._process = ProcessId.parse(told) if told else None
+        self.pid = self._process.pid if self._process else 0
 
     def ask(self, question: bytes, timeout: float | None) -> Any:
         """Feeds the process and waits for its end, at most `timeout` seconds; what it answered, None for nothing.
@@ -80,6 +83,8 @@ class Forked:
     def _wait(self, timeout: float | None) -> None:
         code = self._hear("exit", timeout)
         self.returncode = self._origin.returncode() if code is None else int(code)
+        if code is None and self._process:  # who would have ended what it has started is gone
+            end_step(self._process)
 
     def _hear(self, kind: str, timeout: float | None = None) -> str | None:
         """What stands behind a word that begins a line; None when that line does not come any more."""
@@ -102,9 +107,8 @@ class Forked:
 
     def kill(self) -> None:
         """Kills it, if it runs, with all that it has started."""
-        if self.returncode is None and self.pid:
-            with suppress(ProcessLookupError):
-                os.killpg(self.pid, signal.SIGKILL)
+        if self.returncode is None and self._process:
+            end_step(self._process)
 
     def close(self) -> None:
         """Kills it, and returns when it has ended."""
@@ -174,6 +178,7 @@ def take(surroundings: Any) -> None:
     """Makes the surroundings of the process that asks this one's."""
     os.environ.clear()
     os.environ.update(surroundings["environment"])
+    os.environ[ATTEMPT] = str(ProcessId.of(os.getpid()))
     os.chdir(surroundings["folder"])
     sys.path[:] = surroundings["path"]
 
