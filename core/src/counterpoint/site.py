@@ -34,6 +34,8 @@ class Site:
     `root` is the data root that its runs use, `pipelines` the names it serves, `database` an SQLAlchemy URL
     (None: SQLite in `home`), `schedules` whether schedules and sensors are switched on. Of the pipelines that are
     `paused`, the schedule is off from the first moment; that of the others is then off until it is switched on.
+    `id` is written into all that the site makes (runs, deployments, the environment of its processes): what does not
+    bear it is not the site's to end, fail, pause or overwrite.
     """
 
     home: Path
@@ -44,6 +46,7 @@ class Site:
     database: str | None = None
     schedules: bool = False
     paused: tuple[str, ...] = ()
+    id: str = ""
 
     def url(self, port: str = "web") -> str:
         """The base URL of a port."""
@@ -56,7 +59,8 @@ class Plan:
 
     `prepare` runs first, one after the other (migrations, pools); `processes` then start at once and keep
     running; `settle` runs one after the other when all are `ready` (deployments). `ready` is None when the
-    services can take runs, else one line that says what is still missing. `environment` is for all of them.
+    services can take runs, else one line that says what is still missing. `environment` is for all of them; of the
+    user's own variables, they do not get those that begin with a word of `without`, for these lead to other servers.
     """
 
     processes: tuple[Process, ...]
@@ -64,3 +68,4 @@ class Plan:
     prepare: tuple[Process, ...] = ()
     settle: tuple[Process, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    without: tuple[str, ...] = ()

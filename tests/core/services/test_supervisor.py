@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,12 +20,14 @@ import psutil
 import pytest
 
 from counterpoint.adapter import Plan, Process, Site
+from counterpoint.cli.up import _watch
 from counterpoint.errors import ServiceError, UnansweredError, UsageError
+from counterpoint.processes import ProcessId
 from counterpoint.services import ServiceEngine, new_site, running_site, serving, stop_site
-from counterpoint.services.guardian import MOST_RESTARTS, PART
-from counterpoint.services.processes import marked, usage
-from counterpoint.services.sites import refuse_running
-from counterpoint.services.supervisor import ended_of, mark_of
+from counterpoint.services.guardian import MOST_RESTARTS, PART, part_of
+from counterpoint.services.processes import MARK, SITE, living, marked, usage
+from counterpoint.services.sites import home_of, refuse_running, remember
+from counterpoint.services.supervisor import ended_of, environment_of, mark_of
 
 SERVER = ("-m", "http.server", "--bind", "127.0.0.1")
 # starts a child in a session of its own, as a scheduler does with its workers, and ignores the request to end
@@ -146,7 +150,7 @@ def test_one_that_is_hasty_is_started_again_until_what_it_needs_is_there(tmp_pat
     plan = FakeAdapter.plan
     adapter.plan = lambda site: Plan(plan(adapter, site).processes, lambda: missing(site))  # type: ignore[method-assign]
     with serving(adapter, site_of(adapter, tmp_path)) as site:  # type: ignore[arg-type]
-        assert until(lambda: len(marked(f"{mark_of(site)}#worker", PART)) == 1)
+        assert until(lambda: len(living(PART, part_of(site.id, "worker"))) == 1)
         assert ended_of(adapter, site) is None  # type: ignore[arg-type]
 
 
@@ -166,7 +170,7 @@ def test_a_killed_process_is_started_again_without_what_it_had_started(tmp_path:
     with serving(adapter, site_of(adapter, tmp_path)) as site:  # type: ignore[arg-type]
 
         def started() -> set[int]:
-            return {process.pid for process in marked(f"{mark_of(site)}#stubborn", PART)}
+            return {process.pid for process in living(PART, part_of(site.id, "stubborn"))}
 
         assert until(lambda: len(started()) == 2)
         before = started()
@@ -193,7 +197,7 @@ def test_one_that_ends_again_and_again_is_given_up_and_named(tmp_path: Path) -> 
 def test_a_server_that_is_started_again_is_asked_until_it_answers(tmp_path: Path) -> None:
     adapter = FakeAdapter()
     with serving(adapter, site_of(adapter, tmp_path)) as site:  # type: ignore[arg-type]
-        (web,) = (process for process in marked(f"{mark_of(site)}#web", PART))
+        (web,) = (process for process in living(PART, part_of(site.id, "web")))
         web.kill()
         engine = ServiceEngine(adapter, site)  # type: ignore[arg-type]
 
@@ -280,10 +284,172 @@ def test_leftovers_of_a_killed_guardian_are_ended_by_the_next_start(tmp_path: Pa
     site = site_of(adapter, tmp_path)
     left = subprocess.Popen(
         [sys.executable, "-c", "import time; time.sleep(600)"],
-        env={**os.environ, "COUNTERPOINT_SERVICE": mark_of(site)},
+        env={**os.environ, SITE: site.id},
     )
-    while not any(p.pid == left.pid for p in marked(mark_of(site))):
+    while not any(p.pid == left.pid for p in living(SITE, site.id)):
         time.sleep(0.05)
     with serving(adapter, site):  # type: ignore[arg-type]
         left.wait(5)
     assert not psutil.pid_exists(left.pid)
+
+
+def test_a_number_that_another_process_has_now_is_not_believed(tmp_path: Path) -> None:
+    """What a power cut leaves: after the restart, the guardian's number is somebody else's."""
+    adapter = FakeAdapter()
+    site = site_of(adapter, tmp_path)
+    stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    try:
+        state = {"site": site.id, "guardian": stranger.pid, "ready": True, "stopping": False, "processes": {}}
+        mine = ProcessId.of(stranger.pid)
+        for started, boot in (
+            ("1", mine.boot),
+            (mine.started, "another start of the machine"),
+            (mine.started, mine.boot),
+        ):
+            (site.home / "processes.json").write_text(json.dumps({**state, "started": started, "boot": boot}))
+            remember(site)
+            assert running_site(str(tmp_path), "airflow") is None
+            assert not stop_site(site.home)
+        with serving(adapter, site):  # type: ignore[arg-type]
+            assert answers(site.url()) is None
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+def test_what_works_in_the_home_but_is_not_the_sites_is_left_alone(tmp_path: Path) -> None:
+    adapter = FakeAdapter()
+    site = site_of(adapter, tmp_path)
+    sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
+    others = [
+        subprocess.Popen(sleep, cwd=site.home, env={}),
+        subprocess.Popen(sleep, cwd=site.home, env={**os.environ, SITE: "of-another-machine", MARK: mark_of(site)}),
+    ]
+    try:
+        with serving(adapter, site):  # type: ignore[arg-type]
+            pass
+        stop_site(site.home)
+        assert [other.poll() for other in others] == [None, None]
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+
+
+def test_a_copy_of_a_root_is_another_site(tmp_path: Path) -> None:
+    adapter = FakeAdapter()
+    with serving(adapter, site_of(adapter, tmp_path / "root")) as site:  # type: ignore[arg-type]
+        shutil.copytree(tmp_path / "root", tmp_path / "copy")
+        assert running_site(str(tmp_path / "copy"), "airflow") is None
+        assert not stop_site(tmp_path / "copy" / "services" / "airflow")
+        with serving(adapter, site_of(adapter, tmp_path / "copy")) as copy:  # type: ignore[arg-type]
+            assert copy.id != site.id
+        assert answers(site.url()) is None
+    assert site_of(adapter, tmp_path / "root").id == site.id
+
+
+def test_the_death_of_the_guardian_is_told_at_once_and_nothing_is_left(tmp_path: Path) -> None:
+    adapter = FakeAdapter(Process("stubborn", (sys.executable, "-c", STUBBORN)))
+    with serving(adapter, site_of(adapter, tmp_path)) as site:  # type: ignore[arg-type]
+        assert until(lambda: len(living(SITE, site.id)) >= 4)
+        os.kill(json.loads((site.home / "processes.json").read_text())["guardian"], signal.SIGKILL)
+        began = time.monotonic()
+
+        def ask() -> None:
+            raise UnansweredError("connection refused")
+
+        with pytest.raises(ServiceError, match="the guardian of airflow .* was killed"):
+            ServiceEngine(adapter, site).answered(ask)  # type: ignore[arg-type]
+        assert time.monotonic() - began < 10
+    assert not living(SITE, site.id)
+    assert not (site.home / "processes.json").exists()
+
+
+USER = """
+import sys
+sys.path.insert(0, {folder!r})
+from pathlib import Path
+from test_supervisor import FakeAdapter, answers, site_of
+from counterpoint.services.supervisor import sharing
+adapter, root = FakeAdapter(), Path({root!r})
+with sharing(adapter, str(root), lambda: site_of(adapter, root)) as site:
+    print(site.url(), flush=True)
+    sys.stdin.read()
+    print(answers(site.url()), flush=True)
+"""
+
+
+def user(root: Path) -> subprocess.Popen[str]:
+    code = USER.format(folder=str(Path(__file__).parent), root=str(root))
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    return subprocess.Popen([sys.executable, "-c", code], text=True, **pipes)  # type: ignore[call-overload,no-any-return]
+
+
+def said(process: subprocess.Popen[str]) -> str:
+    assert process.stdout
+    return process.stdout.readline().strip()
+
+
+@pytest.mark.parametrize("number", [None, signal.SIGKILL])
+def test_two_that_begin_at_once_share_services_which_end_with_the_last(
+    tmp_path: Path, number: signal.Signals | None
+) -> None:
+    first, second = user(tmp_path), user(tmp_path)
+    url = said(first)
+    assert url
+    assert said(second) == url
+    if number:
+        first.send_signal(number)
+    first.communicate(timeout=30)
+    assert answers(url) is None
+    assert second.communicate(timeout=30)[0] == "None\n"
+    assert gone(str(tmp_path / "services" / "airflow"))
+    assert answers(url)
+
+
+def test_one_that_was_killed_while_it_started_services_leaves_the_start_to_the_next(tmp_path: Path) -> None:
+    first = user(tmp_path)
+    home = tmp_path / "services" / "airflow"
+    assert until((home / "processes.json").exists)
+    first.kill()
+    second = user(tmp_path)
+    assert answers(said(second)) is None
+    second.communicate(timeout=30)
+    first.communicate()
+    assert gone(str(home))
+
+
+def test_the_users_own_home_and_variables_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PREFECT_MY", "x")
+    monkeypatch.setenv("PREFECT_API_URL", "https://elsewhere")
+    site = site_of(FakeAdapter(), tmp_path)
+    plan = Plan((), lambda: None, environment={"AIRFLOW_HOME": "here"}, without=("PREFECT_API_",))
+    found = environment_of(site, plan)
+    assert (found["HOME"], found["PREFECT_MY"], found["AIRFLOW_HOME"]) == (str(tmp_path), "x", "here")
+    assert "PREFECT_API_URL" not in found
+    monkeypatch.setenv("HOME", "/nonexistent")
+    assert environment_of(site, plan)["HOME"] == str(site.home)
+
+
+def test_roots_in_buckets_have_homes_of_their_own() -> None:
+    homes = {home_of(root, "airflow") for root in ("s3://one/data", "s3://two/data", "s3://one/data/", "s3://one-data")}
+    assert len(homes) == 3
+
+
+def test_up_ends_when_down_has_stopped_its_services(tmp_path: Path) -> None:
+    adapter = FakeAdapter()
+    with ThreadPoolExecutor(1) as thread, serving(adapter, site_of(adapter, tmp_path)) as site:  # type: ignore[arg-type]
+        waiting = thread.submit(_watch, adapter, site)  # type: ignore[arg-type]
+        assert stop_site(site.home)
+        assert waiting.result(10) == 0
+
+
+def test_up_ends_with_an_error_when_what_holds_its_services_is_killed(tmp_path: Path) -> None:
+    adapter = FakeAdapter()
+    with serving(adapter, site_of(adapter, tmp_path)) as site:  # type: ignore[arg-type]
+        os.kill(json.loads((site.home / "processes.json").read_text())["guardian"], signal.SIGKILL)
+        with pytest.raises(ServiceError, match="was killed") as error:
+            _watch(adapter, site)  # type: ignore[arg-type]
+    assert error.value.exit_code == 3

@@ -19,6 +19,22 @@ if TYPE_CHECKING:
     from counterpoint.adapter import Site
 
 _ENTRY = "from counterpoint_airflow.dags import served  # airflow DAGs\n\nglobals().update(served())\n"
+# the configuration of an installation: the user's own is of another one. His connections, variables, secrets stay
+_OF_AN_INSTALLATION = (
+    "AIRFLOW_HOME",
+    "AIRFLOW_CONFIG",
+    "AIRFLOW_CTX_",
+    "__AIRFLOW_",
+    "AIRFLOW__API",
+    "AIRFLOW__CORE__",
+    "AIRFLOW__DAG_PROCESSOR__",
+    "AIRFLOW__DATABASE__",
+    "AIRFLOW__EXECUTION_API__",
+    "AIRFLOW__LOGGING__",
+    "AIRFLOW__SCHEDULER__",
+    "AIRFLOW__TRIGGERER__",
+    "AIRFLOW__WORKERS__",
+)
 _COMPONENTS = ("metadatabase", "scheduler", "dag_processor", "triggerer")
 
 
@@ -54,7 +70,8 @@ def environment(home: Path, secret: str, database: str | None, url: str) -> dict
         "LOGGING__LOGGING_LEVEL": "WARNING",
         "USAGE_DATA_COLLECTION__ENABLED": "False",
     }
-    return {"AIRFLOW_HOME": str(home), **{f"AIRFLOW__{name}": value for name, value in settings.items()}}
+    places = {"AIRFLOW_HOME": str(home), "AIRFLOW_CONFIG": str(home / "airflow.cfg")}
+    return {**places, **{f"AIRFLOW__{name}": value for name, value in settings.items()}}
 
 
 def _database(home: Path, database: str | None, patience: int = 60) -> str:
@@ -80,6 +97,7 @@ def plan(site: Site) -> Plan:
         processes=(Process("api-server", (airflow, "api-server"), hasty), *others),
         ready=lambda: _missing(site),
         environment=environment(site.home, site.secret, site.database, site.url()),
+        without=_OF_AN_INSTALLATION,
     )
 
 

@@ -55,6 +55,8 @@ def plan(site: Site) -> Plan:
         ),
         ready=lambda: _missing(site),
         environment={"DAGSTER_HOME": str(site.home), "DAGSTER_DISABLE_TELEMETRY": "1"},
+        # options of the commands below: the user's own are for other servers
+        without=("DAGSTER_HOME", "DAGSTER_WEBSERVER_", "DAGSTER_DAEMON_", "DAGSTER_GRPC_", "DAGSTER_CLI_API_"),
     )
 
 

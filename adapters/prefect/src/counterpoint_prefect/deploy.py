@@ -21,6 +21,15 @@ if TYPE_CHECKING:
     from counterpoint.model import Pipeline
 
 WORK_POOL = "counterpoint"
+# settings of Prefect: the user's own are for another server, or would change how flows run
+_OF_AN_INSTALLATION = tuple(
+    f"PREFECT_{name}"
+    for name in (
+        *("_", "API_", "CLIENT_", "CLOUD_", "DEFAULT_", "DEPLOYMENTS_", "EXPERIMENTS_", "FLOWS_", "HOME", "INTERNAL_"),
+        *("LOCAL_STORAGE_PATH", "LOGGING_", "MEMO_STORE_PATH", "PROFILE", "RESULTS_", "RUNNER_", "SERVER_", "TASK"),
+        *("TEST", "UI_", "WORKER_"),
+    )
+)
 
 
 def plan(site: Site) -> Plan:
@@ -35,8 +44,11 @@ def plan(site: Site) -> Plan:
         ),
         ready=lambda: _missing(site),
         settle=(Process("deployments", (*this, *site.pipelines)),),
+        without=_OF_AN_INSTALLATION,
         environment={
             "PREFECT_HOME": str(site.home),
+            "PREFECT_LOCAL_STORAGE_PATH": str(site.home / "storage"),
+            "PREFECT_MEMO_STORE_PATH": str(site.home / "memo_store.toml"),
             "PREFECT_API_URL": f"{site.url()}/api",
             "PREFECT_UI_API_URL": f"{site.url()}/api",
             "PREFECT_UI_STATIC_DIRECTORY": str(site.home / "ui"),

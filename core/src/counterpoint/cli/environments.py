@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 from counterpoint.adapter import find_adapters
 from counterpoint.errors import ServiceError
+from counterpoint.processes import die_with_parent
 
 
 def python_of(orchestrator: str) -> Path:
@@ -34,11 +36,17 @@ def python_of(orchestrator: str) -> Path:
 
 
 def hand_over(orchestrator: str, argv: list[str]) -> int | None:
-    """Runs this command line in the orchestrator's environment; None when that is the one we are in."""
+    """Runs this command line in the orchestrator's environment; None when that is the one we are in.
+
+    However this process ends, the other is then asked to end, too.
+    """
     python = python_of(orchestrator)
     if python == Path(sys.executable):
         return None
-    process = subprocess.Popen([str(python), "-m", "counterpoint", *argv])
+    process = subprocess.Popen(
+        [str(python), "-m", "counterpoint", *argv],
+        preexec_fn=die_with_parent(signal.SIGTERM),  # noqa: PLW1509 - no threads here
+    )
     while True:
         try:
             return process.wait()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from counterpoint.adapter import Adapter, Site
 
+_LOOK_SECONDS = 0.5
 HELP = "an orchestrator's real services, with the pipelines, schedules and sensors, until Ctrl-C"
 
 
@@ -48,8 +49,25 @@ def run(args: argparse.Namespace) -> int:
         if args.json:
             answer({"orchestrator": adapter.name, "page": adapter.page(site), "home": str(site.home)})
         say(f"{adapter.name} is up at {adapter.page(site)} (Ctrl-C stops it; logs in {site.home}/logs)")
-        while True:
-            time.sleep(3600)
+        return _watch(adapter, site)
+
+
+def _watch(adapter: Adapter, site: Site) -> int:
+    """Returns when `counterpoint down` has stopped the services.
+
+    Raises:
+        ServiceError: one of their processes, or what holds them, ended otherwise.
+    """
+    from counterpoint.errors import ServiceError
+    from counterpoint.services.supervisor import ended_of, stopped
+
+    while not stopped(site):
+        ended = ended_of(adapter, site)
+        if ended:
+            raise ServiceError(ended)
+        time.sleep(_LOOK_SECONDS)
+    say(f"{adapter.name} was stopped")
+    return 0
 
 
 def _turn(adapter: Adapter, site: Site) -> None:

@@ -16,8 +16,8 @@ from counterpoint.errors import ServiceError, UnansweredError
 from counterpoint.running import LocalRun, find_pipeline
 from counterpoint.running.child import WHOLE_RUNS
 from counterpoint.running.requests import note_native
-from counterpoint.services.sites import home_of, new_site, running_site
-from counterpoint.services.supervisor import ended_of, serving
+from counterpoint.services.sites import home_of, new_site
+from counterpoint.services.supervisor import ended_of, sharing, stopped
 from counterpoint.storage.objects import Objects
 
 if TYPE_CHECKING:
@@ -155,6 +155,10 @@ class ServiceEngine:
             try:
                 return ask()
             except UnansweredError as error:
+                if stopped(self.site):
+                    raise ServiceError(
+                        f"the services of {self.adapter.name} were stopped, and its runs with them"
+                    ) from error
                 if time.monotonic() > deadline:
                     raise
                 log.warning("%s: %s; asking again", self.adapter.name, str(error).splitlines()[0])
@@ -170,7 +174,7 @@ def engine_for(
     service: bool = False,
     options: Mapping[str, Any] | None = None,
 ) -> Iterator[Engine]:
-    """The engine of an orchestrator (`local`: none); services are started when none run, and then stopped.
+    """The engine of an orchestrator (`local`: none); services are started when none run, and end with their last user.
 
     `options` are those of `new_site`: ports, database, schedules.
 
@@ -184,10 +188,5 @@ def engine_for(
     if not service:
         yield ProcessEngine(adapter)
         return
-    standing = running_site(root, orchestrator)
-    if standing is not None:
-        log.info("%s: using the services that are running", orchestrator)
-        yield ServiceEngine(adapter, standing)
-        return
-    with serving(adapter, new_site(adapter, root, pipelines, **(options or {}))) as site:
+    with sharing(adapter, root, lambda: new_site(adapter, root, pipelines, **(options or {}))) as site:
         yield ServiceEngine(adapter, site)

@@ -1,13 +1,12 @@
-"""The guardian: starts the processes of a service, and ends every one of them when its owner is gone.
+"""The guardian: starts the processes of a service, and ends every one of them when its last user is gone.
 
-It reads its orders on standard input and treats the end of that input, which comes however the owner
-dies, as the order to stop. Once its owner has said that the service is ready, a process that ends is started again,
-a few times; a hasty one before that, too. Run as `python -m counterpoint.services.guardian`.
+It reads its orders on standard input. A user holds a lock, which the system ends however the user does. Once who
+started it has said that the service is ready, a process that ends is started again, a few times; a hasty one before
+that, too. Run as `python -m counterpoint.services.guardian`.
 """
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import select
@@ -20,12 +19,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from counterpoint.services.processes import end_all, in_session, marked
+from counterpoint.processes import ProcessId, adopt_orphans, descendants, die_with_parent
+from counterpoint.services.identity import ANOTHER, STATE, here
+from counterpoint.services.leases import GUARD, USE, alone
+from counterpoint.services.processes import by_number, end_all, in_session, living, of_site
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_PR_SET_PDEATHSIG = 1
 _TICK = 0.2
 MOST_RESTARTS = 5
 _RECOVERY_SECONDS = 60.0
@@ -34,20 +35,15 @@ _ASKED_AGAIN_AFTER = 2.0
 PART = "COUNTERPOINT_SERVICE_PART"
 
 
-def _die_with_guardian() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
 class Guardian:
     """Holds the processes of one service; `state` is the file in which others see how they do."""
 
     def __init__(self, order: dict[str, Any]) -> None:
-        self.home, self.mark = Path(order["home"]), str(order["mark"])
+        self.home, self.site = Path(order["home"]), str(order["site"])
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.restarts: Counter[str] = Counter()
         self.order = order
-        self.ready = self.stopping = False
+        self.ready = self.stopping = self.abandoned = False
 
     def start(self) -> None:
         """Starts all processes at once, each in a session of its own with a log file of its own."""
@@ -65,14 +61,14 @@ class Guardian:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_die_with_guardian,  # noqa: PLW1509 - no threads here
+                preexec_fn=die_with_parent(),  # noqa: PLW1509 - no threads here
             )
 
     def _environment(self, process: dict[str, Any]) -> dict[str, str]:
         return {**self.order["environment"], **process["environment"], PART: self._part(process["name"])}
 
     def _part(self, name: str) -> str:
-        return f"{self.mark}#{name}"
+        return part_of(self.site, name)
 
     def _log(self, name: str) -> IO[bytes]:
         logs = self.home / "logs"
@@ -80,26 +76,36 @@ class Guardian:
         return (logs / f"{name}.log").open("ab")
 
     def tell(self) -> None:
-        """Writes the state file, whole or not at all."""
-        found = {name: {"pid": p.pid, "code": p.poll()} for name, p in self.processes.items()}
-        part = self.home / "processes.json.part"
-        part.write_text(json.dumps({"guardian": os.getpid(), "mark": self.mark, "processes": found}), encoding="utf-8")
-        part.rename(self.home / "processes.json")
+        """Writes the state file."""
+        codes = {name: p.poll() for name, p in self.processes.items()}
+        found = {
+            name: {"pid": p.pid, "started": ProcessId.of(p.pid).started, "code": codes[name]}
+            for name, p in self.processes.items()
+        }
+        here(self.site, found, ready=self.ready, stopping=self.stopping).write(self.home)
 
     def watch(self) -> None:
-        """Returns when the owner is gone or a signal asked to stop; tells when a process has ended for good."""
+        """Returns when nobody uses the service or a signal asked to stop; tells when a process has ended for good.
+
+        Nobody can begin to use it then before this process has ended.
+        """
         codes: list[Any] = []
-        while not self.stopping:
-            readable, _, _ = select.select([sys.stdin], [], [], _TICK)
-            if readable:
-                if not os.read(sys.stdin.fileno(), 4096):
-                    return
-                self.ready = True
-                self.restarts.clear()
+        while not self.stopping and alone(self.home, USE) is None:
+            self._listen()
             self._revive()
             if (seen := [p.poll() for p in self.processes.values()]) != codes:
                 codes = seen
                 self.tell()
+
+    def _listen(self) -> None:
+        """Waits a moment for the word that all is ready; who started this may end, too, and others go on."""
+        readable, _, _ = select.select([] if self.abandoned else [sys.stdin], [], [], _TICK)
+        if readable and os.read(sys.stdin.fileno(), 4096):
+            self.ready = True
+            self.restarts.clear()
+            self.tell()
+        elif readable:
+            self.abandoned = True
 
     def _revive(self) -> None:
         """Starts again what has ended, without what it had started itself."""
@@ -109,7 +115,7 @@ class Guardian:
             if code is None or self.restarts[name] >= MOST_RESTARTS or not (self.ready or process["hasty"]):
                 continue
             self.restarts[name] += 1
-            end_all([*marked(self._part(name), PART), *in_session(self.processes[name].pid)])
+            end_all([*living(PART, self._part(name)), *in_session(self.processes[name].pid)])
             with self._log(name) as log:
                 log.write(f"ended with code {code}; started again\n".encode())
                 log.flush()
@@ -141,7 +147,9 @@ class Guardian:
                 self.processes[name].terminate()
 
     def stop(self) -> None:
-        """Ends all processes: asks the roots first, then kills whatever carries the service's mark."""
+        """Ends all processes: asks the roots first, then kills whatever is the site's or was started by these."""
+        self.stopping = True
+        self.tell()
         self._ask(self.processes)
         slow = [process["name"] for process in self.order["processes"] if process["slow"]]
         begun = time.monotonic()
@@ -150,10 +158,15 @@ class Guardian:
                 self._ask(slow)
                 slow = []
             time.sleep(_TICK / 4)
-        end_all(marked(self.mark))
+        end_all([*by_number(descendants(os.getpid())), *of_site(self.site, str(self.home.resolve()))])
         for process in self.processes.values():
             process.wait()
-        (self.home / "processes.json").unlink(missing_ok=True)
+        (self.home / STATE).unlink(missing_ok=True)
+
+
+def part_of(site: str, name: str) -> str:
+    """The mark of all that one process of a site has started."""
+    return f"{site}#{name}"
 
 
 def _order() -> bytes:
@@ -165,8 +178,11 @@ def _order() -> bytes:
 
 
 def main() -> None:
-    """Takes the order, one line of JSON, and guards until its owner is gone."""
+    """Takes the order, one line of JSON, and guards until nobody uses the service."""
     guardian = Guardian(json.loads(_order()))
+    if alone(guardian.home, GUARD) is None:
+        sys.exit(ANOTHER)
+    adopt_orphans()
 
     def stop(*_: object) -> None:
         guardian.stopping = True

@@ -16,13 +16,45 @@ from typing import TYPE_CHECKING, Self
 import psutil
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
-MARK = "COUNTERPOINT_SERVICE"
+# in the environment of every process of a site: its home, and its identity
+MARK, SITE = "COUNTERPOINT_SERVICE", "COUNTERPOINT_SITE"
+
+
+def of_site(site: str, home: str) -> list[psutil.Process]:
+    """All living processes of a site, by its identity.
+
+    Of what has written a title over its environment, as Airflow's idle workers do, those that work in the site's home
+    and were begun in the session of one of these, or of one that is gone.
+    """
+    known = living(SITE, site)
+    leaders = {process.pid for process in known}
+
+    def belongs(process: psutil.Process) -> bool:
+        leader = os.getsid(process.pid)
+        ours = leader in leaders or leader == process.pid or not psutil.pid_exists(leader)
+        return not process.environ() and process.cwd() == home and ours
+
+    return known + [process for process in _those(belongs) if process not in known]
+
+
+def living(variable: str, value: str) -> list[psutil.Process]:
+    """All living processes whose environment says so, this one left out."""
+    return _those(lambda process: process.environ().get(variable) == value)
+
+
+def by_number(numbers: Iterable[int]) -> list[psutil.Process]:
+    """Those of some processes that still run."""
+    found = []
+    for number in numbers:
+        with suppress(psutil.Error):
+            found.append(psutil.Process(number))
+    return found
 
 
 def marked(mark: str, variable: str = MARK) -> list[psutil.Process]:
-    """All living processes whose environment carries a mark, this one left out.
+    """All living processes whose environment carries a mark, this one left out: to be measured, not to be ended.
 
     What gives itself a title writes it over its environment, as Airflow's idle workers do: those of a service are known
     by the folder that they work in, for that is its mark.
@@ -49,8 +81,9 @@ def _those(belongs: Callable[[psutil.Process], bool]) -> list[psutil.Process]:
     return found
 
 
-def end_all(processes: list[psutil.Process]) -> None:
-    """Kills processes and waits until they are gone."""
+def end_all(processes: Iterable[psutil.Process]) -> None:
+    """Kills processes and waits until they are gone; each is known by its start, too."""
+    processes = list(processes)
     for process in processes:
         try:
             process.kill()

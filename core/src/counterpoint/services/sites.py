@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 import secrets
 import socket
 from contextlib import closing
@@ -13,20 +15,29 @@ from typing import TYPE_CHECKING
 from counterpoint.adapter import Site
 from counterpoint.errors import ServiceError, UsageError
 from counterpoint.model.orchestrators import ORCHESTRATORS
+from counterpoint.services.identity import guardian_of, site_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from counterpoint.adapter import Adapter
 
+# so much of an address stands in the name of a folder
+_NAME = 40
+
 
 def home_of(root: str, orchestrator: str) -> Path:
-    """The folder of an orchestrator's services; with an S3 root it lies in the working folder.
+    """The folder of an orchestrator's services; that of a root in a bucket lies in the working folder.
 
-    A server's own database and logs need a file system, so they do not follow the data to a bucket.
+    A server's own database and logs need a file system, so they do not follow the data to a bucket. Each such root has
+    a folder of its own, named like it.
     """
-    local = Path(root) if "://" not in root else Path("counterpoint-data")
-    return local.absolute() / "services" / orchestrator
+    if "://" not in root:
+        return Path(root).absolute() / "services" / orchestrator
+    place = root.rstrip("/")
+    name = re.sub(r"[^\w.-]+", "-", place)[-_NAME:]
+    digest = hashlib.sha256(place.encode()).hexdigest()[:8]
+    return Path("counterpoint-data").absolute() / "services" / f"{name}-{digest}" / orchestrator
 
 
 def free_port() -> int:
@@ -83,6 +94,7 @@ def new_site(
         secret=_secret(home / "secret"),
         database=database,
         schedules=schedules,
+        id=site_id(home),
     )
 
 
@@ -109,13 +121,14 @@ def remember(site: Site) -> None:
 
 
 def running_site(root: str, orchestrator: str) -> Site | None:
-    """The site that a living guardian serves now, or None."""
+    """The site that a living guardian serves now, or None: also while the guardian starts or ends it."""
     home = home_of(root, orchestrator)
-    if guardian_of(home) is None or not (home / "site.json").exists():
+    state = guardian_of(home)
+    if state is None or not state.ready or state.stopping or not (home / "site.json").exists():
         return None
     values = json.loads((home / "site.json").read_text(encoding="utf-8"))
     values["pipelines"] = tuple(values["pipelines"])
-    return Site(home=home, secret=_secret(home / "secret"), **values)
+    return Site(home=home, secret=_secret(home / "secret"), id=state.site, **values)
 
 
 def remembered(root: str) -> list[str]:
@@ -123,16 +136,6 @@ def remembered(root: str) -> list[str]:
     places = (home_of(root, name) / "site.json" for name in ORCHESTRATORS)
     told = (json.loads(place.read_text(encoding="utf-8")) for place in places if place.exists())
     return [name for values in told for name in values["pipelines"]]
-
-
-def guardian_of(home: Path) -> int | None:
-    """The process id of the living guardian of a site, or None."""
-    try:
-        state = json.loads((home / "processes.json").read_text(encoding="utf-8"))
-        os.kill(state["guardian"], 0)
-    except (OSError, ValueError):
-        return None
-    return int(state["guardian"])
 
 
 def absolute(root: str) -> str:

@@ -5,43 +5,49 @@ from __future__ import annotations
 import json
 import logging
 import os
-import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
+
 from counterpoint.errors import ServiceError
 from counterpoint.running.warm import ALLOCATOR, STEPS, command_of_service
-from counterpoint.services.processes import MARK, end_all, marked
-from counterpoint.services.sites import guardian_of, remember
+from counterpoint.services.identity import ANOTHER, GUARDED, STATE, guarded, guardian_of, known_id
+from counterpoint.services.leases import cleaning, starting, use, used_by_others
+from counterpoint.services.processes import MARK, SITE, by_number, end_all, of_site
+from counterpoint.services.sites import home_of, refuse_running, remember, running_site
 from counterpoint.site import Process
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from counterpoint.adapter import Adapter, Plan, Site
+    from counterpoint.services.identity import Guarded
 
 log = logging.getLogger(__name__)
 START_SECONDS = 180.0
 STOP_SECONDS = 20.0
 _TAIL_LINES = 15
+_MARGIN, _TICK = 10.0, 0.1
 
 
 def mark_of(site: Site) -> str:
-    """The mark that every process of a site carries in its environment."""
+    """The mark that every process of a site carries in its environment, to be measured by."""
     return str(site.home)
 
 
 def environment_of(site: Site, plan: Plan) -> dict[str, str]:
-    """The variables of a site's processes: a home below the root, and nothing that points elsewhere."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "DAGSTER", "PREFECT"))}
+    """The variables of a site's processes: the user's own, his home too, without those that lead to other servers."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(plan.without or ("\0",))}
+    home = Path(kept.get("HOME", "/nonexistent"))
     return {
         **kept,
-        "HOME": str(site.home),
+        "HOME": str(home if home.is_dir() else site.home),
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
         "COUNTERPOINT_ROOT": site.root,
         "COUNTERPOINT_PIPELINES": ",".join(site.pipelines),
@@ -49,6 +55,7 @@ def environment_of(site: Site, plan: Plan) -> dict[str, str]:
         "_RJEM_MALLOC_CONF": ALLOCATOR,
         STEPS: str(_steps(site)),
         MARK: mark_of(site),
+        SITE: site.id,
         **({"COUNTERPOINT_SCHEDULES": "1"} if site.schedules else {}),
         **plan.environment,
     }
@@ -56,26 +63,125 @@ def environment_of(site: Site, plan: Plan) -> dict[str, str]:
 
 @contextmanager
 def serving(adapter: Adapter, site: Site) -> Iterator[Site]:
-    """The services of a site, ready to take runs; all their processes are gone when the block is left.
+    """The services of a site, ready to take runs; all their processes are gone when the block is left by the last user.
+
+    Raises:
+        ServiceError: a process ended, or was not ready in time; holds the last lines of its log.
+        UsageError: services of its home run already.
+    """
+    with ExitStack() as stack:
+        with starting(site.home, adapter.name):
+            _wait_for_the_end(site.home)
+            refuse_running(site.root, adapter.name)
+            started = stack.enter_context(_using(site.home))
+            _start(adapter, site, started)
+        yield site
+
+
+@contextmanager
+def sharing(adapter: Adapter, root: str, make: Callable[[], Site]) -> Iterator[Site]:
+    """The services of a root: those that run, else new ones of the site that is made; they end with their last user.
 
     Raises:
         ServiceError: a process ended, or was not ready in time; holds the last lines of its log.
     """
+    home = home_of(root, adapter.name)
+    with ExitStack() as stack:
+        with starting(home, adapter.name):
+            _wait_for_the_end(home)
+            started = stack.enter_context(_using(home))
+            site = running_site(root, adapter.name)
+            if site is None:
+                site = make()
+                _start(adapter, site, started)
+            else:
+                log.info("%s: using the services that are running", adapter.name)
+        yield site
+
+
+@contextmanager
+def _using(home: Path) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Uses the services of a home; holds the guardian that is started in the block, which may live on for others."""
+    held = use(home)
+    started: list[subprocess.Popen[bytes]] = []
+    try:
+        yield started
+    finally:
+        os.close(held)
+        _wait_for_the_guardian(home)
+        for guardian in started:
+            assert guardian.stdin is not None  # noqa: S101 - it is a pipe
+            guardian.stdin.close()
+            if guardian_of(home) is None:
+                _await(guardian)
+
+
+def _wait_for_the_end(home: Path) -> None:
+    """Waits while services are being ended: what is begun beside them would be ended with them.
+
+    Services that are not ready are ended first: who was starting them is gone, for this command may start now.
+    """
+    state = guardian_of(home)
+    if state and not state.ready:
+        stop_site(home)
+    deadline = time.monotonic() + STOP_SECONDS + _MARGIN
+    while (state := guardian_of(home)) and state.stopping and time.monotonic() < deadline:
+        time.sleep(_TICK)
+
+
+def _wait_for_the_guardian(home: Path) -> None:
+    """Waits until the guardian has ended all, unless others use it; a second interrupt leaves nothing behind."""
+    while guardian_of(home):
+        try:
+            if used_by_others(home):
+                log.info("the services go on, for other commands use them: the last one ends them, or 'down' does")
+                return
+            time.sleep(_TICK)
+        except KeyboardInterrupt:
+            continue
+    clean_up(home)
+
+
+def clean_up(home: Path) -> bool:
+    """Ends what a guardian that was killed has left, by the identity of its site; whether there was anything."""
+    with cleaning(home) as may:
+        if not may or guardian_of(home):
+            return False
+        return _end_rest(home)
+
+
+def _end_rest(home: Path) -> bool:
+    site = known_id(home)
+    left = of_site(site, str(home.resolve())) if site else []
+    end_all(left)
+    if guarded(home):
+        (home / STATE).unlink(missing_ok=True)
+    return bool(left)
+
+
+def _start(adapter: Adapter, site: Site, started: list[subprocess.Popen[bytes]]) -> None:
+    """Starts the services of a site and waits until they are ready; ends them when they do not become so."""
     plan = adapter.plan(site)
     environment = environment_of(site, plan)
-    end_all(marked(mark_of(site)))
+    _end_rest(site.home)
     for process in plan.prepare:
         _complete(site, process, environment)
     guardian = _guardian(site, plan, environment)
+    started.append(guardian)
     try:
         remember(site)
         _wait_until_ready(adapter, site, plan, guardian)
         for process in plan.settle:
             _complete(site, process, environment)
         _say(guardian, b"ready")
-        yield site
-    finally:
-        _stop(guardian)
+        while not ((state := guarded(site.home)) and state.ready):
+            _refuse_ended(adapter, site, guardian)
+            time.sleep(_TICK / 10)
+    except BaseException:
+        guardian.terminate()
+        _await(guardian)
+        _end_rest(site.home)
+        raise
 
 
 def _steps(site: Site) -> Path:
@@ -113,10 +219,11 @@ def _guardian(site: Site, plan: Plan, environment: dict[str, str]) -> subprocess
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         start_new_session=True,
+        env={**os.environ, GUARDED: site.id},
     )
     order = {
         "home": str(site.home),
-        "mark": mark_of(site),
+        "site": site.id,
         "environment": environment,
         "processes": [asdict(process) for process in (_forking(site), *plan.processes)],
         "patience": STOP_SECONDS,
@@ -127,8 +234,9 @@ def _guardian(site: Site, plan: Plan, environment: dict[str, str]) -> subprocess
 
 def _say(guardian: subprocess.Popen[bytes], line: bytes) -> None:
     assert guardian.stdin is not None  # noqa: S101 - it is a pipe
-    guardian.stdin.write(line + b"\n")
-    guardian.stdin.flush()
+    with suppress(BrokenPipeError):  # it has ended, which is told where it is looked at
+        guardian.stdin.write(line + b"\n")
+        guardian.stdin.flush()
 
 
 def _wait_until_ready(adapter: Adapter, site: Site, plan: Plan, guardian: subprocess.Popen[bytes]) -> None:
@@ -148,6 +256,8 @@ def _wait_until_ready(adapter: Adapter, site: Site, plan: Plan, guardian: subpro
 
 
 def _refuse_ended(adapter: Adapter, site: Site, guardian: subprocess.Popen[bytes]) -> None:
+    if guardian.poll() == ANOTHER:
+        raise ServiceError(f"{adapter.name} is run on {site.root} from another container or machine: stop it there")
     if guardian.poll() is not None:
         raise ServiceError(
             f"the guardian of {adapter.name} ended with code {guardian.returncode}: see {site.home}/logs"
@@ -158,12 +268,16 @@ def _refuse_ended(adapter: Adapter, site: Site, guardian: subprocess.Popen[bytes
 
 
 def ended_of(adapter: Adapter, site: Site) -> str | None:
-    """Which process of a site has ended and is not started again, with the end of its log; None when none has."""
-    try:
-        state = json.loads((site.home / "processes.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    """What of a site has ended and is not started again, with the end of its log; None when nothing has."""
+    state = guarded(site.home)
+    if state is None:
         return None
-    for name, process in state["processes"].items():
+    if not state.lives:
+        return (
+            f"the guardian of {adapter.name} (process {state.guardian.pid}), which holds its services, was killed, and"
+            f" they ended with it: look for what did so, such as the out-of-memory killer, and run the command again"
+        )
+    for name, process in state.processes.items():
         if process["code"] is not None:
             path = site.home / "logs" / f"{name}.log"
             return f"the {name} of {adapter.name} ended with code {process['code']}; its log {path} ends:\n{tail(path)}"
@@ -182,10 +296,14 @@ def tail(path: Path) -> str:
     return "\n".join(f"  {line}" for line in lines) or "  (empty)"
 
 
-def _stop(guardian: subprocess.Popen[bytes]) -> None:
-    """Ends the guardian by the end of its input; a second interrupt does not leave anything behind."""
-    assert guardian.stdin is not None  # noqa: S101 - it is a pipe
-    guardian.stdin.close()
+def stopped(site: Site) -> bool:
+    """Whether the services of a site were ended in order, as by `counterpoint down`, or are being so."""
+    state = guarded(site.home)
+    return known_id(site.home) is not None and (state is None or state.stopping)
+
+
+def _await(guardian: subprocess.Popen[bytes]) -> None:
+    """Waits for its end; a second interrupt does not leave anything behind."""
     while True:
         try:
             guardian.wait()
@@ -195,13 +313,26 @@ def _stop(guardian: subprocess.Popen[bytes]) -> None:
 
 
 def stop_site(home: Path) -> bool:
-    """Stops the services that another command started; false when none were running."""
-    guardian = guardian_of(home)
-    if guardian is None:
-        end_all(marked(str(home)))
-        return False
-    os.kill(guardian, signal.SIGTERM)
-    deadline = time.monotonic() + STOP_SECONDS + 10
-    while guardian_of(home) is not None and time.monotonic() < deadline:
-        time.sleep(0.1)
+    """Stops the services that another command started, and what is left of such; false when there was nothing.
+
+    Nothing is ended that is not known as the site's: a process that has the number of one, or a copy's original.
+    """
+    state = guardian_of(home)
+    if state is None:
+        return clean_up(home) if known_id(home) else False
+    for guardian in by_number([state.guardian.pid]):
+        with suppress(psutil.NoSuchProcess):
+            _end(guardian, state)
+    clean_up(home)
     return True
+
+
+def _end(guardian: psutil.Process, state: Guarded) -> None:
+    try:
+        if state.lives:
+            guardian.terminate()
+            psutil.wait_procs([guardian], timeout=STOP_SECONDS + _MARGIN)
+        if state.lives:
+            guardian.kill()
+    except psutil.AccessDenied:
+        raise ServiceError(f"the services are another user's: process {guardian.pid} may not be ended") from None
