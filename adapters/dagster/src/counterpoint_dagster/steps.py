@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -12,7 +13,7 @@ from counterpoint_dagster.policies import ask_again
 from counterpoint_dagster.waits import must_wait
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from counterpoint.model import Reference, RunRequest, Step
 
@@ -104,10 +105,34 @@ def _materialize(
 def _execute(request: RunRequest, step: Step, references: Mapping[str, Any], attempt: int) -> Any:
     from counterpoint.running import Attempt, elements, execute_attempt
 
-    indices = range(elements(request, step.name, references)) if step.map_over else (None,)
     limit = step.timeout.total_seconds() if step.timeout else None
-    parts = [execute_attempt(Attempt(request, step.name, references, attempt, i), limit) for i in indices]
-    return parts if step.map_over else parts[0]
+    if step.map_over is None:
+        return execute_attempt(Attempt(request, step.name, references, attempt), limit)
+    attempts = [
+        Attempt(request, step.name, references, attempt, index)
+        for index in range(elements(request, step.name, references))
+    ]
+    return _all_of([partial(execute_attempt, one, limit) for one in attempts])
+
+
+def _all_of(elements: Sequence[Callable[[], Reference]]) -> list[Reference]:
+    """The references of all elements; one that fails keeps no other from being computed, and then the step fails.
+
+    Raises:
+        Exception: that of an element which another attempt may heal, if there is one, else that of the first.
+    """
+    made: list[Reference] = []
+    failures: list[Exception] = []
+    for compute in elements:
+        try:
+            made.append(compute())
+        except Exception as error:  # noqa: BLE001 - whatever it is, the elements after it are computed first
+            failures.append(error)
+    if failures:
+        from counterpoint.model import is_retryable
+
+        raise next(filter(is_retryable, failures), failures[0])
+    return made
 
 
 def metadata_of(made: Reference | list[Reference], record: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,10 +6,14 @@ property, what was expected and what was got.
 
 from __future__ import annotations
 
+import time
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from counterpoint.model import RunRequest, Status
@@ -20,9 +24,12 @@ from counterpoint.testing.differences import (
     against_expected,
     between_pipelines,
     between_records,
+    by_the_clock,
     in_time,
     refuse,
 )
+from counterpoint.testing.evidence import lived
+from counterpoint.testing.repeats import repeated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -37,6 +44,10 @@ VERSION = "conformance"
 _FILE_TIMES = 0.05
 # seconds from the end of a wait to the first line of the step: its engine looks again, and starts a process
 ADDED_BY_ENGINE = 30.0
+# seconds that a step may live beyond its time-out: its parent reads where it is before it kills it
+_KILLED_AFTER = 4.0
+# seconds from the moment when a step may look for a marker to the moment when it is there: some looks in vain
+_MARKER_COMES_AFTER = 3.0
 
 
 def check_round_trip(adapter: Adapter, scenario: Scenario) -> None:
@@ -46,7 +57,9 @@ def check_round_trip(adapter: Adapter, scenario: Scenario) -> None:
         ConformanceError: names the properties that were lost or changed.
     """
     read = adapter.read_back(adapter.translate(scenario.pipeline))
-    refuse(adapter.name, scenario.name, between_pipelines(scenario.pipeline, read))
+    kept = Difference("pipeline", None, "one made from the native object", "the very object that was translated")
+    found = [kept] if read is scenario.pipeline else between_pipelines(scenario.pipeline, read)
+    refuse(adapter.name, scenario.name, found)
 
 
 def check_behaviour(adapter: Adapter, scenario: Scenario, folder: Path, engine: Engine | None = None) -> None:
@@ -61,9 +74,11 @@ def check_behaviour(adapter: Adapter, scenario: Scenario, folder: Path, engine: 
     """
     from counterpoint.services import ProcessEngine
 
-    reference = _reference(scenario)
-    got = perform(scenario, folder, adapter.name, engine or ProcessEngine(adapter))
+    reference, used = _reference(scenario), engine or ProcessEngine(adapter)
+    got = perform(scenario, folder, adapter.name, used)
     refuse(adapter.name, scenario.name, [*_against(reference, got), *judge(scenario, got)])
+    if scenario.repeats:
+        refuse(adapter.name, scenario.name, repeated(got.pipeline, got.store, got.request, got.evidence, used))
 
 
 def check_schedules(adapter: Adapter, site: Site, pipeline: str) -> None:
@@ -102,9 +117,12 @@ class Performance:
 
     pipeline: Pipeline
     store: Store
+    request: RunRequest
     record: RunRecord
     earlier: tuple[RunRecord, ...]
     evidence: Path
+    began: datetime
+    ended: datetime
 
 
 def perform(scenario: Scenario, root: Path, name: str, engine: Engine) -> Performance:
@@ -126,8 +144,36 @@ def perform(scenario: Scenario, root: Path, name: str, engine: Engine) -> Perfor
         replace(request, partition=key, steps=steps, run_id=f"{request.run_id}-{key}")
         for key, steps in needed(pipeline, store, request).items()
     ]
+    began = datetime.now(UTC)
     earlier = tuple(_recorded(pipeline, store, one, engine) for one in before)
-    return Performance(pipeline, store, _recorded(pipeline, store, request, engine), earlier, evidence)
+    with _coming(scenario, root, evidence):
+        record = _recorded(pipeline, store, request, engine)
+    return Performance(pipeline, store, request, record, earlier, evidence, began, datetime.now(UTC))
+
+
+@contextmanager
+def _coming(scenario: Scenario, root: Path, evidence: Path) -> Iterator[None]:
+    """Puts a scenario's marker in its place while it runs, some looks after the step before the wait has begun."""
+    ended = Event()
+
+    def put() -> None:
+        while not (evidence / "before_marker.1").exists():
+            if ended.wait(0.1):
+                return
+        ended.wait(_MARKER_COMES_AFTER)
+        place = root / str(scenario.marker)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.touch()
+
+    thread = Thread(target=put, daemon=True) if scenario.marker else None
+    if thread:
+        thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        if thread:
+            thread.join()
 
 
 def _recorded(pipeline: Pipeline, store: Store, request: RunRequest, engine: Engine) -> RunRecord:
@@ -147,20 +193,53 @@ def judge(scenario: Scenario, performed: Performance) -> Iterator[Difference]:
         yield Difference("earlier partitions", None, dict(scenario.earlier), earlier)
     yield from against_expected(scenario.expected, scenario.errors, performed.record)
     yield from in_time(performed.pipeline, performed.record)
-    yield from _standing(performed)
+    yield from by_the_clock(performed.record, performed.began, performed.ended)
+    yield from _standing(scenario, performed)
     yield from _attempts(performed)
+    yield from _elements(scenario, performed)
+    yield from _lives(performed)
 
 
-def _standing(performed: Performance) -> Iterator[Difference]:
-    """What succeeded must stand in the version that was asked for, and nothing else may."""
+def _standing(scenario: Scenario, performed: Performance) -> Iterator[Difference]:
+    """What succeeded must stand in the version that was asked for, and nothing else may; elements are judged alone."""
     made = {(step.name, performed.record.date): step.status for step in performed.record.steps}
     made |= {(step.name, record.date): step.status for record in performed.earlier for step in record.steps}
     wanted = {cell for cell, status in made.items() if status is Status.SUCCESS}
-    names = performed.pipeline.step_names
+    wanted = {(name, date) for name, date in wanted if name not in scenario.elements}
+    names = [name for name in performed.pipeline.step_names if name not in scenario.elements]
     found = {(name, key.partition(".")[0]) for name in names for key in performed.store.own_entries(name)}
     for name, date in sorted(wanted ^ found):
         expected, got = ("published", "nothing") if (name, date) in wanted else ("nothing published", date)
         yield Difference(f"what stands in version {VERSION}", name, expected, got)
+
+
+def _elements(scenario: Scenario, performed: Performance) -> Iterator[Difference]:
+    """Each element of a mapped step has attempts of its own, and stands if it ended well, whatever others did."""
+    for name, parts in scenario.elements.items():
+        stands = set(performed.store.own_entries(name))
+        for index, (status, attempts) in enumerate(parts):
+            counted = len(list(performed.evidence.glob(f"element_{index + 1}.[0-9]*")))
+            if counted != attempts:
+                yield Difference(f"attempts of element {index} as it counted them", name, attempts, counted)
+            is_there, is_wanted = f"{performed.record.date}.{index}" in stands, status is Status.SUCCESS
+            if is_there != is_wanted:
+                yield Difference(f"element {index} stands", name, is_wanted, is_there)
+
+
+def _lives(performed: Performance) -> Iterator[Difference]:
+    """A step whose time is up must be dead, not told as failed while it works on."""
+    for step in (step for step in performed.pipeline.steps if step.timeout):
+        function = step.function.partition(":")[2]
+        before = lived(performed.evidence, function)
+        if before is None:
+            continue
+        time.sleep(0.5)
+        allowed = step.timeout.total_seconds() if step.timeout else 0.0
+        after = lived(performed.evidence, function) or before
+        if after > allowed + _KILLED_AFTER:
+            yield Difference("time-out", step.name, f"killed after {allowed:g} s", f"alive after {after:.1f} s")
+        elif after > before:
+            yield Difference("time-out", step.name, "no process of it any more", "it works on")
 
 
 def _attempts(performed: Performance) -> Iterator[Difference]:

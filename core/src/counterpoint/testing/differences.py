@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # clocks of a database and of a worker may tell the same moment a little differently
 CLOCKS = 0.1
+# what the clock of a service may be ahead of or behind that of the kit
+_SERVICE_CLOCK = 60.0
 # what a killed process, and the orchestrator that is told of it, may take beyond the time-out
 KILLED_WITHIN = 6.0
 RAN = frozenset({Status.SUCCESS, Status.FAILED})
@@ -111,10 +113,25 @@ def in_time(pipeline: Pipeline, record: RunRecord) -> Iterator[Difference]:
                 yield Difference("order", name, f"to start after {above.name} has ended", f"{early:.2f} s before")
 
 
-def _too_long(pipeline: Pipeline, step: StepRecord) -> Iterator[Difference]:
-    allowed, took = pipeline.step(step.name).timeout, _seconds(str(step.started), str(step.ended))
-    if allowed is not None and took > allowed.total_seconds() + KILLED_WITHIN:
-        yield Difference("time-out", step.name, f"killed after {allowed.total_seconds():g} s", f"{took:.1f} s")
+def by_the_clock(record: RunRecord, began: datetime, ended: datetime) -> Iterator[Difference]:
+    """The time stamps of a run that lie outside the time in which it ran: another time zone, or another run's."""
+    told = [("run", record.started, record.ended), *((step.name, step.started, step.ended) for step in record.steps)]
+    for name, *moments in told:
+        for moment in (datetime.fromisoformat(str(moment)) for moment in moments if moment):
+            early, late = (began - moment).total_seconds(), (moment - ended).total_seconds()
+            if max(early, late) > _SERVICE_CLOCK:
+                yield Difference("time stamps", name, f"between {began} and {ended}", moment)
+
+
+def _too_long(pipeline: Pipeline, record: StepRecord) -> Iterator[Difference]:
+    """A time-out that did not bite: each attempt has its own, and between two there is a wait."""
+    step, took = pipeline.step(record.name), _seconds(str(record.started), str(record.ended))
+    if step.timeout is None:
+        return
+    limit = step.timeout.total_seconds()
+    waits = sum(step.retry.delay_before(number, 1.0).total_seconds() for number in range(1, record.attempts))
+    if took > record.attempts * (limit + KILLED_WITHIN) + waits:
+        yield Difference("time-out", step.name, f"killed after {limit:g} s", f"{took:.1f} s")
 
 
 def _seconds(first: str, second: str) -> float:

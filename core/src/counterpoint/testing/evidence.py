@@ -6,6 +6,7 @@ import time
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -50,3 +51,33 @@ def one_of_at_most(slots: int, folder: str, name: str) -> Iterator[None]:
         yield
     finally:
         mark.unlink()
+
+
+# seconds between two signs of life
+_BEAT = 0.1
+
+
+@contextmanager
+def alive(folder: str, name: str) -> Iterator[None]:
+    """Leaves a sign of life every tenth of a second while this block works, also while it is in C code."""
+    sign = _place(f"{folder}/alive") / name
+    sign.write_text(str(time.time()), encoding="ascii")
+    ended = Event()
+    thread = Thread(target=lambda: _beat(sign, ended), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _beat(sign: Path, ended: Event) -> None:
+    while not ended.wait(_BEAT):
+        sign.touch()
+
+
+def lived(evidence: Path, name: str) -> float | None:
+    """The seconds between the first and the latest sign of life of a step; None when it has left none."""
+    sign = evidence / "alive" / name
+    return sign.stat().st_mtime - float(sign.read_text(encoding="ascii")) if sign.exists() else None

@@ -135,6 +135,8 @@ retry_then_success = Pipeline(
     steps=(
         _step("heals", "fails_twice", retry=RetryPolicy(3, timedelta(seconds=2), timedelta(seconds=3))),
         _step("healed", "mean", inputs={"given": "heals"}, output=_METRICS),
+        # without its limit the last of these waits would take 32 s
+        _step("patient", "fails_six_times", retry=RetryPolicy(6, _SOON, _SOON)),
     ),
 )
 
@@ -151,10 +153,12 @@ retry_exhausted = Pipeline(
 
 timeout = Pipeline(
     "timeout",
-    description="A step that is in C code when its time is up, and one that has time enough.",
-    config={"offset": 8},
+    description="A step that is in C code when its time is up, two whose second attempt ends well, and one in time.",
+    config={"offset": 8, "folder": ""},
     steps=(
         _step("endless", "endless", timeout=timedelta(seconds=2)),
+        _step("slow_once", "too_slow_at_first", timeout=timedelta(seconds=3), retry=RetryPolicy(1, _SOON)),
+        _step("killed_once", "killed_at_first", timeout=timedelta(minutes=2), retry=RetryPolicy(1, _SOON)),
         _step("in_time", "constant", timeout=timedelta(minutes=2)),
         _step("too_late", "mean", inputs={"given": "endless"}, output=_METRICS),
     ),
@@ -184,6 +188,42 @@ mapped = Pipeline(
         _step("map_each", "squared", inputs={"number": "map_numbers"}, map_over="number"),
         _step("map_factors", "scaled", inputs={"given": "map_each"}, map_over="factor"),
         _step("map_total", "total", inputs={"given": "map_factors"}),
+    ),
+)
+
+mapped_partly = Pipeline(
+    "mapped_partly",
+    description="Seven elements, one fails for good and one at first: the step has failed, six elements stand.",
+    config={"number": [1, 2, 3, 4, 5, 6, 7], "folder": ""},
+    steps=(
+        _step("partly_each", "element", map_over="number", retry=RetryPolicy(1, _SOON)),
+        _step("partly_never", "doubled", inputs={"given": "partly_each"}),
+        _step("partly_after", "doubled", inputs={"given": "partly_never"}),
+    ),
+)
+
+repeated = Pipeline(
+    "repeated",
+    description="A pipeline that is run again: as it stands, forced, and where another side owns it.",
+    config={"offset": 9, "folder": ""},
+    steps=(
+        _step("repeated_first", "counted_first"),
+        _step("repeated_last", "counted_last", inputs={"given": "repeated_first"}),
+    ),
+)
+
+late_marker = Pipeline(
+    "late_marker",
+    description="A step that waits for a marker that comes some looks later.",
+    config={"offset": 11, "folder": ""},
+    steps=(
+        _step("marker_before", "before_marker"),
+        _step(
+            "marker_waits",
+            "constant",
+            after=("marker_before",),
+            waits=(marker("late/marker/{partition}", poll=_SOON, timeout=timedelta(minutes=5)),),
+        ),
     ),
 )
 
@@ -221,6 +261,8 @@ class Scenario:
 
     `evidence` is the setting that names a folder for what its steps leave behind, or None. `earlier` maps the
     partitions that a run needs first to their steps. `errors` are the types of the errors of failed steps.
+    `elements` maps a mapped step to the status and the attempts of each element. `repeats` says that the run is asked
+    for again, and `marker` is a path below the root where an object appears some looks after a step waits for it.
     `module` is where the pipeline is an object called `name`.
     """
 
@@ -230,6 +272,9 @@ class Scenario:
     errors: Mapping[str, str] = field(default_factory=dict)
     earlier: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     evidence: str | None = None
+    elements: Mapping[str, tuple[tuple[Status, int], ...]] = field(default_factory=dict)
+    repeats: bool = False
+    marker: str | None = None
     module: str = __name__
 
     @property
@@ -267,7 +312,7 @@ SCENARIOS = (
     Scenario(
         "retry_then_success",
         "2026-01-03",
-        _all_ran(retry_then_success, heals=(Status.SUCCESS, 3)),
+        _all_ran(retry_then_success, heals=(Status.SUCCESS, 3), patient=(Status.SUCCESS, 7)),
         evidence="folder",
     ),
     Scenario(
@@ -280,8 +325,15 @@ SCENARIOS = (
     Scenario(
         "timeout",
         "2026-01-03",
-        _all_ran(timeout, endless=(Status.FAILED, 1), too_late=_UNREACHED),
+        _all_ran(
+            timeout,
+            endless=(Status.FAILED, 1),
+            slow_once=(Status.SUCCESS, 2),
+            killed_once=(Status.SUCCESS, 2),
+            too_late=_UNREACHED,
+        ),
         errors={"endless": "StepTimeoutError"},
+        evidence="folder",
     ),
     Scenario(
         "window",
@@ -290,6 +342,22 @@ SCENARIOS = (
         earlier={"2026-01-01": ("window_events",), "2026-01-02": ("window_events",)},
     ),
     Scenario("mapped", "2026-01-03", _all_ran(mapped)),
+    Scenario(
+        "mapped_partly",
+        "2026-01-03",
+        {"partly_each": (Status.FAILED, 2), "partly_never": _UNREACHED, "partly_after": _UNREACHED},
+        errors={"partly_each": "RuntimeError"},
+        evidence="folder",
+        elements={"partly_each": (*[_RAN] * 5, (Status.FAILED, 2), (Status.SUCCESS, 2))},
+    ),
+    Scenario("repeated", "2026-01-03", _all_ran(repeated), evidence="folder", repeats=True),
+    Scenario(
+        "late_marker",
+        "2026-01-03",
+        _all_ran(late_marker),
+        evidence="folder",
+        marker="late/marker/2026-01-03",
+    ),
     Scenario(
         "in_vain",
         "2026-01-03",

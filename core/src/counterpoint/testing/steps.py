@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import signal
 import time
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import SourceError
-from counterpoint.testing.evidence import attempt_number, one_of_at_most
+from counterpoint.testing.evidence import alive, attempt_number, one_of_at_most
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -114,8 +116,36 @@ def fails_for_good(offset: int, folder: str) -> int:
     raise SourceError(f"attempt {number} of {offset}: there is nothing to read; another attempt cannot help")
 
 
-def endless(offset: int) -> str:
+def fails_six_times(offset: int, folder: str) -> int:
+    """Fails at the first six attempts."""
+    number = attempt_number(folder, "fails_six_times")
+    if number <= 6:  # noqa: PLR2004
+        raise RuntimeError(f"attempt {number} fails")
+    return offset
+
+
+def endless(offset: int, folder: str) -> str:
     """Works for some ten seconds in C code."""
+    with alive(folder, "endless"):
+        return _work_in_c(offset)
+
+
+def too_slow_at_first(offset: int, folder: str) -> int:
+    """Works for some ten seconds at the first attempt, and for most of its time at the second."""
+    if attempt_number(folder, "too_slow_at_first") == 1:
+        _work_in_c(offset)
+    time.sleep(1.5)
+    return offset
+
+
+def killed_at_first(offset: int, folder: str) -> int:
+    """Kills its own process at the first attempt, as a system that is out of memory does."""
+    if attempt_number(folder, "killed_at_first") == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return offset
+
+
+def _work_in_c(offset: int) -> str:
     return hashlib.pbkdf2_hmac("sha256", b"counterpoint", str(offset).encode(), _C_ROUNDS).hex()
 
 
@@ -149,3 +179,29 @@ def squared(number: int) -> int:
 def scaled(factor: int, given: Sequence[int]) -> int:
     """One element of a setting, with an ordinary input beside it."""
     return factor * sum(given)
+
+
+def element(number: int, folder: str) -> int:
+    """One element of seven: the sixth fails at every attempt, the seventh at the first."""
+    attempt = attempt_number(folder, f"element_{number}")
+    if number == 6 or (number == 7 and attempt == 1):  # noqa: PLR2004
+        raise RuntimeError(f"element {number} fails at attempt {attempt}")
+    return number
+
+
+def counted_first(offset: int, folder: str) -> int:
+    """A setting; how often it was asked for is counted."""
+    attempt_number(folder, "counted_first")
+    return offset
+
+
+def counted_last(given: int, folder: str) -> int:
+    """What it is given; how often it was asked for is counted."""
+    attempt_number(folder, "counted_last")
+    return given
+
+
+def before_marker(offset: int, folder: str) -> int:
+    """Leaves a sign that the step that waits for a marker may begin, so that the marker comes later than that."""
+    attempt_number(folder, "before_marker")
+    return offset
