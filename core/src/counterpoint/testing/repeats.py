@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from counterpoint.services.engines import Engine
     from counterpoint.storage import Store
 
-# how a run is asked for again, whether another side owns the pipeline then, and how often each step is computed by then
-REPEATS: tuple[tuple[str, dict[str, bool], bool, int], ...] = (
-    ("again", {}, False, 1),
-    ("again by force, where another side owns it", {"force": True}, True, 2),
-    ("again by force and by schedule, where another side owns it", {"force": True, "scheduled": True}, True, 2),
+# how a run is asked for again, by force, by schedule, where another side owns it, and how often steps are computed by then
+REPEATS = (
+    ("again", False, False, False, 1),
+    ("again by force, where another side owns it", True, False, True, 2),
+    ("again by force and by schedule, where another side owns it", True, True, True, 2),
 )
 
 
@@ -29,10 +29,10 @@ def repeated(
     pipeline: Pipeline, store: Store, request: RunRequest, evidence: Path, engine: Engine
 ) -> Iterator[Difference]:
     """What differs when a run that has ended is asked for again, in each way of `REPEATS`."""
-    for number, (how, asked, is_owned, wanted) in enumerate(REPEATS):
+    for number, (how, force, scheduled, is_owned, wanted) in enumerate(REPEATS):
         if is_owned:
             keep(store, pipeline.name, replace(read(store, pipeline.name), owner=Party("elsewhere")))
-        repeat = replace(request, run_id=f"{request.run_id}-{number}", **asked)
+        repeat = replace(request, run_id=f"{request.run_id}-{number}", force=force, scheduled=scheduled)
         record = collect(pipeline, store, repeat, engine.run([repeat])[0], engine.version)
         for step in pipeline.steps:
             function = step.function.partition(":")[2]
