@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from counterpoint.services.engines import Engine
     from counterpoint.storage import Store
 
-# how a run is asked for again, by force, by schedule, where another side owns it, and how often steps are computed by then
+# how a run is asked for again, by force, by schedule, where another side owns it; how often steps are computed by then
 REPEATS = (
     ("again", False, False, False, 1),
     ("again by force, where another side owns it", True, False, True, 2),
