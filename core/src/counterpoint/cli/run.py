@@ -68,17 +68,17 @@ def settings(args: argparse.Namespace) -> dict[str, Any]:
     Raises:
         UsageError: one is not written NAME=JSON.
     """
-    import json
-
+    from counterpoint.documents import parsed
     from counterpoint.errors import UsageError
 
     found: dict[str, Any] = {}
     for text in args.set:
         name, _, value = text.partition("=")
         try:
-            found[name] = json.loads(value)
+            found[name] = parsed(value)
         except ValueError:
-            raise UsageError(f"--set {text}: write it NAME=JSON, for example seed=7 or 'gate={{\"k\": 1}}'") from None
+            said = text if len(text) < 100 else f"{text[:100]}..."  # noqa: PLR2004 - a line
+            raise UsageError(f"--set {said}: write it NAME=JSON, for example seed=7 or 'gate={{\"k\": 1}}'") from None
     if args.source:
         found["source"] = absolute_source(args.source)
     return found

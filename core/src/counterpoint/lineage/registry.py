@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.model import Champion
+from counterpoint.storage.locks import locked
 from counterpoint.storage.objects import guarded
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from counterpoint.storage.objects import Objects
 
 TAG = "counterpoint"
+
+_LOCK_SECONDS = 300.0  # making a database, or registering a large model, takes a while on a busy machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +80,7 @@ def alone(place: Place, name: str) -> Iterator[None]:
     with guarded(str(place.folder)):
         place.folder.mkdir(parents=True, exist_ok=True)
         lock = (place.folder / name).open("w")
-    with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with lock, locked(lock, fcntl.LOCK_EX, _LOCK_SECONDS):
         yield
 
 

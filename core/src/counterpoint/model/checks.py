@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
 
     from counterpoint.model.policies import Pool
     from counterpoint.model.steps import Input, Step
+
+
+# what is a name to Airflow, Dagster and Prefect, and a file of its own on every file system and S3
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}", re.ASCII)
+# the files that every run has beside the records of its steps
+_OF_RUNS = frozenset({"run", "request", "lineage"})
 
 
 def check(pipeline: str, steps: tuple[Step, ...], pools: tuple[Pool, ...]) -> None:
@@ -56,15 +63,38 @@ def check_failures(pipeline: str, failures: Mapping[str, str]) -> None:
 
 
 def _names(pipeline: str, names: list[str]) -> None:
+    _name("pipeline", pipeline)
     if pipeline in names:  # on Dagster both become definitions of one space of names
         raise DefinitionError(
             f"pipeline {pipeline} has a step of its own name: rename one, for Dagster cannot serve both"
         )
     for name, count in Counter(names).items():
+        _name("step", name)
         if count > 1:
             raise DefinitionError(f"pipeline {pipeline} has {count} steps named {name!r}: rename all but one")
-        if not name.isidentifier():
-            raise DefinitionError(f"step {name!r}: its name must be an identifier, letters, digits and _")
+        if name.lower() in _OF_RUNS:
+            raise DefinitionError(f"step {name!r}: that is a file of every run: choose another name")
+    _refuse_twins(pipeline, names)
+
+
+def _name(what: str, name: str) -> None:
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        said = f"{name[:40]!r}..." if isinstance(name, str) and len(name) > 40 else repr(name)  # noqa: PLR2004 - a line
+        raise DefinitionError(
+            f"{what} {said}: its name must be an identifier of up to 100 letters (a to z), digits and _, the first a"
+            " letter, as Airflow, Dagster, Prefect and every store take it"
+        )
+
+
+def _refuse_twins(pipeline: str, names: list[str]) -> None:
+    """Refuses names that are one file where a file system does not tell capitals from small letters."""
+    known: dict[str, str] = {}
+    for name in names:
+        other = known.setdefault(name.lower(), name)
+        if other != name:
+            raise DefinitionError(
+                f"pipeline {pipeline}: steps {other!r} and {name!r} differ in capitals alone: rename one"
+            )
 
 
 def _edges(step: Step, steps: dict[str, Step]) -> None:

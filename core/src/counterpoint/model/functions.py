@@ -41,6 +41,8 @@ def load(reference: str) -> Any:
         DefinitionError: no such module, or it has no such name.
     """
     module, _, name = reference.partition(":")
+    if not all(part.isidentifier() for part in (*module.split("."), *name.split("."))):
+        raise DefinitionError(f"{reference!r} names nothing: write package.module:name")
     try:
         found = reduce(getattr, name.split("."), importlib.import_module(module))
     except ModuleNotFoundError as error:

@@ -106,12 +106,20 @@ class Partitions:
         return moment
 
     def _shifted(self, moment: datetime, count: int) -> str:
-        form = _FORMATS[self.kind][0]
-        if self.kind is PartitionKind.MONTHLY:
-            years, month = divmod(moment.year * 12 + moment.month - 1 + count, 12)
-            return moment.replace(year=years, month=month + 1).strftime(form)
-        unit = timedelta(days=1) if self.kind is PartitionKind.DAILY else timedelta(hours=1)
-        return (moment + unit * count).strftime(form)
+        try:
+            return self._moved(moment, count).strftime(self.form)
+        except (OverflowError, ValueError):
+            side, other = ("after", "an earlier") if count > 0 else ("before", "a later")
+            raise UsageError(
+                f"partition {moment.strftime(self.form)}: {abs(count)} {side} it there is no date any more, for years"
+                f" go from 1 to 9999: choose {other} one"
+            ) from None
+
+    def _moved(self, moment: datetime, count: int) -> datetime:
+        if self.kind is not PartitionKind.MONTHLY:
+            return moment + count * timedelta(**{"days" if self.kind is PartitionKind.DAILY else "hours": 1})
+        years, month = divmod(moment.year * 12 + moment.month - 1 + count, 12)
+        return moment.replace(year=years, month=month + 1)
 
 
 _WINDOW = re.compile(r"^t(-\d+)?\.\.t(-\d+)?$")

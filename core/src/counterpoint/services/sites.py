@@ -16,6 +16,7 @@ from counterpoint.adapter import Site
 from counterpoint.errors import ServiceError, UsageError
 from counterpoint.model.orchestrators import ORCHESTRATORS
 from counterpoint.services.identity import guardian_of, site_id
+from counterpoint.storage.roots import checked_root
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -139,8 +140,13 @@ def remembered(root: str) -> list[str]:
 
 
 def absolute(root: str) -> str:
-    """The root as every process understands it, whatever folder it works in."""
-    return root if "://" in root else str(Path(root).resolve())
+    """The root as every process understands it, whatever folder it works in.
+
+    Raises:
+        StorageError: no data can lie there.
+    """
+    checked = checked_root(root)
+    return checked if "://" in checked else str(Path(checked).resolve())
 
 
 def refuse_running(root: str, orchestrator: str) -> None:

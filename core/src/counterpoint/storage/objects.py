@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import StorageError
+from counterpoint.storage.locks import locked
+from counterpoint.storage.roots import checked_root
 
 if TYPE_CHECKING:
     import builtins
     from collections.abc import Iterator
 
-# Delta's library aborts on these, or takes them for something else (%25 for %).
-_NOT_FOR_DELTA = frozenset("%[]^|\\")
 # what another attempt does not heal; libraries tell it in the system's words only
 _LASTING = tuple(map(os.strerror, (errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EACCES, errno.EPERM)))
 
@@ -63,14 +63,11 @@ class Objects:
     """The objects of one root.
 
     Raises:
-        StorageError: a folder's path has a character that no Delta table's path may have.
+        StorageError: no data can lie there; see `checked_root`.
     """
 
     def __init__(self, root: str) -> None:
-        self.root = root if "://" in root else str(Path(root).absolute())
-        strange = sorted(_NOT_FOR_DELTA.intersection(self.root)) if self.is_local else []
-        if strange:
-            raise StorageError(f"no table can lie below {self.root}, for the {strange[0]} in it: choose another --root")
+        self.root = checked_root(root)
         self._opened: Any = None
 
     @property
@@ -150,9 +147,7 @@ class Objects:
         with guarded(self.uri(path)):
             place.parent.mkdir(parents=True, exist_ok=True)
             lock = place.open("a", encoding="ascii")
-        with lock:
-            with guarded(self.uri(path)):
-                fcntl.flock(lock, how)
+        with lock, locked(lock, how):
             yield
 
     def find(self, path: str) -> Found | None:

@@ -1,0 +1,53 @@
+"""What can be a root: a folder, or a place in a bucket."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from counterpoint.errors import StorageError
+
+# Delta's library aborts on these, or takes them for something else (%25 for %).
+_NOT_FOR_DELTA = frozenset("%[]^|\\")
+_BUCKETS = frozenset({"s3", "s3a", "gs", "az", "abfs", "abfss"})
+# a path has at most 4,096 bytes, and what lies below the root needs some of them
+_LONGEST = 3000
+
+
+def checked_root(root: str) -> str:
+    """The root as every process understands it, whatever folder it works in.
+
+    Raises:
+        StorageError: no data can lie there; names the fix.
+    """
+    if "://" not in root:
+        return _folder(root)
+    address = urlsplit(root)
+    if address.scheme not in _BUCKETS:
+        raise StorageError(f"--root {root}: data lies in a folder, written as its path, or in a bucket, as s3://bucket")
+    if not address.netloc:
+        raise StorageError(f"--root {root} names no bucket: write it s3://bucket or s3://bucket/place")
+    return root
+
+
+def _folder(root: str) -> str:
+    if not root.strip():
+        raise StorageError("--root is empty: name a folder or s3://bucket (is COUNTERPOINT_ROOT empty?)")
+    path = str(Path(root).absolute())
+    if "\0" in path or len(path.encode(errors="surrogatepass")) > _LONGEST or _has_long_name(path):
+        raise StorageError(f"--root {path[:60]!r}... is no path below which data can lie: choose a shorter one")
+    strange = sorted(_NOT_FOR_DELTA.intersection(path))
+    if strange:
+        raise StorageError(f"no table can lie below {path}, for the {strange[0]} in it: choose another --root")
+    return path
+
+
+def _has_long_name(path: str) -> bool:
+    """Whether one of the folders has a name that the file system does not take."""
+    try:
+        os.lstat(path)
+    except (OSError, ValueError) as error:
+        return not isinstance(error, OSError) or error.errno == errno.ENAMETOOLONG
+    return False
