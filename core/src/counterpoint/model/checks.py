@@ -78,8 +78,8 @@ def _names(pipeline: str, names: list[str]) -> None:
 
 
 def _name(what: str, name: str) -> None:
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        said = f"{name[:40]!r}..." if isinstance(name, str) and len(name) > 40 else repr(name)  # noqa: PLR2004 - a line
+    if not _NAME.fullmatch(name):
+        said = f"{name[:40]!r}..." if len(name) > 40 else repr(name)  # noqa: PLR2004 - a line
         raise DefinitionError(
             f"{what} {said}: its name must be an identifier of up to 100 letters (a to z), digits and _, the first a"
             " letter, as Airflow, Dagster, Prefect and every store take it"
