@@ -20,6 +20,7 @@ from counterpoint.model import (
     When,
     critical_path,
     downstream,
+    hidden,
     order,
     stages,
     verdict,
@@ -138,3 +139,37 @@ def test_a_skip_spreads_along_conditional_edges() -> None:
     for name in order(pipeline)[1:]:
         states[name] = Status(verdict(pipeline.step(name), states, {"a": "x"}).value)
     assert states == {"a": S, "b": K, "c": K, "d": K}
+
+
+BRANCH = Output(OutputKind.BRANCH, choices=("a", "b"))
+ANYWAY = TriggerRule.ALL_DONE
+
+
+@pytest.mark.parametrize(
+    ("steps", "unseen"),
+    [
+        ([Step("x", "m:x"), Step("y", "m:y", after=("x",))], ()),
+        ([Step("x", "m:x"), Step("y", "m:y", after=("x",), trigger_rule=ANYWAY)], ("x",)),
+        ([Step("x", "m:x"), Step("y", "m:y", after=("x",), trigger_rule=TriggerRule.NONE_FAILED)], ()),
+        # also past a step that is no last one
+        (
+            [Step("x", "m:x"), Step("y", "m:y", after=("x",), trigger_rule=ANYWAY), Step("z", "m:z", after=("y",))],
+            ("x",),
+        ),
+        # another last step shows it
+        ([Step("x", "m:x"), Step("y", "m:y", after=("x",), trigger_rule=ANYWAY), Step("z", "m:z", after=("x",))], ()),
+        # the last step may be skipped, whatever becomes of x
+        (
+            [
+                Step("x", "m:x"),
+                Step("g", "m:g", output=BRANCH),
+                Step("y", "m:y", after=("x",), when=When("g", "a")),
+            ],
+            ("x", "g"),
+        ),
+        # an effect that is held back is skipped, and what needs it, before x has ended
+        ([Step("x", "m:x"), Step("e", "m:e", effect=True), Step("y", "m:y", after=("x", "e"))], ("x", "e")),
+    ],
+)
+def test_a_failure_that_last_steps_do_not_show_is_hidden(steps: list[Step], unseen: tuple[str, ...]) -> None:
+    assert hidden(Pipeline("p", tuple(steps))) == unseen

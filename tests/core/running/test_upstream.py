@@ -7,12 +7,25 @@ from typing import TYPE_CHECKING
 import pytest
 
 from counterpoint.errors import UsageError
-from counterpoint.running import Freshness, execute, freshness, needed, refuse_missing, work_for
+from counterpoint.running import (
+    Freshness,
+    LocalRun,
+    execute,
+    find_pipeline,
+    freshness,
+    in_waves,
+    needed,
+    refuse_missing,
+    work_for,
+)
+from counterpoint.services.launch import launch
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from conftest import Toys
 
-    from counterpoint.model import RunRequest
+    from counterpoint.model import NativeRun, RunRequest
 
 
 def lacking(toys: Toys, request: RunRequest) -> dict[str, tuple[str, ...]]:
@@ -109,3 +122,34 @@ def test_what_is_missing_is_refused_with_the_command_that_makes_it() -> None:
         refuse_missing({"2026-01-02": ("source",), "2026-01-03": ("source", "recent")}, "windows")
     assert "2026-01-02: source; 2026-01-03: source, recent" in str(refused.value)
     assert "counterpoint backfill windows --from 2026-01-02 --to 2026-01-03" in str(refused.value)
+
+
+def test_a_window_over_a_window_comes_in_waves() -> None:
+    pipeline = find_pipeline("toys:nested")
+    both = ("nested_a", "nested_b")
+    found = {"2026-01-01": both, "2026-01-02": both}
+    assert in_waves(pipeline, found) == [
+        {"2026-01-01": both, "2026-01-02": ("nested_a",)},
+        {"2026-01-02": ("nested_b",)},
+    ]
+    assert in_waves(pipeline, {"2026-01-02": ("nested_a",)}) == [{"2026-01-02": ("nested_a",)}]
+    assert in_waves(pipeline, {}) == []
+
+
+class AtOnce:
+    """An engine that begins what it is given in any order, as services do: here the newest first."""
+
+    version = "0"
+
+    def run(self, requests: Sequence[RunRequest]) -> list[NativeRun]:
+        return [LocalRun(request).run() for request in reversed(requests)][::-1]
+
+
+def test_earlier_days_are_run_when_what_they_read_is_there(toys: Toys) -> None:
+    record = launch(toys.request("nested", "2026-01-03"), AtOnce())
+    assert record.status == "success"
+    assert [(before["date"], [step["name"] for step in before["steps"]]) for before in record.upstream] == [
+        ("2026-01-01", ["nested_a"]),
+        ("2026-01-02", ["nested_a"]),
+        ("2026-01-02", ["nested_b"]),
+    ]

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from counterpoint.errors import SourceError
 from counterpoint.model import (
+    Incomplete,
     Output,
     OutputKind,
     Partitions,
@@ -254,4 +255,84 @@ forked = Pipeline(
     (surroundings, long, wordy, needy, tidy),
     Partitions(start="2026-01-01"),
     config={"number": 1, "library": "polars", "folder": ""},
+)
+
+
+def flaky(folder):
+    if attempt_number(folder, "flaky") <= 2:
+        raise ConnectionError("no route to the bank")
+    return 1
+
+
+def notify(outcomes, idempotency_key, folder) -> None:
+    attempt_number(folder, "notify")
+    with (Path(folder) / "notes").open("a") as notes:
+        notes.write(f"{idempotency_key} {outcomes['flaky'].status} {outcomes['flaky'].message}\n")
+
+
+def post(flaky, idempotency_key, folder):
+    number = attempt_number(folder, "post")
+    (Path(folder) / f"key-{idempotency_key}").touch()
+    if number == 1:
+        raise ConnectionError("the answer was lost")
+    return "posted"
+
+
+telling = Pipeline(
+    "telling",
+    (
+        step("toys:flaky"),
+        step("toys:post", effect=True),
+        step("toys:notify", after=("post",), trigger_rule=TriggerRule.ALL_DONE),
+    ),
+    config={"folder": ""},
+)
+
+
+def gate(limit):
+    return "register" if limit > 5 else "hold"
+
+
+def registered(gate):
+    return 1
+
+
+def held(gate):
+    return 2
+
+
+def counted(days):
+    return dict(days.items())
+
+
+branchy = Pipeline(
+    "branchy",
+    (
+        step("toys:gate", output=Output(OutputKind.BRANCH, choices=("register", "hold"))),
+        step("toys:registered", when=When("gate", "register")),
+        step("toys:held", when=When("gate", "hold")),
+        step("toys:counted", name="after_registered", inputs={"days": windowed("registered", "t-1..t-1")}),
+    ),
+    Partitions(start="2026-01-01", incomplete=Incomplete.SHRINK),
+    config={"limit": 9},
+)
+
+
+@step()
+def nested_a(partition):
+    return partition.key
+
+
+@step(inputs={"days": windowed("nested_a", "t-1..t")})
+def nested_b(days):
+    return list(days)
+
+
+@step(inputs={"history": windowed("nested_b", "t-1..t")})
+def nested_c(history):
+    return list(history)
+
+
+nested = Pipeline(
+    "nested", (nested_a, nested_b, nested_c), Partitions(start="2026-01-01", incomplete=Incomplete.SHRINK)
 )

@@ -12,8 +12,8 @@ import pytest
 from counterpoint.model import Entry, Reference, RunRequest
 from counterpoint.running import find_pipeline
 from counterpoint.running.begun import begun_path
-from counterpoint.running.execute import record_path
 from counterpoint.running.failing import failure_path
+from counterpoint.running.records import record_path
 from counterpoint.storage import Store
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
-from counterpoint.model import TriggerRule, downstream
-from counterpoint.running import condition_holds
+from counterpoint.model import TriggerRule, ancestors, downstream
+from counterpoint.running import condition_holds, why_skipped
 from counterpoint_airflow.observe import ELEMENTS
 
 if TYPE_CHECKING:
@@ -33,25 +33,40 @@ def is_selected(pipeline: Pipeline, request: RunRequest, step: str) -> bool:
 
 
 def skip_unless_chosen(request: RunRequest, step: str, references: Mapping[str, Any]) -> None:
-    """Skips a task whose branch chose otherwise: one that was cleared, after its branch had skipped it.
+    """Skips a task whose branch chose otherwise, as when it was cleared, or an effect in a run without effects.
 
     Raises:
-        AirflowSkipException: it did.
+        AirflowSkipException: it is not to run.
     """
-    if not condition_holds(request, step, references):
-        raise AirflowSkipException("its branch chose otherwise")
+    if reason := why_skipped(request, step, references):
+        raise AirflowSkipException(reason)
 
 
 def idle_after(pipeline: Pipeline, request: RunRequest, step: str, made: Reference) -> list[str]:
     """The tasks that a step, now that it has succeeded, is to skip as Airflow's own branches do: no worker starts them.
 
-    Those are the ones that its choice is against, and after the first selected steps all that are not selected.
+    Those are the ones that its choice is against, and after the last selected step before them those not selected.
     """
     idle = [s.name for s in pipeline.steps if s.when and s.when.step == step and request.selects(s.name)]
     idle = [name for name in idle if not condition_holds(request, name, {step: made})]
-    if not any(request.selects(name) for name in pipeline.step(step).upstream):
-        idle += [name for name in pipeline.step_names if _is_idle(pipeline, request, name)]
+    idle += [
+        name
+        for name in pipeline.step_names
+        if _is_idle(pipeline, request, name) and _may_skip(pipeline, request, step, name)
+    ]
     return idle + [f"{name}{ELEMENTS}" for name in idle if pipeline.step(name).map_over]
+
+
+def _may_skip(pipeline: Pipeline, request: RunRequest, step: str, idle: str) -> bool:
+    """Whether all selected steps before an idle one have ended well when a step has.
+
+    One that was skipped before could not fail with a step that fails later, and the run would end well.
+    """
+    above = ancestors(pipeline, idle)
+    before = {name for name in above if request.selects(name)}
+    if not before:
+        return not any(request.selects(name) for name in ancestors(pipeline, step))
+    return step in before and before <= {step, *ancestors(pipeline, step)}
 
 
 def rule_of(native: Any) -> TriggerRule:

@@ -14,7 +14,7 @@ retry.jitter | Airflow has no size of the jitter | kept with the task, whose ret
 schedule | the data interval of a cron is from tick to tick | a timetable of its own: the partition before the tick
 backfill.order | a backfill goes through days in one direction only | prioritized: a backfill for each day, one by one
 backfill.max_parallel | a backfill counts DAG runs, not steps | that many days at once; pools hold back their steps
-deadline | it counts from when a run was queued, and Airflow 3.3 cannot clear such a run | only where schedules run
+deadline | it counts from the queue or the logical date, not from the schedule | from 3.3 on a reference of ours
 freshness | assets have no freshness policy | kept with the task; `counterpoint watch` judges it
 pools | dag.test() knows no pools | it runs one task at a time; on the services pools are Airflow's own
 """

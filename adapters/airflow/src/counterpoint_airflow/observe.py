@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from counterpoint.model import RunRequest
 
 ELEMENTS = "__elements"
+# no step of a pipeline has such a name
+WATCHER = "__watcher"
 REQUEST = "counterpoint"
 _CONFLICT = 409
 _FIELDS = ("task_id", "state", "try_number", "start_date", "end_date")
@@ -48,7 +50,7 @@ def native_of(request: RunRequest, run: Any, rows: Iterable[dict[str, Any]], *, 
     found: dict[str, list[NativeStep]] = {}
     for row in rows:
         name = row["task_id"].removesuffix(ELEMENTS)
-        if request.selects(name) and (row["task_id"] == name or row["state"] == "failed"):
+        if name != WATCHER and request.selects(name) and (row["task_id"] == name or row["state"] == "failed"):
             found.setdefault(name, []).append(_step(row))
     steps = {name: merged(parts) for name, parts in found.items()}
     return NativeRun(native_id, str(run.state) != "success", iso(run.start_date), iso(run.end_date), steps)

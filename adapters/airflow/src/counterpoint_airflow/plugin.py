@@ -6,11 +6,13 @@ from typing import ClassVar
 
 from airflow.plugins_manager import AirflowPlugin
 
+from counterpoint_airflow.due import REFERENCES
 from counterpoint_airflow.timetable import PartitionTimetable
 
 
 class CounterpointPlugin(AirflowPlugin):
-    """The timetable of the DAGs."""
+    """The timetable of the DAGs, and what their deadlines count from."""
 
     name = "counterpoint"
     timetables: ClassVar[list[type]] = [PartitionTimetable]
+    deadline_references: ClassVar[list[type]] = REFERENCES

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from counterpoint.model import is_retryable
+from counterpoint_airflow.due import due
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,9 +95,9 @@ async def late(context: Mapping[str, Any]) -> None:
 
 
 def deadline(pipeline: Pipeline) -> Any:
-    """The deadline alert of a DAG: that long after the run was queued."""
+    """The deadline alert of a DAG: that long after the run was due by its schedule."""
     if pipeline.deadline is None:
         return None
-    from airflow.sdk.definitions.deadline import AsyncCallback, DeadlineAlert, DeadlineReference
+    from airflow.sdk.definitions.deadline import AsyncCallback, DeadlineAlert
 
-    return DeadlineAlert(DeadlineReference.DAGRUN_QUEUED_AT, pipeline.deadline, AsyncCallback(late))
+    return DeadlineAlert(due(), pipeline.deadline, AsyncCallback(late))

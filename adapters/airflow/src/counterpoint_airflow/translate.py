@@ -6,14 +6,15 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, Asset, task
 from airflow.sdk.bases.decorator import task_decorator_factory
 
-from counterpoint.model import Schedule, order
+from counterpoint.model import Schedule, hidden, order
 from counterpoint.model.render import as_text
 from counterpoint.model.serial import pipeline_from, step_from, to_values
 from counterpoint_airflow.conditions import rule_of
-from counterpoint_airflow.observe import ELEMENTS
+from counterpoint_airflow.observe import ELEMENTS, WATCHER
 from counterpoint_airflow.partitions import cron_of, partitions_of, timetable
 from counterpoint_airflow.policies import deadline, retries, retry_of, timeout, timeout_of
 from counterpoint_airflow.tasks import count_elements, execute_step, tell_failure
@@ -30,7 +31,7 @@ def translate(pipeline: Pipeline, *, served: str | None = None, scheduled: bool 
     """The DAG of a pipeline, which its tasks find as `served` (its name, when it is registered by that).
 
     A paused DAG would not run what is triggered, so one that must not run by itself has a timetable without a cron.
-    Nor has it a deadline: Airflow 3.3 fails when a run that has one is to run again.
+    Nor has it a deadline, for that is one of scheduled runs.
     """
     with DAG(
         dag_id=pipeline.name,
@@ -49,6 +50,11 @@ def translate(pipeline: Pipeline, *, served: str | None = None, scheduled: bool 
         made: dict[str, Any] = {}
         for name in order(pipeline):
             made[name] = _task(pipeline, pipeline.step(name), made, served or pipeline.name)
+        if unseen := hidden(pipeline):
+            # Airflow judges a run by its last tasks alone: this one fails with whatever they do not show. No worker
+            # ever starts it, for it does nothing
+            watcher = EmptyOperator(task_id=WATCHER, trigger_rule="none_failed", doc_md="Fails when a step has failed.")
+            watcher.set_upstream([made[name] for name in unseen])
     return dag
 
 
@@ -79,7 +85,7 @@ def asset_of(pipeline: Pipeline, step: Step) -> Asset:
 
 def read_back(native: DAG) -> Pipeline:
     """The pipeline that a DAG describes, from its native properties wherever Airflow has them."""
-    tasks = {name: native.get_task(name) for name in native.task_ids if not name.endswith(ELEMENTS)}
+    tasks = {name: native.get_task(name) for name in native.task_ids if not name.endswith((ELEMENTS, WATCHER))}
     kept = pipeline_from(json.loads(native.user_defined_macros[KEPT]))
     cron = cron_of(native.timetable)
     alert = native.deadline[0] if isinstance(native.deadline, list) and native.deadline else native.deadline

@@ -11,7 +11,7 @@ from airflow.providers.standard.operators.python import PythonOperator
 from airflow.sdk.bases.decorator import DecoratedOperator
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from counterpoint.model import steps_in
+from counterpoint.model import FailureClass, steps_in
 from counterpoint.running import find_pipeline
 from counterpoint_airflow.partitions import SPANS, request_of
 
@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 POLL_SECONDS = 2.0
 ENDED = {"success", "skipped", "failed", "upstream_failed", "removed"}
 _FAILED = {"failed", "upstream_failed"}
+
+
+class BlockedError(AirflowFailException):
+    """A step is not started, for what it waits for in other runs failed; that is told where it failed."""
+
+    failure = FailureClass.UPSTREAM_FAILED.value
 
 
 class StepOperator(DecoratedOperator, PythonOperator):
@@ -45,10 +51,10 @@ class StepOperator(DecoratedOperator, PythonOperator):
         """Works, unless something failed that it waited for.
 
         Raises:
-            AirflowFailException: something did.
+            BlockedError: something did.
         """
         if event["failed"]:
-            raise AirflowFailException(f"not started: {', '.join(event['failed'])} failed")
+            raise BlockedError(f"not started: {', '.join(event['failed'])} failed")
         return super().execute(context)
 
 

@@ -51,10 +51,11 @@ def run(request: RunRequest, home: Path) -> NativeRun:
                 tags=tags_of(request),
                 raise_on_error=False,
             )
-            runs.append(result.run_id)
+            runs.append(result)
             stats |= {s.step_key: s for s in instance.get_run_step_stats(result.run_id)}
             steps = after_waiting(pipeline, request, ended(request, states_of(stats.values(), pipeline)))
-    return _native(pipeline, request, runs[0], stats, states_of(stats.values(), pipeline))
+    found = _native(pipeline, request, runs[0].run_id, stats, states_of(stats.values(), pipeline))
+    return replace(found, failed=not all(result.success for result in runs))
 
 
 def states_of(stats: Iterable[Any], pipeline: Pipeline) -> dict[str, Status]:

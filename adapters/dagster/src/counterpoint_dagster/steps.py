@@ -83,12 +83,13 @@ def body(served: str, step: Step, loaded: list[str]) -> Callable[..., Any]:
 def _materialize(
     context: dg.AssetExecutionContext, request: RunRequest, step: Step, given: Mapping[str, Any]
 ) -> Iterator[Any]:
-    from counterpoint.running import condition_holds, describe, step_record
+    from counterpoint.running import describe, step_record, why_skipped
 
     references = {name: found for name, found in given.items() if found is not None}
     try:
-        if not condition_holds(request, step.name, references) or must_wait(context, request, step):
-            context.log.info("%s: its branch chose otherwise, or it waits", step.name)
+        reason = why_skipped(request, step.name, references)
+        if reason or must_wait(context, request, step):
+            context.log.info("%s is skipped: %s", step.name, reason or "it waits")
             return
         made = _execute(request, step, references, context.retry_number + 1)
     except Exception as error:  # noqa: BLE001 - Dagster is told what it was, and whether to try again

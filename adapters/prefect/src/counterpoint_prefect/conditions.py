@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from prefect.states import Completed, Failed
 
 from counterpoint.model import Status, Verdict, verdict
-from counterpoint.running import condition_holds, decode_references
+from counterpoint.running import decode_references, is_chosen, why_skipped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,11 +37,15 @@ def status_of(given: Any) -> Status:
 def not_to_run(request: RunRequest, step: Step, upstream: Mapping[str, Any]) -> State[Any] | None:
     """The state of a task that is not to run, or None."""
     states = {name: status_of(given) for name, given in upstream.items()}
-    found = verdict(step, states, {})
+    references = references_of(upstream)
+    choices = {} if step.when is None or is_chosen(request, step.name, references) else {step.when.step: ""}
+    found = verdict(step, states, choices)
     if found is Verdict.UPSTREAM_FAILED:
         return Failed(name=UPSTREAM_FAILED, message="an upstream step failed")
-    holds = found is Verdict.RUN and condition_holds(request, step.name, references_of(upstream))
-    return None if holds else Completed(name=SKIPPED, message="its condition does not hold", data={"skipped": True})
+    reason = "what it needs was skipped"
+    if found is Verdict.RUN:
+        reason = why_skipped(request, step.name, references) or ""
+    return Completed(name=SKIPPED, message=reason, data={"skipped": True}) if reason else None
 
 
 def native_status(state_type: str, state_name: str | None) -> Status:

@@ -17,7 +17,7 @@ from counterpoint.backfill.runner import Runner
 from counterpoint.backfill.standing import UNKNOWN_SECONDS, Snapshot, freshness_of, seconds_of
 from counterpoint.backfill.strategy import Strategy, queue_of
 from counterpoint.errors import SourceError, StaleInputError, StepError, UsageError
-from counterpoint.model import BackfillOrder, RunRequest, part_of
+from counterpoint.model import BackfillOrder, RunRequest, is_read, part_of
 from counterpoint.running import find_pipeline
 from counterpoint.running.upstream import Freshness
 from counterpoint.services.engines import LocalEngine, ServiceEngine
@@ -74,6 +74,7 @@ class Prepared:
             asked.version,
             config=asked.config,
             force=asked.force,
+            effects=asked.effects,
         )
 
 
@@ -108,10 +109,22 @@ def prepare(asked: Asked, root: str, *, upstream: bool = True) -> Prepared:
 
     if asked.stale_only:
         keys = _stale(pipeline, keys, found)
-    forced = set(keys) if asked.force else set()
-    plan = make_plan(pipeline, keys, lambda c: c.key not in forced and found(c) is Freshness.FRESH, upstream=upstream)
+    chosen, forced = set(keys), set(keys) if asked.force else set()
+
+    def stands(cell: Cell) -> bool:
+        if cell.key in chosen and pipeline.step(cell.step).effect:
+            # what comes after one that is not run is skipped with it, so that one is told of by the run
+            return not asked.effects and not is_read(pipeline, cell.step)
+        return cell.key not in forced and found(cell).is_settled
+
+    plan = _without_effects(make_plan(pipeline, keys, stands, upstream=upstream))
     run_id = new_run_id(pipeline.name, "backfill", asked.orchestrator)
     return Prepared(asked, root, pipeline, plan, seconds_of(plan, store), run_id)
+
+
+def _without_effects(plan: Plan) -> Plan:
+    """The plan in which an effect that is not run does not count as saved: nothing of it is taken into the version."""
+    return replace(plan, saved=tuple(cell for cell in plan.saved if not plan.pipeline.step(cell.step).effect))
 
 
 def _stale(pipeline: Pipeline, keys: tuple[str, ...], found: Callable[[Cell], Freshness]) -> tuple[str, ...]:

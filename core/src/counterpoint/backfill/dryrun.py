@@ -87,9 +87,18 @@ def _checklist(prepared: Prepared, standing: list[Entry]) -> list[Item]:
             ok=True,
             says=f"'counterpoint backfill drop {asked.pipeline} {asked.version}' until it is promoted",
         ),
+        *_effects(prepared),
         Item("owner", ok=True, says=f"{getpass.getuser()}, code {str(commit)[:12]}"),
         Item("monitoring", None, f"'counterpoint status {asked.pipeline} --version {asked.version}' tells; who looks?"),
     ]
+
+
+def _effects(prepared: Prepared) -> list[Item]:
+    """What is done to the world outside, if any step does something."""
+    names = ", ".join(step.name for step in prepared.pipeline.steps if step.effect)
+    runs = prepared.asked.effects
+    says = f"{names}: {'run for each partition' if runs else 'not run; --effects runs them'}"
+    return [Item("effects", None if runs else True, says)] if names else []
 
 
 def _resources(prepared: Prepared, standing: list[Entry]) -> Item:

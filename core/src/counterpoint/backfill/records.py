@@ -33,6 +33,7 @@ class Asked:
     config: Mapping[str, Any] = field(default_factory=dict)
     force: bool = False
     stale_only: bool = False
+    effects: bool = False
 
 
 def folder_of(pipeline: str) -> str:

@@ -15,7 +15,7 @@ from counterpoint.backfill.queue import drain
 from counterpoint.backfill.records import partition_report, states_path
 from counterpoint.lineage import Surroundings, gather, keep
 from counterpoint.model import RunRecord, RunRequest, Status, StepRecord, order
-from counterpoint.running import collect
+from counterpoint.running.collect import collect, skipped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -150,9 +150,9 @@ class Runner:
         status = self.queue.states.get(cell)
         if status is not None:
             return StepRecord(cell.step, status)
-        entry = self.store.entry(*cell)
-        if entry is None:  # its branch keeps it from running
-            return StepRecord(cell.step, Status.SKIPPED)
+        entry, step = self.store.entry(*cell), self.plan.pipeline.step(cell.step)
+        if entry is None or step.effect:  # its branch, or the run, keeps it from running
+            return skipped(step, self.requests[cell.key])
         return StepRecord(cell.step, Status.SUCCESS, output=entry.reference, reused=True)
 
     @cached_property

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from counterpoint.model import PRODUCTION
-from counterpoint.running.execute import record_path
 from counterpoint.running.inputs import Work
+from counterpoint.running.records import record_path
 from counterpoint.running.upstream import Freshness, freshness
 from counterpoint.storage import Store
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from counterpoint.model import Pipeline
 
-STATES = ("fresh", "stale", "running", "failed", "missing", "blocked", "skipped")
+STATES = ("fresh", "stale", "running", "failed", "missing", "blocked", "skipped", "effect")
 # what a run told of a step that has no fresh output
 _TOLD = {"failed": "failed", "blocked": "blocked", "upstream_failed": "blocked"}
 
@@ -66,7 +66,9 @@ def _told(store: Snapshot, keys: Sequence[str]) -> dict[str, Mapping[str, str]]:
 
 def _state(store: Snapshot, request: RunRequest, cell: Cell, told: Mapping[str, str]) -> str:
     said = told.get(cell.step)
+    if store.pipeline.step(cell.step).effect:
+        return "running" if said == "running" else _TOLD.get(said or "", "effect")
     if said in {"running", "skipped"}:
         return said
     found = str(freshness_of(store, request, cell).value)
-    return found if found == "fresh" else _TOLD.get(said or "", found)
+    return found if found in {"fresh", "skipped"} else _TOLD.get(said or "", found)

@@ -26,6 +26,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--strategy", default="parallel", choices=("sequential", "parallel", "prioritized"))
     parser.add_argument("--max-parallel", type=int, default=os.cpu_count() or 2, metavar="N", help="at once")
     parser.add_argument("--version", metavar="TAG", help="of the output; default names the range")
+    parser.add_argument("--effects", action="store_true", help="also run the steps that are effects")
     parser.add_argument("--dry-run", action="store_true", help="prints the plan and a checklist; starts nothing")
     parser.add_argument("--stale", action="store_true", help="only partitions of which something is stale")
     take_over_option(parser)
@@ -78,6 +79,7 @@ def asked_of(args: argparse.Namespace) -> Asked:
         config=settings(args),
         force=args.force,
         stale_only=args.stale,
+        effects=args.effects,
     )
 
 

@@ -64,7 +64,8 @@ def _run(args: argparse.Namespace, store: object) -> int:
     if code is not None:
         return code
     again = new_run_id(store.pipeline.name, request.partition, request.orchestrator)  # type: ignore[attr-defined]
-    request = replace(request, run_id=again, force=False, scheduled=False)
+    origin = request.origin or request.run_id
+    request = replace(request, run_id=again, force=False, scheduled=False, origin=origin)
     service = bool(found.get("service"))
     names = (request.pipeline,)
     with engine_for(request.orchestrator, request.root, names, service=service, options=site_options(args)) as engine:

@@ -20,6 +20,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """The pipeline, its partition, and where and how it runs."""
     parser.add_argument("pipeline", metavar="PIPELINE")
     parser.add_argument("--date", required=True, metavar="D", help="the logical date, YYYY-MM-DD, in UTC")
+    parser.add_argument("--no-effects", action="store_true", help="skip the steps that are effects")
     run_options(parser)
 
 
@@ -109,6 +110,7 @@ def request_of(args: argparse.Namespace) -> RunRequest:
         orchestrator=args.on,
         config=settings(args),
         force=args.force,
+        effects=False if args.no_effects else None,
     )
 
 
@@ -145,5 +147,7 @@ def tell(record: RunRecord, *, as_json: bool) -> None:
     ]
     table(f"{record.run_id}: {record.status.value}", ("step", "status", "attempts", "rows", "digest"), rows)
     for step in record.steps:
+        if "reason" in step.details:
+            say(f"{step.name}: {step.status.value}: {step.details['reason']}")
         if step.error:
             say(f"{step.name}: {step.error.type}: {step.error.message} ({step.error.where})")

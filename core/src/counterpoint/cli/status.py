@@ -1,4 +1,4 @@
-"""`counterpoint status`: per step and partition, what is fresh, stale, running, failed, missing or blocked."""
+"""`counterpoint status`: per step and partition, what is fresh, stale, running, failed, missing, blocked, skipped."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-HELP = "per step and partition: fresh, stale, running, failed, missing, blocked"
+HELP = "per step and partition: fresh, stale, running, failed, missing, blocked, skipped"
 _MARKS = {
     "fresh": ("■", "green"),
     "stale": ("◪", "yellow"),
@@ -23,6 +23,7 @@ _MARKS = {
     "missing": ("·", "dim"),
     "blocked": ("⊘", "magenta"),
     "skipped": ("–", "dim"),
+    "effect": ("◆", "cyan"),
 }
 
 

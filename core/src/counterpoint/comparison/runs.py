@@ -64,7 +64,7 @@ def compare(comparison: Comparison, python_of: Callable[[str], Path]) -> list[Co
 def _contest(comparison: Comparison, name: str, python: Path) -> Contestant:
     root = Path(comparison.root) / "compare" / name
     shutil.rmtree(root, ignore_errors=True)
-    words = ["run", comparison.pipeline, "--date", comparison.date, "--on", name]
+    words = ["run", comparison.pipeline, "--date", comparison.date, "--on", name, "--no-effects"]
     words += ["--service"] if name != "local" else []
     words += ["--source", comparison.source] if comparison.source else []
     words += [word for setting in comparison.settings for word in ("--set", setting)]

@@ -41,6 +41,7 @@ def check(pipeline: str, steps: tuple[Step, ...], pools: tuple[Pool, ...]) -> No
         _pool(step, pools)
         _condition(step, by_name)
         _mapping(step)
+        _effect(step)
     _cycles(pipeline, steps)
     for step in steps:
         _reachable(step, by_name)
@@ -153,6 +154,13 @@ def _mapping(step: Step) -> None:
         raise DefinitionError(
             f"step {step.name} maps over {step.map_over!r}, which is none of its inputs or settings:"
             f" choose from {', '.join(mappable) or 'none; give it one'}"
+        )
+
+
+def _effect(step: Step) -> None:
+    if "idempotency_key" in step.provided and not step.effect:
+        raise DefinitionError(
+            f"step {step.name} asks for an idempotency_key but is not run once in every run: give it effect=True"
         )
 
 

@@ -30,6 +30,7 @@ _BY_NAME = {
     "pandera.errors.SchemaError": FailureClass.BAD_DATA,
     "pandera.errors.SchemaErrors": FailureClass.BAD_DATA,
     "polars.exceptions.NoDataError": FailureClass.BAD_DATA,
+    "airflow.sdk.exceptions.AirflowRuntimeError": FailureClass.ORCHESTRATOR,
     "http.client.HTTPException": FailureClass.TRANSIENT,
     "httpx.TransportError": FailureClass.TRANSIENT,
     "urllib3.exceptions.HTTPError": FailureClass.TRANSIENT,

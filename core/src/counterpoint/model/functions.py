@@ -95,12 +95,24 @@ def parameters_of(reference: str) -> tuple[str, ...]:
     Raises:
         DefinitionError: the module or the function is not there.
     """
+    arguments = _definition(reference).args
+    return tuple(a.arg for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs))
+
+
+def _definition(reference: str) -> ast.FunctionDef:
     module, _, name = reference.partition(":")
     for node in _tree(module).body:
         if isinstance(node, ast.FunctionDef) and node.name == name:
-            arguments = node.args
-            return tuple(a.arg for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs))
+            return node
     raise DefinitionError(f"{reference}: {module} defines no function {name!r} at its top level")
+
+
+def returns_nothing(function: Callable[..., Any] | str) -> bool:
+    """Whether a function, or a `module:name` reference, is annotated as returning None."""
+    if isinstance(function, str):
+        returns = _definition(function).returns
+        return isinstance(returns, ast.Constant) and returns.value in (None, "None")
+    return inspect.signature(function).return_annotation in (None, "None")
 
 
 def parameters(function: Callable[..., Any] | str) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from counterpoint.model.pipelines import Pipeline
+    from counterpoint.model.policies import When
     from counterpoint.model.steps import Step
 
 
@@ -57,6 +58,62 @@ def downstream(pipeline: Pipeline, name: str) -> tuple[str, ...]:
         if reached & set(pipeline.step(other).upstream):
             reached.add(other)
     return tuple(other for other in order(pipeline) if other in reached and other != name)
+
+
+def is_read(pipeline: Pipeline, name: str) -> bool:
+    """Whether another step waits for a step, or reads it through a window."""
+    return any(name in step.upstream or name in {given.step for given in step.inputs} for step in pipeline.steps)
+
+
+def ancestors(pipeline: Pipeline, name: str) -> frozenset[str]:
+    """All steps that a step waits for, directly or not."""
+    found, todo = set[str](), [name]
+    while todo:
+        more = set(pipeline.step(todo.pop()).upstream) - found
+        found |= more
+        todo += more
+    return frozenset(found)
+
+
+def conditions(pipeline: Pipeline) -> dict[str, frozenset[When]]:
+    """What must have been chosen for each step to run: its own condition, and those of what it needs."""
+    found: dict[str, frozenset[When]] = {}
+    for step in map(pipeline.step, order(pipeline)):
+        needed = step.upstream if step.trigger_rule is TriggerRule.ALL_SUCCESS else ()
+        own = frozenset({step.when} if step.when else ())
+        found[step.name] = own.union(*(found[name] for name in needed))
+    return found
+
+
+def hidden(pipeline: Pipeline) -> tuple[str, ...]:
+    """The steps whose failure the last steps of a pipeline may not show.
+
+    An orchestrator that judges a run by its last tasks sees a failure only where it is handed on to one of them: not
+    past a step that runs whatever failed, nor past one that may be skipped before the failure is known.
+    """
+    skippable = _skippable(pipeline)
+    readers: dict[str, list[Step]] = {name: [] for name in pipeline.step_names}
+    for step in pipeline.steps:
+        for name in step.upstream:
+            readers[name].append(step)
+    shown: set[str] = set()
+    for name in reversed(order(pipeline)):
+        after = readers[name]
+        passing = (s.name for s in after if s.trigger_rule is not TriggerRule.ALL_DONE and s.name not in skippable)
+        if not after or any(other in shown for other in passing):
+            shown.add(name)
+    return tuple(name for name in pipeline.step_names if name not in shown)
+
+
+def _skippable(pipeline: Pipeline) -> set[str]:
+    """The steps that may be skipped while a step before them still runs."""
+    found: set[str] = set()
+    for step in map(pipeline.step, order(pipeline)):
+        strict = step.trigger_rule is TriggerRule.ALL_SUCCESS
+        before = any(name in found or pipeline.step(name).effect for name in step.upstream)
+        if step.when or (strict and before):
+            found.add(step.name)
+    return found
 
 
 def critical_path(pipeline: Pipeline, seconds: Mapping[str, float]) -> tuple[tuple[str, ...], float]:

@@ -111,7 +111,8 @@ class RunRequest:
     """One run of one partition: everything that a worker needs to know, as JSON.
 
     `steps` limits the run to some steps (None: all); `config` overrides settings. One that a schedule began
-    (`scheduled`) leaves to other sides the steps that they own.
+    (`scheduled`) leaves to other sides the steps that they own. `effects` says whether steps that are effects are run
+    (None: in production alone); `origin` is the run that this one does again, if it is a retry.
     """
 
     pipeline: str
@@ -124,6 +125,8 @@ class RunRequest:
     config: Mapping[str, Any] = field(default_factory=dict)
     force: bool = False
     scheduled: bool = False
+    effects: bool | None = None
+    origin: str | None = None
 
     def to_json(self) -> str:
         """As one line of JSON."""
@@ -139,6 +142,20 @@ class RunRequest:
     def selects(self, step: str) -> bool:
         """Whether the run includes the step."""
         return self.steps is None or step in self.steps
+
+    @property
+    def runs_effects(self) -> bool:
+        """Whether steps that are effects are run."""
+        return self.version == PRODUCTION if self.effects is None else self.effects
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a step before another one ended in a run: its status, and the type and message of its error if it failed."""
+
+    status: Status
+    error: str | None = None
+    message: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,7 @@ def _policies(step: Step) -> list[str]:
     found += [f"one per element of {step.map_over}"] if step.map_over else []
     found += [f"after {', '.join(step.after)}"] if step.after else []
     found += [f"fresh for {_span(step.freshness)}"] if step.freshness else []
+    found += ["effect"] if step.effect else []
     found += [f"contract {step.output.contract}"] if step.output.contract else []
     return found
 

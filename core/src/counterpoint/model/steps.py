@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import DefinitionError
-from counterpoint.model.functions import parameters, reference_of
+from counterpoint.model.functions import parameters, reference_of, returns_nothing
 from counterpoint.model.partitions import Window
 from counterpoint.model.policies import Breaker, RetryPolicy, TriggerRule, When
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from counterpoint.model.waits import Wait
 
 # Parameters that the runner itself provides to a step function that asks for them by name.
-PROVIDED = ("partition", "champions", "resubmitted", "checkpoint")
+PROVIDED = ("partition", "champions", "resubmitted", "checkpoint", "idempotency_key", "outcomes")
 
 
 class OutputKind(StrEnum):
@@ -30,6 +30,7 @@ class OutputKind(StrEnum):
     VALUE = "value"
     BRANCH = "branch"
     REGISTRATION = "registration"
+    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,9 @@ class Step:
     may be at the end of its partition: with older input it refuses to run. `waits` are things that must be there before
     it begins. `reprocess` is a function, as `module:name`, of rejected rows (a frame) that returns those to try again,
     with the partition that each belongs to in its column `partition`.
+
+    `effect` says that the step acts on the world outside, as by a message: it is run once in each run, whatever stands,
+    and in production alone unless it is asked for elsewhere. It is the default of a step without an output.
     """
 
     name: str
@@ -94,6 +98,7 @@ class Step:
     breaker: Breaker | None = None
     waits: tuple[Wait, ...] = ()
     reprocess: str | None = None
+    effect: bool = False
     description: str = ""
     wrapped: Callable[..., Any] | None = field(default=None, compare=False, repr=False)
 
@@ -152,10 +157,16 @@ class Draft:
             function=reference,
             inputs=tuple(inputs),
             settings=tuple(name for name in rest if name in settings),
-            provided=tuple(name for name in rest if name in PROVIDED),
+            provided=tuple(name for name in rest if name in PROVIDED and name not in settings),
             wrapped=self.wrapped,
-            **{**self.policies, "name": self.name},
+            **{**self.policies, "name": self.name, **self._output()},
         )
+
+    def _output(self) -> dict[str, Any]:
+        """The output as given, else none of a function that returns nothing; without one a step is an effect."""
+        given = self.policies.get("output", Output(OutputKind.NONE) if returns_nothing(self.function) else Output())
+        output = Output(OutputKind.NONE) if given is None else given
+        return {"output": output, "effect": self.policies.get("effect", output.kind is OutputKind.NONE)}
 
     def _input(self, parameter: str) -> Input:
         given = self.inputs[parameter]
@@ -185,8 +196,9 @@ def step(
     """A step from a function or a `module:function` reference; also a decorator, `@step(output=...)`.
 
     Parameters of the function are, by their names: steps (their outputs), settings of the pipeline, or what
-    the runner provides (`partition`, `champions`, `resubmitted`, `checkpoint`). `inputs` names the step of a
-    parameter called otherwise, or its window. `policies` are the other fields of `Step`.
+    the runner provides (`partition`, `champions`, `resubmitted`, `checkpoint`, `idempotency_key`, `outcomes`). `inputs`
+    names the step of a parameter called otherwise, or its window. `policies` are the other fields of `Step`;
+    `output=None` says that there is none.
     """
     unknown = sorted(set(policies) - set(Step.__dataclass_fields__))
     if unknown:

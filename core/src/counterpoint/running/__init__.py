@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from counterpoint.running.child import Attempt, decode_references, execute_attempt, execute_in_child
-from counterpoint.running.collect import collect, element_records
+from counterpoint.running.collect import collect
 from counterpoint.running.execute import elements, execute, work_for
 from counterpoint.running.failure import describe
 from counterpoint.running.known import find_pipeline, refuse_shared_steps, registered
 from counterpoint.running.local import LocalRun
 from counterpoint.running.native import (
     condition_holds,
+    is_chosen,
     iso,
     merged,
     native_request,
@@ -17,8 +18,10 @@ from counterpoint.running.native import (
     served_pipelines,
     settled,
     step_record,
+    why_skipped,
 )
-from counterpoint.running.upstream import Freshness, freshness, needed, refuse_missing
+from counterpoint.running.records import element_records
+from counterpoint.running.upstream import Freshness, freshness, in_waves, needed, refuse_missing
 
 __all__ = [
     "Attempt",
@@ -35,6 +38,8 @@ __all__ = [
     "execute_in_child",
     "find_pipeline",
     "freshness",
+    "in_waves",
+    "is_chosen",
     "iso",
     "merged",
     "native_request",
@@ -46,5 +51,6 @@ __all__ = [
     "served_pipelines",
     "settled",
     "step_record",
+    "why_skipped",
     "work_for",
 ]

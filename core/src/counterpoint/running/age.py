@@ -68,7 +68,7 @@ def _ages(work: Work, given: Mapping[str, Given], seen: Observed | None) -> Iter
 def _flat(given: Given) -> tuple[Reference, ...]:
     if given is None or isinstance(given, Reference):
         return (given,) if given else ()
-    return tuple(given.values() if isinstance(given, dict) else given)
+    return tuple(one for one in (given.values() if isinstance(given, dict) else given) if one)
 
 
 def span(length: timedelta) -> str:

@@ -19,8 +19,9 @@ from counterpoint.model import (
     StepRecord,
     order,
 )
-from counterpoint.running.execute import record_path
+from counterpoint.running.effects import held_back
 from counterpoint.running.inputs import Work, digest_of
+from counterpoint.running.records import element_records, record_path
 from counterpoint.running.requests import note_native
 from counterpoint.running.telling import tell_last
 
@@ -55,8 +56,8 @@ def collect(pipeline: Pipeline, store: Store, request: RunRequest, native: Nativ
 
 
 def _step(step: Step, store: Store, request: RunRequest, native: NativeStep | None) -> StepRecord:
-    if native is None:
-        return StepRecord(step.name, Status.SKIPPED)
+    if native is None or native.status is Status.SKIPPED:
+        return skipped(step, request)
     parts = [StepRecord.from_dict(part) for part in _parts(store, request.run_id, step)]
     ran = native.status in {Status.SUCCESS, Status.FAILED}
     made = _merged(step, request, parts) if parts and ran else StepRecord(step.name, native.status)
@@ -71,6 +72,12 @@ def _step(step: Step, store: Store, request: RunRequest, native: NativeStep | No
         error=(made.error or native.error) if native.status is Status.FAILED else None,
         output=made.output if native.status is Status.SUCCESS else None,
     )
+
+
+def skipped(step: Step, request: RunRequest) -> StepRecord:
+    """The record of a step that was skipped, with the reason if it is one of the run and not of a branch."""
+    reason = held_back(request, step)
+    return StepRecord(step.name, Status.SKIPPED, details={"reason": reason} if reason else {})
 
 
 def _unrecorded(work: Work, native: NativeStep) -> ErrorInfo:
@@ -94,14 +101,6 @@ def _parts(store: Store, run_id: str, step: Step) -> list[dict[str, Any]]:
         return element_records(store, run_id, step.name)
     found = store.get_json(record_path(store.pipeline.name, run_id, step.name))
     return [found] if found else []
-
-
-def element_records(store: Store, run_id: str, step: str) -> list[dict[str, Any]]:
-    """What a run recorded of each element of a mapped step, as JSON values."""
-    parts: list[dict[str, Any]] = []
-    while found := store.get_json(record_path(store.pipeline.name, run_id, step, len(parts))):
-        parts.append(found)
-    return parts
 
 
 def _merged(step: Step, request: RunRequest, parts: list[StepRecord]) -> StepRecord:

@@ -12,11 +12,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import ContractError
-from counterpoint.model import Entry, Reference, RunRequest, StepRecord
+from counterpoint.model import Entry, OutputKind, Reference, RunRequest, StepRecord
 from counterpoint.running.age import as_of, refuse_old
 from counterpoint.running.begun import note_begun
 from counterpoint.running.breaker import admit
 from counterpoint.running.checkpoints import checkpoint_of, forget
+from counterpoint.running.effects import (
+    done,
+    idempotency_key,
+    note_done,
+    outcomes_digest,
+    outcomes_of,
+    refuse_held_back,
+)
 from counterpoint.running.failing import failed
 from counterpoint.running.inputs import (
     Given,
@@ -35,6 +43,7 @@ from counterpoint.running.known import find_pipeline
 from counterpoint.running.logs import keeping_log
 from counterpoint.running.outputs import Product, keep_rejected, write
 from counterpoint.running.owned import taken
+from counterpoint.running.records import record_path
 from counterpoint.running.telling import tell_failure, tell_success
 
 if TYPE_CHECKING:
@@ -84,6 +93,8 @@ def execute(
 ) -> Reference:
     """Executes one step of a run and publishes its output; what stands and is fresh is not computed again.
 
+    An effect is run whatever stands, but once in a run: what ended well is not run again by a retry of it.
+
     In a scheduled run a step that another side owns is never computed: what stands is taken.
 
     `references` maps the names of upstream steps of this run to their references (a list for a mapped step);
@@ -96,15 +107,18 @@ def execute(
     meter, given = _Meter(), dict[str, Given]()
     with keeping_log() as lines:
         try:
+            refuse_held_back(work)
             standing = taken(work)
             if standing is None:
                 note_begun(work, attempt)
             given.update(references_of(work, references or {}))
-            product = _produce(work, given) if standing is None else _standing(work, standing)
+            product = _produce(work, given, references or {}) if standing is None else _standing(work, standing)
         except Exception as error:
             _fail(work, meter, failed(work, error, attempt, given=given, log=lines))
             raise
     _record(work, meter, product.record(work, attempt))
+    if work.step.output.kind is OutputKind.BRANCH:
+        work.store.withdraw(work.request.partition)
     tell_success(work, product, attempt)
     forget(work)
     return product.reference
@@ -123,19 +137,45 @@ def _fail(work: Work, meter: _Meter, record: StepRecord) -> None:
     tell_failure(work, record)
 
 
-def _produce(work: Work, given: Mapping[str, Given]) -> Product:
-    inputs = digests(given)
-    champions = _champions(work)
-    if champions is not None:
-        inputs["champions"] = digest_of({name: c.metrics for name, c in champions.items()})
+def _produce(work: Work, given: Mapping[str, Given], passed: Mapping[str, Any]) -> Product:
+    provided, told = _provided(work, passed)
+    inputs = {**digests(given), **told}
     seen = observed(work)
     refuse_old(work, given, seen)
     made_from, new = fingerprint(work, inputs, seen), as_of(work, given, seen)
-    standing = work.store.entry(work.step.name, work.key)
-    if standing and standing.fingerprint == made_from and not work.request.force:
-        log.info("%s of %s stands and is fresh", work.step.name, work.key)
+    standing = _reusable(work, made_from)
+    if standing:
         return _standing(work, _renewed(work, standing, new))
-    return _compute(work, given, champions, Stamp(made_from, inputs, new))
+    return _compute(work, given, provided, Stamp(made_from, inputs, new))
+
+
+def _reusable(work: Work, made_from: str) -> Entry | None:
+    """What need not be made again: an output that is fresh, an effect that ended well in this very run."""
+    if work.step.effect:
+        found = done(work)
+        if found:
+            log.info("%s of %s ended well in this run before: it is not run again", work.step.name, work.key)
+        return found
+    standing = work.store.entry(work.step.name, work.key)
+    if not standing or standing.fingerprint != made_from or work.request.force:
+        return None
+    log.info("%s of %s stands and is fresh", work.step.name, work.key)
+    return standing
+
+
+def _provided(work: Work, passed: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """What the runner provides beside the inputs, by parameter, and the digests of what of it decides the output."""
+    values: dict[str, Any] = {}
+    told: dict[str, str] = {}
+    if "champions" in work.step.provided:
+        values["champions"] = _champions(work)
+        told["champions"] = digest_of({name: c.metrics for name, c in values["champions"].items()})
+    if "outcomes" in work.step.provided:
+        values["outcomes"] = outcomes_of(work, passed)
+        told["outcomes"] = outcomes_digest(values["outcomes"])
+    if "idempotency_key" in work.step.provided:
+        values["idempotency_key"] = idempotency_key(work)
+    return values, told
 
 
 def _renewed(work: Work, standing: Entry, new: str | None) -> Entry:
@@ -162,11 +202,9 @@ class Stamp:
         self.fingerprint, self.inputs, self.as_of = made_from, inputs, as_of
 
 
-def _compute(work: Work, given: Mapping[str, Any], champions: Any, stamp: Stamp) -> Product:
+def _compute(work: Work, given: Mapping[str, Any], provided: Mapping[str, Any], stamp: Stamp) -> Product:
     admit(work)
-    values = values_of(work, given)
-    if champions is not None:
-        values["champions"] = champions
+    values = {**values_of(work, given), **provided}
     checkpoint = checkpoint_of(work, stamp.fingerprint)
     if checkpoint is not None:
         values["checkpoint"] = checkpoint
@@ -180,23 +218,22 @@ def _compute(work: Work, given: Mapping[str, Any], champions: Any, stamp: Stamp)
     told = checkpoint.told() if checkpoint else {}
     reference = replace(product.reference, as_of=stamp.as_of)
     product = replace(product, reference=reference, details={**product.details, **told})
-    work.store.publish(
-        Entry(
-            reference=product.reference,
-            fingerprint=stamp.fingerprint,
-            inputs=stamp.inputs,
-            settings_hash=work.settings_hash,
-            code_digest=code_of(work.step),
-            run_id=work.request.run_id,
-            columns=product.columns,
-        )
+    entry = Entry(
+        reference=product.reference,
+        fingerprint=stamp.fingerprint,
+        inputs=stamp.inputs,
+        settings_hash=work.settings_hash,
+        code_digest=code_of(work.step),
+        run_id=work.request.run_id,
+        columns=product.columns,
     )
+    if work.step.effect:
+        note_done(work, entry)
+    work.store.publish(entry)
     return product
 
 
-def _champions(work: Work) -> dict[str, Any] | None:
-    if "champions" not in work.step.provided:
-        return None
+def _champions(work: Work) -> dict[str, Any]:
     from counterpoint.lineage import champions
 
     return champions(work.store, work.request.partition)
@@ -229,9 +266,3 @@ def _peak() -> int:
 def _record(work: Work, meter: _Meter, record: StepRecord) -> None:
     path = record_path(work.pipeline.name, work.request.run_id, work.step.name, work.index)
     work.store.put_json(path, {**record.to_dict(), **meter.read()})
-
-
-def record_path(pipeline: str, run_id: str, step: str, index: int | None = None) -> str:
-    """Where a run keeps the record of a step, or of one element of a mapped step."""
-    suffix = "" if index is None else f".{index}"
-    return f"runs/{pipeline}/{run_id}/{step}{suffix}.json"

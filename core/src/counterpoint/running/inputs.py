@@ -8,17 +8,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import CounterpointError, MissingInputError, SourceError
-from counterpoint.model import Observed, Pipeline, Reference, RunRequest, Step, TriggerRule, code_digest, load, order
+from counterpoint.model import Observed, Pipeline, Reference, RunRequest, Step, code_digest, load
 from counterpoint.model.functions import parameters_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from counterpoint.model import Entry, Input, When
+    from counterpoint.model import Entry, Input
     from counterpoint.storage import Store
 
 # An input that has no reference (its step failed or was skipped) arrives as None.
-Given = Reference | tuple[Reference, ...] | dict[str, Reference] | None
+# So does a partition of a window for which its branch chose otherwise.
+Given = Reference | tuple[Reference, ...] | dict[str, Reference | None] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +72,17 @@ def _reference(work: Work, given: Input, passed: Mapping[str, Any]) -> Given:
     return _standing(work, given)
 
 
-def _window(work: Work, given: Input) -> dict[str, Reference]:
+def _window(work: Work, given: Input) -> dict[str, Reference | None]:
     assert given.window is not None  # noqa: S101 - told apart by the caller
     keys = given.window.keys(work.pipeline.partitions, work.request.partition)
     entries = {key: work.store.entry(given.step, key) for key in keys}
-    missing = [key for key, entry in entries.items() if entry is None]
+    missing = [k for k, entry in entries.items() if entry is None and not work.store.is_skipped(given.step, k)]
     if missing:
         raise MissingInputError(
             f"step {work.step.name} of {work.request.partition} needs {given.step} of {given.window}, but"
             f" these are missing: {', '.join(missing)}; run them first"
         )
-    return {key: entry.reference for key, entry in entries.items() if entry}
+    return {key: entry.reference if entry else None for key, entry in entries.items()}
 
 
 def _standing(work: Work, given: Input) -> Given:
@@ -100,17 +101,7 @@ def _standing(work: Work, given: Input) -> Given:
 
 def is_skipped(work: Work, name: str) -> bool:
     """Whether what branches chose when they were run keeps a step of the partition from running."""
-    skipped: set[str] = set()
-    for step in map(work.pipeline.step, order(work.pipeline)):
-        spreads = step.trigger_rule is TriggerRule.ALL_SUCCESS and not skipped.isdisjoint(step.upstream)
-        if spreads or _chose_otherwise(work, step.when):
-            skipped.add(step.name)
-    return name in skipped
-
-
-def _chose_otherwise(work: Work, when: When | None) -> bool:
-    entry = work.store.entry(when.step, work.request.partition) if when else None
-    return bool(when and entry and work.store.read(entry.reference) != when.choice)
+    return work.store.is_skipped(name, work.request.partition)
 
 
 def _elements(work: Work, step: str) -> tuple[Reference, ...]:
@@ -137,8 +128,9 @@ def _digest(given: Given) -> str:
         return "none"
     if isinstance(given, Reference):
         return given.digest
-    parts = {key: ref.digest for key, ref in given.items()} if isinstance(given, dict) else [r.digest for r in given]
-    return digest_of(parts)
+    if isinstance(given, dict):
+        return digest_of({key: ref.digest if ref else "none" for key, ref in given.items()})
+    return digest_of([reference.digest for reference in given])
 
 
 def fingerprint(work: Work, inputs: Mapping[str, str], seen: Observed | None) -> str:
@@ -211,7 +203,7 @@ def _value(work: Work, given: Input, reference: Given) -> Any:
     if reference is None:
         return None
     if isinstance(reference, dict):
-        return {key: _partial(work, given, ref) for key, ref in reference.items()}
+        return {key: _partial(work, given, ref) if ref else None for key, ref in reference.items()}
     if isinstance(reference, tuple):
         return [work.store.read(element) for element in reference]
     return work.store.read(reference)

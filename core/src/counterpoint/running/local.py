@@ -32,6 +32,7 @@ from counterpoint.model import (
     verdict,
 )
 from counterpoint.running.child import STOPPING, Attempt, execute_in_child, stop_children
+from counterpoint.running.effects import held_back
 from counterpoint.running.execute import elements, work_for
 from counterpoint.running.failure import describe
 from counterpoint.running.known import find_pipeline
@@ -123,7 +124,7 @@ class LocalRun:
         states = {name: ended.status for name, ended in self.ended.items()}
         choices = {name: ended.choice for name, ended in self.ended.items() if ended.choice is not None}
         found = verdict(step, states, choices)
-        if found is Verdict.RUN and not self._is_chosen(step):
+        if found is Verdict.RUN and not self._is_to_run(step):
             found = Verdict.SKIP
         if found is not Verdict.RUN:
             status = Status(found.value)
@@ -136,10 +137,11 @@ class LocalRun:
         running[workers.submit(run_step, Task(self.request, step, passed, slot))] = step.name
         return True
 
-    def _is_chosen(self, step: Step) -> bool:
-        """Whether a branch that is not part of this run chose the step when it was run."""
+    def _is_to_run(self, step: Step) -> bool:
+        """Whether a branch that is not part of this run chose the step, and it is no effect that is held back."""
         outside = step.when is not None and not self.request.selects(step.when.step)
-        return not outside or condition_holds(self.request, step.name, {})
+        chosen = not outside or condition_holds(self.request, step.name, {})
+        return chosen and not held_back(self.request, step)
 
     def _end(self, name: str, ended: Ended) -> None:
         log.info("%s %s %s", self.request.partition, name, ended.status.value)
@@ -159,6 +161,8 @@ class Task:
 def run_step(task: Task) -> Ended:
     """Runs one step, all its elements and attempts, to its end; never raises for its failure."""
     started = now()
+    if held_back(task.request, task.step):
+        return Ended(Status.SKIPPED, NativeStep(Status.SKIPPED, 0))
     try:
         hold(task.request, task.step.name)
     except Exception as error:  # noqa: BLE001 - what it waits for did not come, or cannot be looked for

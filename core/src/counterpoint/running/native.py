@@ -8,8 +8,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import UsageError
-from counterpoint.model import NativeStep, Reference, RunRequest, Status, Verdict, order, verdict
-from counterpoint.running.execute import record_path, work_for
+from counterpoint.model import NativeStep, OutputKind, Reference, RunRequest, Status, Verdict, order, verdict
+from counterpoint.running.effects import held_back
+from counterpoint.running.execute import work_for
+from counterpoint.running.inputs import choice_of
+from counterpoint.running.known import find_pipeline
+from counterpoint.running.records import record_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,6 +47,18 @@ def served_pipelines() -> list[str]:
 
 
 def condition_holds(request: RunRequest, step: str, references: Mapping[str, Any]) -> bool:
+    """Whether a step is to run: the branch that it depends on chose it, and it is no effect in a run without them."""
+    return why_skipped(request, step, references) is None
+
+
+def why_skipped(request: RunRequest, step: str, references: Mapping[str, Any]) -> str | None:
+    """Why a step whose trigger rule lets it run is skipped, or None when it runs."""
+    if not is_chosen(request, step, references):
+        return "its branch chose otherwise"
+    return held_back(request, find_pipeline(request.pipeline).step(step))
+
+
+def is_chosen(request: RunRequest, step: str, references: Mapping[str, Any]) -> bool:
     """Whether the branch that a step depends on chose it; true for a step without a condition."""
     work = work_for(request, step)
     when = work.step.when
@@ -86,11 +102,11 @@ def runnable(pipeline: Pipeline, request: RunRequest, states: Mapping[str, Statu
 
     A step that will not run, for one before it failed or was skipped, counts as ended.
     """
-    known, found = dict(states), list[str]()
+    known, found, choices = dict(states), list[str](), _choices(pipeline, request, states)
     for step in map(pipeline.step, order(pipeline)):
         is_open = request.selects(step.name) and step.name not in known
         if is_open and all(name in known or not request.selects(name) for name in step.upstream):
-            becomes = verdict(step, known, {})
+            becomes = verdict(step, known, choices)
             if becomes is Verdict.RUN:
                 found.append(step.name)
             else:
@@ -100,9 +116,19 @@ def runnable(pipeline: Pipeline, request: RunRequest, states: Mapping[str, Statu
 
 def settled(pipeline: Pipeline, request: RunRequest, ended: Mapping[str, Status]) -> dict[str, Status]:
     """All states of a run: those that steps ended with, and for the rest what follows from them."""
-    states = dict(ended)
+    states, choices = dict(ended), _choices(pipeline, request, ended)
     for name in order(pipeline):
         if request.selects(name) and name not in states:
-            found = verdict(pipeline.step(name), states, {})
+            found = verdict(pipeline.step(name), states, choices)
             states[name] = Status.SKIPPED if found is Verdict.RUN else Status(found.value)
     return states
+
+
+def _choices(pipeline: Pipeline, request: RunRequest, states: Mapping[str, Status]) -> dict[str, str]:
+    """What the branches that have ended well chose."""
+    ended = [s.name for s in pipeline.steps if s.output.kind is OutputKind.BRANCH and states.get(s.name) == "success"]
+    entries = {name: work_for(request, name).store.entry(name, request.partition) for name in ended}
+    found = {
+        name: choice_of(work_for(request, name).store, entry.reference) for name, entry in entries.items() if entry
+    }
+    return {name: choice for name, choice in found.items() if choice is not None}

@@ -94,6 +94,11 @@ def _fits(work: Work, value: Any) -> None:
             f"step {work.step.name} chose {value!r}, which is none of its declared choices"
             f" {', '.join(output.choices)}: return one of them, or declare it"
         )
+    if output.kind is OutputKind.NONE and value is not None:
+        raise StepError(
+            f"step {work.step.name} returned a {type(value).__name__} but has no output: return nothing, or declare"
+            " an output and its kind"
+        )
     if output.kind is OutputKind.TABLE and not hasattr(value, "columns"):
         raise StepError(
             f"step {work.step.name} returned a {type(value).__name__}, not a Polars frame, but"

@@ -73,7 +73,7 @@ def _is_made(work: Work, owner: str) -> bool:
     if work.step.map_over and (count := count_of(work, {})) != len(standing_elements(work, work.step.name)):
         return False
     nothing = work.step.map_over is not None and not count
-    return nothing or freshness(work) is Freshness.FRESH or _was_made_last(work, owner)
+    return nothing or freshness(work) in {Freshness.FRESH, Freshness.SKIPPED} or _was_made_last(work, owner)
 
 
 def _was_made_last(work: Work, owner: str) -> bool:

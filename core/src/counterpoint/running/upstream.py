@@ -31,15 +31,25 @@ class Freshness(StrEnum):
     FRESH = "fresh"
     STALE = "stale"
     MISSING = "missing"
+    SKIPPED = "skipped"
+    EFFECT = "effect"
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether there is nothing to make: it is fresh, not chosen, or an effect that each run has anew."""
+        return self not in {Freshness.STALE, Freshness.MISSING}
 
 
 def freshness(work: Work) -> Freshness:
     """Whether the output of a step and partition stands, and was made from what stands now.
 
-    A step that a branch keeps from running has nothing to make, so it is fresh.
+    A step that a branch keeps from running is skipped; an effect is never fresh or stale, for every run has its own.
     """
     if is_skipped(work, work.step.name):
-        return Freshness.FRESH
+        return Freshness.SKIPPED
+    if work.step.effect:
+        key = work.key if work.step.map_over is None else f"{work.key}.0"
+        return Freshness.EFFECT if work.store.entry(work.step.name, key) else Freshness.MISSING
     if work.step.map_over is not None:
         elements = standing_elements(work, work.step.name)
         found = {_against_now(replace(work, index=index), entry) for index, entry in enumerate(elements)}
@@ -90,6 +100,27 @@ def needed(pipeline: Pipeline, store: Store, request: RunRequest) -> dict[str, t
     return {key: tuple(names) for key, names in found.items()}
 
 
+def in_waves(pipeline: Pipeline, found: dict[str, tuple[str, ...]]) -> list[dict[str, tuple[str, ...]]]:
+    """The steps of `needed` in waves, by partition: what reads other partitions comes after the wave that has them."""
+    level: dict[tuple[str, str], int] = {}
+    for key, names in sorted(found.items()):
+        for name in sorted(names, key=order(pipeline).index):
+            before = _before(pipeline, name, key)
+            level[key, name] = max((level[pair] + (pair[0] != key) for pair in before if pair in level), default=0)
+    waves: list[dict[str, tuple[str, ...]]] = [{} for _ in range(max(level.values(), default=-1) + 1)]
+    for (key, name), number in level.items():
+        waves[number][key] = (*waves[number].get(key, ()), name)
+    return waves
+
+
+def _before(pipeline: Pipeline, name: str, key: str) -> list[tuple[str, str]]:
+    """What a step of a partition reads or waits for: partitions and steps."""
+    step = pipeline.step(name)
+    windows = [(given.step, given.window) for given in step.inputs if given.window]
+    read = [(other, above) for above, window in windows for other in window.keys(pipeline.partitions, key)]
+    return [*read, *((key, above) for above in step.upstream)]
+
+
 class _Search:
     """Which (partition, step) pairs are not fresh, or rest on one that is not; each is looked at once."""
 
@@ -106,7 +137,7 @@ class _Search:
         if (key, name) not in self.lacking:
             step = self.pipeline.step(name)
             before = self.lacking_before(step, key)
-            self.lacking[key, name] = before or self._freshness(step, key) is not Freshness.FRESH
+            self.lacking[key, name] = before or not self._freshness(step, key).is_settled
         return self.lacking[key, name]
 
     def _freshness(self, step: Step, key: str) -> Freshness:

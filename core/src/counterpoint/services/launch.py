@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from counterpoint.errors import StepError
 from counterpoint.lineage import gather, keep
 from counterpoint.model import RunRecord, RunRequest, Status
-from counterpoint.running import collect, find_pipeline, needed, refuse_missing
+from counterpoint.running import collect, find_pipeline, in_waves, needed, refuse_missing
 from counterpoint.running.age import refuse_old
 from counterpoint.running.inputs import Work, observed
 from counterpoint.running.requests import keep_request
@@ -87,16 +87,18 @@ def _keep_lineage(pipeline: Pipeline, store: Store, request: RunRequest) -> None
 def _upstream(
     pipeline: Pipeline, store: Store, request: RunRequest, engine: Engine, found: dict[str, tuple[str, ...]]
 ) -> list[dict[str, Any]]:
-    requests = [_earlier(pipeline, request, key, steps) for key, steps in found.items()]
-    if requests:
-        log.info("first, of earlier partitions: %s", "; ".join(f"{r.partition}: {r.steps}" for r in requests))
-    for earlier in requests:
-        _keep_request(pipeline, store, earlier, engine)
+    """Runs the steps of earlier partitions, wave by wave: an engine may run all that it is given at once."""
     told = []
-    for earlier, native in zip(requests, engine.run(requests) if requests else [], strict=True):
-        record = collect(pipeline, store, earlier, native, engine.version)
-        _refuse_failed(record)
-        told.append({"date": record.date, "run_id": record.run_id, "steps": [s.to_dict() for s in record.steps]})
+    for wave in in_waves(pipeline, found):
+        requests = [_earlier(pipeline, request, key, steps) for key, steps in wave.items()]
+        log.info("first, of earlier partitions: %s", "; ".join(f"{r.partition}: {r.steps}" for r in requests))
+        for earlier in requests:
+            _keep_request(pipeline, store, earlier, engine)
+        natives = engine.run(requests)
+        records = [collect(pipeline, store, *pair, engine.version) for pair in zip(requests, natives, strict=True)]
+        for record in records:
+            _refuse_failed(record)
+            told.append({"date": record.date, "run_id": record.run_id, "steps": [s.to_dict() for s in record.steps]})
     return told
 
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from functools import cached_property
+from itertools import count, takewhile
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from counterpoint.errors import UsageError
-from counterpoint.model import PRODUCTION, Entry
+from counterpoint.model import PRODUCTION, Entry, conditions
 from counterpoint.storage.journal import decoded, encoded, entry_path, finish, mark_path, read
 from counterpoint.storage.objects import Objects
 from counterpoint.storage.tags import check_tag
 
 if TYPE_CHECKING:
-    from counterpoint.model import Pipeline
+    from collections.abc import Iterator, Mapping
+
+    from counterpoint.model import Pipeline, When
 
 
 class Catalogue(Objects):
@@ -62,11 +67,45 @@ class Catalogue(Objects):
 
     def entry(self, step: str, partition: str) -> Entry | None:
         """What stands for a step and partition, in this version or else in production, or None."""
-        own = self.own_entry(step, partition)
+        if self.is_skipped(step, partition):
+            return None
+        own = self._own(step, partition)
         return own if own or self.version == PRODUCTION else self._in_production(step, partition)
 
     def own_entry(self, step: str, partition: str) -> Entry | None:
         """What stands for a step and partition in this version itself, or None."""
+        return None if self.is_skipped(step, partition) else self._own(step, partition)
+
+    def is_skipped(self, step: str, partition: str) -> bool:
+        """Whether what branches chose keeps a step of a partition from running; what it left before does not stand.
+
+        It is told by the branch's own entry, so that one put both publishes a choice and withdraws what was not chosen.
+        """
+        key = partition.partition(".")[0]
+        return any(self._choice(when.step, key) not in {None, when.choice} for when in self._conditions[step])
+
+    @cached_property
+    def _conditions(self) -> Mapping[str, frozenset[When]]:
+        return defaultdict(frozenset, conditions(self.pipeline))
+
+    def _choice(self, branch: str, partition: str) -> str | None:
+        """What a branch chose, or None when it has not."""
+        entry = self.entry(branch, partition)
+        return None if entry is None else self.get_json(f"{self.path(entry.reference.uri)}/value.json")
+
+    def withdraw(self, partition: str) -> None:
+        """Removes from this version what steps left of a partition before a branch chose otherwise."""
+        for step in (name for name, needed in self._conditions.items() if needed):
+            for key in self._keys(step, partition) if self.is_skipped(step, partition) else ():
+                self.delete(entry_path(self.version, self.pipeline.name, step, key))
+
+    def _keys(self, step: str, partition: str) -> Iterator[str]:
+        """The partition, or the elements of it, of which this version has an entry."""
+        mapped = self.pipeline.step(step).map_over is not None
+        keys = (f"{partition}.{index}" for index in count()) if mapped else [partition]
+        return takewhile(lambda key: self._stored(self.version, step, key), keys)
+
+    def _own(self, step: str, partition: str) -> Entry | None:
         if self.version == PRODUCTION:
             return self._in_production(step, partition)
         return self._stored(self.version, step, partition)
@@ -81,13 +120,18 @@ class Catalogue(Objects):
 
     def entries(self, step: str) -> dict[str, Entry]:
         """All that stands for a step, in this version or else in production, by partition, oldest first."""
-        own = self.own_entries(step)
-        if self.version == PRODUCTION:
-            return own
-        return dict(sorted({**self._all_in_production(step), **own}.items()))
+        own = self._all_own(step)
+        found = own if self.version == PRODUCTION else {**self._all_in_production(step), **own}
+        return self._chosen(step, dict(sorted(found.items())))
 
     def own_entries(self, step: str) -> dict[str, Entry]:
         """All that stands for a step in this version itself, by partition, oldest first."""
+        return self._chosen(step, self._all_own(step))
+
+    def _chosen(self, step: str, found: dict[str, Entry]) -> dict[str, Entry]:
+        return {key: entry for key, entry in found.items() if not self.is_skipped(step, key)}
+
+    def _all_own(self, step: str) -> dict[str, Entry]:
         if self.version == PRODUCTION:
             return self._all_in_production(step)
         return self._all_stored(self.version, step)

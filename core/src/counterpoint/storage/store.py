@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from counterpoint.model import Step
 
-_JSON_KINDS = {OutputKind.METRICS, OutputKind.VALUE, OutputKind.BRANCH, OutputKind.REGISTRATION}
-
 
 class Store(Catalogue):
     """What a pipeline has stored below a root, in one version of its data."""

@@ -13,7 +13,7 @@ from counterpoint.storage.tags import check_tag, unknown
 if TYPE_CHECKING:
     from counterpoint.storage.store import Store
 
-_DATA = ("tables", "artifacts", "dead_letters", "checkpoints")
+_DATA = ("tables", "artifacts", "dead_letters", "checkpoints", "effects")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def _journal(store: Store, seen: Journal) -> Journal:
     replaced = equal = 0
     for step, key in _own(store, store.version):
         values = store.get_json(entry_path(store.version, store.pipeline.name, step, key))
-        if values is None:
+        if values is None or store.own_entry(step, key) is None:  # the second: its branch chose otherwise since
             continue
         entry = decoded(values)
         entries.setdefault(step, {})[key] = entry.to_dict()

@@ -119,6 +119,7 @@ class Performance:
     store: Store
     request: RunRequest
     record: RunRecord
+    failed_natively: bool
     earlier: tuple[RunRecord, ...]
     evidence: Path
     began: datetime
@@ -138,6 +139,7 @@ def perform(scenario: Scenario, root: Path, name: str, engine: Engine) -> Perfor
         orchestrator=name,
         version=VERSION,
         config=config,
+        effects=scenario.effects,
     )
     store = Store(request.root, pipeline, VERSION)
     before = [
@@ -145,10 +147,10 @@ def perform(scenario: Scenario, root: Path, name: str, engine: Engine) -> Perfor
         for key, steps in needed(pipeline, store, request).items()
     ]
     began = datetime.now(UTC)
-    earlier = tuple(_recorded(pipeline, store, one, engine) for one in before)
+    earlier = tuple(_recorded(pipeline, store, one, engine)[0] for one in before)
     with _coming(scenario, root, evidence):
-        record = _recorded(pipeline, store, request, engine)
-    return Performance(pipeline, store, request, record, earlier, evidence, began, datetime.now(UTC))
+        record, failed = _recorded(pipeline, store, request, engine)
+    return Performance(pipeline, store, request, record, failed, earlier, evidence, began, datetime.now(UTC))
 
 
 @contextmanager
@@ -176,8 +178,10 @@ def _coming(scenario: Scenario, root: Path, evidence: Path) -> Iterator[None]:
             thread.join()
 
 
-def _recorded(pipeline: Pipeline, store: Store, request: RunRequest, engine: Engine) -> RunRecord:
-    return collect(pipeline, store, request, engine.run([request])[0], engine.version)
+def _recorded(pipeline: Pipeline, store: Store, request: RunRequest, engine: Engine) -> tuple[RunRecord, bool]:
+    """The record of a run, and whether its engine itself says that it failed."""
+    native = engine.run([request])[0]
+    return collect(pipeline, store, request, native, engine.version), native.failed
 
 
 def _against(local: Performance, got: Performance) -> Iterator[Difference]:
@@ -192,12 +196,19 @@ def judge(scenario: Scenario, performed: Performance) -> Iterator[Difference]:
     if earlier != dict(scenario.earlier):
         yield Difference("earlier partitions", None, dict(scenario.earlier), earlier)
     yield from against_expected(scenario.expected, scenario.errors, performed.record)
+    failed = any(step.status is Status.FAILED for step in performed.record.steps)
+    if performed.failed_natively != failed:
+        said = {True: "failed", False: "well"}
+        yield Difference("how the engine says that the run ended", None, said[failed], said[performed.failed_natively])
     yield from in_time(performed.pipeline, performed.record)
     yield from by_the_clock(performed.record, performed.began, performed.ended)
     yield from _standing(scenario, performed)
     yield from _attempts(performed)
     yield from _elements(scenario, performed)
     yield from _lives(performed)
+    for name in scenario.untouched:
+        if times := len(list(performed.evidence.glob(f"{name}.[0-9]*"))):
+            yield Difference("an effect in a run without effects", name, "not run", f"run {times} times")
 
 
 def _standing(scenario: Scenario, performed: Performance) -> Iterator[Difference]:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 _FUNCTIONS = "counterpoint.testing.steps"
 _METRICS = Output(OutputKind.METRICS)
 _TABLE = Output(OutputKind.TABLE)
+_ANYWAY = TriggerRule.ALL_DONE
 # Airflow waits a second at least
 _SOON = timedelta(seconds=1)
 
@@ -250,6 +251,51 @@ in_vain = Pipeline(
     ),
 )
 
+effects = Pipeline(
+    "effects",
+    description="Steps that act on the world outside: after a failure, of which one is told, and without an output.",
+    config={"offset": 3, "folder": ""},
+    steps=(
+        _step("effect_before", "constant"),
+        _step("effect_fails", "fails", inputs={"given": "effect_before"}),
+        _step("effect_never", "mean", inputs={"given": "effect_fails"}, output=_METRICS),
+        _step(
+            "effect_told",
+            "told",
+            after=("effect_never",),
+            effect=True,
+            trigger_rule=TriggerRule.ALL_DONE,
+            retry=RetryPolicy(1, _SOON),
+        ),
+        _step("effect_sent", "sent", after=("effect_before",)),
+    ),
+)
+
+hidden_failure = Pipeline(
+    "hidden_failure",
+    description="A step and an element that fail before last steps that run whatever became of them, or are skipped.",
+    config={"offset": 3},
+    steps=(
+        _step("hidden_numbers", "numbers"),
+        _step("hidden_branch", "chosen", output=Output(OutputKind.BRANCH, choices=("large", "small"))),
+        _step("hidden_fails", "fails", inputs={"given": "hidden_branch"}),
+        _step("hidden_each", "fails", inputs={"given": "hidden_numbers"}, map_over="given"),
+        _step("hidden_small", "constant", after=("hidden_fails",), when=When("hidden_branch", "small")),
+        _step("hidden_end", "constant", after=("hidden_each",), trigger_rule=_ANYWAY),
+    ),
+)
+
+held_effects = Pipeline(
+    "held_effects",
+    description="Steps that act on the world outside, in a version in which they are not to.",
+    config={"folder": ""},
+    steps=(
+        _step("held_sent", "sent"),
+        _step("held_after", "sent", after=("held_sent",)),
+        _step("held_anyway", "joined", inputs={"left": "held_sent", "right": "held_after"}, trigger_rule=_ANYWAY),
+    ),
+)
+
 _RAN = (Status.SUCCESS, 1)
 _SKIPPED = (Status.SKIPPED, 0)
 _UNREACHED = (Status.UPSTREAM_FAILED, 0)
@@ -263,6 +309,7 @@ class Scenario:
     partitions that a run needs first to their steps. `errors` are the types of the errors of failed steps.
     `elements` maps a mapped step to the status and the attempts of each element. `repeats` says that the run is asked
     for again, and `marker` is a path below the root where an object appears some looks after a step waits for it.
+    `effects` says whether steps that are effects are run, and `untouched` which marks they must not have left.
     `module` is where the pipeline is an object called `name`.
     """
 
@@ -275,6 +322,8 @@ class Scenario:
     elements: Mapping[str, tuple[tuple[Status, int], ...]] = field(default_factory=dict)
     repeats: bool = False
     marker: str | None = None
+    effects: bool = True
+    untouched: tuple[str, ...] = ()
     module: str = __name__
 
     @property
@@ -363,5 +412,31 @@ SCENARIOS = (
         "2026-01-03",
         _all_ran(in_vain, vain_waits=(Status.FAILED, 1), vain_never=_UNREACHED),
         errors={"vain_waits": "MissingInputError"},
+    ),
+    Scenario(
+        "effects",
+        "2026-01-03",
+        _all_ran(effects, effect_fails=(Status.FAILED, 1), effect_never=_UNREACHED, effect_told=(Status.SUCCESS, 2)),
+        errors={"effect_fails": "RuntimeError"},
+        evidence="folder",
+    ),
+    Scenario(
+        "hidden_failure",
+        "2026-01-03",
+        _all_ran(
+            hidden_failure,
+            hidden_fails=(Status.FAILED, 1),
+            hidden_each=(Status.FAILED, 1),
+            hidden_small=_SKIPPED,
+        ),
+        errors={"hidden_fails": "RuntimeError", "hidden_each": "RuntimeError"},
+    ),
+    Scenario(
+        "held_effects",
+        "2026-01-03",
+        _all_ran(held_effects, held_sent=_SKIPPED, held_after=_SKIPPED),
+        evidence="folder",
+        effects=False,
+        untouched=("sent",),
     ),
 )

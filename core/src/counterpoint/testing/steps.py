@@ -6,6 +6,7 @@ import hashlib
 import os
 import signal
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import SourceError
@@ -14,7 +15,7 @@ from counterpoint.testing.evidence import alive, attempt_number, one_of_at_most
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from counterpoint.model import Partition
+    from counterpoint.model import Outcome, Partition
 
 # some ten seconds in one call of C code, which no signal handler interrupts
 _C_ROUNDS = 20_000_000
@@ -169,6 +170,21 @@ def window_counts(days: Mapping[str, Any]) -> dict[str, list[int]]:
 def window_rows(days: Mapping[str, Any]) -> list[int]:
     """The rows of the days before."""
     return [table.height for table in days.values()]
+
+
+def told(outcomes: Mapping[str, Outcome], idempotency_key: str, folder: str) -> dict[str, Any]:
+    """Fails once, then tells how the steps before it ended; both attempts must have got the same key."""
+    number = attempt_number(folder, "told")
+    (Path(folder) / f"told-{idempotency_key}.key").touch()
+    if number == 1:
+        raise RuntimeError("the first attempt fails after it has acted")
+    keys = len(list(Path(folder).glob("told-*.key")))
+    return {"keys": keys, **{name: [o.status, o.error, o.message] for name, o in outcomes.items()}}
+
+
+def sent(folder: str) -> None:
+    """Acts, and has no output."""
+    attempt_number(folder, "sent")
 
 
 def squared(number: int) -> int:

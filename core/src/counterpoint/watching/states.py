@@ -12,8 +12,8 @@ from counterpoint.errors import CounterpointError
 from counterpoint.model import Status, Verdict, order, verdict
 from counterpoint.running import element_records, elements
 from counterpoint.running.begun import begun_path
-from counterpoint.running.execute import record_path
 from counterpoint.running.inputs import Work, is_skipped, standing_elements
+from counterpoint.running.records import record_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

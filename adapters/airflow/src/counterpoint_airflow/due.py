@@ -1,0 +1,40 @@
+"""What a deadline counts from: when the run was due by its schedule. Airflow evaluates it when it makes a run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.plugins_manager import AirflowPlugin
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+# for Airflow's plugins; before 3.3 there are no references of one's own
+REFERENCES: list[type] = []
+
+if hasattr(AirflowPlugin, "deadline_references"):
+    from airflow.sdk.definitions.deadline import BaseDeadlineReference
+
+    class DueReference(BaseDeadlineReference):
+        """When a run was due by its schedule; one of a backfill, or that a person started, has no deadline."""
+
+        required_kwargs: ClassVar[set[str]] = {"dag_id", "run_id"}
+
+        def _evaluate_with(self, *, session: Any, dag_id: str, run_id: str) -> datetime | None:
+            from airflow.models.dagrun import DagRun
+
+            run = session.query(DagRun).filter_by(dag_id=dag_id, run_id=run_id).one_or_none()
+            due: datetime | None = run.run_after if run is not None and run.run_type == "scheduled" else None
+            return due
+
+    REFERENCES.append(DueReference)
+
+
+def due() -> Any:
+    """What deadlines count from: when the run was due, and before Airflow 3.3 when it was queued.
+
+    Airflow 3.3 cannot clear a run whose deadline counts from the queue, as backfills and retries do.
+    """
+    from airflow.sdk.definitions.deadline import DeadlineReference
+
+    return REFERENCES[0]() if REFERENCES else DeadlineReference.DAGRUN_QUEUED_AT
