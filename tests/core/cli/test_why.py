@@ -52,7 +52,7 @@ def test_the_answer_is_told_to_people_on_stderr(failed: SimpleNamespace) -> None
         "P0, for who owns the pipeline; it is not tried again",
         "not run because of it: both",
         "docs/failures.md#code_bug",
-        f"redo: counterpoint retry mishaps:days --run {failed.run_id}\n",
+        f"redo: counterpoint retry mishaps:days --run {failed.run_id} --root {failed.root}\n",
     ):
         assert said in done.stderr
 

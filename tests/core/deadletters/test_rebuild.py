@@ -11,6 +11,7 @@ import pytest
 from letterbox import to_their_days
 
 from counterpoint.cli.main import main
+from counterpoint.commands import command
 
 if TYPE_CHECKING:
     from conftest import Box
@@ -33,7 +34,11 @@ def test_late_rows_stand_in_their_own_day_exactly_once(box: Box) -> None:
 
     sent = box.dlq("reprocess", "--delay", "0s")
     assert sent["partitions"] == [SENT]
-    assert sent["next"] == f"counterpoint backfill letterbox:letterbox --from {SECOND} --to {THIRD} --stale"
+    assert sent["next"] == command(
+        *("backfill", "letterbox:letterbox", "--from", SECOND, "--to", THIRD, "--stale"),
+        root=box.root,
+        config=box.config,
+    )
     assert box.counts() == {SECOND: (0, 0, 0, 2, 0), THIRD: (0, 0, 3, 1, 1)}
     assert box.stale() == [(SECOND, "checked"), (THIRD, "checked")]
 

@@ -92,7 +92,7 @@ def test_the_old_dag_is_paused_and_started_again(
     code, found, said = command("cutover", *NOW, "--legacy", legacy)
     assert (code, found["owner"]["name"], found["later"]) == (0, "dagster", ["dagster"])
     assert airflow.paused
-    assert "dagster does not serve streamrec now: this takes effect when 'counterpoint up dagster' does" in said
+    assert "dagster does not serve streamrec now: this takes effect when 'counterpoint up dagster --pipeline" in said
     kept = (tmp_path / "root" / "owners" / "streamrec.json").read_text(encoding="utf-8")
     assert "OLD_PASSWORD" in kept
     assert PASSWORD not in kept

@@ -168,7 +168,8 @@ def test_while_a_step_changes_hands_it_waits_on_both_sides(tmp_path: Path) -> No
     airflow = Run(str(tmp_path), "airflow")
     assert airflow.until_it_waits() == ("total",)
     (said,) = held(airflow.request)["total"]["for"]
-    assert said == "the cut-over of total to be finished (see 'counterpoint migrate ledger')"
+    ledger = f"counterpoint migrate ledger {airflow.request.pipeline} --root {tmp_path}"
+    assert said == f"the cut-over of total to be finished (see '{ledger}')"
     # what was let begin before is computed: who moves it sees its run
     assert isinstance(execute(airflow.request, "total", airflow.ended), Reference)
     divide(tmp_path, {"total": "dagster"})

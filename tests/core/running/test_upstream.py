@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 import pytest
 
 from counterpoint.errors import UsageError
+from counterpoint.model import RunRequest
 from counterpoint.running import (
     Freshness,
     LocalRun,
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
     from conftest import Toys
 
-    from counterpoint.model import NativeRun, RunRequest
+    from counterpoint.model import NativeRun
 
 
 def lacking(toys: Toys, request: RunRequest) -> dict[str, tuple[str, ...]]:
@@ -117,11 +119,13 @@ def test_a_step_that_its_branch_did_not_choose_is_not_needed(toys: Toys, sides: 
 
 
 def test_what_is_missing_is_refused_with_the_command_that_makes_it() -> None:
-    refuse_missing({}, "windows")
+    request = RunRequest("toys:windows", "2026-01-04", "r", "/data", config={"source": "/it's here"})
+    refuse_missing({}, request)
     with pytest.raises(UsageError) as refused:
-        refuse_missing({"2026-01-02": ("source",), "2026-01-03": ("source", "recent")}, "windows")
+        refuse_missing({"2026-01-02": ("source",), "2026-01-03": ("source", "recent")}, request)
     assert "2026-01-02: source; 2026-01-03: source, recent" in str(refused.value)
-    assert "counterpoint backfill windows --from 2026-01-02 --to 2026-01-03" in str(refused.value)
+    again = ["counterpoint", "run", "toys:windows", "--date", "2026-01-04", "--source", "/it's here", "--root", "/data"]
+    assert shlex.join(again) in str(refused.value)
 
 
 def test_a_window_over_a_window_comes_in_waves() -> None:

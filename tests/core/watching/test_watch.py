@@ -82,7 +82,7 @@ def test_a_run_that_has_not_begun_is_told_as_soon_as_it_cannot_be_in_time(harbou
     assert (early["state"], early["punctuality"]) == ("not_begun", "in_time")
     assert (late["state"], late["punctuality"]) == ("not_begun", "will_be_late")
     (alert,) = alerts(harbour)
-    assert alert.command == f"counterpoint run harbour:nightly --date {KEY}"
+    assert alert.command == f"counterpoint run harbour:nightly --date {KEY} --root {harbour.root}"
     assert alert.run_id is None
 
 
@@ -103,7 +103,7 @@ def test_a_run_that_failed_is_late_only_past_its_deadline_and_names_the_retry(ha
     assert alerts(harbour) == []
     assert looked(harbour, SIX)[0]["runs"][0]["punctuality"] == "late"
     (alert,) = alerts(harbour)
-    assert alert.command == "counterpoint retry harbour:nightly --run run-9"
+    assert alert.command == f"counterpoint retry harbour:nightly --run run-9 --root {harbour.root}"
     assert alert.detail == "2026-01-06: due 2026-01-07 06:00 UTC, failed; failed: landed"
 
 
@@ -142,7 +142,7 @@ def test_an_output_past_its_limit_is_told(harbour: Harbour) -> None:
     (old,) = [alert for alert in alerts(harbour) if alert.step == "model"]
     assert old.title == "model of nightly is older than its limit"
     assert old.detail == "made 2026-01-07 02:00 UTC for 2026-01-06: 1 d 2 h old, and its limit is 1 d 2 h"
-    assert old.command == "counterpoint run harbour:nightly --date 2026-01-07"
+    assert old.command == f"counterpoint run harbour:nightly --date 2026-01-07 --root {harbour.root}"
 
 
 def test_a_later_output_is_the_one_that_counts_and_one_never_made_is_none(harbour: Harbour) -> None:
@@ -207,7 +207,7 @@ def test_what_an_orchestrator_saw_is_told_unless_the_run_has_ended(harbour: Harb
     (alert,) = alerts(harbour)
     assert (alert.title, alert.partition, alert.orchestrator) == ("nightly is late", KEY, "airflow")
     assert alert.detail.startswith("2026-01-06: due 2026-01-07 06:00 UTC, not begun")
-    assert alert.command == f"counterpoint run harbour:nightly --date {KEY}"
+    assert alert.command == f"counterpoint run harbour:nightly --date {KEY} --root {harbour.root}"
     for step in ("landed", "cleaned", "counted", "model"):
         harbour.made("nightly", step, "2026-01-05", SIX)
     tell_late("nightly", "2026-01-05T00:00:00Z", "airflow")

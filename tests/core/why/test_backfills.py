@@ -27,7 +27,7 @@ def test_partitions_that_failed_alike_are_one_cause(scene: Scene) -> None:
     assert (cause["step"], cause["partitions"]) == ("raw", ["2026-01-03", "2026-01-05"])
     assert cause["blocked"] == [row["date"] for row in report["partitions"] if row["status"] == "blocked"]
     assert cause["not_run"] == ["both"]
-    assert found["redo"] == "counterpoint retry mishaps:days --backfill v2"
+    assert found["redo"] == f"counterpoint retry mishaps:days --backfill v2 --root {scene.root}"
     # one of its partitions, by its run
     run = scene.why(cause["runs"][0])
     assert (run["date"], run["redo"]) == (cause["partitions"][0], found["redo"])
@@ -50,4 +50,4 @@ def test_a_backfill_that_was_interrupted_tells_what_had_failed_by_then(scene: Sc
     found = scene.why_backfill("mishaps:days", "v2")
     (cause,) = found["causes"]
     assert (found["status"], cause["step"], cause["partitions"]) == ("interrupted", "raw", ["2026-01-03"])
-    assert found["redo"] == "counterpoint retry mishaps:days --backfill v2"
+    assert found["redo"] == f"counterpoint retry mishaps:days --backfill v2 --root {scene.root}"

@@ -58,7 +58,7 @@ def test_a_bug_is_told_with_its_line_its_inputs_its_log_and_what_it_kept_from_ru
     assert cause["inputs"]["fine"]["digest"] == record.step("fine").output.digest
     assert cause["log"][-1].endswith("WARNING mishaps: about to add 3")
     assert cause["not_run"] == ["after"]
-    assert found["redo"] == "counterpoint retry mishaps:bug --run bug-1"
+    assert found["redo"] == f"counterpoint retry mishaps:bug --run bug-1 --root {scene.root}"
 
 
 def test_a_breach_of_a_contract_is_bad_data_for_who_owns_the_source(scene: Scene) -> None:
@@ -235,7 +235,7 @@ def test_a_run_that_an_orchestrator_began_by_itself_is_told_and_can_be_redone(sc
     found = scene.why(subject)
     assert only(found)["error"]["type"] == "NameError"
     assert (found["date"], found["orchestrator"]) == ("2026-01-03", "airflow")
-    assert found["redo"] == "counterpoint retry mishaps:bug --run airflow-manual__2026-01-04"
+    assert found["redo"] == f"counterpoint retry mishaps:bug --run airflow-manual__2026-01-04 --root {scene.root}"
     kept = Objects(scene.root).get_json("runs/bug/airflow-manual__2026-01-04/request.json")
     assert (RunRequest.from_json(kept["request"]), kept["service"]) == (request, True)
 

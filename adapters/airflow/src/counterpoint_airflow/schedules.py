@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from counterpoint.commands import command
 from counterpoint.errors import ServiceError
 from counterpoint.running import find_pipeline
 from counterpoint_airflow.observe import call, rows_of
@@ -34,7 +35,8 @@ def admit(site: Site, pipeline: str) -> None:
     """
     if call(site, _path(pipeline))["is_paused"]:
         if site.schedules:
-            raise ServiceError(f"airflow holds all runs of {pipeline}, for its DAG is paused: see 'migrate ledger'")
+            ledger = command("migrate", "ledger", pipeline, root=site.root)
+            raise ServiceError(f"airflow holds all runs of {pipeline}, for its DAG is paused: see '{ledger}'")
         schedule(site, pipeline, on=True)
 
 

@@ -8,6 +8,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from counterpoint.advice.tables import criteria
+from counterpoint.commands import SOURCE, command
 from counterpoint.errors import UsageError
 from counterpoint.model.orchestrators import ORCHESTRATORS
 
@@ -58,7 +59,11 @@ def about(results: Mapping[str, Any]) -> dict[str, Any]:
 
 def command_of(results: Mapping[str, Any]) -> str:
     """The command that the figures were made by."""
-    return f"counterpoint compare {results.get('pipeline')} --rounds {results.get('rounds')}"
+    source = results.get("source")
+    config = {} if source in {None, "synthetic", "the pipeline's own"} else {SOURCE: source}
+    date = ("--date", results["date"]) if "date" in results else ()
+    words = ("compare", str(results.get("pipeline")), *date, "--rounds", str(results.get("rounds")))
+    return command(*words, root=None, config=config)
 
 
 def row_of(measure: Measure, results: Mapping[str, Any]) -> Row | None:

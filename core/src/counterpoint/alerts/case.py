@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from counterpoint.alerts.alert import Alert
+from counterpoint.commands import command
 from counterpoint.model import PRODUCTION, Severity
 
 if TYPE_CHECKING:
@@ -133,31 +134,31 @@ def released(case: Case, version: str) -> Case:
     return replace(case, held=tuple(other for other in case.held if other != version))
 
 
-def posted(case: Case, routes: Routes, now: datetime) -> Case:
-    """The case with a message in its outbox, if one is to be sent and is not held."""
+def posted(case: Case, routes: Routes, now: datetime, root: str) -> Case:
+    """The case with a message in its outbox, if one is to be sent and is not held; `root` is where it is kept."""
     if case.waiting is None or (case.held and now - case.waiting < LONGEST_HELD):
         return case
     sent = replace(case, waiting=None, held=(), sent=now, told=case.told or now)
-    return _put(sent, "alert", routes.of(case.alert.severity), now)
+    return _put(sent, "alert", routes.of(case.alert.severity), now, root)
 
 
-def escalated(case: Case, routes: Routes, now: datetime) -> Case:
+def escalated(case: Case, routes: Routes, now: datetime, root: str) -> Case:
     """The case with a message to those who come next, if nobody has acknowledged it for too long."""
     is_open = case.alert.severity in _PAGED and not case.acknowledged and not case.escalated
     if not is_open or not routes.escalation or case.told is None or now - case.told < routes.patience:
         return case
-    return _put(replace(case, escalated=now), "escalation", routes.escalation, now)
+    return _put(replace(case, escalated=now), "escalation", routes.escalation, now, root)
 
 
-def _put(case: Case, kind: str, routes: tuple[str, ...], now: datetime) -> Case:
+def _put(case: Case, kind: str, routes: tuple[str, ...], now: datetime, root: str) -> Case:
     if not routes:
         return case
     late = "not acknowledged: " if kind == "escalation" else ""
     title = f"[{case.alert.severity.value}] {late}{case.alert.title}"
-    return replace(case, outbox=(*case.outbox, Message(kind, now, title, body(case), routes, now)))
+    return replace(case, outbox=(*case.outbox, Message(kind, now, title, body(case, root), routes, now)))
 
 
-def body(case: Case) -> str:
+def body(case: Case, root: str) -> str:
     """What a message says below its title."""
     alert = case.alert
     keys = list(dict.fromkeys(str(one["partition"]) for one in case.occurrences if one["partition"]))
@@ -170,7 +171,7 @@ def body(case: Case) -> str:
         f"seen: {case.count} times since {case.first_seen:%Y-%m-%d %H:%M} UTC, on {alert.orchestrator}",
         f"run: {alert.run_id}" if alert.run_id else "",
         f"to redo only that: {alert.command}" if alert.command else "",
-        f"to acknowledge: counterpoint alerts ack {alert.id}",
+        f"to acknowledge: {command('alerts', 'ack', alert.id, root=root)}",
     )
     return "\n".join(line for line in lines if line)
 

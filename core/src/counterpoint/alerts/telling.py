@@ -48,7 +48,7 @@ def _tell(store: Objects, alert: Alert, now: datetime) -> None:
 
     def becomes(case: Case | None) -> Case:
         met = seen(case, alert, now, throttle)
-        return posted(met, routes, now) if routes else met
+        return posted(met, routes, now, store.root) if routes else met
 
     case = change(store, alert.id, becomes)
     rows = _deliver(store, case, routes, now) if routes and case else []
@@ -93,7 +93,9 @@ def deliver_due(store: Objects, *, now: datetime | None = None) -> list[dict[str
     moment, routes = now or datetime.now(UTC), load_routes()
     rows: list[dict[str, Any]] = []
     for case in all_cases(store):
-        rows += _change_and_deliver(store, case, routes, moment, lambda found: escalated(found, routes, moment))
+        rows += _change_and_deliver(
+            store, case, routes, moment, lambda found: escalated(found, routes, moment, store.root)
+        )
     return rows
 
 
@@ -102,7 +104,7 @@ def _change_and_deliver(
 ) -> list[dict[str, Any]]:
     def changed(found: Case | None) -> Case | None:
         new = becomes(found) if found else None
-        return posted(new, routes, now) if new and routes else new
+        return posted(new, routes, now, store.root) if new and routes else new
 
     new = change(store, case.alert.id, changed)
     return _deliver(store, new, routes, now) if new and routes else []

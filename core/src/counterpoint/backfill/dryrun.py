@@ -13,6 +13,7 @@ from counterpoint.backfill.plan import waves
 from counterpoint.backfill.records import manifests
 from counterpoint.backfill.strategy import Strategy
 from counterpoint.backfill.timing import bounds, makespan
+from counterpoint.commands import command
 from counterpoint.lineage.git import git_state
 from counterpoint.model import PRODUCTION
 from counterpoint.storage import Store
@@ -77,19 +78,17 @@ def _checklist(prepared: Prepared, standing: list[Entry]) -> list[Item]:
         f"version {asked.version}, {'which is continued' if again else 'which is new'}; production is not written"
     )
     commit = git_state(Path.cwd())["commit"]
+    drop = command("backfill", "drop", asked.pipeline, asked.version, root=prepared.root)
+    status = command("status", asked.pipeline, "--version", asked.version, root=prepared.root)
     return [
         Item("scope", bool(plan.cells), f"{scope}: {asked.first} to {asked.last}"),
         _resources(prepared, standing),
         Item("isolation of output", ok=True, says=isolation),
         Item("baseline to compare with", bool(standing), f"{len(standing)} of {len(plan.cells)} stand in production"),
-        Item(
-            "rollback",
-            ok=True,
-            says=f"'counterpoint backfill drop {asked.pipeline} {asked.version}' until it is promoted",
-        ),
+        Item("rollback", ok=True, says=f"'{drop}' until it is promoted"),
         *_effects(prepared),
         Item("owner", ok=True, says=f"{getpass.getuser()}, code {str(commit)[:12]}"),
-        Item("monitoring", None, f"'counterpoint status {asked.pipeline} --version {asked.version}' tells; who looks?"),
+        Item("monitoring", None, f"'{status}' tells; who looks?"),
     ]
 
 

@@ -6,9 +6,11 @@ from typing import Any
 
 from counterpoint.backfill.lease import forget, free
 from counterpoint.backfill.records import folder_of, manifest_in, manifest_path
+from counterpoint.commands import command
 from counterpoint.errors import UsageError
 from counterpoint.lineage import promote_models
 from counterpoint.running import find_pipeline
+from counterpoint.running.settings import note
 from counterpoint.storage import Store, drop, promote
 from counterpoint.storage.versions import is_promoted
 
@@ -28,6 +30,8 @@ def promote_version(name: str, version: str, root: str, *, take_over: bool = Fal
         promote_models(store, pipeline)
     found = promote(store)
     promote_models(store, pipeline)
+    if manifest := store.get_json(manifest_path(store, version)):
+        note(store, pipeline, pipeline.steps, manifest["asked"]["config"])
     return {"promoted": version, "outputs": found.entries, "replaced": found.replaced, "equal": found.equal}
 
 
@@ -55,7 +59,8 @@ def _refuse_unfinished(store: Store, name: str) -> None:
         return
     rows = (manifest["report"] or {}).get("partitions", [])
     bad = ", ".join(f"{row['date']} {row['status']}" for row in rows if row["status"] != "success")
+    retry = command("retry", name, "--backfill", store.version, root=store.root)
     raise UsageError(
-        f"version {store.version} is not whole ({bad or manifest['status']}), so it is not promoted: run"
-        f" 'counterpoint retry {name} --backfill {store.version}' first"
+        f"version {store.version} is not whole ({bad or manifest['status']}), so it is not promoted:"
+        f" run '{retry}' first"
     )

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.cli.environments import hand_over
 from counterpoint.cli.output import answer, say, table
-from counterpoint.cli.run import run_options, settings, site_options
+from counterpoint.cli.run import place_words, run_options, settings, site_options
+from counterpoint.commands import command
 
 if TYPE_CHECKING:
     import argparse
@@ -57,6 +58,10 @@ def asked_of(args: argparse.Namespace) -> Asked:
     """
     from counterpoint.backfill import Asked
     from counterpoint.errors import UsageError
+    from counterpoint.running import find_pipeline
+    from counterpoint.running.settings import refuse_unsaid
+    from counterpoint.services.sites import absolute
+    from counterpoint.storage.objects import Objects
     from counterpoint.storage.tags import check_tag
 
     if len(args.words) != 1:
@@ -67,16 +72,21 @@ def asked_of(args: argparse.Namespace) -> Asked:
         raise UsageError("say which partitions: --from A --to B")
     if args.max_parallel < 1:
         raise UsageError(f"--max-parallel {args.max_parallel}: at least one")
+    version = check_tag(args.version or f"backfill-{args.first}-{args.last}")
+    config, root = settings(args), absolute(args.root)
+    stale = ["--stale"] if args.stale else []
+    words = ("backfill", args.words[0], "--from", args.first, "--to", args.last, "--version", version, *stale)
+    refuse_unsaid(Objects(root), find_pipeline(args.words[0]), config, *words, *place_words(args))
     return Asked(
         pipeline=args.words[0],
         first=args.first,
         last=args.last,
-        version=check_tag(args.version or f"backfill-{args.first}-{args.last}"),
+        version=version,
         orchestrator=args.on,
         service=args.service,
         strategy=args.strategy,
         parallel=args.max_parallel,
-        config=settings(args),
+        config=config,
         force=args.force,
         stale_only=args.stale,
         effects=args.effects,
@@ -99,7 +109,11 @@ def carry_out(asked: Asked, args: argparse.Namespace) -> int:
     with engine_for(asked.orchestrator, root, (asked.pipeline,), service=asked.service, options=options) as engine:
         report = run_backfill(prepared, engine, take_over=args.take_over)
     tell(report, as_json=args.json)
-    return 0 if report["status"] == "success" else 1
+    if report["status"] == "success":
+        say(f"publish it: {command('backfill', 'promote', asked.pipeline, asked.version, root=root)}")
+        return 0
+    say(f"redo what failed: {command('retry', asked.pipeline, '--backfill', asked.version, root=root)}")
+    return 1
 
 
 def tell(report: dict[str, Any], *, as_json: bool) -> None:

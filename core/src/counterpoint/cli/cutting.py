@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.cli.environments import python_of
 from counterpoint.cli.output import answer, say
+from counterpoint.commands import command
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,7 +92,7 @@ def _move(args: argparse.Namespace) -> Move:
             return LegacyDag(**party.legacy)
         return Served(party.name, root, args.pipeline, python_of(party.name))
 
-    return Move(Objects(root), find_pipeline(args.pipeline), side_of, args.wait)
+    return Move(Objects(root), find_pipeline(args.pipeline), side_of, args.wait, args.pipeline)
 
 
 def _tell(args: argparse.Namespace, move: Move, seen: Owners) -> int:
@@ -102,7 +103,8 @@ def _tell(args: argparse.Namespace, move: Move, seen: Owners) -> int:
     name = move.pipeline.name
     say(f"{name}: {owned(found)}")
     for one in found["later"]:
-        say(f"{one} does not serve {name} now: this takes effect when 'counterpoint up {one}' does")
+        up = command("up", one, "--pipeline", args.pipeline, root=move.objects.root)
+        say(f"{one} does not serve {name} now: this takes effect when '{up}' does")
     return 0
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.cli.output import answer, say, table
+from counterpoint.commands import command
 
 if TYPE_CHECKING:
     import argparse
@@ -117,11 +118,14 @@ def _arrived(one: dict[str, Any]) -> str:
 
 def _next(store: Store, found: dict[str, Any], pipeline: str) -> str | None:
     """The command that rebuilds what stands of the partitions which rows went to, and what rests on it."""
+    from counterpoint.running.settings import made_with
+
     standing = {key.partition(".")[0] for one in found["partitions"] for key in store.entries(one["step"])}
     stale = standing.intersection(key.partition(".")[0] for one in found["partitions"] for key in one["arrived"])
     if not stale or found["dry_run"]:
         return None
-    return f"counterpoint backfill {pipeline} --from {min(stale)} --to {max(standing)} --stale"
+    words = ("backfill", pipeline, "--from", min(stale), "--to", max(standing), "--stale")
+    return command(*words, root=store.root, config=made_with(store, store.pipeline.name))
 
 
 def span(text: str) -> timedelta:

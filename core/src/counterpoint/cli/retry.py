@@ -58,7 +58,7 @@ def _run(args: argparse.Namespace, store: object) -> int:
     path = f"runs/{store.pipeline.name}/{args.run_id}"  # type: ignore[attr-defined]
     found = store.get_json(f"{path}/request.json")  # type: ignore[attr-defined]
     if found is None:
-        raise UsageError(f"pipeline {args.pipeline} has no run {args.run_id!r} below {args.root}")
+        raise UsageError(f"pipeline {args.pipeline} has no run {args.run_id!r} below {args.root}: name another --root?")
     request = RunRequest.from_json(found["request"])
     code = hand_over(request.orchestrator, args.argv)
     if code is not None:

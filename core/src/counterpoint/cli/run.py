@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.cli.environments import hand_over
 from counterpoint.cli.output import answer, say, table
+from counterpoint.commands import absolute_source
+from counterpoint.redaction import redacted
 
 if TYPE_CHECKING:
     import argparse
@@ -63,6 +64,15 @@ def site_options(args: argparse.Namespace) -> dict[str, Any]:
     return {"ports": ports, "database": args.database}
 
 
+def place_words(args: argparse.Namespace) -> list[str]:
+    """The options of a command line that say how a partition is run, other than its settings and the root."""
+    flags = ("service", "no_upstream", "force")
+    words = [f"--{name.replace('_', '-')}" for name in flags if getattr(args, name, False)]
+    services = ["--database", redacted(args.database)] if args.database else []
+    ports = [word for port in args.port for word in ("--port", port)]
+    return [*(["--on", args.on] if args.on != "local" else []), *words, *services, *ports]
+
+
 def settings(args: argparse.Namespace) -> dict[str, Any]:
     """The settings that the command line overrides.
 
@@ -85,30 +95,26 @@ def settings(args: argparse.Namespace) -> dict[str, Any]:
     return found
 
 
-def absolute_source(source: str) -> str:
-    """The same source from whatever folder it is read: its path and its profile's made absolute."""
-    if source.partition(":")[0].strip() == "synthetic":
-        return source
-    parts = source.split(",profile=", 1)
-    return ",profile=".join(str(Path(part.strip()).absolute()) for part in parts)
-
-
 def request_of(args: argparse.Namespace) -> RunRequest:
     """The request that a command line makes."""
     from counterpoint.model import RunRequest
     from counterpoint.running.known import find_pipeline
+    from counterpoint.running.settings import refuse_unsaid
     from counterpoint.services.launch import new_run_id
     from counterpoint.services.sites import absolute
+    from counterpoint.storage.objects import Objects
 
-    pipeline = find_pipeline(args.pipeline)
-    pipeline.configured(settings(args)).partitions.partition(args.date)
+    pipeline, config, root = find_pipeline(args.pipeline), settings(args), absolute(args.root)
+    pipeline.configured(config).partitions.partition(args.date)
+    words = ("run", args.pipeline, "--date", args.date, *place_words(args))
+    refuse_unsaid(Objects(root), pipeline, config, *words)
     return RunRequest(
         pipeline=args.pipeline,
         partition=args.date,
         run_id=new_run_id(pipeline.name, args.date, args.on),
-        root=absolute(args.root),
+        root=root,
         orchestrator=args.on,
-        config=settings(args),
+        config=config,
         force=args.force,
         effects=False if args.no_effects else None,
     )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.cli.output import answer, say
 from counterpoint.cli.run import setting_options, settings
+from counterpoint.commands import command, setting_words
 
 if TYPE_CHECKING:
     import argparse
@@ -41,19 +43,26 @@ def run(args: argparse.Namespace) -> int:
     """Prints the grid."""
     from counterpoint.backfill import grid, manifest_of
     from counterpoint.errors import UsageError
+    from counterpoint.lineage.gather import redacted
     from counterpoint.model import PRODUCTION
     from counterpoint.running import find_pipeline
+    from counterpoint.running.settings import made_with
     from counterpoint.services.sites import absolute
     from counterpoint.storage import Store
 
     if bool(args.first) != bool(args.last):
         raise UsageError("give both --from and --to, or neither")
     root, pipeline = absolute(args.root), find_pipeline(args.pipeline)
-    config = settings(args)
-    if args.version != PRODUCTION and not config:
-        config = manifest_of(Store(root, pipeline, args.version), args.version)["asked"]["config"]
+    store, given = Store(root, pipeline, args.version), settings(args)
+    is_production = args.version == PRODUCTION
+    kept = made_with(store, pipeline.name) if is_production else manifest_of(store, args.version)["asked"]["config"]
+    # what the pipeline has no more would be no setting of it
+    config = {**{name: value for name, value in kept.items() if name in pipeline.config}, **given}
+    if config != given:
+        say(f"judged by the settings that {args.version} was made with: {shlex.join(setting_words(config))}")
     keys = pipeline.partitions.range(args.first, args.last) if args.first else ()
     found = grid(root, args.pipeline, pipeline.configured(config), args.version, keys)
+    found["settings"] = redacted(config)
     if args.json:
         answer(found)
     if args.picture or not args.json:
@@ -77,7 +86,7 @@ def _draw(found: dict[str, Any], picture: str | None) -> None:
     legend = "  ".join(f"{mark} {state}" for state, (mark, _) in _MARKS.items())
     console.print(legend if rows else "nothing stands yet")
     if picture:
-        drawn = console.export_svg(title=f"counterpoint status {found['pipeline']} --version {found['version']}")
+        drawn = console.export_svg(title=command("status", found["pipeline"], "--version", found["version"], root=None))
         # its fonts would be fetched from elsewhere; whoever looks at it has a font of equal widths
         Path(picture).write_text(re.sub(r"@font-face \{.*?\}\s*", "", drawn, flags=re.DOTALL), encoding="utf-8")
 

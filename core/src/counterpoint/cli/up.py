@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from counterpoint.cli.environments import hand_over
 from counterpoint.cli.output import answer, say
 from counterpoint.cli.run import service_options, site_options
+from counterpoint.commands import command
 
 if TYPE_CHECKING:
     import argparse
@@ -86,4 +87,5 @@ def _turn(adapter: Adapter, site: Site) -> None:
         ServiceEngine(adapter, site).answered(schedule)
         if not seen.owns(adapter.name):
             why = "a cut-over of it is not finished" if seen.pending else f"{seen.owner} owns it"
-            say(f"{pipeline.name} stays paused here: {why} ('migrate ledger' tells more)")
+            ledger = command("migrate", "ledger", name, root=site.root)
+            say(f"{pipeline.name} stays paused here: {why} ('{ledger}' tells more)")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from counterpoint.cli.environments import python_of
 from counterpoint.cli.output import answer, say, table
 from counterpoint.cli.run import setting_options
+from counterpoint.commands import command
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -99,7 +100,8 @@ def _validate(args: argparse.Namespace) -> int:
         answer(found)
     _tell(found)
     say(f"verdict: {page}")
-    say(f"check it again: counterpoint migrate validate --again {args.out / 'verdict.json'}")
+    again = command("migrate", "validate", "--again", str(args.out.absolute() / "verdict.json"), root=None)
+    say(f"check it again: {again}")
     return 0 if found["equal"] else DifferenceError.exit_code
 
 

@@ -62,20 +62,14 @@ def _explained(args: argparse.Namespace) -> dict[str, Any]:
                 raise _HandedOverError(code)
         return ask_service(evidence)
 
-    root, options = absolute(args.root), _root_options(args)
+    root = absolute(args.root)
     pipeline, mark, tag = args.subject.rpartition("@")
     if mark:
         from counterpoint.why.backfills import explain_backfill
 
-        return explain_backfill(root, pipeline, tag, ask, options)
+        return explain_backfill(root, pipeline, tag, ask)
     objects = Objects(root)
-    return explain(objects, find_run(objects, args.subject), ask, options)
-
-
-def _root_options(args: argparse.Namespace) -> tuple[str, ...]:
-    """The option that names the root, where the command was given one."""
-    named = any(word == "--root" or word.startswith("--root=") for word in args.argv)
-    return ("--root", args.root) if named else ()
+    return explain(objects, find_run(objects, args.subject), ask)
 
 
 def _told(found: Mapping[str, Any]) -> Iterator[str]:

@@ -174,7 +174,7 @@ def _described(results: Results) -> dict[str, str]:
 
 
 def _settings(command: str) -> list[str]:
-    return [words.removeprefix("set ") for words in command.split(" --") if words.startswith("set ")]
+    return [words.removeprefix("set ").strip("'") for words in command.split(" --") if words.startswith("set ")]
 
 
 def _busy(old: Results, new: Results) -> Iterator[Row]:

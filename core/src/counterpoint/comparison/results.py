@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,7 +91,7 @@ def _orchestrator(contestant: Contestant) -> dict[str, Any]:
         "version": record.get("orchestrator_version"),
         "status": record.get("status", "did not run"),
         "exit_code": measured.code,
-        "command": " ".join(contestant.command),
+        "command": shlex.join(contestant.command),
         "wall_seconds": measured.wall_seconds,
         "run_seconds": _seconds(record),
         "step_cpu_seconds": _total(record, "cpu_seconds"),

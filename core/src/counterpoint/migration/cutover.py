@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from counterpoint.commands import command
 from counterpoint.errors import ServiceError, UsageError
 from counterpoint.migration.dividing import Change, brought_back, given, refuse_unknown
 from counterpoint.migration.ledger import code_of, entries, pair_of, streak_of
@@ -35,12 +36,20 @@ _LONGEST = timedelta(minutes=20)
 
 @dataclass(frozen=True)
 class Move:
-    """A pipeline whose owner may change; `side_of` gives a party's schedule, `wait` waits for what still runs."""
+    """A pipeline whose owner may change; `side_of` gives a party's schedule, `wait` waits for what still runs.
+
+    `called` is how commands find the pipeline.
+    """
 
     objects: Objects
     pipeline: Pipeline
     side_of: Callable[[Party], Side]
     wait: bool = False
+    called: str = ""
+
+    def typed(self, action: str, *words: str) -> str:
+        """A command of `migrate` for the pipeline, as a person types it."""
+        return command("migrate", action, self.called or self.pipeline.name, *words, root=self.objects.root)
 
     def read(self) -> Owners:
         """Who owns it now."""
@@ -62,7 +71,8 @@ def cut_over(move: Move, source: Party, target: Party, after: int, steps: Sequen
         raise UsageError(f"{move.pipeline.name} has no schedule, so there is nothing to cut over: give it one")
     refuse_unknown(move.pipeline, steps)
     seen = _settled(move, CUTOVER)
-    change = given(move.pipeline, seen, (source, target), steps)
+    claim = move.typed("cutover", "--from", target.name, "--to", source.name, "--after", "0")
+    change = given(move.pipeline, seen, (source, target), steps, claim)
     if change.before == change.after:
         _turn(move, change, mends=True)
         return seen
@@ -94,7 +104,8 @@ def _proof(move: Move, source: Party, target: Party, after: int) -> dict[str, An
     pair = pair_of(source.name, target.name, legacy=source.legacy is not None)
     found = entries(move.objects, move.pipeline.name, pair)
     streak = streak_of(found, move.pipeline.partitions)
-    hint = "compare more by 'migrate shadow', or say --after 0 to go without proof"
+    compare = move.typed("shadow", "--from", source.name, "--to", target.name, "--dates", "A..B")
+    hint = f"compare more by '{compare}', or say --after 0 to go without proof"
     if streak.count < after:
         raise UsageError(f"{move.pipeline.name}, {pair}: {streak}, and --after {after} asks for {after}: {hint}")
     if found[-1]["digests"]["code"] != code_of(move.pipeline):
@@ -104,14 +115,14 @@ def _proof(move: Move, source: Party, target: Party, after: int) -> dict[str, An
 
 def _change(move: Move, seen: Owners, action: str, change: Change, streak: Any) -> Owners:
     """Keeps the intent, switches, keeps the end."""
-    was = [_was(move.side_of(party)) for party in (change.source, change.target)]
+    was = [_was(move, move.side_of(party)) for party in (change.source, change.target)]
     _refuse_running(move, change.source)
     about = {"action": action, **change.to_dict(), "at": owners.now(), "streak": streak}
     pending = {**about, "was": was, "by": asdict(Owner.here())}
     return _finish(move, move.keep(replace(seen, pending=pending)))
 
 
-def _was(side: Side) -> bool | None:
+def _was(move: Move, side: Side) -> bool | None:
     """Whether a schedule is on; None where the services do not run.
 
     Raises:
@@ -121,7 +132,9 @@ def _was(side: Side) -> bool | None:
         return None
     found = side.scheduled()
     if found is None:
-        raise UsageError(f"{side.name} has no schedule of it: start its services by 'counterpoint up'")
+        down = command("down", side.name, root=move.objects.root)
+        up = command("up", side.name, "--pipeline", move.called or move.pipeline.name, root=move.objects.root)
+        raise UsageError(f"{side.name} has no schedule of it: start its services by '{up}', if need be after '{down}'")
     return found
 
 

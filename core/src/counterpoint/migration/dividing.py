@@ -55,8 +55,12 @@ def refuse_unknown(pipeline: Pipeline, steps: Sequence[str]) -> None:
             raise UsageError(f"{pipeline.name} has no step {name!r}: {near(name, pipeline.step_names)}")
 
 
-def given(pipeline: Pipeline, seen: Owners, parties: tuple[Party, Party], steps: Sequence[str]) -> Change:
+def given(
+    pipeline: Pipeline, seen: Owners, parties: tuple[Party, Party], steps: Sequence[str], claim: str = ""
+) -> Change:
     """What changes when the first party gives steps, or all, to the second; before is as after when that has them.
+
+    `claim` is the command by which the second is given what nobody owns yet.
 
     Raises:
         UsageError: the first does not own them, or the second cannot share the pipeline.
@@ -64,7 +68,7 @@ def given(pipeline: Pipeline, seen: Owners, parties: tuple[Party, Party], steps:
     source, target = parties
     before = seen.division or Division(source)
     if steps:
-        _refuse_unshared(pipeline, seen, parties)
+        _refuse_unshared(pipeline, seen, parties, claim)
     sides = _sides(pipeline, before)
     after = Division.of(before.owner, sides | dict.fromkeys(steps or sides, target))
     strangers = [party for party in parties if not before.has(party)]
@@ -74,15 +78,15 @@ def given(pipeline: Pipeline, seen: Owners, parties: tuple[Party, Party], steps:
     return Change(source, target, tuple(steps) if after.steps else (), before, after)
 
 
-def _refuse_unshared(pipeline: Pipeline, seen: Owners, parties: tuple[Party, Party]) -> None:
-    (source, target), name = parties, pipeline.name
+def _refuse_unshared(pipeline: Pipeline, seen: Owners, parties: tuple[Party, Party], claim: str) -> None:
+    source, name = parties[0], pipeline.name
     legacy = next((party for party in (source, seen.owner) if party and party.legacy), None)
     if legacy:
         raise UsageError(f"{legacy} is not ours, so it cannot wait for a step of ours: cut over the whole of {name}")
     if seen.owner is None:
         raise UsageError(
             f"nobody owns {name} yet, so no step of it can be given away: first give it to the side that runs it, by"
-            f" 'counterpoint migrate cutover {name} --from {target} --to {source} --after 0'"
+            f" '{claim}'"
         )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from counterpoint.adapter import find_adapter
+from counterpoint.commands import command as counterpoint_command
 from counterpoint.errors import CounterpointError, ServiceError
 from counterpoint.migration.elsewhere import asked
 from counterpoint.running import find_pipeline
@@ -81,7 +82,8 @@ class Served:
         command = [str(self.python), "-m", __name__, str(os.getpid()), what, *words]
 
         def refused(_: int, said: str) -> ServiceError:
-            return ServiceError(f"{self.name}: {said}; stop it by 'counterpoint down {self.name}', or mend it")
+            down = counterpoint_command("down", self.name, root=self.root)
+            return ServiceError(f"{self.name}: {said}; stop it by '{down}', or mend it")
 
         return asked(command, _SECONDS, f"{self.name} was not asked", refused)
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import shlex
 import subprocess
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from counterpoint import commands
 from counterpoint.diff import Options
 from counterpoint.errors import ServiceError, StepError, UsageError
 from counterpoint.migration.legacy import LegacySide
@@ -17,6 +19,7 @@ from counterpoint.migration.legacyfile import read_legacy
 from counterpoint.migration.matching import How, Match, Status, match
 from counterpoint.migration.sides import VERSION, RunSide
 from counterpoint.model import order
+from counterpoint.redaction import redacted_values
 from counterpoint.running import find_pipeline
 
 if TYPE_CHECKING:
@@ -101,7 +104,7 @@ def _run(question: Question, name: str, pythons: Mapping[str, Path]) -> RunSide:
     words = ["backfill", question.pipeline, "--from", question.first, "--to", question.last, "--on", name]
     words += ["--version", VERSION, *question.words, *(["--service"] if question.service and name != "local" else [])]
     command = ["counterpoint", *words, "--root", root]
-    log.info("%s: %s", name, " ".join(command))
+    log.info("%s: %s", name, shlex.join(redacted_values(command)))
     report = _answer(name, [str(pythons[name]), "-m", *command, "--json"])
     found = RunSide(name, root, question.pipeline, question.config, None, command)
     return replace(found, orchestrator_version=_version(found, report))
@@ -124,15 +127,17 @@ def _answer(name: str, command: Sequence[str]) -> dict[str, Any]:
     if process.returncode == _USAGE and not report:
         raise UsageError(f"the {name} side could not be run as asked: see above")
     if process.returncode:
-        raise StepError(f"the {name} side failed, so nothing is compared: {_failure(report)}")
+        root = command[command.index("--root") + 1]
+        raise StepError(f"the {name} side failed, so nothing is compared: {_failure(report, root)}")
     return report
 
 
-def _failure(report: Mapping[str, Any]) -> str:
+def _failure(report: Mapping[str, Any], root: str) -> str:
     for row in (*report.get("upstream", ()), *report.get("partitions", ())):
         if row["error"]:
             error = f"{row['error']['type']}: {row['error']['message']}"
-            return f"{row['failed_step']} of {row['date']}: {error}; 'counterpoint why {row['run_id']}' tells more"
+            why = commands.command("why", row["run_id"], root=root)
+            return f"{row['failed_step']} of {row['date']}: {error}; '{why}' tells more"
     return "see above"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,7 +77,7 @@ def verdict_of(
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "counterpoint": counterpoint.__version__,
         "git": dict(git),
-        "command": " ".join(["counterpoint", *redacted(list(command))]) if command else None,
+        "command": _typed(command, question.root) if command else None,
         "how": _how(question),
         "sides": {"left": described(left, matches, "left"), "right": described(right, matches, "right")},
         "causes": _causes(causes, matches, pipeline),
@@ -84,6 +85,12 @@ def verdict_of(
         "notes": _notes(matches),
         "outputs": [match.to_dict() for match in matches.values()],
     }
+
+
+def _typed(command: Sequence[str], root: str) -> str:
+    """A command as it was typed, which says which root, also where the environment said so then."""
+    named = any(word == "--root" or word.startswith("--root=") for word in command)
+    return shlex.join(["counterpoint", *redacted(list(command)), *([] if named else ["--root", root])])
 
 
 def _left_out(pipeline: Pipeline, left: Side, right: Side) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from counterpoint.commands import command
 from counterpoint.errors import UsageError
 from counterpoint.files import put
 from counterpoint.migration.report import write_template
@@ -25,11 +26,12 @@ def write_verdict(verdict: Mapping[str, Any], out: Path) -> Path:
     """
     page, document = out / "verdict.html", out / "verdict.json"
     text = json.dumps(verdict, indent=2, default=str) + "\n"
+    again = command("migrate", "validate", "--again", str(document.absolute()), root=None)
     words = {word.__name__: word for word in (sentence_of, short, cell_of, brief, place_of, kilobytes)}
     try:
         out.mkdir(parents=True, exist_ok=True)
         # what is checked again is there only once its page is, too
-        write_template(page, "verdict.html.j2", v=verdict, grid=grid_of(verdict), file=document, **words)
+        write_template(page, "verdict.html.j2", v=verdict, grid=grid_of(verdict), again=again, **words)
         put(document, text)
     except OSError as error:
         raise UsageError(f"--out {out}: cannot be written: {error.strerror}") from error

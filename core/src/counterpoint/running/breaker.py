@@ -6,12 +6,12 @@ all others are refused. Runs in production alone count, each once, however many 
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from counterpoint.alerts import Alert
+from counterpoint.commands import command
 from counterpoint.errors import SwitchedOffError
 from counterpoint.model import PRODUCTION, FailureClass, Severity
 from counterpoint.storage.objects import json_bytes
@@ -157,8 +157,7 @@ def switched_off(work: Work, circuit: Circuit) -> Alert:
         run_id=work.request.run_id,
         orchestrator=work.request.orchestrator,
     )
-    command = ("counterpoint", "alerts", "ack", alert.id, "--reset", "--root", work.request.root)
-    return replace(alert, command=shlex.join(command))
+    return replace(alert, command=command("alerts", "ack", alert.id, "--reset", root=work.request.root))
 
 
 def count_failure(work: Work, failure: FailureClass, now: datetime | None = None) -> Circuit | None:

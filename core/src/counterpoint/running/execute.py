@@ -44,6 +44,7 @@ from counterpoint.running.logs import keeping_log
 from counterpoint.running.outputs import Product, keep_rejected, write
 from counterpoint.running.owned import taken
 from counterpoint.running.records import record_path
+from counterpoint.running.settings import note_made
 from counterpoint.running.telling import tell_failure, tell_success
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ def execute(
     _record(work, meter, product.record(work, attempt))
     if work.step.output.kind is OutputKind.BRANCH:
         work.store.withdraw(work.request.partition)
+    note_made(work)
     tell_success(work, product, attempt)
     forget(work)
     return product.reference

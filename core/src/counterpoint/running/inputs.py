@@ -7,8 +7,9 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from counterpoint.commands import command
 from counterpoint.errors import CounterpointError, MissingInputError, SourceError
-from counterpoint.model import Observed, Pipeline, Reference, RunRequest, Step, code_digest, load
+from counterpoint.model import PRODUCTION, Observed, Pipeline, Reference, RunRequest, Step, code_digest, load
 from counterpoint.model.functions import parameters_of
 
 if TYPE_CHECKING:
@@ -80,9 +81,17 @@ def _window(work: Work, given: Input) -> dict[str, Reference | None]:
     if missing:
         raise MissingInputError(
             f"step {work.step.name} of {work.request.partition} needs {given.step} of {given.window}, but"
-            f" these are missing: {', '.join(missing)}; run them first"
+            f" these are missing: {', '.join(missing)}; make them first: '{_making(work)}'"
         )
     return {key: entry.reference if entry else None for key, entry in entries.items()}
+
+
+def _making(work: Work) -> str:
+    """The command that runs a partition with all that it needs; of a backfill, that which goes on with it."""
+    request = work.request
+    if request.version != PRODUCTION:
+        return command("retry", request.pipeline, "--backfill", request.version, root=request.root)
+    return command("run", request.pipeline, "--date", request.partition, root=request.root, config=request.config)
 
 
 def _standing(work: Work, given: Input) -> Given:
@@ -94,7 +103,7 @@ def _standing(work: Work, given: Input) -> Given:
     entry = work.store.entry(given.step, key)
     if entry is None:
         raise MissingInputError(
-            f"step {work.step.name} of {key} needs {given.step}, which does not stand: run it first"
+            f"step {work.step.name} of {key} needs {given.step}, which does not stand: make it first: '{_making(work)}'"
         )
     return entry.reference
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from counterpoint.commands import command
 from counterpoint.errors import MissingInputError, ServiceError, StorageError
 from counterpoint.model import partition_of
 from counterpoint.running.begun import begun_path
@@ -31,7 +32,8 @@ def waited_for(work: Work) -> list[tuple[Wait, str]] | None:
     wait = partition_of(work.pipeline.name, name, poll=POLL, timeout=TIMEOUT)
     try:
         if read(work.store, work.pipeline.name).moves(name):
-            return [(wait, f"the cut-over of {name} to be finished (see 'counterpoint migrate ledger')")]
+            ledger = command("migrate", "ledger", work.request.pipeline, root=work.request.root)
+            return [(wait, f"the cut-over of {name} to be finished (see '{ledger}')")]
         owner = _other(work)
         if owner is None:
             return None

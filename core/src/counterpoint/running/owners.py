@@ -177,7 +177,7 @@ def keep(objects: Objects, pipeline: str, new: Owners) -> Owners:
         UsageError: somebody else has changed it meanwhile.
     """
     if not objects.swap(_path(pipeline), json_bytes({"owners_form": FORM, **new.to_dict()}), new.found):
-        raise UsageError(f"somebody else changes who owns {pipeline} at this moment: look by 'migrate ledger'")
+        raise UsageError(f"somebody else changes who owns {pipeline} at this moment: give the command again")
     return read(objects, pipeline)
 
 

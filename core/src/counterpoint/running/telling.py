@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import shlex
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.alerts import Alert, tell
+from counterpoint.commands import command
 from counterpoint.model import HANDLING, PRODUCTION, FailureClass, OutputKind, Severity
 from counterpoint.redaction import redacted
 from counterpoint.running.breaker import count_failure, count_success, switched_off
@@ -115,4 +115,4 @@ def redo_command(work: Work) -> str:
     """The exact command that redoes only what failed in the run, or in the backfill that it is part of."""
     request = work.request
     which = ("--run", request.run_id) if request.version == PRODUCTION else ("--backfill", request.version)
-    return shlex.join(("counterpoint", "retry", request.pipeline, *which, "--root", request.root))
+    return command("retry", request.pipeline, *which, root=request.root)

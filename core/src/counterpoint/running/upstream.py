@@ -7,6 +7,7 @@ from enum import StrEnum
 from itertools import starmap
 from typing import TYPE_CHECKING
 
+from counterpoint.commands import command_of
 from counterpoint.errors import MissingInputError, SourceError, UsageError
 from counterpoint.model import Window, order
 from counterpoint.running.inputs import (
@@ -152,7 +153,7 @@ class _Search:
         return keys
 
 
-def refuse_missing(found: dict[str, tuple[str, ...]], pipeline: str) -> None:
+def refuse_missing(found: dict[str, tuple[str, ...]], request: RunRequest, *, service: bool = False) -> None:
     """Refuses to run while something upstream is missing.
 
     Raises:
@@ -160,8 +161,8 @@ def refuse_missing(found: dict[str, tuple[str, ...]], pipeline: str) -> None:
     """
     if found:
         words = "; ".join(f"{key}: {', '.join(steps)}" for key, steps in found.items())
-        first, last = min(found), max(found)
+        again = command_of(request, "run", request.pipeline, "--date", request.partition, service=service)
         raise UsageError(
-            f"upstream partitions are missing or stale: {words}. Leave out --no-upstream, or run"
-            f" 'counterpoint backfill {pipeline} --from {first} --to {last}' first"
+            f"upstream partitions are missing or stale: {words}. Leave out --no-upstream, and they are run first:"
+            f" '{again}'"
         )

@@ -45,7 +45,7 @@ def launch(request: RunRequest, engine: Engine, *, upstream: bool = True) -> Run
     look(pipeline, store, request)
     found = needed(pipeline, store, request)
     if not upstream:
-        refuse_missing(found, request.pipeline)
+        refuse_missing(found, request, service=isinstance(engine, ServiceEngine))
     for key, steps in found.items():
         look(pipeline, store, replace(request, partition=key, steps=steps))
     _keep_request(pipeline, store, request, engine)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from counterpoint.adapter import Site
+from counterpoint.commands import command
 from counterpoint.errors import ServiceError, UsageError
 from counterpoint.model.orchestrators import ORCHESTRATORS
 from counterpoint.services.identity import guardian_of, site_id
@@ -156,4 +157,5 @@ def refuse_running(root: str, orchestrator: str) -> None:
         UsageError: services of this root run already; holds the command that stops them.
     """
     if running_site(root, orchestrator) is not None:
-        raise UsageError(f"{orchestrator} is running on {root}: stop it with 'counterpoint down {orchestrator}'")
+        stop = command("down", orchestrator, root=root)
+        raise UsageError(f"{orchestrator} is running on {root}: stop it with '{stop}'")

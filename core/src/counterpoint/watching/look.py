@@ -86,8 +86,8 @@ def _look(root: str, name: str, now: datetime) -> tuple[dict[str, Any], list[Ale
     requests = [(run, RunRequest(name, run.partition, "", root, steps=())) for run in due(pipeline, now)]
     runs = [look_at_run(store, request, run, now) for run, request in requests]
     outputs = list(look_at_outputs(store, now))
-    told = [alert_of_run(name, pipeline, run) for run in runs]
-    told += [alert_of_output(name, pipeline, output, now) for output in outputs]
+    told = [alert_of_run(name, pipeline, run, root) for run in runs]
+    told += [alert_of_output(name, pipeline, output, now, root) for output in outputs]
     looked = {
         "pipeline": name,
         "error": None,

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from counterpoint.alerts import Alert, tell
+from counterpoint.commands import command
 from counterpoint.model import HANDLING, FailureClass, Severity
 from counterpoint.running import native_request, served_pipelines
 from counterpoint.running.age import span
 from counterpoint.running.known import find_pipeline
+from counterpoint.running.settings import made_with
 from counterpoint.storage import Store
+from counterpoint.storage.objects import Objects
 from counterpoint.watching.findings import Punctuality, look_at_run
 from counterpoint.watching.schedule import due_of
 from counterpoint.watching.states import Standing
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from counterpoint.model import Pipeline
     from counterpoint.watching.findings import Output, Run
     from counterpoint.watching.states import StepState
@@ -25,7 +30,7 @@ log = logging.getLogger(__name__)
 _SEVERITY = HANDLING[FailureClass.LATE].severity or Severity.P1
 
 
-def alert_of_run(name: str, pipeline: Pipeline, run: Run, orchestrator: str = "unknown") -> Alert | None:
+def alert_of_run(name: str, pipeline: Pipeline, run: Run, root: str, orchestrator: str = "unknown") -> Alert | None:
     """The alert of a run that is late or will be; None when it is in time. `name` is how commands find the pipeline."""
     if run.punctuality is Punctuality.IN_TIME:
         return None
@@ -41,7 +46,7 @@ def alert_of_run(name: str, pipeline: Pipeline, run: Run, orchestrator: str = "u
         error="DeadlinePassed" if is_late else "DeadlineAhead",
         title=f"{pipeline.name} is late" if is_late else f"{pipeline.name} will miss its deadline",
         detail=detail_of(run),
-        command=_command(name, run),
+        command=_command(name, run, root, made_with(Objects(root), pipeline.name)),
     )
 
 
@@ -67,16 +72,16 @@ def _clock(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else "at no time"
 
 
-def _command(name: str, run: Run) -> str:
+def _command(name: str, run: Run, root: str, settings: Mapping[str, Any]) -> str:
     failed = next((state for state in run.steps.values() if state.standing is Standing.FAILED), None)
     if failed:
-        return f"counterpoint retry {name} --run {failed.run_id}"
+        return command("retry", name, "--run", str(failed.run_id), root=root)
     if run.state in {"not_begun", "waiting"}:
-        return f"counterpoint run {name} --date {run.due.partition}"
-    return f"counterpoint status {name} --from {run.due.partition} --to {run.due.partition}"
+        return command("run", name, "--date", run.due.partition, root=root, config=settings)
+    return command("status", name, "--from", run.due.partition, "--to", run.due.partition, root=root, config=settings)
 
 
-def alert_of_output(name: str, pipeline: Pipeline, output: Output, now: datetime) -> Alert | None:
+def alert_of_output(name: str, pipeline: Pipeline, output: Output, now: datetime, root: str) -> Alert | None:
     """The alert of an output that is past its limit; None when it is not."""
     if not output.is_too_old:
         return None
@@ -92,7 +97,7 @@ def alert_of_output(name: str, pipeline: Pipeline, output: Output, now: datetime
         title=f"{output.step} of {pipeline.name} is older than its limit",
         detail=f"made {_clock(output.published)} for {output.partition}: {span(output.age)} old, and its limit is"
         f" {span(output.limit)}",
-        command=f"counterpoint run {name} --date {ended}",
+        command=command("run", name, "--date", ended, root=root, config=made_with(Objects(root), pipeline.name)),
     )
 
 
@@ -108,7 +113,7 @@ def tell_late(pipeline: str, moment: str, orchestrator: str) -> None:
         due = due_of(described, request.partition)
         passed = due._replace(deadline=min(due.deadline or now, now))
         store = Store(request.root, described)
-        alert = alert_of_run(name, described, look_at_run(store, request, passed, now), orchestrator)
+        alert = alert_of_run(name, described, look_at_run(store, request, passed, now), request.root, orchestrator)
         if alert is not None:
             tell(store, alert)
     except Exception:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.backfill.lease import is_running
 from counterpoint.backfill.records import manifest_of, states_path
+from counterpoint.commands import command
 from counterpoint.running import find_pipeline
 from counterpoint.storage import Store
 from counterpoint.why.causes import Cause, grouped
@@ -20,9 +20,7 @@ if TYPE_CHECKING:
     from counterpoint.why.asking import Ask
 
 
-def explain_backfill(
-    root: str, name: str, version: str, ask: Ask, redo_options: tuple[str, ...] = ()
-) -> dict[str, Any]:
+def explain_backfill(root: str, name: str, version: str, ask: Ask) -> dict[str, Any]:
     """Why partitions of a backfill failed, as JSON values; see `explain`.
 
     Raises:
@@ -45,7 +43,7 @@ def explain_backfill(
         "causes": [cause.to_dict() for cause in grouped(causes)],
         "skipped": [],
         "held": [],
-        "redo": shlex.join(["counterpoint", "retry", name, "--backfill", version, *redo_options]) if failed else None,
+        "redo": command("retry", name, "--backfill", version, root=root) if failed else None,
         "page": None,
     }
 

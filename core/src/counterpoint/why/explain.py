@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from counterpoint.commands import command
 from counterpoint.errors import ServiceError
 from counterpoint.model import ErrorInfo, OutputKind, Reference, Status
 from counterpoint.running.native import runnable
@@ -25,10 +25,8 @@ if TYPE_CHECKING:
     from counterpoint.why.find import Place
 
 
-def explain(objects: Objects, place: Place, ask: Ask, redo_options: tuple[str, ...] = ()) -> dict[str, Any]:
+def explain(objects: Objects, place: Place, ask: Ask) -> dict[str, Any]:
     """Why a run failed, as JSON values; `ask` is called only where what was recorded does not say.
-
-    `redo_options` are the words of a command line that say which root this is.
 
     Raises:
         UsageError: the run has left nothing to tell from.
@@ -48,7 +46,7 @@ def explain(objects: Objects, place: Place, ask: Ask, redo_options: tuple[str, .
         "causes": [cause.to_dict() for cause in grouped(causes)],
         "skipped": [name for name, state in states.items() if state is Status.SKIPPED],
         "held": [] if causes else held(objects.root, evidence),
-        "redo": redo(evidence, redo_options) if status in {"failed", "interrupted"} else None,
+        "redo": redo(evidence) if status in {"failed", "interrupted"} else None,
         "page": page(evidence),
     }
 
@@ -118,17 +116,18 @@ def is_served(evidence: Evidence) -> bool:
 
 def _unanswered(evidence: Evidence) -> ServiceError:
     request = evidence.request
+    start = command("up", request.orchestrator, "--pipeline", request.pipeline, root=request.root)
     return ServiceError(
         f"run {request.run_id} recorded no failure, and {request.orchestrator}, which knows more, does not run on"
-        f" {request.root}: start it with 'counterpoint up {request.orchestrator}' and ask again"
+        f" {request.root}: start it with '{start}' and ask again"
     )
 
 
-def redo(evidence: Evidence, options: tuple[str, ...]) -> str:
+def redo(evidence: Evidence) -> str:
     """The command that redoes only what failed."""
     request = evidence.request
     which = ("--backfill", request.version) if evidence.is_backfill else ("--run", request.run_id)
-    return shlex.join(["counterpoint", "retry", request.pipeline, *which, *options])
+    return command("retry", request.pipeline, *which, root=request.root)
 
 
 def page(evidence: Evidence) -> str | None:
