@@ -30,7 +30,7 @@ def promote_version(name: str, version: str, root: str, *, take_over: bool = Fal
         promote_models(store, pipeline)
     found = promote(store)
     promote_models(store, pipeline)
-    if manifest := store.get_json(manifest_path(store, version)):
+    if manifest := manifest_in(store, version):
         note(store, pipeline, pipeline.steps, manifest["asked"]["config"])
     return {"promoted": version, "outputs": found.entries, "replaced": found.replaced, "equal": found.equal}
 
