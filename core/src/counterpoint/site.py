@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
+
+# names the site to each of its processes
+SITE = "COUNTERPOINT_SITE"
+# the tag of all that a site makes, where an orchestrator has tags with a value
+SITE_TAG = "counterpoint/site"
+
+
+def tags_of_site(site: str | None = None) -> dict[str, str]:
+    """The tag of a site, or of this process's own; none where there is no site."""
+    named = site if site is not None else os.environ.get(SITE)
+    return {SITE_TAG: named} if named else {}
 
 
 @dataclass(frozen=True, slots=True)

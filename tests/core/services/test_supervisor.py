@@ -25,9 +25,10 @@ from counterpoint.errors import ServiceError, UnansweredError, UsageError
 from counterpoint.processes import ProcessId
 from counterpoint.services import ServiceEngine, new_site, running_site, serving, stop_site
 from counterpoint.services.guardian import MOST_RESTARTS, PART, part_of
-from counterpoint.services.processes import MARK, SITE, living, marked, usage
+from counterpoint.services.processes import MARK, living, marked, usage
 from counterpoint.services.sites import home_of, refuse_running, remember
 from counterpoint.services.supervisor import ended_of, environment_of, mark_of
+from counterpoint.site import SITE
 
 SERVER = ("-m", "http.server", "--bind", "127.0.0.1")
 # starts a child in a session of its own, as a scheduler does with its workers, and ignores the request to end

@@ -84,9 +84,9 @@ def _ended(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def cancel(site: Site, order: BackfillOrder) -> None:
     """Cancels the backfills of the order's version, and fails what they still run after some seconds."""
-    dag, version = find_pipeline(order.request.pipeline).name, order.request.version
+    dag, version = find_pipeline(order.request.pipeline).name, (order.request.version, order.request.root)
     for found in rows_of(site, f"/backfills?dag_id={dag}", "backfills"):
-        if found["completed_at"] is None and _version(found["dag_run_conf"]) == (dag, version):
+        if found["completed_at"] is None and _version(found["dag_run_conf"]) == (dag, *version):
             call(site, f"/backfills/{found['id']}/cancel", {}, method="PUT")
     end = time.monotonic() + _PATIENCE_SECONDS
     while runs := _running(site, dag, version):
@@ -97,14 +97,14 @@ def cancel(site: Site, order: BackfillOrder) -> None:
         time.sleep(0.5)
 
 
-def _running(site: Site, dag: str, version: str) -> list[dict[str, Any]]:
+def _running(site: Site, dag: str, version: tuple[str, str]) -> list[dict[str, Any]]:
     runs = rows_of(site, f"/dags/{dag}/dagRuns?run_type=backfill&state=running", "dag_runs")
-    return [run for run in runs if _version(run["conf"]) == (dag, version)]
+    return [run for run in runs if _version(run["conf"]) == (dag, *version)]
 
 
-def _version(conf: Mapping[str, Any] | None) -> tuple[str, str] | None:
-    """The pipeline and version that a run's conf names."""
+def _version(conf: Mapping[str, Any] | None) -> tuple[str, str, str] | None:
+    """The pipeline, version and root that a run's conf names."""
     if not conf or REQUEST not in conf:
         return None
     asked = RunRequest.from_json(conf[REQUEST])
-    return find_pipeline(asked.pipeline).name, asked.version
+    return find_pipeline(asked.pipeline).name, asked.version, asked.root

@@ -9,15 +9,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from counterpoint.adapter import Plan, Process
-from counterpoint.errors import ServiceError
+from counterpoint.errors import ServiceError, UsageError
 from counterpoint.running import find_pipeline
+from counterpoint.services.claims import Claim, carried_out, may_set
 from counterpoint_airflow.observe import call
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sqlalchemy.engine import Connection, Engine
+
     from counterpoint.adapter import Site
 
+# what the pools are described by that a pipeline has declared
+MADE = "declared by the pipeline"
+# the DAG file, and the table that says which site uses a database
+_FILE, _TABLE = "counterpoint_dags.py", "counterpoint_site"
 _ENTRY = "from counterpoint_airflow.dags import served  # airflow DAGs\n\nglobals().update(served())\n"
 # the configuration of an installation: the user's own is of another one. His connections, variables, secrets stay
 _OF_AN_INSTALLATION = (
@@ -104,7 +111,7 @@ def plan(site: Site) -> Plan:
 def _write_entry(home: Path) -> None:
     folder = home / "dags"
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "counterpoint_dags.py").write_text(_ENTRY, encoding="utf-8")
+    (folder / _FILE).write_text(_ENTRY, encoding="utf-8")
 
 
 def _missing(site: Site) -> str | None:
@@ -152,10 +159,54 @@ def make_database(pipelines: list[str]) -> None:
     if settings.engine.dialect.name == "sqlite":
         with settings.engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA journal_mode=WAL")  # readers do not hold back who writes
-    for name in pipelines:
-        for pool in find_pipeline(name).pools:
-            Pool.create_or_update_pool(pool.name, pool.slots, "declared by the pipeline", include_deferred=False)
+    for pool in (pool for name in pipelines for pool in find_pipeline(name).pools):
+        standing = Pool.get_pool(pool.name)
+        ours = standing is not None and (standing.description or "").startswith(MADE)
+        if may_set(pool, standing.slots if standing else None, ours=ours):
+            Pool.create_or_update_pool(pool.name, pool.slots, MADE, include_deferred=False)
+
+
+def claim(pipelines: list[str]) -> None:
+    """Makes the database of a site; one that was given to it is used by one site at a time, and by no team's Airflow.
+
+    Raises:
+        UsageError: this process belongs to no site, or the database is another's.
+    """
+    from airflow import settings
+
+    mine = Claim.here()
+    if settings.engine.dialect.name != "sqlite" or settings.engine.url.database != str(Path(mine.home) / "airflow.db"):
+        _claim_given(mine, settings.engine)
+    make_database(pipelines)
+
+
+def _claim_given(mine: Claim, engine: Engine) -> None:
+    import sqlalchemy as sa
+
+    with engine.begin() as connection:
+        table = sa.Table(_TABLE, sa.MetaData(), sa.Column("claim", sa.Text, nullable=False))
+        table.create(connection, checkfirst=True)
+        mine.refuse_other(connection.scalar(sa.select(table.c.claim)), f"drop its table {_TABLE}")
+        _refuse_foreign_dags(connection)
+        connection.execute(table.delete())
+        connection.execute(table.insert().values(claim=mine.to_json()))
+
+
+def _refuse_foreign_dags(connection: Connection) -> None:
+    """Refuses a team's own database: each Airflow takes all DAGs out of it that its own files do not hold."""
+    import sqlalchemy as sa
+
+    if not sa.inspect(connection).has_table("dag"):
+        return
+    others = connection.execute(
+        sa.text("SELECT dag_id FROM dag WHERE fileloc NOT LIKE :ours"), {"ours": f"%{_FILE}"}
+    ).scalars()
+    if names := list(others):
+        raise UsageError(
+            f"the database holds DAGs that Counterpoint did not make ({', '.join(sorted(names)[:3])}), which a second"
+            " Airflow would take out of service: give it a --database of its own"
+        )
 
 
 if __name__ == "__main__":
-    make_database(sys.argv[1:])
+    sys.exit(carried_out(lambda: claim(sys.argv[1:])))

@@ -58,4 +58,4 @@ def hold(pipelines: list[str]) -> None:
     names = [find_pipeline(pipeline).name for pipeline in pipelines]
     with create_session() as session:
         for dag in session.query(DagModel).filter(DagModel.dag_id.in_(names)):
-            dag.is_paused = True
+            dag.is_paused = True  # a given database holds no DAGs of others: that is refused before

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from counterpoint.errors import ServiceError
 from counterpoint.model import NativeBackfill, NativeRun, part_of
 from counterpoint.running import find_pipeline
+from counterpoint.site import SITE_TAG, tags_of_site
 from counterpoint_dagster.observe import graphql, native_of, runs_with
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def backfill(site: Site, order: BackfillOrder) -> str:
         FOLLOWS: request.run_id,
         VERSION: _version(order),
         PARALLEL: str(order.parallel),
+        **tags_of_site(site.id),
     }
     parameters = {
         "partitionsByAssets": [
@@ -131,4 +133,6 @@ def cancel(site: Site, order: BackfillOrder) -> None:
 
 def _in_progress(site: Site, order: BackfillOrder) -> list[dict[str, Any]]:
     results = graphql(site, _RUNNING, {})["partitionBackfillsOrError"]["results"]
-    return [found for found in results if {"key": VERSION, "value": _version(order)} in found["tags"]]
+    tagged = [(found, {tag["key"]: tag["value"] for tag in found["tags"]}) for found in results]
+    version = _version(order)
+    return [found for found, tags in tagged if tags.get(VERSION) == version and tags.get(SITE_TAG, site.id) == site.id]

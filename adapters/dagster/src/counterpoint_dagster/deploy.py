@@ -5,20 +5,29 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from counterpoint.adapter import Plan, Process
 from counterpoint.errors import ServiceError
 from counterpoint.running import find_pipeline, refuse_shared_steps
+from counterpoint.services.claims import Claim, carried_out, may_set
+from counterpoint.site import SITE_TAG
 from counterpoint_dagster.backfill import LIMITS, MOST
 from counterpoint_dagster.observe import LOCATION, graphql
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import dagster as dg
+
     from counterpoint.adapter import Site
+    from counterpoint.model import Pool
 
 _READY = """{ workspaceOrError { ... on Workspace { locationEntries { name loadStatus
   locationOrLoadError { __typename ... on PythonError { message } } } } }
   instance { daemonHealth { allDaemonStatuses { daemonType required healthy } } } }"""
+# the pools that a site has made in a database that others may use, too
+_POOLS = "counterpoint/pools"
 _YAML = f"""telemetry: {{enabled: false}}
 nux: {{enabled: false}}
 run_coordinator:
@@ -78,16 +87,53 @@ def _missing(site: Site) -> str | None:
 
 
 def put_in_order(pipelines: list[str]) -> None:
-    """Gives every declared pool its slots, and fails what a daemon ran that is gone: Dagster would wait for it."""
+    """Gives every declared pool its slots, and fails what a daemon ran that is gone: Dagster would wait for it.
+
+    Raises:
+        UsageError: this process belongs to no site, or another site uses the database.
+    """
     import dagster as dg
 
+    mine = Claim.here()
     with dg.DagsterInstance.get() as instance:
-        for pool in (pool for name in pipelines for pool in find_pipeline(name).pools):
-            instance.event_log_storage.set_concurrency_slots(pool.name, pool.slots)
+        own = is_own(instance, mine.home)
+        if not own:
+            kept = instance.run_storage.get_cursor_values({SITE_TAG})
+            mine.refuse_other(kept.get(SITE_TAG), f"delete the key {SITE_TAG} from its table kvs")
+            instance.run_storage.set_cursor_values({SITE_TAG: mine.to_json()})
+        _set_pools(instance, [pool for name in pipelines for pool in find_pipeline(name).pools], own=own)
         lost = (dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING)
         for run in instance.get_runs(dg.RunsFilter(statuses=list(lost))):
-            instance.report_run_failed(run, "its worker was killed")
+            if is_of_site(run, mine.site, own=own):
+                instance.report_run_failed(run, "its worker was killed")
+
+
+def is_own(instance: dg.DagsterInstance, home: str) -> bool:
+    """Whether the database lies in the site's own home, where no other can be."""
+    return type(instance.run_storage).__name__.startswith("Sqlite") and Path(instance.root_directory) == Path(home)
+
+
+def is_of_site(run: dg.DagsterRun, site: str, *, own: bool) -> bool:
+    """Whether a site made a run; in its own database, also one of an earlier release, which bears no tag."""
+    tag = run.tags.get(SITE_TAG)
+    return tag == site or (own and tag is None and location_of(run.remote_job_origin) == LOCATION)
+
+
+def location_of(origin: Any) -> str | None:
+    """The code location that a run or a schedule comes from."""
+    repository = getattr(origin, "repository_origin", None)
+    return getattr(getattr(repository, "code_location_origin", None), "location_name", None)
+
+
+def _set_pools(instance: dg.DagsterInstance, pools: Iterable[Pool], *, own: bool) -> None:
+    storage, kept = instance.event_log_storage, instance.run_storage
+    standing = {limit.name: limit.limit for limit in storage.get_pool_limits() if not limit.from_default}
+    made = set(json.loads(kept.get_cursor_values({_POOLS}).get(_POOLS, "[]")))
+    for pool in pools:
+        if may_set(pool, standing.get(pool.name), ours=own or pool.name in made):
+            storage.set_concurrency_slots(pool.name, pool.slots)
+            kept.set_cursor_values({_POOLS: json.dumps(sorted(made := made | {pool.name}))})
 
 
 if __name__ == "__main__":
-    put_in_order(sys.argv[1:])
+    sys.exit(carried_out(lambda: put_in_order(sys.argv[1:])))

@@ -10,6 +10,7 @@ from counterpoint.errors import ServiceError
 from counterpoint.model import NativeRun, NativeStep, Status
 from counterpoint.running import find_pipeline, iso, runnable, settled
 from counterpoint.services.http import ask
+from counterpoint.site import tags_of_site
 from counterpoint_dagster.waits import after_waiting, ended
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def submit(site: Site, request: RunRequest) -> str:
 
     pipeline = find_pipeline(request.pipeline)
     names = [name for name in pipeline.step_names if request.selects(name)]
-    tags = {PARTITION: request.partition, **tags_of(request)}
+    tags = {PARTITION: request.partition, **tags_of(request), **tags_of_site(site.id)}
     where = {"repositoryLocationName": LOCATION, "repositoryName": "__repository__", "pipelineName": pipeline.name}
     parameters = {
         "selector": {**where, "assetSelection": [{"path": [name]} for name in names]},

@@ -60,8 +60,10 @@ def hold(pipelines: list[str]) -> None:
     """Stops schedules in the database, for no server runs yet."""
     import dagster as dg
 
+    from counterpoint_dagster.deploy import location_of
+
     names = {_selector(pipeline)["scheduleName"] for pipeline in pipelines}
     with dg.DagsterInstance.get() as instance:
         for state in instance.all_instigator_state():
-            if state.instigator_name in names:
+            if state.instigator_name in names and location_of(state.origin) == LOCATION:
                 instance.update_instigator_state(state.with_status(type(state.status).STOPPED))

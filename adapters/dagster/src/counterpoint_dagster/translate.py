@@ -10,6 +10,7 @@ import dagster as dg
 
 from counterpoint.model import Incomplete, Schedule, code_digest
 from counterpoint.model.serial import pipeline_from, step_from, to_values
+from counterpoint.site import tags_of_site
 from counterpoint_dagster.conditions import following
 from counterpoint_dagster.partitions import mapping, partitions_def, partitions_of, reach, reach_of
 from counterpoint_dagster.policies import execution, retry_of, retry_policy
@@ -34,6 +35,7 @@ def translate(pipeline: Pipeline, served: str | None = None) -> dg.Definitions:
         executor_def=dg.multi_or_in_process_executor,
         config=execution(pipeline, pipeline.step_names),
         metadata={KEPT: dg.JsonMetadataValue(to_values(pipeline))},
+        run_tags=tags_of_site(),
     )
     return dg.Definitions(
         assets=assets,

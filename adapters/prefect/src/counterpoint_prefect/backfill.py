@@ -9,6 +9,8 @@ from prefect.client.schemas.filters import (
     FlowRunFilterState,
     FlowRunFilterStateType,
     FlowRunFilterWorkQueueName,
+    WorkPoolFilter,
+    WorkPoolFilterName,
 )
 from prefect.client.schemas.objects import StateType
 from prefect.exceptions import ObjectNotFound
@@ -16,7 +18,7 @@ from prefect.states import Cancelled, Cancelling
 
 from counterpoint.model import PRODUCTION
 from counterpoint.running import find_pipeline
-from counterpoint_prefect.deploy import WORK_POOL
+from counterpoint_prefect.deploy import pool_of
 from counterpoint_prefect.observe import client_of
 
 if TYPE_CHECKING:
@@ -33,10 +35,10 @@ def backfill(site: Site, order: BackfillOrder) -> str:
     name = _name(order.request)
     with client_of(site) as client:
         try:
-            queue = client.read_work_queue_by_name(name, work_pool_name=WORK_POOL)
+            queue = client.read_work_queue_by_name(name, work_pool_name=pool_of(site))
             client.update_work_queue(queue.id, concurrency_limit=order.parallel)
         except ObjectNotFound:
-            client.create_work_queue(name, concurrency_limit=order.parallel, work_pool_name=WORK_POOL)
+            client.create_work_queue(name, concurrency_limit=order.parallel, work_pool_name=pool_of(site))
     return name
 
 
@@ -44,12 +46,12 @@ def _name(request: RunRequest) -> str:
     return f"{find_pipeline(request.pipeline).name}-{request.version}"
 
 
-def queue_of(client: SyncPrefectClient, request: RunRequest) -> str | None:
+def queue_of(client: SyncPrefectClient, site: Site, request: RunRequest) -> str | None:
     """The work queue that a run of a backfill belongs into; None for other runs."""
     if request.version == PRODUCTION:
         return None
     try:
-        return str(client.read_work_queue_by_name(_name(request), work_pool_name=WORK_POOL).name)
+        return str(client.read_work_queue_by_name(_name(request), work_pool_name=pool_of(site)).name)
     except ObjectNotFound:
         return None
 
@@ -60,7 +62,8 @@ def cancel(site: Site, order: BackfillOrder) -> None:
         work_queue_name=FlowRunFilterWorkQueueName(any_=[_name(order.request)]),
         state=FlowRunFilterState(type=FlowRunFilterStateType(any_=_OPEN)),
     )
+    mine = WorkPoolFilter(name=WorkPoolFilterName(any_=[pool_of(site)]))
     with client_of(site) as client:
-        for run in client.read_flow_runs(flow_run_filter=wanted):
+        for run in client.read_flow_runs(flow_run_filter=wanted, work_pool_filter=mine):
             runs = run.state is not None and run.state.is_running()
             client.set_flow_run_state(run.id, Cancelling() if runs else Cancelled(), force=True)

@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
 from counterpoint import garbage
 from counterpoint.adapter import Plan, Process
+from counterpoint.errors import UsageError
 from counterpoint.running import find_pipeline
+from counterpoint.services.claims import Claim, carried_out, may_set
+from counterpoint.site import SITE, SITE_TAG
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from prefect.client.orchestration import SyncPrefectClient
+    from prefect.client.schemas.responses import DeploymentResponse
 
     from counterpoint.adapter import Site
     from counterpoint.model import Pipeline
 
 WORK_POOL = "counterpoint"
+# what the work pool is described by, and where its deployments are found
+MADE = "made by Counterpoint for its own worker"
+_ENTRY = "counterpoint_prefect.flows."
+_AT_ONCE, _PAGE = 2, 200
+# set when a database was given to the site; the variables that are kept there: who uses it, and which limits were made
+_GIVEN = "PREFECT_API_DATABASE_CONNECTION_URL"
+_CLAIM, _LIMITS = "counterpoint_site", "counterpoint_limits"
 # settings of Prefect: the user's own are for another server, or would change how flows run
 _OF_AN_INSTALLATION = tuple(
     f"PREFECT_{name}"
@@ -36,7 +49,7 @@ def plan(site: Site) -> Plan:
     """The services of a site."""
     prefect, this = ((sys.executable, "-m", name) for name in ("prefect", "counterpoint_prefect.deploy"))
     server = ("server", "start", "--host", "127.0.0.1", "--port", str(site.ports["web"]))
-    worker = ("worker", *f"start --pool {WORK_POOL} --type process --name counterpoint".split())
+    worker = ("worker", *f"start --pool {pool_of(site)} --type process --name counterpoint".split())
     return Plan(
         processes=(
             Process("server", (*prefect, *server) if site.database else garbage.command("prefect", *server)),
@@ -56,9 +69,19 @@ def plan(site: Site) -> Plan:
             "PREFECT_WORKER_QUERY_SECONDS": "1",
             "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
             "DO_NOT_TRACK": "1",
-            **({"PREFECT_API_DATABASE_CONNECTION_URL": _async(site.database)} if site.database else {}),
+            **({_GIVEN: _async(site.database)} if site.database else {}),
         },
     )
+
+
+def pool_of(site: Site) -> str:
+    """The work pool of a site."""
+    return _pool(site.id, given=bool(site.database))
+
+
+def _pool(site: str | None, *, given: bool) -> str:
+    """In a database that was given, it is named like the site: its worker takes whatever is in the pool."""
+    return f"{WORK_POOL}-{site}" if site and given else WORK_POOL
 
 
 def _async(database: str) -> str:
@@ -76,67 +99,177 @@ def _missing(site: Site) -> str | None:
     return None
 
 
-def make_limits(client: SyncPrefectClient, pipelines: Iterable[Pipeline]) -> None:
-    """Gives every declared pool its slots, as a global concurrency limit."""
+def put_in_order(names: list[str]) -> None:
+    """Makes the deployments, pool and limits of a site, and marks as crashed what its worker ran that is gone.
+
+    Raises:
+        UsageError: this process belongs to no site, another one uses the database, or something of the same name is not
+            the site's.
+    """
+    from prefect.client.orchestration import get_client
+
+    mine, own = Claim.here(), _GIVEN not in os.environ
+    with get_client(sync_client=True) as client:
+        if not own:
+            mine.refuse_other(_kept(client, _CLAIM), f"unset its variable {_CLAIM}")
+            _keep(client, _CLAIM, mine.to_json())
+        tell_crashed(client, mine.site, own=own)
+    if names:
+        make_deployments(names)
+
+
+def _kept(client: SyncPrefectClient, name: str) -> str | None:
+    found = client.read_variable_by_name(name)
+    return str(found.value) if found else None
+
+
+def _keep(client: SyncPrefectClient, name: str, value: str) -> None:
+    from prefect.client.schemas.actions import VariableCreate, VariableUpdate
+
+    if _kept(client, name) is None:
+        client.create_variable(VariableCreate(name=name, value=value))
+    else:
+        client.update_variable(VariableUpdate(name=name, value=value))
+
+
+def make_limits(client: SyncPrefectClient, pipelines: Iterable[Pipeline], *, own: bool = False) -> None:
+    """Gives every declared pool its slots, as a global concurrency limit; leaves one alone that somebody else made.
+
+    On a server of our `own`, none else has made any.
+    """
     from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate, GlobalConcurrencyLimitUpdate
+
+    standing = {limit.name: limit.limit for limit in _all(client.read_global_concurrency_limits)}
+    made = set() if own else set(json.loads(_kept(client, _LIMITS) or "[]"))
+    for pool in (pool for pipeline in pipelines for pool in pipeline.pools):
+        if not may_set(pool, standing.get(pool.name), ours=own or pool.name in made):
+            continue
+        if pool.name in standing:
+            client.update_global_concurrency_limit(pool.name, GlobalConcurrencyLimitUpdate(limit=pool.slots))
+        else:
+            client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name=pool.name, limit=pool.slots))
+            standing[pool.name] = pool.slots
+        if not own:
+            _keep(client, _LIMITS, json.dumps(sorted(made := made | {pool.name})))
+
+
+def _make_pool(client: SyncPrefectClient, name: str, *, own: bool) -> None:
+    """The process pool of the site.
+
+    Raises:
+        UsageError: there is one of its name that somebody else has made, whose worker would run what is not its own.
+    """
+    from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
     from prefect.exceptions import ObjectNotFound
 
-    for pool in (pool for pipeline in pipelines for pool in pipeline.pools):
-        try:
-            client.read_global_concurrency_limit_by_name(pool.name)
-            client.update_global_concurrency_limit(pool.name, GlobalConcurrencyLimitUpdate(limit=pool.slots))
-        except ObjectNotFound:
-            client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name=pool.name, limit=pool.slots))
+    try:
+        standing = client.read_work_pool(name)
+    except ObjectNotFound:
+        # not the worker's own limit, which ends it when a run that was put off comes back before its process has ended
+        client.create_work_pool(WorkPoolCreate(name=name, type="process", concurrency_limit=_AT_ONCE, description=MADE))
+        return
+    # its own worker, which may be there before this, gives it no description, as earlier releases did
+    mine = own or name != WORK_POOL
+    if not (standing.description == MADE or (mine and standing.type == "process" and not standing.description)):
+        raise UsageError(f"the work pool {name!r} of this server was not made by Counterpoint: rename it")
+    client.update_work_pool(name, WorkPoolUpdate(concurrency_limit=_AT_ONCE, description=MADE))
 
 
 def make_deployments(names: list[str]) -> None:
-    """A deployment per pipeline on the process pool; its schedule is paused unless the site runs schedules."""
+    """A deployment per pipeline on the process pool; its schedule is paused unless the site runs schedules.
+
+    Raises:
+        UsageError: there is one of its name, or such a pool, that Counterpoint did not make.
+    """
     from prefect.client.orchestration import get_client
-    from prefect.client.schemas.actions import DeploymentScheduleCreate, WorkPoolCreate
+
+    site, pipelines = os.environ.get(SITE), [find_pipeline(name) for name in names]
+    own = site is not None and _GIVEN not in os.environ
+    with get_client(sync_client=True) as client:
+        for pipeline in pipelines:
+            _refuse_foreign(client, pipeline)
+        pool = _pool(site, given=_GIVEN in os.environ)
+        _make_pool(client, pool, own=own)
+        make_limits(client, pipelines, own=own)
+        for pipeline in pipelines:
+            _make_deployment(client, pipeline, pool, [tag_of(site)] if site else [])
+
+
+def _make_deployment(client: SyncPrefectClient, pipeline: Pipeline, pool: str, tags: list[str]) -> None:
+    from prefect.client.schemas.actions import DeploymentScheduleCreate
     from prefect.client.schemas.schedules import CronSchedule
 
     from counterpoint_prefect.deadlines import watch_deadline
     from counterpoint_prefect.observe import DEPLOYMENT
     from counterpoint_prefect.translate import translate
 
-    pipelines = [find_pipeline(name) for name in names]
-    with get_client(sync_client=True) as client:
-        # not the worker's own limit, which ends it when a run that was put off comes back before its process has ended
-        client.create_work_pool(WorkPoolCreate(name=WORK_POOL, type="process", concurrency_limit=2), overwrite=True)
-        make_limits(client, pipelines)
-        for pipeline in pipelines:
-            active = bool(os.environ.get("COUNTERPOINT_SCHEDULES"))
-            cron = CronSchedule(cron=pipeline.schedule.cron, timezone="UTC") if pipeline.schedule else None
-            flow = translate(pipeline)
-            deployment = client.create_deployment(
-                client.create_flow(flow),
-                DEPLOYMENT,
-                entrypoint=f"counterpoint_prefect.flows.{pipeline.name}",
-                work_pool_name=WORK_POOL,
-                pull_steps=[],
-                description=pipeline.description,
-                schedules=[DeploymentScheduleCreate(schedule=cron, active=active)] if cron else [],
-                parameter_openapi_schema=flow.parameters.model_dump_for_openapi(),
-                enforce_parameter_schema=False,
-            )
-            if cron and pipeline.deadline:
-                watch_deadline(client, pipeline.name, f"prefect.deployment.{deployment}", pipeline.deadline, active)
+    active = bool(os.environ.get("COUNTERPOINT_SCHEDULES"))
+    cron = CronSchedule(cron=pipeline.schedule.cron, timezone="UTC") if pipeline.schedule else None
+    flow = translate(pipeline)
+    deployment = client.create_deployment(
+        client.create_flow(flow),
+        DEPLOYMENT,
+        entrypoint=f"{_ENTRY}{pipeline.name}",
+        work_pool_name=pool,
+        pull_steps=[],
+        description=pipeline.description,
+        tags=tags,
+        schedules=[DeploymentScheduleCreate(schedule=cron, active=active)] if cron else [],
+        parameter_openapi_schema=flow.parameters.model_dump_for_openapi(),
+        enforce_parameter_schema=False,
+    )
+    if cron and pipeline.deadline:
+        watch_deadline(client, pipeline.name, f"prefect.deployment.{deployment}", pipeline.deadline, active)
 
 
-def tell_crashed() -> None:
-    """Marks as crashed what a worker ran that is gone: Prefect itself would believe for ever that it runs."""
-    from prefect.client.orchestration import get_client
-    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
-    from prefect.client.schemas.objects import StateType
+def _refuse_foreign(client: SyncPrefectClient, pipeline: Pipeline) -> None:
+    from prefect.exceptions import ObjectNotFound
+
+    from counterpoint_prefect.observe import DEPLOYMENT
+
+    name = f"{pipeline.name}/{DEPLOYMENT}"
+    try:
+        standing = client.read_deployment_by_name(name)
+    except ObjectNotFound:
+        return
+    if not (standing.entrypoint or "").startswith(_ENTRY):
+        raise UsageError(f"the deployment {name!r} of this server was not made by Counterpoint: rename one of the two")
+
+
+def tag_of(site: str) -> str:
+    """The tag that the deployments of a site bear, and with them their runs."""
+    return f"{SITE_TAG}:{site}"
+
+
+def tell_crashed(client: SyncPrefectClient, site: str, *, own: bool = False) -> None:
+    """Marks as crashed what a site's worker ran that is gone: Prefect itself would believe for ever that it runs.
+
+    On a server of our `own`, also what a deployment of an earlier release made, which bore no tag.
+    """
+    from prefect.client.schemas.filters import FlowRunFilter
     from prefect.states import Crashed
 
-    lost = FlowRunFilterStateType(any_=[StateType.PENDING, StateType.RUNNING, StateType.CANCELLING])
-    with get_client(sync_client=True) as client:
-        for run in client.read_flow_runs(flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=lost))):
-            client.set_flow_run_state(run.id, Crashed(message="its worker was killed"), force=True)
+    deployments = _all(client.read_deployments)
+    ids = [str(deployment.id) for deployment in deployments if _is_of(deployment, site, own=own)]
+    lost = {"state": {"type": {"any_": ["PENDING", "RUNNING", "CANCELLING"]}}, "deployment_id": {"any_": ids}}
+    read = partial(client.read_flow_runs, flow_run_filter=FlowRunFilter.model_validate(lost))
+    for run in _all(read) if ids else []:
+        client.set_flow_run_state(run.id, Crashed(message="its worker was killed"), force=True)
+
+
+def _all(read: Callable[..., Any]) -> list[Any]:
+    """Everything that a collection holds, page by page."""
+    found: list[Any] = []
+    while page := read(limit=_PAGE, offset=len(found)):
+        found += page
+    return found
+
+
+def _is_of(deployment: DeploymentResponse, site: str, *, own: bool) -> bool:
+    tagged = any(tag.startswith(f"{SITE_TAG}:") for tag in deployment.tags)
+    early = own and not tagged and (deployment.entrypoint or "").startswith(_ENTRY)
+    return tag_of(site) in deployment.tags or early
 
 
 if __name__ == "__main__":
-    tell_crashed()
-    if names := sys.argv[1:]:
-        make_deployments(names)
+    sys.exit(carried_out(lambda: put_in_order(sys.argv[1:])))

@@ -63,7 +63,7 @@ def run(request: RunRequest, home: Path) -> NativeRun:
     }
     _leave_other_homes(home)
     with temporary_settings(settings), get_client(sync_client=True) as client:
-        make_limits(client, [pipeline])
+        make_limits(client, [pipeline], own=True)
         state = translate(pipeline)(request=request.to_json(), return_state=True)
         run_id = state.state_details.flow_run_id
         while (native := _native(client, request, client.read_flow_run(run_id))) is None:
@@ -116,7 +116,7 @@ def submit(site: Site, request: RunRequest) -> str:
             parameters={"date": request.partition, "request": request.to_json()},
             idempotency_key=" ".join([request.run_id, *(request.steps or ())]),
             name=request.run_id,
-            work_queue_name=queue_of(client, request),
+            work_queue_name=queue_of(client, site, request),
         )
     return str(run.id)
 

@@ -51,6 +51,11 @@ def used_by_others(home: Path) -> bool:
     return not _can(home, fcntl.LOCK_EX) and _can(home, fcntl.LOCK_SH)
 
 
+def in_use(home: Path) -> bool:
+    """Whether services of a home run or are being started, on this machine."""
+    return (home / USE).exists() and not _can(home, fcntl.LOCK_EX)
+
+
 def alone(home: Path, name: str) -> int | None:
     """When nobody has a lock (`USE`, `GUARD`), a descriptor: while it is open, nobody else gets it."""
     held = _open(home, name)

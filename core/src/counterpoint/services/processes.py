@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Self
 
 import psutil
 
+from counterpoint.site import SITE
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-# in the environment of every process of a site: its home, and its identity
-MARK, SITE = "COUNTERPOINT_SERVICE", "COUNTERPOINT_SITE"
+# in the environment of every process of a site: its home; SITE is its identity
+MARK = "COUNTERPOINT_SERVICE"
 
 
 def of_site(site: str, home: str) -> list[psutil.Process]:

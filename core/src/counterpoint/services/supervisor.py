@@ -17,11 +17,12 @@ import psutil
 
 from counterpoint.errors import ServiceError
 from counterpoint.running.warm import ALLOCATOR, STEPS, command_of_service
+from counterpoint.services.claims import TOLD
 from counterpoint.services.identity import ANOTHER, GUARDED, STATE, guarded, guardian_of, known_id
 from counterpoint.services.leases import cleaning, starting, use, used_by_others
-from counterpoint.services.processes import MARK, SITE, by_number, end_all, of_site
+from counterpoint.services.processes import MARK, by_number, end_all, of_site
 from counterpoint.services.sites import home_of, refuse_running, remember, running_site
-from counterpoint.site import Process
+from counterpoint.site import SITE, Process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -199,6 +200,7 @@ def _complete(site: Site, process: Process, environment: dict[str, str]) -> None
     logs = site.home / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     path = logs / f"{process.name}.log"
+    before = path.stat().st_size if path.exists() else 0
     with path.open("ab") as file:
         code = subprocess.run(
             process.command,
@@ -211,6 +213,9 @@ def _complete(site: Site, process: Process, environment: dict[str, str]) -> None
         ).returncode
     if code:
         raise ServiceError(f"'{' '.join(process.command)}' ended with code {code}; its log {path} ends:\n{tail(path)}")
+    for line in path.read_bytes()[before:].decode(errors="replace").splitlines():
+        if line.startswith(TOLD):
+            log.warning("%s", line.removeprefix(TOLD))
 
 
 def _guardian(site: Site, plan: Plan, environment: dict[str, str]) -> subprocess.Popen[bytes]:

@@ -1,0 +1,94 @@
+"""What a site may change: a database that it alone uses, and what it has made; for the adapters' own commands."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from counterpoint.errors import CounterpointError, UsageError
+from counterpoint.services.leases import in_use
+from counterpoint.services.processes import MARK
+from counterpoint.site import SITE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from counterpoint.model import Pool
+
+# begins each line of a command's log that the user is told, too
+TOLD = "counterpoint: "
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The site that uses a database: its identity, the folder of its services, and the machine where these run."""
+
+    site: str
+    home: str
+    host: str
+
+    @classmethod
+    def here(cls) -> Claim:
+        """The claim of this process's site.
+
+        Raises:
+            UsageError: this process belongs to no site, so that nothing may be changed.
+        """
+        site, home = os.environ.get(SITE), os.environ.get(MARK)
+        if not site or not home:
+            raise UsageError(
+                "nothing was changed: this command belongs to 'counterpoint up', which starts it for a server of its"
+                " own; on another server it does not know what is its own"
+            )
+        return cls(site, home, socket.gethostname())
+
+    def to_json(self) -> str:
+        """As it stands in the database."""
+        return json.dumps(asdict(self))
+
+    def refuse_other(self, found: str | None, fix: str) -> None:
+        """Refuses a database that another site uses; `fix` says what removes that site's claim.
+
+        Raises:
+            UsageError: names the other site.
+        """
+        other = Claim(**json.loads(found)) if found else self
+        if other.site == self.site or (other.host == self.host and not in_use(Path(other.home))):
+            return
+        raise UsageError(
+            f"the database is used by the services of {other.home} on {other.host}: stop them, or give these services"
+            f" another --database; if they are gone for good, {fix}"
+        )
+
+
+def may_set(pool: Pool, standing: int | None, *, ours: bool) -> bool:
+    """Whether a declared pool is to be given its slots; one that somebody else has made stays, which is told."""
+    if standing is None or ours:
+        return standing != pool.slots
+    if standing != pool.slots:
+        tell(
+            f"pool {pool.name} was not made by Counterpoint and stays as it is: {standing} slots, where the pipeline"
+            f" declares {pool.slots}"
+        )
+    return False
+
+
+def tell(text: str) -> None:
+    """Says something to the user of the command that has started this one."""
+    sys.stderr.write(f"{TOLD}{text}\n")
+    sys.stderr.flush()
+
+
+def carried_out(command: Callable[[], None]) -> int:
+    """Runs a command of an adapter; its exit code, its error told in a line."""
+    try:
+        command()
+    except CounterpointError as error:
+        tell(str(error))
+        return error.exit_code
+    return 0
