@@ -35,19 +35,18 @@ with sqlite3.connect(sys.argv[1]) as database:
     print(sorted(database.execute("select run_id, state from dag_run")))
 """
 DAG = """
-import sqlite3, sys
-with sqlite3.connect(sys.argv[1]) as database:
-    database.execute("insert into dag_bundle (name) values ('theirs')")
-    columns = {
-        "dag_id": "team_billing", "fileloc": "/team/dags/billing.py", "bundle_name": "theirs", "is_paused": 0,
-        "is_stale": 0, "max_active_tasks": 1, "max_active_runs": 1, "has_task_concurrency_limits": 0,
-        "max_consecutive_failed_dag_runs": 0, "fail_fast": 0, "has_import_errors": 0, "exceeds_max_non_backfill": 0,
-        "timetable_type": "", "timetable_summary": "", "timetable_partitioned": 0, "timetable_periodic": 1,
-    }
-    known = {row[1] for row in database.execute("pragma table_info(dag)")}
-    columns = {name: value for name, value in columns.items() if name in known}
-    marks = ", ".join("?" * len(columns))
-    database.execute(f"insert into dag ({', '.join(columns)}) values ({marks})", list(columns.values()))
+from airflow.models import DagModel
+from airflow.models.dagbundle import DagBundleModel
+from airflow.models.dagrun import DagRun
+from airflow.utils.session import create_session
+from airflow.utils.types import DagRunType
+with create_session() as session:
+    session.add(DagBundleModel(name="theirs"))
+    session.flush()
+    session.add(DagModel(dag_id="team_billing", fileloc="/team/dags/billing.py", bundle_name="theirs", is_stale=False))
+    session.flush()
+    run = DagRun(dag_id="team_billing", run_id="theirs", run_type=DagRunType.MANUAL, state="running")
+    session.add(run)
 """
 
 
@@ -86,8 +85,10 @@ def test_its_pools_and_dags_are_left_alone(tmp_path: Path) -> None:
         other = python(team, *deploy, **{SITE: "other", MARK: str(tmp_path / "other")})
     assert (other.returncode, f"used by the services of {home}" in other.stderr) == (2, True)
 
-    python(team, "-c", DAG, database).check_returncode()
+    made = python(team, "-c", DAG)
+    assert made.returncode == 0, made.stderr
     before = python(team, "-c", LOOK, database).stdout
+    assert "('theirs', 'running')" in before
     refused = python(team, *deploy, **mine)
     assert (refused.returncode, "DAGs that Counterpoint did not make (team_billing)" in refused.stderr) == (2, True)
     assert python(team, "-c", LOOK, database).stdout == before
