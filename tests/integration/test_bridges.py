@@ -17,9 +17,9 @@ import pytest
 
 from counterpoint.adapter import find_adapter
 from counterpoint.errors import ServiceError
+from counterpoint.http import ask, bearer
 from counterpoint.model import RunRequest, Status
 from counterpoint.services import LocalEngine, home_of, new_site, serving
-from counterpoint.services.http import ask
 from counterpoint.services.launch import launch
 from counterpoint.services.sites import free_port
 
@@ -45,7 +45,7 @@ class Sides:
         self.token = ask(f"{url}/auth/token")["access_token"]
 
     def airflow(self, path: str, body: Any = None) -> Any:
-        return ask(f"{self.url}/api/v2{path}", body, token=self.token)
+        return ask(f"{self.url}/api/v2{path}", body, credentials=bearer(self.token))
 
     def trigger(self, dag: str, day: str) -> str:
         """The path of a new run of a DAG."""

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from counterpoint.errors import ServiceError
+from counterpoint.http import ask, bearer
 from counterpoint.services import home_of
-from counterpoint.services.http import ask
 from counterpoint.services.sites import free_port
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Airflow:
         self.url, self.token = url, ask(f"{url}/auth/token")["access_token"]
 
     def call(self, path: str, body: Any = None) -> Any:
-        return ask(f"{self.url}/api/v2{path}", body, token=self.token)
+        return ask(f"{self.url}/api/v2{path}", body, credentials=bearer(self.token))
 
     def runs(self, days: list[str]) -> dict[str, str]:
         """Runs the DAG for each day, one after the other: the state of each run at the end."""

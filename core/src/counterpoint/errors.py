@@ -64,6 +64,11 @@ class ServiceError(CounterpointError):
     exit_code = 3
     failure = "orchestrator"
 
+    def __init__(self, message: str = "", status: int | None = None) -> None:
+        super().__init__(message)
+        # of the server's answer, where it gave one
+        self.status = status
+
 
 class UnansweredError(ServiceError):
     """A server that does not answer now: it is being started again, or its database was busy for too long."""

@@ -14,8 +14,8 @@ import pytest
 from workshop import AFTER, BEFORE, CONFIG, DAY, PIPELINE, SECRET, Workshop, days_of_events
 
 from counterpoint.lineage import PipelineRunMetadata, gather, keep
-from counterpoint.lineage.gather import redacted
 from counterpoint.model import code_digest
+from counterpoint.redaction import redacted_values
 from counterpoint.storage import json_digest
 
 SCHEMA = Path(__file__).parents[3] / "docs" / "schemas" / "lineage.schema.json"
@@ -106,16 +106,16 @@ def test_no_secret_of_configuration_or_environment_is_stored(
 )
 @pytest.mark.parametrize("value", [SECRET, [SECRET], {"a": [SECRET]}, 7, None])
 def test_what_is_called_a_secret_is_not_told(name: str, value: Any) -> None:
-    assert SECRET not in json.dumps(redacted({"a": [{name: value, "b": 1}]}))
-    assert redacted({"a": [{name: value, "b": 1}]})["a"][0]["b"] == 1
-    assert redacted({name: 7})[name] == "***"
+    assert SECRET not in json.dumps(redacted_values({"a": [{name: value, "b": 1}]}))
+    assert redacted_values({"a": [{name: value, "b": 1}]})["a"][0]["b"] == 1
+    assert redacted_values({name: 7})[name] == "***"
 
 
 @pytest.mark.parametrize(
     ("address", "told"),
     [
-        (f"https://user:{SECRET}@h/p", "https://***@h/p"),
-        (f"postgresql://user:p@{SECRET}@h:5/p", "postgresql://***@h:5/p"),
+        (f"https://user:{SECRET}@h/p", "https://user:***@h/p"),
+        (f"postgresql://user:p@{SECRET}@h:5/p", "postgresql://user:***@h:5/p"),
         (f"s3://{SECRET}@bucket/p", "s3://***@bucket/p"),
         (f"https://h/p?a=1&api_key={SECRET}&b=2", "https://h/p?a=1&api_key=***&b=2"),
         (f"https://h/p?X-Amz-Signature={SECRET}", "https://h/p?X-Amz-Signature=***"),
@@ -123,10 +123,10 @@ def test_what_is_called_a_secret_is_not_told(name: str, value: Any) -> None:
         ("a@example.org", "a@example.org"),
     ],
 )
-def test_addresses_are_told_without_user_and_secret_parameters(address: str, told: str) -> None:
-    assert redacted({"source": [address]}) == {"source": [told]}
+def test_addresses_are_told_without_password_and_secret_parameters(address: str, told: str) -> None:
+    assert redacted_values({"source": [address]}) == {"source": [told]}
 
 
 def test_other_settings_are_told_as_they_are() -> None:
     plain = {"rate": 0.1, "on": True, "none": None, "layers": [8, [4]], "gate": {"ndcg@20": 0.3}, "keys": ["user_id"]}
-    assert redacted(plain) == plain
+    assert redacted_values(plain) == plain

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from counterpoint.errors import ServiceError, UnansweredError
+from counterpoint.http import ask, bearer
 from counterpoint.model import ErrorInfo, NativeRun, NativeStep, Status
 from counterpoint.running import find_pipeline, iso, merged
-from counterpoint.services.http import ask
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -70,7 +70,9 @@ def call(site: Site, path: str, body: Any = None, *, method: str | None = None) 
     Raises:
         ServiceError: it does not answer, or refuses.
     """
-    return ask(f"{site.url()}/api/v2{path}", body, token=_token(site.url()), method=method)
+    # who asks here asks again where that helps
+    credentials = bearer(_token(site.url()))
+    return ask(f"{site.url()}/api/v2{path}", body, method=method, credentials=credentials, retries=0)
 
 
 @cache
@@ -93,7 +95,7 @@ def submit(site: Site, request: RunRequest) -> str:
     try:
         call(site, path, {**body, **dates})
     except ServiceError as error:
-        if getattr(error.__cause__, "code", None) != _CONFLICT:
+        if error.status != _CONFLICT:
             raise
         if not _exists(site, f"{path}/{quote(request.run_id, safe='')}"):  # as when its answer was lost
             call(site, path, body)

@@ -12,7 +12,8 @@ from airflow.sdk.bases.decorator import task_decorator_factory
 
 from counterpoint.model import Schedule, hidden, order
 from counterpoint.model.render import as_text
-from counterpoint.model.serial import pipeline_from, step_from, to_values
+from counterpoint.model.serial import pipeline_from, public_values, step_from, to_values
+from counterpoint.redaction import is_sealed
 from counterpoint_airflow.conditions import rule_of
 from counterpoint_airflow.observe import ELEMENTS, WATCHER
 from counterpoint_airflow.partitions import cron_of, partitions_of, timetable
@@ -41,11 +42,12 @@ def translate(pipeline: Pipeline, *, served: str | None = None, scheduled: bool 
         catchup=False,
         max_active_runs=16,
         deadline=deadline(pipeline) if scheduled else None,
-        params=dict(pipeline.config),
+        # a secret is never shown on a page, nor taken from there
+        params={name: value for name, value in public_values(pipeline)["config"].items() if not is_sealed(value)},
         doc_md=f"```\n{as_text(pipeline)}```",
         tags={"counterpoint"},
         # what has no native place in a DAG
-        user_defined_macros={KEPT: json.dumps(to_values(pipeline))},
+        user_defined_macros={KEPT: json.dumps(public_values(pipeline))},
     ) as dag:
         made: dict[str, Any] = {}
         for name in order(pipeline):
@@ -95,7 +97,7 @@ def read_back(native: DAG) -> Pipeline:
         description=native.description or "",
         partitions=partitions_of(native, kept.partitions),
         schedule=Schedule(cron) if cron else None,
-        config=native.params.dump(),
+        config={**{name: value for name, value in kept.config.items() if is_sealed(value)}, **native.params.dump()},
         deadline=alert.interval if alert else None,
         steps=tuple(_step(tasks[name], native) for name in kept.step_names if name in tasks),
     )

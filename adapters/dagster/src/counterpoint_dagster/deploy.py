@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from counterpoint.adapter import Site
     from counterpoint.model import Pool
 
+_DATABASE = "COUNTERPOINT_DAGSTER_DATABASE"  # whole, with its password, which no file has
 _READY = """{ workspaceOrError { ... on Workspace { locationEntries { name loadStatus
   locationOrLoadError { __typename ... on PythonError { message } } } } }
   instance { daemonHealth { allDaemonStatuses { daemonType required healthy } } } }"""
@@ -52,7 +52,7 @@ def plan(site: Site) -> Plan:
     refuse_shared_steps(site.pipelines)
     bin_folder, module = Path(sys.executable).parent, ("-m", LOCATION)
     url = site.database and f"postgresql://{site.database.partition('://')[2]}"
-    storage = f"storage: {{postgres: {{postgres_url: {json.dumps(url)}}}}}\n" if url else ""
+    storage = f"storage: {{postgres: {{postgres_url: {{env: {_DATABASE}}}}}}}\n" if url else ""
     (site.home / "dagster.yaml").write_text(_YAML + storage, encoding="utf-8")
     web = ("-h", "127.0.0.1", "-p", str(site.ports["web"]), *module)
     orderly = (sys.executable, "-m", "counterpoint_dagster.deploy", *site.pipelines)
@@ -63,7 +63,11 @@ def plan(site: Site) -> Plan:
             Process("daemon", (str(bin_folder / "dagster-daemon"), "run", *module), recover=orderly),
         ),
         ready=lambda: _missing(site),
-        environment={"DAGSTER_HOME": str(site.home), "DAGSTER_DISABLE_TELEMETRY": "1"},
+        environment={
+            "DAGSTER_HOME": str(site.home),
+            "DAGSTER_DISABLE_TELEMETRY": "1",
+            **({_DATABASE: url} if url else {}),
+        },
         # options of the commands below: the user's own are for other servers
         without=("DAGSTER_HOME", "DAGSTER_WEBSERVER_", "DAGSTER_DAEMON_", "DAGSTER_GRPC_", "DAGSTER_CLI_API_"),
     )

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import ServiceError
+from counterpoint.http import ask
 from counterpoint.model import NativeRun, NativeStep, Status
 from counterpoint.running import find_pipeline, iso, runnable, settled
-from counterpoint.services.http import ask
 from counterpoint.site import tags_of_site
 from counterpoint_dagster.waits import after_waiting, ended
 

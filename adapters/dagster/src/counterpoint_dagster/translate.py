@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from counterpoint.model import Incomplete, Schedule, code_digest
-from counterpoint.model.serial import pipeline_from, step_from, to_values
+from counterpoint.model.serial import pipeline_from, public_values, step_from, to_values
 from counterpoint.site import tags_of_site
 from counterpoint_dagster.conditions import following
 from counterpoint_dagster.partitions import mapping, partitions_def, partitions_of, reach, reach_of
@@ -34,7 +34,7 @@ def translate(pipeline: Pipeline, served: str | None = None) -> dg.Definitions:
         partitions_def=partitions_def(pipeline.partitions),
         executor_def=dg.multi_or_in_process_executor,
         config=execution(pipeline, pipeline.step_names),
-        metadata={KEPT: dg.JsonMetadataValue(to_values(pipeline))},
+        metadata={KEPT: dg.JsonMetadataValue(public_values(pipeline))},
         run_tags=tags_of_site(),
     )
     return dg.Definitions(

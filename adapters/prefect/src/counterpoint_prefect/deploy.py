@@ -7,12 +7,11 @@ import os
 import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from urllib.error import URLError
-from urllib.request import urlopen
 
 from counterpoint import garbage
 from counterpoint.adapter import Plan, Process
-from counterpoint.errors import UsageError
+from counterpoint.errors import ServiceError, UsageError
+from counterpoint.http import ask
 from counterpoint.running import find_pipeline
 from counterpoint.services.claims import Claim, carried_out, may_set
 from counterpoint.site import SITE, SITE_TAG
@@ -92,9 +91,8 @@ def _async(database: str) -> str:
 def _missing(site: Site) -> str | None:
     for path in ("health", "ready"):
         try:
-            with urlopen(f"{site.url()}/api/{path}", timeout=5):
-                pass
-        except (URLError, OSError):
+            ask(f"{site.url()}/api/{path}", seconds=5, retries=0)
+        except ServiceError:
             return "the server does not answer yet"
     return None
 

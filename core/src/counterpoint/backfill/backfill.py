@@ -18,6 +18,7 @@ from counterpoint.backfill.standing import UNKNOWN_SECONDS, Snapshot, freshness_
 from counterpoint.backfill.strategy import Strategy, queue_of
 from counterpoint.errors import SourceError, StaleInputError, StepError, UsageError
 from counterpoint.model import BackfillOrder, RunRequest, is_read, part_of
+from counterpoint.redaction import sealed
 from counterpoint.running import find_pipeline
 from counterpoint.running.upstream import Freshness
 from counterpoint.services.engines import LocalEngine, ServiceEngine
@@ -99,6 +100,7 @@ def prepare(asked: Asked, root: str, *, upstream: bool = True) -> Prepared:
         UsageError: the range is wrong, or a window reaches before the pipeline's first partition.
         MissingInputError: another partition is needed, and `upstream` is false.
     """
+    asked = replace(asked, config=sealed(asked.config))
     pipeline = find_pipeline(asked.pipeline).configured(asked.config)
     keys = keys_of(pipeline, asked)
     store = Snapshot(root, pipeline, asked.version)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from counterpoint.bridging.found import MADE, External, moment_of
-from counterpoint.bridging.servers import ask
+from counterpoint.bridging.servers import SECONDS
 from counterpoint.errors import ServiceError
+from counterpoint.http import ask, bearer
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -116,16 +117,17 @@ def _asset_id(server: Server, asset: str) -> int:
 def _call(server: Server, path: str) -> Any:
     """What the REST API answers; a token that has expired is asked for again."""
     try:
-        return ask(f"{server.url}/api/v2{path}", headers=_entry(server))
+        return _asked(server, path)
     except ServiceError as error:
-        if getattr(error.__cause__, "code", None) not in _EXPIRED or server.token:
+        if error.status not in _EXPIRED or server.token:
             raise
     _token.cache_clear()
-    return ask(f"{server.url}/api/v2{path}", headers=_entry(server))
+    return _asked(server, path)
 
 
-def _entry(server: Server) -> dict[str, str]:
-    return {"Authorization": f"Bearer {server.token or _token(server)}"}
+def _asked(server: Server, path: str) -> Any:
+    credentials = bearer(server.token or _token(server))
+    return ask(f"{server.url}/api/v2{path}", credentials=credentials, seconds=SECONDS)
 
 
 @cache
@@ -133,9 +135,9 @@ def _token(server: Server) -> str:
     """A token for the user; without one, such as Airflow gives when its configuration makes everybody an admin."""
     body = {"username": server.user, "password": server.password} if server.user else None
     try:
-        return str(ask(f"{server.url}/auth/token", body)["access_token"])
+        return str(ask(f"{server.url}/auth/token", body, seconds=SECONDS)["access_token"])
     except ServiceError as error:
-        if getattr(error.__cause__, "code", None) not in _REFUSED:
+        if error.status not in _REFUSED:
             raise
         variables = f"{server.variable}_TOKEN, or {server.variable}_USER and {server.variable}_PASSWORD"
         raise ServiceError(f"{server.url} lets nobody in as we came: set {variables}") from error

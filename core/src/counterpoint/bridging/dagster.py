@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from counterpoint.bridging.found import MADE, External
-from counterpoint.bridging.servers import ask
+from counterpoint.bridging.servers import SECONDS
 from counterpoint.errors import ServiceError
+from counterpoint.http import ask
+from counterpoint.redaction import redacted
 
 if TYPE_CHECKING:
     from counterpoint.bridging.servers import Server
@@ -45,10 +47,11 @@ def materialization_of(
 
 
 def _query(server: Server, variables: dict[str, Any]) -> dict[str, Any]:
-    headers = {"Dagster-Cloud-Api-Token": server.token} if server.token else {}
-    values = ask(f"{server.url}/graphql", {"query": _QUERY, "variables": variables}, headers)
+    credentials = {"Dagster-Cloud-Api-Token": server.token} if server.token else {}
+    question = {"query": _QUERY, "variables": variables}
+    values = ask(f"{server.url}/graphql", question, credentials=credentials, seconds=SECONDS)
     if values.get("errors"):
-        raise ServiceError(f"{server.url}/graphql refused a query: {values['errors'][0]['message']}")
+        raise ServiceError(f"{server.url}/graphql refused a query: {redacted(values['errors'][0]['message'])}")
     found: dict[str, Any] = values["data"]
     return found
 

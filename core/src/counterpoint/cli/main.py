@@ -11,7 +11,9 @@ import sys
 from typing import TYPE_CHECKING
 
 import counterpoint
+from counterpoint.cli.secrets import take_secrets
 from counterpoint.errors import CounterpointError
+from counterpoint.redaction import Redacting, redacted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,6 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     args = parser().parse_args(arguments)
     args.argv = arguments
+    take_secrets(args)
     _log(quiet=args.quiet)
     signal.signal(signal.SIGTERM, _interrupt)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup
@@ -82,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(args.run(args))
     except CounterpointError as error:
-        print(f"counterpoint: {error}", file=sys.stderr)
+        print(f"counterpoint: {redacted(str(error))}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print("counterpoint: interrupted", file=sys.stderr)
@@ -99,7 +102,7 @@ def _interrupt(*_: object) -> None:
 
 def _log(*, quiet: bool) -> None:
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.setFormatter(Redacting("%(message)s"))
     own = logging.getLogger("counterpoint")
     own.handlers, own.propagate = [handler], False
     own.setLevel(logging.WARNING if quiet else logging.INFO)

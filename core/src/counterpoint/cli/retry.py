@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from counterpoint.cli.backfill import take_over_option
 from counterpoint.cli.run import service_options
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Mapping
 
 HELP = "redoes only what failed and what waited for it"
 
@@ -20,6 +21,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     which.add_argument("--run", dest="run_id", metavar="RUN", help="the run id of a failed run")
     which.add_argument("--backfill", metavar="TAG", help="the version of a backfill")
     take_over_option(parser)
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=JSON", help="a setting that is a secret, which no run keeps"
+    )
     service_options(parser)
 
 
@@ -34,6 +38,16 @@ def run(args: argparse.Namespace) -> int:
     return _backfill(args, store) if args.backfill else _run(args, store)
 
 
+def _refuse_others(args: argparse.Namespace, kept: Mapping[str, Any]) -> None:
+    """Refuses settings that a run keeps: it is done again as it was."""
+    from counterpoint.errors import UsageError
+    from counterpoint.redaction import is_sealed
+
+    for name in (text.partition("=")[0] for text in args.set):
+        if not is_sealed(kept.get(name)):
+            raise UsageError(f"--set {name}: 'retry' takes settings again that are secrets and were given, no others")
+
+
 def _backfill(args: argparse.Namespace, store: object) -> int:
     from dataclasses import replace
 
@@ -41,6 +55,7 @@ def _backfill(args: argparse.Namespace, store: object) -> int:
     from counterpoint.cli.backfill import carry_out
 
     asked = Asked(**manifest_of(store, args.backfill)["asked"])  # type: ignore[arg-type]
+    _refuse_others(args, asked.config)
     # forced again, it would compute again what ended well
     return carry_out(replace(asked, force=False, stale_only=False), args)
 
@@ -60,6 +75,7 @@ def _run(args: argparse.Namespace, store: object) -> int:
     if found is None:
         raise UsageError(f"pipeline {args.pipeline} has no run {args.run_id!r} below {args.root}: name another --root?")
     request = RunRequest.from_json(found["request"])
+    _refuse_others(args, request.config)
     code = hand_over(request.orchestrator, args.argv)
     if code is not None:
         return code

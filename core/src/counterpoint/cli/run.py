@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.cli.environments import hand_over
 from counterpoint.cli.output import answer, say, table
+from counterpoint.cli.secrets import DATABASE, database_of
 from counterpoint.commands import absolute_source
 from counterpoint.redaction import redacted
 
@@ -43,7 +44,11 @@ def setting_options(parser: argparse.ArgumentParser) -> None:
 
 def service_options(parser: argparse.ArgumentParser) -> None:
     """The options of whatever starts services."""
-    parser.add_argument("--database", metavar="URL", help="postgresql://... instead of SQLite for the orchestrator")
+    parser.add_argument(
+        "--database",
+        metavar="URL",
+        help=f"postgresql://... instead of SQLite for the orchestrator ({DATABASE})",
+    )
     parser.add_argument("--port", action="append", default=[], metavar="NAME=N", help="a fixed port, e.g. web=8080")
 
 
@@ -61,7 +66,7 @@ def site_options(args: argparse.Namespace) -> dict[str, Any]:
         if not number.isdecimal():
             raise UsageError(f"--port {text}: write it NAME=NUMBER, for example web=8080")
         ports[name] = int(number)
-    return {"ports": ports, "database": args.database}
+    return {"ports": ports, "database": database_of(args)}
 
 
 def place_words(args: argparse.Namespace) -> list[str]:

@@ -43,8 +43,8 @@ def run(args: argparse.Namespace) -> int:
     """Prints the grid."""
     from counterpoint.backfill import grid, manifest_of
     from counterpoint.errors import UsageError
-    from counterpoint.lineage.gather import redacted
     from counterpoint.model import PRODUCTION
+    from counterpoint.redaction import redacted_values
     from counterpoint.running import find_pipeline
     from counterpoint.running.settings import made_with
     from counterpoint.services.sites import absolute
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
         say(f"judged by the settings that {args.version} was made with: {shlex.join(setting_words(config))}")
     keys = pipeline.partitions.range(args.first, args.last) if args.first else ()
     found = grid(root, args.pipeline, pipeline.configured(config), args.version, keys)
-    found["settings"] = redacted(config)
+    found["settings"] = redacted_values(config)
     if args.json:
         answer(found)
     if args.picture or not args.json:

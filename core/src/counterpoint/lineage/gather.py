@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import distributions
@@ -17,16 +16,12 @@ from counterpoint.lineage.metadata import PipelineRunMetadata
 from counterpoint.model import BRIDGES, code_digest
 from counterpoint.model.functions import path_of
 from counterpoint.model.orchestrators import DISTRIBUTIONS
+from counterpoint.redaction import redacted_values
 from counterpoint.storage import json_digest
 
 if TYPE_CHECKING:
     from counterpoint.model import Entry, Pipeline, RunRequest, Step
     from counterpoint.storage import Store
-
-_NAMES = r"passw|passphrase|pwd|secret|token|credential|signature|(?:api|access|private)[-_]?key"
-_SECRET = re.compile(_NAMES, re.IGNORECASE)
-_USERINFO = re.compile(r"(?<=://)[^/\s]+@")
-_PARAMETER = re.compile(rf"((?:{_NAMES})[-\w]*=)[^&\s]+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +49,7 @@ def gather(
 ) -> PipelineRunMetadata:
     """The metadata of a run, as far as its steps have published their outputs."""
     around = around or Surroundings.of(pipeline)
-    configuration = redacted(dict(pipeline.config))
+    configuration = redacted_values(dict(pipeline.config))
     return PipelineRunMetadata(
         run_id=request.run_id,
         pipeline=request.pipeline,
@@ -80,17 +75,6 @@ def keep(store: Store, pipeline: Pipeline, request: RunRequest, metadata: Pipeli
     path = f"runs/{pipeline.name}/{request.run_id}/lineage.json"
     store.put_json(path, metadata.to_dict())
     return store.uri(path)
-
-
-def redacted(value: Any, name: str = "") -> Any:
-    """A configuration without its secrets: by the names of settings, and user and parameters in URLs."""
-    if _SECRET.search(name):
-        return "***"
-    if isinstance(value, dict):
-        return {key: redacted(inner, str(key)) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [redacted(inner, name) for inner in value]
-    return _PARAMETER.sub(r"\1***", _USERINFO.sub("***@", value)) if isinstance(value, str) else value
 
 
 def environment() -> dict[str, Any]:

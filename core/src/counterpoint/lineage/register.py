@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.lineage.aliases import Candidate, give_alias
-from counterpoint.lineage.gather import gather, keep, redacted
+from counterpoint.lineage.gather import gather, keep
 from counterpoint.lineage.registry import TAG, alone, client_of, once, place_of, versions_of
 from counterpoint.model import PRODUCTION
+from counterpoint.redaction import redacted_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -120,7 +121,7 @@ class _Desk:
         metrics = [Metric(key.replace("@", "_at_"), value, moment, 0) for key, value in sorted(numbers.items())]
         step = self.pipeline.step(decision.step)
         settings = {name: self.pipeline.config[name] for name in step.settings}
-        params = [Param(key, str(value)[:_LONGEST]) for key, value in sorted(_flat(redacted(settings)).items())]
+        params = [Param(key, str(value)[:_LONGEST]) for key, value in sorted(_flat(redacted_values(settings)).items())]
         self.client.log_batch(run_id, metrics, params)
         self._attach(run_id, self._files(reference), "model")
         self.client.set_terminated(run_id)

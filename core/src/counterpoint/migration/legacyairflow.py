@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from counterpoint.errors import UsageError
+from counterpoint.http import address_of, ask, bearer
 from counterpoint.model.near import near
-from counterpoint.services.http import ask
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,7 +63,7 @@ class LegacyDag:
 
     def _call(self, rest: str, body: Any = None, method: str | None = None) -> Any:
         path = f"{self.url}/api/v2/dags/{quote(self.dag_id, safe='')}{rest}"
-        return ask(path, body, method=method, token=self._bearer())
+        return ask(path, body, method=method, credentials=bearer(self._bearer()))
 
     def _bearer(self) -> str:
         if self.token:
@@ -93,8 +93,9 @@ def airflow_of(values: Any, place: str) -> LegacyDag:
             raise UsageError(f"{place}: {word} is not known: {near(word, _KNOWN)}")
     if not values.get("dag_id") or not values.get("url", "").startswith(("http://", "https://")):
         raise UsageError(f"{place}: write url = 'https://airflow.example' (http or https) and dag_id = 'name'")
+    url = address_of(values["url"], f"{place}: url", "by token, or user and password, which name variables")
     _refuse_secrets(values, place)
-    return LegacyDag(**{**values, "url": values["url"].rstrip("/")})
+    return LegacyDag(**{**values, "url": url})
 
 
 def _refuse_secrets(values: Mapping[str, str], place: str) -> None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from counterpoint.diff.delta import open_delta, rows_of
 from counterpoint.diff.sources import readable
 from counterpoint.errors import StorageError
-from counterpoint.lineage.gather import redacted
 from counterpoint.model import OutputKind, RunRequest
+from counterpoint.redaction import redacted, redacted_values
 from counterpoint.running import find_pipeline
 from counterpoint.running.inputs import Work, digest_of, is_skipped, standing_elements
 from counterpoint.storage import Model, Store, content_digest, json_digest, model_digest
@@ -155,9 +155,9 @@ class RunSide:
             "root": self.root,
             "version": VERSION,
             "pipeline": self.pipeline_name,
-            "config": redacted(dict(self.config)),
+            "config": redacted_values(dict(self.config)),
             "orchestrator_version": self.orchestrator_version,
-            "command": " ".join(redacted(list(self.command))) or None,
+            "command": redacted(" ".join(self.command)) or None,
         }
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import counterpoint
 from counterpoint.diff import ModelDiff, TableDiff
 from counterpoint.diff.report import plain
-from counterpoint.lineage.gather import redacted, source_of
+from counterpoint.lineage.gather import source_of
 from counterpoint.lineage.git import git_state
 from counterpoint.migration.causes import trace
 from counterpoint.migration.explaining import Explainer
@@ -20,6 +20,7 @@ from counterpoint.migration.matching import Status
 from counterpoint.migration.sides import RunSide
 from counterpoint.migration.validate import compare, how_of, refuse_nothing, sides_of
 from counterpoint.model import order
+from counterpoint.redaction import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -90,7 +91,7 @@ def verdict_of(
 def _typed(command: Sequence[str], root: str) -> str:
     """A command as it was typed, which says which root, also where the environment said so then."""
     named = any(word == "--root" or word.startswith("--root=") for word in command)
-    return shlex.join(["counterpoint", *redacted(list(command)), *([] if named else ["--root", root])])
+    return shlex.join(["counterpoint", *map(redacted, command), *([] if named else ["--root", root])])
 
 
 def _left_out(pipeline: Pipeline, left: Side, right: Side) -> list[dict[str, Any]]:

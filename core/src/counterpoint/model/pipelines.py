@@ -9,6 +9,7 @@ from counterpoint.errors import DefinitionError, UsageError
 from counterpoint.model.checks import check, check_failures
 from counterpoint.model.partitions import Partitions
 from counterpoint.model.steps import Draft, Step
+from counterpoint.redaction import unsealed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -79,13 +80,16 @@ class Pipeline:
     def configured(self, overrides: Mapping[str, Any]) -> Pipeline:
         """The same pipeline with some settings replaced (a dict setting is merged one level deep).
 
+        The value of one that was masked, for it is a secret, is in the environment.
+
         Raises:
-            UsageError: there is no such setting.
+            UsageError: there is no such setting, or the environment does not hold a secret one.
         """
         merged = dict(self.config)
-        for name, value in overrides.items():
+        for name in overrides:
             if name not in merged:
                 raise UsageError(f"pipeline {self.name} has no setting {name!r}: it has {', '.join(sorted(merged))}")
+        for name, value in unsealed(overrides, f"pipeline {self.name}").items():
             both = isinstance(merged[name], dict) and isinstance(value, dict)
             merged[name] = {**merged[name], **value} if both else value
         return replace(self, config=merged)

@@ -12,6 +12,7 @@ from counterpoint.model.pipelines import Pipeline
 from counterpoint.model.policies import Breaker, Pool, RetryPolicy, Schedule, TriggerRule, When
 from counterpoint.model.steps import Input, Output, OutputKind, Step
 from counterpoint.model.waits import Wait, WaitKind
+from counterpoint.redaction import redacted_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,6 +31,11 @@ def to_values(thing: Any) -> Any:
     if hasattr(thing, "__dataclass_fields__"):
         return {f.name: to_values(getattr(thing, f.name)) for f in fields(thing) if f.compare}
     return thing
+
+
+def public_values(pipeline: Pipeline) -> dict[str, Any]:
+    """The JSON value of a pipeline as an orchestrator may keep it: settings that are secrets are masked."""
+    return {**to_values(pipeline), "config": redacted_values(to_values(pipeline.config))}
 
 
 def step_from(values: Mapping[str, Any]) -> Step:

@@ -25,7 +25,7 @@ from counterpoint.running.effects import (
     outcomes_of,
     refuse_held_back,
 )
-from counterpoint.running.failing import failed
+from counterpoint.running.failing import failed, told
 from counterpoint.running.inputs import (
     Given,
     Work,
@@ -115,7 +115,10 @@ def execute(
             given.update(references_of(work, references or {}))
             product = _produce(work, given, references or {}) if standing is None else _standing(work, standing)
         except Exception as error:
-            _fail(work, meter, failed(work, error, attempt, given=given, log=lines))
+            record = failed(work, error, attempt, given=given, log=lines)
+            _fail(work, meter, record)
+            if (public := told(error, record)) is not error:
+                raise public from None
             raise
     _record(work, meter, product.record(work, attempt))
     if work.step.output.kind is OutputKind.BRANCH:

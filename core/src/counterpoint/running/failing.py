@@ -8,9 +8,10 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from counterpoint.errors import ChildStepError
 from counterpoint.model import Reference, StepRecord
 from counterpoint.model.graph import Status
-from counterpoint.redaction import scrub
+from counterpoint.redaction import safe, scrub
 from counterpoint.running.failure import describe
 from counterpoint.running.requests import keep_request
 
@@ -33,7 +34,7 @@ def failed(
 ) -> StepRecord:
     """The record of a failed attempt, after what explains it was kept.
 
-    From here on the error holds no secrets, and says its class to every orchestrator.
+    From here on the error holds no secrets, and says its class to every orchestrator; see `told`.
     """
     info = describe(error, work.pipeline.failures)
     scrub(error)
@@ -41,6 +42,11 @@ def failed(
         error.failure = info.failure  # type: ignore[attr-defined]
     keep(work, info, attempt, given=given or {}, log=log)
     return StepRecord(work.step.name, Status.FAILED, attempt, error=info)
+
+
+def told(error: Exception, record: StepRecord) -> Exception:
+    """What an orchestrator is told of a failed attempt: its error, or one in its place when it still holds a secret."""
+    return error if record.error is None or safe(error) else ChildStepError(record.error)
 
 
 def keep(work: Work, info: ErrorInfo, attempt: int, *, given: Mapping[str, Given], log: Iterable[str]) -> None:

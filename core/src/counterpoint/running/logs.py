@@ -7,21 +7,13 @@ from collections import deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from counterpoint.redaction import redacted
+from counterpoint.redaction import Redacting, mask_streams
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 KEPT_LINES = 30
 _LONGEST = 500
-
-
-class Redacting(logging.Formatter):
-    """Formats lines without the secrets in them."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The line, with its traceback if it has one."""
-        return redacted(super().format(record))
 
 
 class _Tail(logging.Handler):
@@ -50,7 +42,8 @@ def keeping_log() -> Iterator[deque[str]]:
 
 
 def log_warnings() -> None:
-    """In a process of a step's own: all from INFO is kept, and warnings go to stderr."""
+    """In a process of a step's own: all from INFO is kept, warnings go to stderr, and no secret is printed."""
+    mask_streams()
     shown = logging.StreamHandler()
     shown.setLevel(logging.WARNING)
     shown.setFormatter(Redacting("%(message)s"))

@@ -16,7 +16,7 @@ from counterpoint.errors import ServiceError, UnansweredError
 from counterpoint.running import LocalRun, find_pipeline
 from counterpoint.running.child import WHOLE_RUNS
 from counterpoint.running.requests import note_native
-from counterpoint.services.sites import home_of, new_site
+from counterpoint.services.sites import home_of, make_private, new_site
 from counterpoint.services.supervisor import ended_of, sharing, stopped
 from counterpoint.storage.objects import Objects
 
@@ -69,7 +69,7 @@ class ProcessEngine:
         found = []
         for request in requests:
             home = home_of(request.root, self.adapter.name)
-            home.mkdir(parents=True, exist_ok=True)
+            make_private(home)
             with _stdout_on_stderr(), _whole_runs():
                 found.append(self.adapter.run(request, home))
         return found

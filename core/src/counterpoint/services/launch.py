@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from counterpoint.errors import StepError
 from counterpoint.lineage import gather, keep
 from counterpoint.model import RunRecord, RunRequest, Status
+from counterpoint.redaction import sealed
 from counterpoint.running import collect, find_pipeline, in_waves, needed, refuse_missing
 from counterpoint.running.age import refuse_old
 from counterpoint.running.inputs import Work, observed
@@ -39,6 +40,7 @@ def launch(request: RunRequest, engine: Engine, *, upstream: bool = True) -> Run
         StepError: an upstream step failed; names run, partition and step.
         StorageError: the root cannot be written.
     """
+    request = replace(request, config=sealed(request.config))
     pipeline = find_pipeline(request.pipeline).configured(request.config)
     pipeline.partitions.partition(request.partition)
     store = Store(request.root, pipeline, request.version)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import re
 import secrets
 import socket
+import stat
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +17,9 @@ from typing import TYPE_CHECKING
 from counterpoint.adapter import Site
 from counterpoint.commands import command
 from counterpoint.errors import ServiceError, UsageError
+from counterpoint.files import put
 from counterpoint.model.orchestrators import ORCHESTRATORS
+from counterpoint.redaction import redacted
 from counterpoint.services.identity import guardian_of, site_id
 from counterpoint.storage.roots import checked_root
 
@@ -26,6 +30,11 @@ if TYPE_CHECKING:
 
 # so much of an address stands in the name of a folder
 _NAME = 40
+
+
+log = logging.getLogger(__name__)
+# of these folders it was told in this process
+_TOLD: set[Path] = set()
 
 
 def home_of(root: str, orchestrator: str) -> Path:
@@ -40,6 +49,52 @@ def home_of(root: str, orchestrator: str) -> Path:
     name = re.sub(r"[^\w.-]+", "-", place)[-_NAME:]
     digest = hashlib.sha256(place.encode()).hexdigest()[:8]
     return Path("counterpoint-data").absolute() / "services" / f"{name}-{digest}" / orchestrator
+
+
+def make_private(home: Path) -> None:
+    """Makes the folder of services, which nobody else may enter: what lies in it is run, and holds what runs are given.
+
+    Raises:
+        ServiceError: it belongs to another user, or everybody may replace it.
+    """
+    home.parent.mkdir(parents=True, exist_ok=True)
+    for folder in (home.parent, home.parent.parent):
+        _look_at(folder)
+    home.mkdir(mode=0o700, exist_ok=True)
+    owner = home.stat().st_uid
+    if owner != os.geteuid():
+        raise ServiceError(
+            f"{home} belongs to another user (uid {owner}), who could have his programs run as you:"
+            " choose a --root of your own for services"
+        )
+    home.chmod(0o700)
+
+
+def _look_at(folder: Path) -> None:
+    """Refuses a folder in which everybody may replace what is there; tells of one that a group shares."""
+    found = folder.stat()
+    if found.st_mode & stat.S_ISVTX:
+        return
+    if found.st_mode & stat.S_IWOTH:
+        raise ServiceError(
+            f"{folder} may be changed by every user of this machine, who could have programs run as you:"
+            f" 'chmod o-w {folder}', or choose another --root"
+        )
+    group = _sharing(found.st_gid) if found.st_mode & stat.S_IWGRP else None
+    if group and folder not in _TOLD:
+        _TOLD.add(folder)
+        log.warning("%s may be changed by the group %s: whoever is in it can have programs run as you", folder, group)
+
+
+def _sharing(gid: int) -> str | None:
+    """The name of a group; None for a user's own, of which nobody else is."""
+    import grp
+
+    try:
+        found = grp.getgrgid(gid)
+    except KeyError:
+        return str(gid)
+    return None if gid == os.getgid() and not found.gr_mem else found.gr_name
 
 
 def free_port() -> int:
@@ -87,7 +142,7 @@ def new_site(
             raise UsageError(f"{adapter.name} has no port {name!r}: it has {', '.join(adapter.ports)}")
         refuse_taken(name, port)
     home = home_of(root, adapter.name)
-    home.mkdir(parents=True, exist_ok=True)
+    make_private(home)
     return Site(
         home=home,
         root=absolute(root),
@@ -116,10 +171,10 @@ def remember(site: Site) -> None:
         "root": site.root,
         "pipelines": site.pipelines,
         "ports": dict(site.ports),
-        "database": site.database,
+        "database": site.database and redacted(site.database),
         "schedules": site.schedules,
     }
-    (site.home / "site.json").write_text(json.dumps(values), encoding="utf-8")
+    put(site.home / "site.json", json.dumps(values))
 
 
 def running_site(root: str, orchestrator: str) -> Site | None:

@@ -1,0 +1,30 @@
+"""Keeping secrets out of all that is told or kept: messages, logs, records, databases, alerts, reports.
+
+A secret is known by its name (a variable or setting such as `DB_PASS`, or one that `COUNTERPOINT_SECRETS` lists), then
+it is masked wherever its value occurs, also encoded; or by its form (a token in an address, a signature, a key block).
+"""
+
+from __future__ import annotations
+
+from counterpoint.redaction.errors import safe, scrub
+from counterpoint.redaction.forms import MASK
+from counterpoint.redaction.names import SECRETS, is_secret
+from counterpoint.redaction.settings import is_sealed, sealed, unsealed
+from counterpoint.redaction.streams import Redacting, mask_streams
+from counterpoint.redaction.text import hide, redacted, redacted_values
+
+__all__ = [
+    "MASK",
+    "SECRETS",
+    "Redacting",
+    "hide",
+    "is_sealed",
+    "is_secret",
+    "mask_streams",
+    "redacted",
+    "redacted_values",
+    "safe",
+    "scrub",
+    "sealed",
+    "unsealed",
+]

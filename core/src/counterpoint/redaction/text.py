@@ -1,0 +1,149 @@
+"""Masking secrets in texts and JSON values."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import os
+import re
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, quote_plus, unquote, urlsplit
+
+from counterpoint.redaction.forms import MASK, is_word, without_forms
+from counterpoint.redaction.names import PREFIX, is_secret
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+# a shorter value is masked nowhere; one shorter than _FREE, or of letters alone, only as a word of its own
+_LEAST, _FREE, _LONG_WORD = 4, 8, 16
+_LONG_LINE = 16
+# secrets that stand in no variable of this process: settings, and what was read from files
+_HIDDEN: set[str] = set()
+
+
+def hide(values: Iterable[Any], name: str = "secret") -> None:
+    """Has the secrets in some values masked from here on, in this process."""
+    for value in values:
+        _HIDDEN.update(_leaves(value, secret=is_secret(name)))
+
+
+def redacted(text: str, also: Iterable[str] = ()) -> str:
+    """The text with every secret masked; `also` are secrets of the moment."""
+    pattern = _pattern(frozenset((*_planted(), *_HIDDEN, *also)))
+    return without_forms(pattern.sub(MASK, text) if pattern else text)
+
+
+def redacted_values(value: Any, name: str = "") -> Any:
+    """The JSON value with every secret in it masked; `name` is what it is called."""
+    if isinstance(value, dict):
+        inherits = bool(name) and is_secret(name)
+        return {key: redacted_values(inner, name if inherits else str(key)) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [redacted_values(inner, name) for inner in value]
+    if value is None or isinstance(value, bool) or value == "":
+        return value
+    if name and is_secret(name):
+        return MASK
+    return redacted(value) if isinstance(value, str) else value
+
+
+def _planted() -> Iterator[str]:
+    """The secrets that stand in variables of this process."""
+    for name, value in os.environ.items():
+        if name.startswith(PREFIX):
+            yield from _setting(name.removeprefix(PREFIX), value)
+        elif is_secret(name):
+            yield value
+        elif "://" in value and "@" in value:
+            yield from _password(value)
+
+
+@lru_cache(maxsize=256)
+def _setting(name: str, text: str) -> tuple[str, ...]:
+    try:
+        return tuple(_leaves(json.loads(text), secret=is_secret(name)))
+    except ValueError:
+        return (text,)
+
+
+@lru_cache(maxsize=256)
+def _password(address: str) -> tuple[str, ...]:
+    try:
+        found = urlsplit(address).password
+    except ValueError:
+        return ()
+    return (found, unquote(found)) if found else ()
+
+
+def _leaves(value: Any, *, secret: bool) -> Iterator[str]:
+    """The secret texts in a JSON value: all where its name says so, else those of secret names and in addresses."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _leaves(inner, secret=secret or is_secret(str(name)))
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _leaves(inner, secret=secret)
+    elif isinstance(value, str):
+        yield from (value,) if secret else _password(value) if "://" in value else ()
+    elif secret and value is not None and not isinstance(value, bool):
+        yield str(value)
+
+
+@lru_cache(maxsize=16)
+def _pattern(values: frozenset[str]) -> re.Pattern[str] | None:
+    """What finds these secrets, however they are encoded, the longest first."""
+    found = {spelt for value in values for part in _parts(value) for spelt in _spellings(part)}
+    patterns = [_guarded(spelt) for spelt in sorted(found, key=lambda spelt: (-len(spelt), spelt))]
+    return re.compile("|".join(patterns)) if patterns else None
+
+
+def _guarded(spelt: str) -> str:
+    free = len(spelt) >= (_LONG_WORD if spelt.isalpha() else _FREE)
+    return re.escape(spelt) if free else rf"(?<!\w){re.escape(spelt)}(?!\w)"
+
+
+def _parts(value: str) -> Iterator[str]:
+    """A secret, its lines where it has several, what it holds where it is JSON or an address."""
+    value = value.strip()
+    if _is_told(value):
+        yield value
+    if "\n" in value:
+        yield from (line.strip() for line in value.splitlines() if len(line.strip()) >= _LONG_LINE)
+    if value.startswith("{"):
+        try:
+            yield from filter(_is_told, _leaves(json.loads(value), secret=False))
+        except (ValueError, RecursionError):
+            return
+    elif "://" in value:
+        yield from filter(_is_told, _password(value))
+
+
+def _is_told(value: str) -> bool:
+    """Whether a value can be a secret: not one that is short, nor a word, a number or a path that stands everywhere."""
+    if value.startswith("/") and Path(value).exists():
+        return False
+    return len(value) >= _LEAST and not is_word(value) and not (value.isdecimal() and len(value) < _FREE - 1)
+
+
+def _spellings(value: str) -> set[str]:
+    found = {value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1], repr(value)[1:-1]}
+    found |= {quote(value, safe=""), quote(value), quote_plus(value), html.escape(value)}
+    if len(value) >= _FREE:
+        data = value.encode(errors="surrogateescape")
+        found |= {data.hex(), *_in_base64(data)}
+    return found
+
+
+def _in_base64(data: bytes) -> Iterator[str]:
+    """What base64 makes of it wherever in a longer text it begins, without what its neighbours share."""
+    for before in range(3):
+        encoded = base64.b64encode(b"\0" * before + data).decode()
+        whole = encoded[(0, 2, 3)[before] : (before + len(data)) * 8 // 6]
+        yield from {whole, whole.translate(_URL_SAFE)}
+
+
+_URL_SAFE = str.maketrans("+/", "-_")
