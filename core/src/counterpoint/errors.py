@@ -11,6 +11,7 @@ The tree, with the exit code of the command that ends with it; a step that fails
     │   └── UnansweredError      3   its server does not answer now; it may when it is asked again
     ├── DifferenceError          4   compared things differ
     ├── StorageError             2   the root cannot be read or written
+    │   └── DamagedOutputError   2   a stored output is lost, or is not what was written
     └── StepError                1   a step failed
         ├── TransientError       1   what another attempt may heal
         ├── SourceError          2   the source of a partition is absent or unreadable
@@ -85,6 +86,25 @@ class StorageError(CounterpointError):
 
     exit_code = 2
     failure = "transient"
+
+
+class DamagedOutputError(StorageError):
+    """A stored output is lost, or is not what was written.
+
+    `place` is the file, `what` what is wrong with it; `output` names step and partition and `command` makes it again,
+    where whoever raised it knows them.
+    """
+
+    failure = "missing_input"
+
+    def __init__(self, place: str, what: str, output: str = "", command: str = "") -> None:
+        super().__init__(place, what)
+        self.place, self.what, self.output, self.command = place, what, output, command
+
+    def __str__(self) -> str:
+        output = f", so {self.output} cannot be read" if self.output else ""
+        how = f"make it again with '{self.command}'" if self.command else "run the step again, which makes it again"
+        return f"{self.place} {self.what}{output}: {how}"
 
 
 class StepError(CounterpointError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -131,3 +132,17 @@ def test_a_decision_about_a_model_that_was_not_trained_is_left_out(workshop: Wor
     decision = Decision(NAME, "trained", "hold", "its training failed", {})
     told = register(workshop.store, PIPELINE, workshop.request(), [decision], {"trained": None})
     assert (told["mlflow_runs"], told["registry_versions"]) == ({}, {})
+
+
+def test_the_registry_of_a_copied_root_is_its_own(workshop: Workshop, tmp_path: Path) -> None:
+    workshop.register(1)
+    copy = Workshop(str(tmp_path / "copy"))
+    shutil.copytree(workshop.root, copy.root)
+    before = {path: path.read_bytes() for path in Path(workshop.root).rglob("*") if path.is_file()}
+    assert source_of_first(copy).is_relative_to(copy.root)
+    copy.register(2, AFTER)
+    assert [run.info.artifact_uri.startswith(f"file://{copy.root}/") for run in runs(copy)] == [True, True]
+    assert {path: path.read_bytes() for path in Path(workshop.root).rglob("*") if path.is_file()} == before
+    shutil.rmtree(workshop.root)
+    copy.register(3, "2026-01-05")
+    assert copy.versions() == {1: DAY, 2: AFTER, 3: "2026-01-05"}

@@ -6,10 +6,12 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import polars as pl
 import pytest
+import shelves
 from shelves import DAY, METRICS, MODEL, PIPELINE, SETTINGS, entry, model, numbers, save
 
-from counterpoint.errors import StorageError
+from counterpoint.errors import DamagedOutputError, StorageError
 
 if TYPE_CHECKING:
     from counterpoint.storage import Store
@@ -63,16 +65,36 @@ def test_json_is_stored_in_one_form(store: Store) -> None:
     assert store.get_json("b.json") is None
 
 
-def test_a_partial_result_is_computed_once_per_content_and_code(store: Store) -> None:
+def test_a_partial_result_is_computed_once_per_content_and_code(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     made = save(store, numbers(4))
     assert store.partial(made, "shelves:doubled", CODE)["x"].to_list() == [8]
+    monkeypatch.setattr(shelves, "doubled", lambda frame: frame.select(pl.all() * 3))
+    # what is there is read, so it was not computed again
+    assert store.partial(made, "shelves:doubled", CODE)["x"].to_list() == [8]
+    assert store.partial(made, "shelves:doubled", CODE.replace("c", "d"))["x"].to_list() == [12]
+    assert store.partial(save(store, numbers(6)), "shelves:doubled", CODE)["x"].to_list() == [18]
+
+
+@pytest.mark.parametrize("damage", [b"", b"PAR1", None], ids=["empty", "cut", "other rows"])
+def test_a_partial_result_that_is_not_what_was_written_is_computed_again(store: Store, damage: bytes | None) -> None:
+    made = save(store, numbers(4))
+    store.partial(made, "shelves:doubled", CODE)
     (stored,) = store.list("partials")
-    Path(store.uri(stored)).unlink()
-    numbers(5).write_parquet(store.uri(stored))
-    # what is there is believed, so it was not computed again
-    assert store.partial(made, "shelves:doubled", CODE)["x"].to_list() == [5]
-    assert store.partial(made, "shelves:doubled", CODE.replace("c", "d"))["x"].to_list() == [8]
-    assert store.partial(save(store, numbers(6)), "shelves:doubled", CODE)["x"].to_list() == [12]
+    if damage is None:
+        numbers(5).write_parquet(store.uri(stored))
+    else:
+        store.put(stored, damage)
+    assert store.partial(made, "shelves:doubled", CODE)["x"].to_list() == [8]
+    assert store.stored_partial(made, "shelves:doubled", CODE) is not None
+
+
+def test_a_partial_result_is_made_from_what_was_written_alone(store: Store) -> None:
+    made = save(store, numbers(4))
+    (file,) = Path(made.uri).rglob("*.parquet")
+    numbers(5).write_parquet(file)
+    with pytest.raises(DamagedOutputError):
+        store.partial(made, "shelves:doubled", CODE)
+    assert store.list("partials") == []
 
 
 def test_a_step_that_is_not_of_the_pipeline_is_unknown(store: Store) -> None:

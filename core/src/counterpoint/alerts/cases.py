@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import shlex
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from counterpoint.alerts.case import Case
 from counterpoint.errors import UsageError
 from counterpoint.storage.objects import json_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from counterpoint.storage.objects import Objects
 
@@ -30,7 +32,7 @@ def change(store: Objects, alert_id: str, becomes: Callable[[Case | None], Case 
     path = path_of(alert_id)
     while True:
         found = store.find(path)
-        case = None if found is None else Case.from_dict(store.parsed(path, found.data))
+        case = None if found is None else _case(store, store.parsed(path, found.data))
         new = becomes(case)
         if new is None or new == case or store.swap(path, json_bytes(new.to_dict()), found):
             return new
@@ -43,7 +45,7 @@ def all_cases(store: Objects) -> list[Case]:
         StorageError: the root cannot be read.
     """
     values = [store.get_json(path) for path in store.list(FOLDER)]
-    cases = [Case.from_dict(value) for value in values if value is not None]
+    cases = [_case(store, value) for value in values if value is not None]
     return sorted(cases, key=lambda case: case.last_seen, reverse=True)
 
 
@@ -57,4 +59,14 @@ def case_of(store: Objects, alert_id: str) -> Case:
     if values is None:
         known = ", ".join(case.alert.id for case in all_cases(store)) or "none yet"
         raise UsageError(f"there is no alert {alert_id!r} below {store.root}; there are: {known}")
-    return Case.from_dict(values)
+    return _case(store, values)
+
+
+def _case(store: Objects, values: Mapping[str, Any]) -> Case:
+    """A case as it was kept; its command names the root that it was read from, which may be a copy."""
+    case = Case.from_dict(values)
+    words = shlex.split(case.alert.command or "")
+    if "--root" not in words[:-1]:
+        return case
+    words[words.index("--root") + 1] = store.root
+    return replace(case, alert=replace(case.alert, command=shlex.join(words)))

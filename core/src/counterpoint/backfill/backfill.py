@@ -11,10 +11,10 @@ from counterpoint.alerts import release as tell_held
 from counterpoint.backfill.launchers import LocalLauncher, ProcessLauncher, ServiceLauncher
 from counterpoint.backfill.lease import claim
 from counterpoint.backfill.native import NativeLauncher, orders_of
-from counterpoint.backfill.plan import Cell, Plan, make_plan
+from counterpoint.backfill.plan import Cell, Plan, inputs_of, make_plan
 from counterpoint.backfill.queue import Grain
 from counterpoint.backfill.runner import Runner
-from counterpoint.backfill.standing import UNKNOWN_SECONDS, Snapshot, freshness_of, seconds_of
+from counterpoint.backfill.standing import UNKNOWN_SECONDS, Snapshot, freshness_of, is_kept, seconds_of
 from counterpoint.backfill.strategy import Strategy, queue_of
 from counterpoint.errors import SourceError, StaleInputError, StepError, UsageError
 from counterpoint.model import BackfillOrder, RunRequest, is_read, part_of
@@ -93,8 +93,11 @@ def keys_of(pipeline: Pipeline, asked: Asked) -> tuple[str, ...]:
     return keys
 
 
-def prepare(asked: Asked, root: str, *, upstream: bool = True) -> Prepared:
+def prepare(asked: Asked, root: str, *, upstream: bool = True, verify: bool = False) -> Prepared:
     """Plans a backfill; reads only.
+
+    What stands and will be read by a step of the plan is read here before, so that what is damaged is made again; with
+    `verify` all that stands is.
 
     Raises:
         UsageError: the range is wrong, or a window reaches before the pipeline's first partition.
@@ -105,9 +108,15 @@ def prepare(asked: Asked, root: str, *, upstream: bool = True) -> Prepared:
     keys = keys_of(pipeline, asked)
     store = Snapshot(root, pipeline, asked.version)
 
-    def found(cell: Cell) -> Freshness:
+    known: dict[Cell, Freshness] = {}
+
+    def look_at(cell: Cell, *, verify: bool) -> Freshness:
         request = RunRequest(asked.pipeline, cell.key, "", root, asked.orchestrator, asked.version, (), asked.config)
-        return freshness_of(store, request, cell)
+        known[cell] = freshness_of(store, request, cell, verify=verify)
+        return known[cell]
+
+    def found(cell: Cell) -> Freshness:
+        return known[cell] if cell in known else look_at(cell, verify=verify)
 
     if asked.stale_only:
         keys = _stale(pipeline, keys, found)
@@ -119,7 +128,17 @@ def prepare(asked: Asked, root: str, *, upstream: bool = True) -> Prepared:
             return not asked.effects and not is_read(pipeline, cell.step)
         return cell.key not in forced and found(cell).is_settled
 
-    plan = _without_effects(make_plan(pipeline, keys, stands, upstream=upstream))
+    def planned() -> Plan:
+        return _without_effects(make_plan(pipeline, keys, stands, upstream=upstream))
+
+    plan, read = planned(), set[Cell]()
+    while not verify and (
+        inputs := {cell for cell, given in inputs_of(plan) if not is_kept(store, cell, given)} - read
+    ):
+        read |= inputs
+        for cell in inputs:
+            look_at(cell, verify=True)
+        plan = planned()
     run_id = new_run_id(pipeline.name, "backfill", asked.orchestrator)
     return Prepared(asked, root, pipeline, plan, seconds_of(plan, store), run_id)
 
@@ -132,7 +151,7 @@ def _without_effects(plan: Plan) -> Plan:
 def _stale(pipeline: Pipeline, keys: tuple[str, ...], found: Callable[[Cell], Freshness]) -> tuple[str, ...]:
     """The partitions of which something stands that is stale, or rests on what is."""
     standing = {key for key in keys if found(Cell(pipeline.step_names[0], key)) is not Freshness.MISSING}
-    plan = make_plan(pipeline, sorted(standing), lambda cell: found(cell) is not Freshness.STALE)
+    plan = make_plan(pipeline, sorted(standing), lambda cell: found(cell) not in {Freshness.STALE, Freshness.DAMAGED})
     return tuple(sorted({cell.key for cell in plan.cells if cell.key in standing}))
 
 

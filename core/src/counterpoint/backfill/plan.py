@@ -12,7 +12,7 @@ from counterpoint.model import order
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-    from counterpoint.model import Pipeline, Step
+    from counterpoint.model import Input, Pipeline, Step
 
 
 class Cell(NamedTuple):
@@ -130,6 +130,14 @@ def _refuse_earlier(plan: Mapping[Cell, object], keys: Sequence[str]) -> None:
     if missing:
         words = "; ".join(f"{key}: {', '.join(steps)}" for key, steps in missing.items())
         raise MissingInputError(f"these partitions are needed and missing or stale: {words}. Leave out --no-upstream")
+
+
+def inputs_of(plan: Plan) -> Iterator[tuple[Cell, Input]]:
+    """What the cells of a plan read that is not among them: it is read as it stands."""
+    for cell in plan.cells:
+        for given in plan.pipeline.step(cell.step).inputs:
+            keys = given.window.keys(plan.pipeline.partitions, cell.key) if given.window else (cell.key,)
+            yield from ((other, given) for key in keys if (other := Cell(given.step, key)) not in plan.waits)
 
 
 def waves(plan: Plan) -> tuple[tuple[Cell, ...], ...]:

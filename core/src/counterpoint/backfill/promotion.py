@@ -7,9 +7,11 @@ from typing import Any
 from counterpoint.backfill.lease import forget, free
 from counterpoint.backfill.records import folder_of, manifest_in, manifest_path
 from counterpoint.commands import command
-from counterpoint.errors import UsageError
+from counterpoint.errors import DamagedOutputError, UsageError
 from counterpoint.lineage import promote_models
+from counterpoint.model import RunRequest
 from counterpoint.running import find_pipeline
+from counterpoint.running.remaking import remake_command
 from counterpoint.running.settings import note
 from counterpoint.storage import Store, drop, promote
 from counterpoint.storage.versions import is_promoted
@@ -28,6 +30,8 @@ def promote_version(name: str, version: str, root: str, *, take_over: bool = Fal
     _refuse_unfinished(store, name)
     if is_promoted(store):  # when it was killed after its commit, the models have not got their names yet
         promote_models(store, pipeline)
+    else:
+        _refuse_damaged(store, name)
     found = promote(store)
     promote_models(store, pipeline)
     if manifest := manifest_in(store, version):
@@ -51,6 +55,24 @@ def drop_version(name: str, version: str, root: str, *, take_over: bool = False)
         store.delete(path)
     forget(store, version, manifest)
     return {"dropped": version, "outputs": dropped}
+
+
+def _refuse_damaged(store: Store, name: str) -> None:
+    """Reads all that the version holds: what is published must be what was written.
+
+    Raises:
+        DamagedOutputError: it is not; holds the command that makes it again.
+    """
+    for step in store.pipeline.step_names:
+        for entry in store.own_entries(step).values():
+            if not entry.reference.uri:
+                continue
+            try:
+                store.read(entry.reference)
+            except DamagedOutputError as damage:
+                request = RunRequest(name, entry.reference.partition, "", store.root, version=store.version)
+                damage.command = remake_command(request, entry.reference.partition)
+                raise
 
 
 def _refuse_unfinished(store: Store, name: str) -> None:

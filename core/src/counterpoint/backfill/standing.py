@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from counterpoint.model import PRODUCTION
+from counterpoint.model import PRODUCTION, code_digest
 from counterpoint.running.inputs import Work
 from counterpoint.running.records import record_path
 from counterpoint.running.upstream import Freshness, freshness
 from counterpoint.storage import Store
+from counterpoint.storage.inventory import Inventory
 
 if TYPE_CHECKING:
     from counterpoint.backfill.plan import Cell, Plan
-    from counterpoint.model import Entry, Pipeline, RunRequest
+    from counterpoint.model import Entry, Input, Pipeline, RunRequest
 
 _LATEST = 3
 UNKNOWN_SECONDS = 1.0
@@ -32,10 +34,27 @@ class Snapshot(Store):
             self._known[step, partition] = super().entry(step, partition)
         return self._known[step, partition]
 
+    @cached_property
+    def inventory(self) -> Inventory:
+        """The files as they were when they were first asked for."""
+        return Inventory(self)
 
-def freshness_of(store: Store, request: RunRequest, cell: Cell) -> Freshness:
-    """Whether a cell stands as it would be made now; `request` is that of its partition."""
-    return freshness(Work(request, store.pipeline, store.pipeline.step(cell.step), store))
+
+def freshness_of(store: Snapshot, request: RunRequest, cell: Cell, *, verify: bool = False) -> Freshness:
+    """Whether a cell stands as it would be made now; `request` is that of its partition.
+
+    With `verify` what stands is read, and is damaged unless it is what was written.
+    """
+    work = Work(request, store.pipeline, store.pipeline.step(cell.step), store)
+    return freshness(work, store.inventory, verify=verify)
+
+
+def is_kept(store: Snapshot, cell: Cell, given: Input) -> bool:
+    """Whether what a step takes of a cell was made of it when it was whole, and is kept beside it."""
+    entry = store.entry(*cell)
+    if entry is None or given.partial is None:
+        return False
+    return store.stored_partial(entry.reference, given.partial, code_digest(given.partial)) is not None
 
 
 def seconds_of(plan: Plan, store: Store) -> dict[str, float]:

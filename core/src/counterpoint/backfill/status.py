@@ -9,6 +9,9 @@ from counterpoint.backfill.plan import Cell
 from counterpoint.backfill.records import folder_of, manifest_in, states_path
 from counterpoint.backfill.standing import Snapshot, freshness_of
 from counterpoint.model import PRODUCTION, RunRequest
+from counterpoint.running import find_pipeline
+from counterpoint.running.inputs import Work
+from counterpoint.running.upstream import Freshness, damage_of
 from counterpoint.running.waits import waiting
 
 if TYPE_CHECKING:
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
 
     from counterpoint.model import Pipeline
 
-STATES = ("fresh", "stale", "running", "failed", "missing", "blocked", "skipped", "effect")
+STATES = ("fresh", "stale", "running", "failed", "missing", "damaged", "blocked", "skipped", "effect")
 # what a run told of a step that has no fresh output
 _TOLD = {"failed": "failed", "blocked": "blocked", "upstream_failed": "blocked"}
 
@@ -30,24 +33,34 @@ def known_partitions(store: Snapshot) -> list[str]:
     return sorted(key for key in keys if key and key[0].isdigit())
 
 
-def grid(root: str, name: str, pipeline: Pipeline, version: str, keys: Sequence[str] = ()) -> dict[str, Any]:
+def grid(
+    root: str, name: str, pipeline: Pipeline, version: str, keys: Sequence[str] = (), *, verify: bool = False
+) -> dict[str, Any]:
     """The state of every step and partition; `keys` are the partitions, by default all that are known of.
 
-    A step is stale when its code, its settings or any of its inputs would give another output now.
+    A step is stale when its code, its settings or any of its inputs would give another output now, and damaged when
+    files of its output are lost or, which only `verify` tells, are not what was written.
     """
     store = Snapshot(root, pipeline, version)
     shown = list(keys) or known_partitions(store)
     told = _told(store, shown)
-    rows = []
+    usual = find_pipeline(name).config
+    overridden = {setting: value for setting, value in pipeline.config.items() if usual.get(setting) != value}
+    rows, damaged = list[dict[str, Any]](), list[dict[str, str]]()
     for key in shown:
-        request = RunRequest(name, key, "", root, version=version, steps=())
-        states = {s: _state(store, request, Cell(s, key), told.get(key, {})) for s in pipeline.step_names}
-        rows.append({"date": key, "steps": states})
+        request = RunRequest(name, key, "", root, version=version, steps=(), config=overridden)
+        look = Look(store, request, verify)
+        rows.append(
+            {"date": key, "steps": {s: look.state(Cell(s, key), told.get(key, {})) for s in pipeline.step_names}}
+        )
+        damaged += look.damaged
     return {
         "pipeline": pipeline.name,
         "version": version,
         "steps": list(pipeline.step_names),
         "partitions": rows,
+        "verified": verify,
+        "damaged": damaged,
         "waiting": waiting(store, pipeline, version, keys),
     }
 
@@ -64,11 +77,29 @@ def _told(store: Snapshot, keys: Sequence[str]) -> dict[str, Mapping[str, str]]:
     }
 
 
-def _state(store: Snapshot, request: RunRequest, cell: Cell, told: Mapping[str, str]) -> str:
-    said = told.get(cell.step)
-    if store.pipeline.step(cell.step).effect:
-        return "running" if said == "running" else _TOLD.get(said or "", "effect")
-    if said in {"running", "skipped"}:
-        return said
-    found = str(freshness_of(store, request, cell).value)
-    return found if found in {"fresh", "skipped"} else _TOLD.get(said or "", found)
+class Look:
+    """A look at the steps of one partition, and what was found damaged of them."""
+
+    def __init__(self, store: Snapshot, request: RunRequest, verify: bool) -> None:  # noqa: FBT001 - passed on
+        self.store, self.request, self.verify = store, request, verify
+        self.damaged: list[dict[str, str]] = []
+
+    def state(self, cell: Cell, told: Mapping[str, str]) -> str:
+        """How a step stands; what it was told of it counts where its output is not fresh."""
+        said = told.get(cell.step)
+        if self.store.pipeline.step(cell.step).effect:
+            return "running" if said == "running" else _TOLD.get(said or "", "effect")
+        if said in {"running", "skipped"}:
+            return said
+        found = freshness_of(self.store, self.request, cell, verify=self.verify)
+        if found is Freshness.DAMAGED:
+            self._note(cell)
+        is_plain = found in {Freshness.FRESH, Freshness.SKIPPED, Freshness.DAMAGED}
+        return str(found.value) if is_plain else _TOLD.get(said or "", found.value)
+
+    def _note(self, cell: Cell) -> None:
+        work = Work(self.request, self.store.pipeline, self.store.pipeline.step(cell.step), self.store)
+        damage = damage_of(work, self.store.inventory, verify=self.verify)
+        if damage is not None:
+            told = {"file": damage.place, "what": damage.what, "command": damage.command}
+            self.damaged.append({"date": cell.key, "step": cell.step, **told})

@@ -93,8 +93,11 @@ def asked_of(args: argparse.Namespace) -> Asked:
     )
 
 
-def carry_out(asked: Asked, args: argparse.Namespace) -> int:
-    """Runs a backfill in the environment of its orchestrator and tells how it went."""
+def carry_out(asked: Asked, args: argparse.Namespace, *, verify: bool = False) -> int:
+    """Runs a backfill in the environment of its orchestrator and tells how it went.
+
+    With `verify` all that stands is read, and made again where it is not what was written.
+    """
     code = hand_over(asked.orchestrator, args.argv)
     if code is not None:
         return code
@@ -103,7 +106,7 @@ def carry_out(asked: Asked, args: argparse.Namespace) -> int:
     from counterpoint.services.sites import absolute
 
     root = absolute(args.root)
-    prepared = prepare(asked, root, upstream=not getattr(args, "no_upstream", False))
+    prepared = prepare(asked, root, upstream=not getattr(args, "no_upstream", False), verify=verify)
     say(f"{asked.version}: {len(prepared.plan.cells)} steps to run, {len(prepared.plan.saved)} stand already")
     options = site_options(args)
     with engine_for(asked.orchestrator, root, (asked.pipeline,), service=asked.service, options=options) as engine:

@@ -57,7 +57,7 @@ def _backfill(args: argparse.Namespace, store: object) -> int:
     asked = Asked(**manifest_of(store, args.backfill)["asked"])  # type: ignore[arg-type]
     _refuse_others(args, asked.config)
     # forced again, it would compute again what ended well
-    return carry_out(replace(asked, force=False, stale_only=False), args)
+    return carry_out(replace(asked, force=False, stale_only=False), args, verify=True)
 
 
 def _run(args: argparse.Namespace, store: object) -> int:

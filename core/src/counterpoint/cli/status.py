@@ -16,13 +16,14 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-HELP = "per step and partition: fresh, stale, running, failed, missing, blocked, skipped"
+HELP = "per step and partition: fresh, stale, running, failed, missing, damaged, blocked, skipped"
 _MARKS = {
     "fresh": ("■", "green"),
     "stale": ("◪", "yellow"),
     "running": ("▶", "blue"),
     "failed": ("✗", "red"),
     "missing": ("·", "dim"),
+    "damaged": ("!", "bold red"),
     "blocked": ("⊘", "magenta"),
     "skipped": ("–", "dim"),
     "effect": ("◆", "cyan"),
@@ -36,6 +37,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--from", dest="first", metavar="A", help="the first partition; default all that are known of")
     parser.add_argument("--to", dest="last", metavar="B", help="the last partition")
     parser.add_argument("--picture", metavar="FILE", help="also write the grid as a picture (SVG)")
+    parser.add_argument("--verify", action="store_true", help="read what stands and check it against its digest")
     setting_options(parser)
 
 
@@ -61,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     if config != given:
         say(f"judged by the settings that {args.version} was made with: {shlex.join(setting_words(config))}")
     keys = pipeline.partitions.range(args.first, args.last) if args.first else ()
-    found = grid(root, args.pipeline, pipeline.configured(config), args.version, keys)
+    found = grid(root, args.pipeline, pipeline.configured(config), args.version, keys, verify=args.verify)
     found["settings"] = redacted_values(config)
     if args.json:
         answer(found)
@@ -70,6 +72,10 @@ def run(args: argparse.Namespace) -> int:
         for one in found["waiting"]:
             words = ", ".join(one["for"])
             say(f"{one['date']} {one['step']} waits for {words} until {one['until'][:19]}Z ({one['run_id']})")
+        for one in found["damaged"]:
+            say(f"{one['date']} {one['step']}: {one['file']} {one['what']}: make it again with '{one['command']}'")
+        if not args.verify and found["partitions"]:
+            say("files were looked for, not read: --verify checks what stands against its digests")
     return 0
 
 

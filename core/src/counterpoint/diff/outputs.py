@@ -150,8 +150,9 @@ def _rows(store: Store, reference: Reference) -> pl.LazyFrame:
 
     partitioned = store.pipeline.step(reference.step).output.partitioned
     where = (store.pipeline.partitions.kind.value, reference.partition) if partitioned else None
-    with readable(f"{reference.step} of {reference.partition} at {reference.uri}"):
-        return rows_of(open_delta(reference.uri, reference.table_version), reference.uri, where)
+    uri = store.place(reference)
+    with readable(f"{reference.step} of {reference.partition} at {uri}"):
+        return rows_of(open_delta(uri, reference.table_version), uri, where)
 
 
 def _tables(left: pl.LazyFrame, right: pl.LazyFrame, options: Options) -> TableDiff:

@@ -128,7 +128,7 @@ class _Desk:
         return run_id
 
     def _files(self, reference: Reference) -> dict[str, bytes]:
-        folder = self.store.path(reference.uri)
+        folder = self.store.path(reference.uri, "artifacts")
         names = ("weights.safetensors", "model.json")
         return {name: self.store.get(f"{folder}/{name}") or b"" for name in names}
 
@@ -162,9 +162,11 @@ class _Desk:
 
     def complete(self, metadata: PipelineRunMetadata, made: Mapping[str, Any], models: Mapping[str, Reference]) -> None:
         """Puts the lineage beside each model, in the store and in MLflow."""
-        text = json.dumps(metadata.to_dict(), sort_keys=True, default=str).encode()
+        stored = self.store.encoded(metadata.to_dict())
         for reference in models.values():
-            self.store.put(f"{self.store.path(reference.uri)}/lineage.json", text)
+            self.store.put(f"{self.store.path(reference.uri, 'artifacts')}/lineage.json", stored)
+        # a folder of artifacts in the root is copied and moved with it; a server elsewhere must know where the root is
+        text = stored if self.place.folder else json.dumps(metadata.to_dict(), sort_keys=True, default=str).encode()
         for entry in made.values():
             self._attach(entry["run_id"], {"lineage.json": text}, None)
 

@@ -9,7 +9,8 @@ import fcntl
 import json
 import logging
 import os
-from contextlib import contextmanager
+import sqlite3
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,17 @@ if TYPE_CHECKING:
     from counterpoint.storage.objects import Objects
 
 TAG = "counterpoint"
+# where MLflow keeps absolute URIs of artifacts, which lie below this folder of a root
+_ARTIFACTS = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+    ("logged_models", "artifact_location"),
+)
+_BELOW = "/mlflow/artifacts"
+_ELSEWHERE = "SELECT 1 FROM {0} WHERE {1} LIKE ? AND substr({1}, 1, ?) <> ?"
+_MOVE = "UPDATE {0} SET {1} = ? || substr({1}, instr({1}, ?) + ?) WHERE {1} LIKE ? AND substr({1}, 1, ?) <> ?"
 
 _LOCK_SECONDS = 300.0  # making a database, or registering a large model, takes a while on a busy machine
 
@@ -66,9 +78,22 @@ def client_of(place: Place) -> MlflowClient:
     if place.folder is None:
         return MlflowClient(place.uri, place.uri)
     with alone(place, "lock"):
+        relocate(place)
         client = MlflowClient(place.uri, place.uri)
         client.search_experiments(max_results=1)  # makes or migrates the database
         return client
+
+
+def relocate(place: Place) -> None:
+    """Has the database of a copied or moved root name the artifacts that lie beside it, not those of where it was."""
+    if place.is_empty or place.artifacts is None or not place.artifacts.startswith("file:"):
+        return
+    with closing(sqlite3.connect(place.folder / "mlflow.db")) as database, database:  # type: ignore[operator]
+        known = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        here = (f"file:%{_BELOW}%", len(place.artifacts), place.artifacts)
+        for names in _ARTIFACTS:
+            if names[0] in known and database.execute(_ELSEWHERE.format(*names), here).fetchone():
+                database.execute(_MOVE.format(*names), (place.artifacts, _BELOW, len(_BELOW), *here))
 
 
 @contextmanager

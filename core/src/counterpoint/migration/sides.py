@@ -122,7 +122,7 @@ class RunSide:
 
     def _digest(self, reference: Reference, kind: str) -> str:
         try:
-            value = self.store.read(reference)
+            value = self.store.load(reference)
         except StorageError as error:
             return f"unreadable: {error}"
         reckoned: Mapping[str, Callable[[Any], str]] = {TABLE: content_digest, MODEL: model_digest, VALUE: json_digest}

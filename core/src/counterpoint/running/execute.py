@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.errors import ContractError
+from counterpoint.errors import ContractError, DamagedOutputError
 from counterpoint.model import Entry, OutputKind, Reference, RunRequest, StepRecord
 from counterpoint.running.age import as_of, refuse_old
 from counterpoint.running.begun import note_begun
@@ -162,7 +162,7 @@ def _reusable(work: Work, made_from: str) -> Entry | None:
             log.info("%s of %s ended well in this run before: it is not run again", work.step.name, work.key)
         return found
     standing = work.store.entry(work.step.name, work.key)
-    if not standing or standing.fingerprint != made_from or work.request.force:
+    if not standing or standing.fingerprint != made_from or work.request.force or not is_whole(work, standing):
         return None
     log.info("%s of %s stands and is fresh", work.step.name, work.key)
     return standing
@@ -181,6 +181,18 @@ def _provided(work: Work, passed: Mapping[str, Any]) -> tuple[dict[str, Any], di
     if "idempotency_key" in work.step.provided:
         values["idempotency_key"] = idempotency_key(work)
     return values, told
+
+
+def is_whole(work: Work, standing: Entry) -> bool:
+    """Whether what stands is still what was written; what is not is made again."""
+    if not standing.reference.uri:
+        return True
+    try:
+        work.store.read(standing.reference)
+    except DamagedOutputError as damage:
+        log.warning("%s %s: %s of %s is made again", damage.place, damage.what, work.step.name, work.key)
+        return False
+    return True
 
 
 def _renewed(work: Work, standing: Entry, new: str | None) -> Entry:

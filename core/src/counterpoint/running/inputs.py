@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.commands import command
-from counterpoint.errors import CounterpointError, MissingInputError, SourceError
+from counterpoint.errors import CounterpointError, DamagedOutputError, MissingInputError, SourceError
 from counterpoint.model import PRODUCTION, Observed, Pipeline, Reference, RunRequest, Step, code_digest, load
 from counterpoint.model.functions import parameters_of
+from counterpoint.running.remaking import remake_command
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,6 +48,20 @@ class Work:
     def settings_hash(self) -> str:
         """16 hexadecimal digits that name those settings."""
         return digest_of(self.settings).removeprefix("sha256:")[:16]
+
+    def read(self, reference: Reference, partial: str | None = None) -> Any:
+        """What a reference refers to, or what a function (`partial`) makes of it.
+
+        Raises:
+            DamagedOutputError: it is lost, or is not what was written; holds the command that makes it again.
+        """
+        try:
+            if partial is None:
+                return self.store.read(reference)
+            return self.store.partial(reference, partial, code_digest(partial))
+        except DamagedOutputError as damage:
+            damage.command = remake_command(self.request, reference.partition)
+            raise
 
 
 def digest_of(value: Any) -> str:
@@ -110,7 +125,11 @@ def _standing(work: Work, given: Input) -> Given:
 
 def is_skipped(work: Work, name: str) -> bool:
     """Whether what branches chose when they were run keeps a step of the partition from running."""
-    return work.store.is_skipped(name, work.request.partition)
+    try:
+        return work.store.is_skipped(name, work.request.partition)
+    except DamagedOutputError as damage:
+        damage.command = remake_command(work.request, work.request.partition)
+        raise
 
 
 def _elements(work: Work, step: str) -> tuple[Reference, ...]:
@@ -212,10 +231,10 @@ def _value(work: Work, given: Input, reference: Given) -> Any:
     if reference is None:
         return None
     if isinstance(reference, dict):
-        return {key: _partial(work, given, ref) if ref else None for key, ref in reference.items()}
+        return {key: work.read(ref, given.partial) if ref else None for key, ref in reference.items()}
     if isinstance(reference, tuple):
-        return [work.store.read(element) for element in reference]
-    return work.store.read(reference)
+        return [work.read(element) for element in reference]
+    return work.read(reference)
 
 
 def count_of(work: Work, passed: Mapping[str, Any]) -> int:
@@ -223,12 +242,6 @@ def count_of(work: Work, passed: Mapping[str, Any]) -> int:
     if work.step.map_over in work.settings:
         return len(work.settings[work.step.map_over])
     return len(values_of(work, references_of(work, passed))[str(work.step.map_over)])
-
-
-def _partial(work: Work, given: Input, reference: Reference) -> Any:
-    if given.partial is None:
-        return work.store.read(reference)
-    return work.store.partial(reference, given.partial, code_digest(given.partial))
 
 
 def choice_of(store: Store, reference: Reference | None) -> str | None:

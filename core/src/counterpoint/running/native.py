@@ -68,7 +68,7 @@ def is_chosen(request: RunRequest, step: str, references: Mapping[str, Any]) -> 
     if found is None and not request.selects(when.step):
         entry = work.store.entry(when.step, request.partition)
         found = entry.reference if entry else None
-    return not isinstance(found, Reference) or work.store.read(found) == when.choice
+    return not isinstance(found, Reference) or work.read(found) == when.choice
 
 
 def iso(moment: datetime | str | float | None) -> str | None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
-
-from counterpoint.storage.objects import json_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,7 +50,7 @@ def _change(
     path = request_path(pipeline, request.run_id)
     while True:
         found = objects.find(path)
-        kept = json.loads(found.data) if found else {}
+        kept = objects.parsed(path, found.data) if found else {}
         changed = {"request": request.to_json(), **change(kept)}
-        if changed == kept or objects.swap(path, json_bytes(changed), found):
+        if changed == kept or objects.swap(path, objects.encoded(changed), found):
             return

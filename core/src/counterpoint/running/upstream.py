@@ -8,8 +8,8 @@ from itertools import starmap
 from typing import TYPE_CHECKING
 
 from counterpoint.commands import command_of
-from counterpoint.errors import MissingInputError, SourceError, UsageError
-from counterpoint.model import Window, order
+from counterpoint.errors import DamagedOutputError, MissingInputError, SourceError, UsageError
+from counterpoint.model import Window, code_digest, order
 from counterpoint.running.inputs import (
     Work,
     code_of,
@@ -20,9 +20,11 @@ from counterpoint.running.inputs import (
     references_of,
     standing_elements,
 )
+from counterpoint.running.remaking import remake_command
+from counterpoint.storage.inventory import Inventory
 
 if TYPE_CHECKING:
-    from counterpoint.model import Entry, Pipeline, RunRequest, Step
+    from counterpoint.model import Entry, Input, Pipeline, Reference, RunRequest, Step
     from counterpoint.storage import Store
 
 
@@ -31,6 +33,7 @@ class Freshness(StrEnum):
 
     FRESH = "fresh"
     STALE = "stale"
+    DAMAGED = "damaged"
     MISSING = "missing"
     SKIPPED = "skipped"
     EFFECT = "effect"
@@ -38,19 +41,61 @@ class Freshness(StrEnum):
     @property
     def is_settled(self) -> bool:
         """Whether there is nothing to make: it is fresh, not chosen, or an effect that each run has anew."""
-        return self not in {Freshness.STALE, Freshness.MISSING}
+        return self not in {Freshness.STALE, Freshness.DAMAGED, Freshness.MISSING}
 
 
-def freshness(work: Work) -> Freshness:
+def freshness(work: Work, inventory: Inventory | None = None, *, verify: bool = False) -> Freshness:
     """Whether the output of a step and partition stands, and was made from what stands now.
 
-    A step that a branch keeps from running is skipped; an effect is never fresh or stale, for every run has its own.
+    A step that a branch keeps from running is skipped; an effect is never fresh or stale, for every run has its own. Of
+    what stands the files are looked for in an inventory, which may be shared by several questions; only `verify` reads
+    them.
     """
-    if is_skipped(work, work.step.name):
-        return Freshness.SKIPPED
+    try:
+        if is_skipped(work, work.step.name):
+            return Freshness.SKIPPED
+    except DamagedOutputError:  # what a branch chose is not known
+        return Freshness.STALE
     if work.step.effect:
         key = work.key if work.step.map_over is None else f"{work.key}.0"
         return Freshness.EFFECT if work.store.entry(work.step.name, key) else Freshness.MISSING
+    found = _freshness(work)
+    if found is Freshness.MISSING or damage_of(work, inventory, verify=verify) is None:
+        return found
+    return Freshness.DAMAGED
+
+
+def damage_of(work: Work, inventory: Inventory | None = None, *, verify: bool = False) -> DamagedOutputError | None:
+    """What is lost of the output that stands for a step and partition, or is not what was written; None when nothing.
+
+    The error holds the command that makes the output again.
+    """
+    looked = inventory or Inventory(work.store)
+    for entry in _standing(work):
+        found = looked.lacks(entry.reference) or (_differs(work, entry.reference) if verify else None)
+        if found is not None:
+            found.output = f"{work.step.name} of {entry.reference.partition}"
+            found.command = remake_command(work.request, entry.reference.partition)
+            return found
+    return None
+
+
+def _standing(work: Work) -> list[Entry]:
+    if work.step.map_over is not None:
+        return standing_elements(work, work.step.name)
+    entry = work.store.entry(work.step.name, work.key)
+    return [entry] if entry else []
+
+
+def _differs(work: Work, reference: Reference) -> DamagedOutputError | None:
+    try:
+        work.store.read(reference)
+    except DamagedOutputError as damage:
+        return damage
+    return None
+
+
+def _freshness(work: Work) -> Freshness:
     if work.step.map_over is not None:
         elements = standing_elements(work, work.step.name)
         found = {_against_now(replace(work, index=index), entry) for index, entry in enumerate(elements)}
@@ -94,6 +139,7 @@ def needed(pipeline: Pipeline, store: Store, request: RunRequest) -> dict[str, t
     for step in pipeline.steps:
         if request.selects(step.name):
             search.lacking_before(step, request.partition)
+            search.damaged_before(step, request.partition)
     found: dict[str, list[str]] = {}
     for key, name in sorted(search.lacking, key=lambda pair: (pair[0], order(pipeline).index(pair[1]))):
         if search.lacking[key, name]:
@@ -128,6 +174,7 @@ class _Search:
     def __init__(self, pipeline: Pipeline, store: Store, request: RunRequest) -> None:
         self.pipeline, self.store, self.request = pipeline, store, request
         self.lacking: dict[tuple[str, str], bool] = {}
+        self._inventory = Inventory(store)
 
     def lacking_before(self, step: Step, key: str) -> bool:
         """Whether anything that the step reads of other partitions, or outside the run, is not fresh."""
@@ -142,7 +189,27 @@ class _Search:
         return self.lacking[key, name]
 
     def _freshness(self, step: Step, key: str) -> Freshness:
-        return freshness(Work(replace(self.request, partition=key, steps=()), self.pipeline, step, self.store))
+        return freshness(self._work(step, key), self._inventory)
+
+    def _work(self, step: Step, key: str) -> Work:
+        return Work(replace(self.request, partition=key, steps=()), self.pipeline, step, self.store)
+
+    def damaged_before(self, step: Step, key: str) -> None:
+        """Adds what the step will read of other partitions that stands, and is not what was written."""
+        for given in step.inputs:
+            keys = given.window.keys(self.pipeline.partitions, key) if given.window else ()
+            for other in keys:
+                if other != self.request.partition and not self.lacking[other, given.step]:
+                    self.lacking[other, given.step] = not self._is_readable(given, other)
+
+    def _is_readable(self, given: Input, key: str) -> bool:
+        entry = self.store.entry(given.step, key)
+        if entry is None or not entry.reference.uri:
+            return True
+        # what was made of it when it was whole is read in its place
+        if given.partial and self.store.stored_partial(entry.reference, given.partial, code_digest(given.partial)):
+            return True
+        return damage_of(self._work(self.pipeline.step(given.step), key), self._inventory, verify=True) is None
 
     def _read_by(self, step: Step, key: str) -> list[tuple[str, str]]:
         partitions = self.pipeline.partitions

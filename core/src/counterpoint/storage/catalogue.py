@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from functools import cached_property
 from itertools import count, takewhile
@@ -10,6 +11,7 @@ from uuid import uuid4
 
 from counterpoint.errors import UsageError
 from counterpoint.model import PRODUCTION, Entry, conditions
+from counterpoint.storage.digests import json_digest
 from counterpoint.storage.journal import decoded, encoded, entry_path, finish, mark_path, read
 from counterpoint.storage.objects import Objects
 from counterpoint.storage.tags import check_tag
@@ -42,14 +44,14 @@ class Catalogue(Objects):
             self._publish_to_production(entry)
             return
         self.refuse_closed()
-        self.put(self._path(entry), encoded(entry, uuid4().hex))
+        self.put(self._path(entry), encoded(self, entry, uuid4().hex))
         # what was put while somebody promoted may have come too late for it: that must not pass for done
         self.refuse_closed()
 
     def _publish_to_production(self, entry: Entry) -> None:
         before = finish(self, self.pipeline.name)
         while True:
-            self.put_among_swaps(self._path(entry), encoded(entry, uuid4().hex))
+            self.put_among_swaps(self._path(entry), encoded(self, entry, uuid4().hex))
             after = finish(self, self.pipeline.name)
             if after.found == before.found:
                 return
@@ -89,9 +91,16 @@ class Catalogue(Objects):
         return defaultdict(frozenset, conditions(self.pipeline))
 
     def _choice(self, branch: str, partition: str) -> str | None:
-        """What a branch chose, or None when it has not."""
+        """What a branch chose, or None when it has not, or what it chose is lost: its step then runs again."""
         entry = self.entry(branch, partition)
-        return None if entry is None else self.get_json(f"{self.path(entry.reference.uri)}/value.json")
+        if entry is None:
+            return None
+        stored = self.get(f"{self.path(entry.reference.uri, 'artifacts')}/value.json")
+        try:
+            choice = json.loads(stored or b"null")
+        except (ValueError, RecursionError):
+            return None
+        return choice if json_digest(choice) == entry.reference.digest else None
 
     def withdraw(self, partition: str) -> None:
         """Removes from this version what steps left of a partition before a branch chose otherwise."""

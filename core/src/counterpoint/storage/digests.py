@@ -16,9 +16,12 @@ if TYPE_CHECKING:
     from counterpoint.storage.models import Model
 
 
-def json_digest(value: Any) -> str:
-    """The sha256 of a JSON value, independent of the order of keys."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+def json_digest(value: Any, *, is_sorted: bool = False) -> str:
+    """The sha256 of a JSON value, independent of the order of keys, or with those as they are.
+
+    Keys that are numbers are sorted as such and stored as text, so that only their stored order tells the digest.
+    """
+    text = json.dumps(value, sort_keys=not is_sorted, separators=(",", ":"), allow_nan=False)
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 

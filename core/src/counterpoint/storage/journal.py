@@ -21,12 +21,11 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from counterpoint.model import PRODUCTION, Entry
-from counterpoint.storage.objects import Found, json_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from counterpoint.storage.objects import Objects
+    from counterpoint.storage.objects import Found, Objects
 
 _STAMP = "stamp"
 
@@ -55,9 +54,9 @@ def mark_path(pipeline: str, tag: str) -> str:
     return f"versions/{pipeline}/{tag}.json"
 
 
-def encoded(entry: Entry, stamp: str) -> bytes:
+def encoded(objects: Objects, entry: Entry, stamp: str) -> bytes:
     """An entry as it is stored; the stamp tells one put of it from another."""
-    return json_bytes({**entry.to_dict(), _STAMP: stamp})
+    return objects.encoded({**entry.to_dict(), _STAMP: stamp})
 
 
 def decoded(values: Mapping[str, Any]) -> Entry:
@@ -78,7 +77,7 @@ def read(objects: Objects, pipeline: str) -> Journal:
 def swap(objects: Objects, pipeline: str, seen: Journal, new: Journal) -> bool:
     """Puts a journal in place of the one that was read before; False when another one is there by now."""
     told: dict[str, Any] = {"tag": new.tag, "entries": new.entries, "told": new.told, "dropping": new.dropping}
-    return objects.swap(_path(pipeline), json_bytes({**told, _STAMP: uuid4().hex}), seen.found)
+    return objects.swap(_path(pipeline), objects.encoded({**told, _STAMP: uuid4().hex}), seen.found)
 
 
 def finish(objects: Objects, pipeline: str) -> Journal:
@@ -93,7 +92,9 @@ def finish(objects: Objects, pipeline: str) -> Journal:
 def _copied(objects: Objects, pipeline: str, seen: Journal) -> bool:
     """Copies what a journal holds into the catalogue; False when the journal is another one by now."""
     left = {
-        entry_path(PRODUCTION, pipeline, step, partition): encoded(Entry.from_dict(values), f"promoted from {seen.tag}")
+        entry_path(PRODUCTION, pipeline, step, partition): encoded(
+            objects, Entry.from_dict(values), f"promoted from {seen.tag}"
+        )
         for step, entries in seen.entries.items()
         for partition, values in entries.items()
     }

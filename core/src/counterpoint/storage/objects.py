@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.errors import StorageError
+from counterpoint.errors import DamagedOutputError, StorageError
+from counterpoint.storage.locations import ROOMS, absolute, path_of, relative
 from counterpoint.storage.locks import locked
 from counterpoint.storage.roots import checked_root
 
@@ -79,9 +80,18 @@ class Objects:
         """Where a path of the root lies."""
         return f"{self.root}/{path}"
 
-    def path(self, uri: str) -> str:
-        """The path below the root of a URI that `uri` made."""
-        return uri.removeprefix(f"{self.root}/")
+    def path(self, uri: str, *rooms: str) -> str:
+        """The path below the root of a location: one that `uri` made, or that was stored when the root lay elsewhere.
+
+        `rooms` are the first parts that the path may have then, by default any.
+
+        Raises:
+            DamagedOutputError: it lies outside of the root.
+        """
+        found = path_of(uri, self.root, rooms or ROOMS)
+        if found is None:
+            raise DamagedOutputError(uri, f"does not lie below {self.root}")
+        return found
 
     def _store(self) -> Any:
         if self._opened is None:
@@ -193,6 +203,19 @@ class Objects:
                 return False
             return True
 
+    def sizes(self, prefix: str) -> dict[str, int]:
+        """The sizes in bytes of all objects below a folder, by path.
+
+        Raises:
+            StorageError: the root cannot be read.
+        """
+        import obstore
+
+        if self.is_local and not Path(self.uri(prefix)).is_dir():
+            return {}
+        with guarded(self.uri(prefix)):
+            return {found["path"]: found["size"] for batch in obstore.list(self._store(), prefix) for found in batch}
+
     def delete(self, path: str) -> None:
         """Removes an object, if it is there.
 
@@ -230,16 +253,15 @@ class Objects:
 
     def list(self, prefix: str) -> list[str]:
         """The paths of all objects below a folder, sorted."""
-        import obstore
-
-        if self.is_local and not Path(self.uri(prefix)).is_dir():
-            return []
-        with guarded(self.uri(prefix)):
-            return sorted(found["path"] for batch in obstore.list(self._store(), prefix) for found in batch)
+        return sorted(self.sizes(prefix))
 
     def put_json(self, path: str, value: Any) -> None:
-        """Puts a JSON value in place."""
-        self.put(path, json_bytes(value))
+        """Puts a JSON value in place; locations below the root are stored relative to it."""
+        self.put(path, self.encoded(value))
+
+    def encoded(self, value: Any) -> bytes:
+        """A JSON value as `parsed` reads it."""
+        return json_bytes(relative(value, self.root))
 
     def get_json(self, path: str) -> Any:
         """The JSON value at a path, or None.
@@ -257,8 +279,8 @@ class Objects:
             StorageError: something else than JSON was put there.
         """
         try:
-            return json.loads(data)
-        except ValueError as error:
+            return json.loads(data, object_hook=lambda value: absolute(value, self.root))
+        except (ValueError, RecursionError) as error:
             raise StorageError(f"{self.uri(path)} is no JSON: {error}; remove it and run its step again") from error
 
 

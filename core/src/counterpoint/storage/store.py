@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from hashlib import sha256
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.errors import StepError
+from counterpoint.errors import DamagedOutputError, StepError
 from counterpoint.model import OutputKind, Reference, load
 from counterpoint.storage.catalogue import Catalogue
+from counterpoint.storage.damage import LOG
 from counterpoint.storage.digests import canonical, content_digest, json_digest, model_digest
 from counterpoint.storage.models import decode, encode
-from counterpoint.storage.objects import guarded
-from counterpoint.storage.tables import read_partition, replace_partition
+from counterpoint.storage.tables import opened, partition_files, read_partition, replace_partition
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import polars as pl
 
     from counterpoint.model import Step
@@ -40,7 +44,7 @@ class Store(Catalogue):
         return self._write_files(step, partition, settings_hash, {"value.json": text}, json_digest(value))
 
     def _write_table(self, step: Step, partition: str, frame: pl.DataFrame) -> Reference:
-        column = self._column(step.name)
+        column = self.column_of(step.name)
         if column in frame.columns:
             raise StepError(
                 f"the output of {step.name} has a column {column!r}, which names the partitions of its table and"
@@ -65,47 +69,135 @@ class Store(Catalogue):
         return Reference(step.name, partition, step.output.kind, self.uri(folder), None, None, size, digest)
 
     def read(self, reference: Reference) -> Any:
-        """The value that a reference refers to: a frame, a `Model`, or a JSON value.
+        """The value that a reference refers to, checked against its digest: a frame, a `Model`, or a JSON value.
 
         Raises:
-            StorageError: it is not there any more.
+            DamagedOutputError: it is lost, or is not what was written.
+            StorageError: the root cannot be read.
+        """
+        try:
+            return self._checked(reference)
+        except DamagedOutputError as damage:
+            value = self._newest(reference)
+            if value is None:
+                damage.output = f"{reference.step} of {reference.partition}"
+                raise
+            return value
+
+    def _checked(self, reference: Reference) -> Any:
+        value = self.load(reference)
+        if not is_what_was_written(reference, value):
+            raise DamagedOutputError(self._file(reference), "holds something else than was written there")
+        return value
+
+    def load(self, reference: Reference) -> Any:
+        """What lies now where a reference refers to, as `read` gives it, but unchecked.
+
+        Raises:
+            DamagedOutputError: it is lost or unreadable.
+            StorageError: the root cannot be read.
         """
         if reference.kind == OutputKind.TABLE:
-            column = self._column(reference.step)
-            return read_partition(reference.uri, reference.table_version, column, reference.partition)
-        folder = self.path(reference.uri)
+            column = self.column_of(reference.step)
+            return read_partition(self.place(reference), reference.table_version, column, reference.partition)
+        folder = self.path(reference.uri, "artifacts")
         if reference.kind == OutputKind.MODEL:
-            return decode(self.must(f"{folder}/weights.safetensors"), self.must(f"{folder}/model.json"))
-        return json.loads(self.must(f"{folder}/value.json"))
+            names = (f"{folder}/weights.safetensors", f"{folder}/model.json")
+            weights, described = map(self.must, names)
+            return self._decoded(names[0], lambda: decode(weights, described))
+        text = self.must(f"{folder}/value.json")
+        return self._decoded(f"{folder}/value.json", lambda: json.loads(text))
+
+    def _decoded(self, path: str, decoded: Callable[[], Any]) -> Any:
+        try:
+            return decoded()
+        except Exception as error:  # whatever a library says of bytes that nobody wrote
+            reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+            raise DamagedOutputError(self.uri(path), f"is damaged ({reason})") from error
+
+    def _newest(self, reference: Reference) -> Any:
+        """A partition as the newest version of its table has it, if that is what was written: old logs are lost."""
+        if reference.kind != OutputKind.TABLE or reference.table_version is None:
+            return None
+        try:
+            found = self.load(replace(reference, table_version=None))
+        except DamagedOutputError:
+            return None
+        return found if is_what_was_written(reference, found) else None
+
+    def _file(self, reference: Reference) -> str:
+        """The first file of what a reference refers to, to be named."""
+        place = self.place(reference)
+        if reference.kind != OutputKind.TABLE:
+            return f"{place}/{'model.json' if reference.kind == OutputKind.MODEL else 'value.json'}"
+        table = opened(place, reference.table_version)
+        files = partition_files(table, self.column_of(reference.step), reference.partition)
+        return f"{place}/{files[0][0]}" if files else f"{place}/{LOG}"
+
+    def place(self, reference: Reference) -> str:
+        """Where what a reference refers to lies below this root, also when the reference was made elsewhere.
+
+        Raises:
+            DamagedOutputError: it lies outside of the root.
+        """
+        return self.uri(self.path(reference.uri, "tables" if reference.kind == OutputKind.TABLE else "artifacts"))
 
     def must(self, path: str) -> bytes:
         """The object at a path that refers to something.
 
         Raises:
-            StorageError: it is not there any more.
+            DamagedOutputError: it is not there any more.
+            StorageError: the root cannot be read.
         """
-        with guarded(self.uri(path)):
-            found = self.get(path)
-            if found is None:
-                raise FileNotFoundError("no such object")
-            return found
+        found = self.get(path)
+        if found is None:
+            raise DamagedOutputError(self.uri(path), "is gone")
+        return found
 
-    def _column(self, step: str) -> str | None:
+    def column_of(self, step: str) -> str | None:
+        """The column by which the table of a step is partitioned; None where it has one content alone."""
         partitioned = self.pipeline.step(step).output.partitioned
         return self.pipeline.partitions.kind.value if partitioned else None
 
     def partial(self, reference: Reference, function: str, code_digest: str) -> pl.DataFrame:
-        """The result of `function` on the table of a reference: computed once per content and code, then read."""
+        """The result of `function` on the table of a reference: computed once per content and code, then read.
+
+        Raises:
+            DamagedOutputError: it was not computed yet, and the table is lost or is not what was written.
+        """
         import polars as pl
 
-        name = function.replace(":", ".")
-        inputs, code = reference.digest[7:39], code_digest[7:23]
-        path = f"partials/{self.pipeline.name}/{reference.step}/{name}/{inputs}-{code}.parquet"
-        stored = self.get(path)
+        stored = self.stored_partial(reference, function, code_digest)
         if stored is not None:
             return pl.read_parquet(stored)
         made: pl.DataFrame = load(function)(self.read(reference))
         buffer = BytesIO()
         made.write_parquet(buffer)
-        self.put(path, buffer.getvalue())
+        data = buffer.getvalue()
+        self.put(f"{self._partials(reference, function, code_digest)}/{sha256(data).hexdigest()}.parquet", data)
         return made
+
+    def stored_partial(self, reference: Reference, function: str, code_digest: str) -> bytes | None:
+        """The file of a result of `partial` as it was written, which its name tells, or None."""
+        for path in self.list(self._partials(reference, function, code_digest)):
+            data = self.get(path)
+            if data is not None and path.endswith(f"/{sha256(data).hexdigest()}.parquet"):
+                return data
+        return None
+
+    def _partials(self, reference: Reference, function: str, code_digest: str) -> str:
+        name = function.replace(":", ".")
+        inputs, code = reference.digest[7:39], code_digest[7:23]
+        return f"partials/{self.pipeline.name}/{reference.step}/{name}/{inputs}-{code}"
+
+
+def is_what_was_written(reference: Reference, value: Any) -> bool:
+    """Whether a value has the digest of a reference."""
+    if reference.kind == OutputKind.MODEL:
+        return model_digest(value) == reference.digest
+    if reference.kind != OutputKind.TABLE:
+        return reference.digest in {json_digest(value), json_digest(value, is_sorted=True)}
+    if reference.rows == value.height == 0:
+        return True  # of a table without rows there is nothing that could have been changed
+    # as a rule rows come back in the order in which they were written, which spares sorting them
+    return content_digest(value, is_canonical=True) == reference.digest or content_digest(value) == reference.digest

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.errors import StorageError
-from counterpoint.storage.objects import guarded
+from counterpoint.errors import DamagedOutputError, StorageError
+from counterpoint.storage.damage import LOG, damaged_file, damaged_log, is_panic, set_aside
+from counterpoint.storage.objects import Objects, guarded
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     import polars as pl
     from deltalake import DeltaTable
 
+log = logging.getLogger(__name__)
 _TRIES = 12
 _CHECKPOINT_EVERY = "10"
+_KEPT = "interval 36500 days"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +84,7 @@ def _commit(uri: str, frame: pl.DataFrame, column: str | None, key: str) -> Writ
 
     rows = frame if column is None else frame.with_columns(pl.lit(key).alias(column))
     data = rows.to_arrow(compat_level=pl.CompatLevel.oldest())
-    table = open_table(uri) or _created(uri, data.schema, column)
+    table = _to_write(uri) or _created(uri, data.schema, column)
     write_deltalake(
         table,
         data,
@@ -87,6 +94,31 @@ def _commit(uri: str, frame: pl.DataFrame, column: str | None, key: str) -> Writ
         storage_options=options(),
     )
     return Written(table.version(), int(_files(table, column, key)["size_bytes"].sum()))
+
+
+def _to_write(uri: str) -> DeltaTable | None:
+    """The newest state of a table, or None where there is none; a damaged log is set aside, and the table made anew."""
+    try:
+        table = open_table(uri)
+    except BaseException as error:
+        if not (isinstance(error, Exception) or is_panic(error)) or not _was_set_aside(uri):
+            raise
+        return None
+    if table is None:
+        _was_set_aside(uri)
+    return table
+
+
+def _was_set_aside(uri: str) -> bool:
+    """Sets a log aside that is seen to be damaged; tells whether it did."""
+    try:
+        damage = damaged_log(uri) if Objects(uri).list(LOG) else None
+    except StorageError:  # whoever writes is told what is wrong with the root
+        return False
+    if damage is not None:
+        log.warning("%s %s: the log of the table is set aside, and the table is made anew", damage.place, damage.what)
+        set_aside(uri)
+    return damage is not None
 
 
 def _created(uri: str, schema: Any, column: str | None) -> DeltaTable:
@@ -100,7 +132,8 @@ def _created(uri: str, schema: Any, column: str | None) -> DeltaTable:
         schema,
         mode="error",
         partition_by=None if column is None else [column],
-        configuration={"delta.checkpointInterval": _CHECKPOINT_EVERY},
+        # references name versions of the table, which an expired log would forget
+        configuration={"delta.checkpointInterval": _CHECKPOINT_EVERY, "delta.logRetentionDuration": _KEPT},
         storage_options=options(),
     )
 
@@ -111,6 +144,12 @@ def files_of(table: DeltaTable) -> pl.DataFrame:
 
     # not by pyarrow: turning what is not its own into a table, it imports pandas, a second for every writer
     return pl.DataFrame(table.get_add_actions(flatten=True))
+
+
+def partition_files(table: DeltaTable, column: str | None, key: str) -> list[tuple[str, int]]:
+    """The files of a partition, each by its path below the table and its size in bytes."""
+    found = _files(table, column, key)
+    return list(zip(found["path"].to_list(), found["size_bytes"].to_list(), strict=True))
 
 
 def _files(table: DeltaTable, column: str | None, key: str) -> pl.DataFrame:
@@ -125,19 +164,64 @@ def read_partition(uri: str, version: int | None, column: str | None, key: str) 
     """One partition of a table as it was at a version.
 
     Raises:
-        StorageError: there is no such table or version.
+        DamagedOutputError: there is no such table or version, or a file of it is lost or damaged.
+        StorageError: it cannot be read now.
     """
     import polars as pl
 
-    with guarded(uri):
+    table = opened(uri, version)
+    files = partition_files(table, column, key)
+    outside = [path for path, _ in files if path.startswith("/") or "://" in path or ".." in path.split("/")]
+    if outside:
+        raise DamagedOutputError(f"{uri}/{LOG}", f"names the file {outside[0]}, which lies outside of the table")
+    if not files:
+        return _empty(table, column)
+    # not `file_uris`: it writes a space as %20, which is no file's name
+    places = [f"{uri}/{path}" for path, _ in files]
+    with _examined(uri, lambda: damaged_file(uri, files)):
+        return pl.scan_parquet(places, glob=False, hive_partitioning=False, **remote(uri)).collect()
+
+
+def opened(uri: str, version: int | None) -> DeltaTable:
+    """A table that something refers to, at a version.
+
+    Raises:
+        DamagedOutputError: there is no such table or version, or its log is damaged.
+        StorageError: it cannot be read now.
+    """
+    with _examined(uri, lambda: damaged_log(uri) or _absent(uri, version)):
         table = open_table(uri, version)
         if table is None:
-            raise StorageError(f"{uri} holds no table: it was removed after it was referred to; run its step again")
-        # not `file_uris`: it writes a space as %20, which is no file's name
-        files = [f"{uri}/{path}" for path in _files(table, column, key)["path"]]
-        if not files:
-            return _empty(table, column)
-        return pl.scan_parquet(files, glob=False, hive_partitioning=False, **remote(uri)).collect()
+            raise FileNotFoundError(f"{uri} holds no table")
+    return table
+
+
+def _absent(uri: str, version: int | None) -> DamagedOutputError | None:
+    """Tells of a version that the log, which is whole, does not reach: it was written anew."""
+    newest = open_table(uri)
+    if newest is None or version is None or version <= newest.version():
+        return None
+    return DamagedOutputError(f"{uri}/{LOG}", f"does not hold version {version} of the table")
+
+
+@contextmanager
+def _examined(uri: str, damage: Callable[[], DamagedOutputError | None]) -> Iterator[None]:
+    """Looks for what is damaged after a reader failed; where nothing is, it is an error of the root."""
+    try:
+        with guarded(uri):
+            yield
+    except BaseException as error:
+        if not (isinstance(error, StorageError) or is_panic(error)):
+            raise
+        if isinstance(error, StorageError) and error.failure != StorageError.failure:
+            raise
+        with guarded(uri):
+            found = damage()
+        if found is not None:
+            raise found from error
+        if isinstance(error, StorageError):
+            raise
+        raise StorageError(f"{uri} cannot be read: {error}; run 'counterpoint doctor'") from error
 
 
 def _empty(table: DeltaTable, column: str | None) -> pl.DataFrame:

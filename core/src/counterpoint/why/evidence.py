@@ -85,19 +85,22 @@ def read(objects: Objects, place: Place) -> Evidence:
     kept = objects.get_json(request_path(name, run_id)) or {}
     told = objects.get_json(f"{folder}/run.json") if "run.json" in paths else None
     record = RunRecord.from_dict(told) if told else None
-    request, pipeline = _request(objects.root, place, kept, record)
+    request, pipeline = _request(objects, place, kept, record)
     steps = {s: objects.get_json(f"{folder}/{s}.json") for s in pipeline.step_names if f"{s}.json" in paths}
     tries = [_tries(objects, folder, path) for path in sorted(paths) if path.endswith(_FAILURES)]
     failed = tuple(one for one in tries if one.attempts and not _is_healed(objects, folder, one, record))
     return Evidence(pipeline, request, kept, record, steps, failed)
 
 
-def _request(root: str, place: Place, kept: Mapping[str, Any], record: RunRecord | None) -> tuple[RunRequest, Pipeline]:
+def _request(
+    objects: Objects, place: Place, kept: Mapping[str, Any], record: RunRecord | None
+) -> tuple[RunRequest, Pipeline]:
     """What was asked for; of a backfill's run each piece was asked for by itself, and all of them are meant."""
     if "request" in kept:
         request = RunRequest.from_json(kept["request"])
-        request = replace(request, root=root, steps=request.steps if request.version == PRODUCTION else None)
+        request = replace(request, steps=request.steps if request.version == PRODUCTION else None)
         return request, find_pipeline(request.pipeline)
+    root = objects.root
     if record:
         asked = RunRequest(record.pipeline, record.date, record.run_id, root, record.orchestrator, record.version)
         return asked, find_pipeline(record.pipeline)

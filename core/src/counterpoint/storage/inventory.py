@@ -1,0 +1,90 @@
+"""Whether the files of outputs are there, by names and sizes alone: each folder is listed once, nothing is read."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from counterpoint.errors import DamagedOutputError
+from counterpoint.model import OutputKind
+from counterpoint.storage.damage import LOG
+from counterpoint.storage.tables import files_of, opened, partition_files
+
+if TYPE_CHECKING:
+    from counterpoint.model import Reference
+    from counterpoint.storage.store import Store
+
+
+class Inventory:
+    """The files of a store as they were when they were first asked for."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._sizes: dict[str, dict[str, int]] = {}
+        self._newest: dict[str, dict[str | None, list[tuple[str, int]]]] = {}
+
+    def lacks(self, reference: Reference) -> DamagedOutputError | None:
+        """The first file of what a reference refers to that is gone or of another size, or None.
+
+        Raises:
+            StorageError: the root cannot be read.
+        """
+        if not reference.uri:
+            return None
+        try:
+            if reference.kind == OutputKind.TABLE:
+                return self._of_table(reference)
+            return self._of_files(reference)
+        except DamagedOutputError as damage:
+            return damage
+
+    def _of_files(self, reference: Reference) -> DamagedOutputError | None:
+        folder = self._store.path(reference.uri, "artifacts")
+        is_model = reference.kind == OutputKind.MODEL
+        names = ("weights.safetensors", "model.json") if is_model else ("value.json",)
+        sizes = self._of_folder("/".join(folder.split("/")[:4]))
+        missing = [name for name in names if f"{folder}/{name}" not in sizes]
+        if missing:
+            return DamagedOutputError(self._store.uri(f"{folder}/{missing[0]}"), "is gone")
+        found = sum(sizes[f"{folder}/{name}"] for name in names)
+        if found == reference.bytes:
+            return None
+        return DamagedOutputError(self._store.uri(folder), f"has {found} bytes, not the {reference.bytes} written")
+
+    def _of_table(self, reference: Reference) -> DamagedOutputError | None:
+        place, column = self._store.place(reference), self._store.column_of(reference.step)
+        newest = self._in_newest(place, column).get(reference.partition if column else None, [])
+        if sum(size for _, size in newest) == reference.bytes and not self._first_lost(place, newest):
+            return None
+        files = partition_files(opened(place, reference.table_version), column, reference.partition)
+        found = sum(size for _, size in files)
+        if found != reference.bytes:
+            return DamagedOutputError(f"{place}/{LOG}", f"tells of {found} bytes, not the {reference.bytes} written")
+        return self._first_lost(place, files)
+
+    def _in_newest(self, place: str, column: str | None) -> dict[str | None, list[tuple[str, int]]]:
+        """The files of each partition in the newest version of a table."""
+        if place not in self._newest:
+            found = files_of(opened(place, None))
+            keys = found[f"partition.{column}"].to_list() if column and found.height else [None] * found.height
+            files: dict[str | None, list[tuple[str, int]]] = defaultdict(list)
+            for key, path, size in zip(keys, found["path"].to_list(), found["size_bytes"].to_list(), strict=True):
+                files[key].append((path, size))
+            self._newest[place] = files
+        return self._newest[place]
+
+    def _first_lost(self, place: str, files: list[tuple[str, int]]) -> DamagedOutputError | None:
+        folder = self._store.path(place, "tables")
+        sizes = self._of_folder(folder)
+        for path, size in files:
+            found = sizes.get(f"{folder}/{path}")
+            if found is None:
+                return DamagedOutputError(f"{place}/{path}", "is gone")
+            if found != size:
+                return DamagedOutputError(f"{place}/{path}", f"has {found} bytes, not the {size} that were written")
+        return None
+
+    def _of_folder(self, folder: str) -> dict[str, int]:
+        if folder not in self._sizes:
+            self._sizes[folder] = self._store.sizes(folder)
+        return self._sizes[folder]
