@@ -85,6 +85,18 @@ def test_a_digest_that_differs_or_is_missing_is_not_equal(other: dict[str, str |
     assert [row["equal"] for row in found["outputs"]] == [True, True, False]
 
 
+def test_what_no_side_chose_is_equal() -> None:
+    def skipped(name: str, *others: str) -> Contestant:
+        found = side(name, {**SAME, "held": None})
+        for one in found.record["steps"]:
+            one["status"] = "skipped" if one["name"] in ("held", *others) else one["status"]
+        return found
+
+    assert results(skipped("local"), skipped("dagster"))["equal"]
+    assert not results(skipped("local"), side("dagster", {**SAME, "held": "e"}))["equal"]
+    assert not results(skipped("local"), side("dagster", {**SAME, "held": None}))["equal"]
+
+
 def test_a_side_that_failed_is_named_and_nothing_is_called_equal() -> None:
     nothing = Contestant("dagster", ("counterpoint", "run"), Measured(3, "", 1.0, 1.0, 0, 0), None)
     found = results(side("local", SAME), nothing)
@@ -123,7 +135,7 @@ def test_the_exit_code_says_whether_all_is_equal(
 ) -> None:
     sides = [side("local", SAME), side("dagster", other)]
     monkeypatch.setattr("counterpoint.comparison.compare", lambda *_: sides)
-    monkeypatch.setattr("counterpoint.comparison.code.code_sizes", lambda *_: CODE)
+    monkeypatch.setattr("counterpoint.comparison.code.code_sizes", lambda *_, **__: CODE)
     monkeypatch.setattr("counterpoint.cli.compare.python_of", lambda _: Path(sys.executable))
     args = parser().parse_args(["compare", "streamrec", "--rounds", "0", "--out", str(tmp_path / "report")])
     assert run(args) == code
@@ -214,3 +226,17 @@ def test_the_summary_marks_who_takes_least() -> None:
         "on": {"airflow": "9"},
         "least": [],
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "newest"),
+    [
+        ("streamrec", "2026-01-07"),
+        ("counterpoint.testing.scenarios:diamond", "2025-01-01T06"),
+        ("counterpoint.testing.scenarios:fan_out", "2025-07"),
+    ],
+)
+def test_without_a_date_the_partition_is_of_the_pipelines_own(name: str, newest: str) -> None:
+    from counterpoint.cli.compare import _comparison
+
+    assert _comparison(parser().parse_args(["compare", name])).date == newest

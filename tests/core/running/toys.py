@@ -336,3 +336,21 @@ def nested_c(history):
 nested = Pipeline(
     "nested", (nested_a, nested_b, nested_c), Partitions(start="2026-01-01", incomplete=Incomplete.SHRINK)
 )
+
+
+@step()
+def needs_flag(flag):
+    if not Path(flag).exists():
+        raise RuntimeError("no flag")
+    return 1
+
+
+@step(map_over="flags")
+def each_flag(flags):
+    if not Path(flags).exists():
+        raise RuntimeError("no flag")
+    return 1
+
+
+healing = Pipeline("healing", (needs_flag,), config={"flag": ""})
+healing_parts = Pipeline("healing_parts", (each_flag,), config={"flags": []})

@@ -50,8 +50,9 @@ class Message:
 class Case:
     """One cause since it was last acknowledged; `alert` is the latest.
 
-    `waiting` says since when something is to be sent, and `held` for the end of which versions that waits. `told` and
-    `sent` are the times of the first and the last message.
+    `healed` is when the last of its occurrences was found to have ended well since, by the success of the same step and
+    partition. `waiting` says since when something is to be sent, and `held` for the end of which versions that waits.
+    `told` and `sent` are the times of the first and the last message.
     """
 
     alert: Alert
@@ -67,11 +68,12 @@ class Case:
     escalated: datetime | None = None
     outbox: tuple[Message, ...] = ()
     deliveries: tuple[Mapping[str, Any], ...] = ()
+    healed: datetime | None = None
 
     @property
     def is_open(self) -> bool:
         """Whether somebody still has to take it; what is only logged is for the weekly review."""
-        return not self.acknowledged and self.alert.severity is not Severity.P3
+        return not self.acknowledged and not self.healed and self.alert.severity is not Severity.P3
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
@@ -81,7 +83,9 @@ class Case:
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """The inverse of `to_dict`."""
         rest = {name: value for name, value in values.items() if name != "id"}
-        times = _moments(values, "first_seen", "last_seen", "waiting", "told", "sent", "escalated")
+        # one that was kept before cases could heal has no word of it
+        values = {"healed": None, **values}
+        times = _moments(values, "healed", "first_seen", "last_seen", "waiting", "told", "sent", "escalated")
         lists = {name: tuple(values[name]) for name in ("occurrences", "held", "deliveries")}
         outbox = tuple(Message.from_dict(message) for message in values["outbox"])
         return cls(**{**rest, **times, **lists, "alert": Alert.from_dict(values["alert"]), "outbox": outbox})
@@ -99,12 +103,13 @@ def seen(case: Case | None, alert: Alert, now: datetime, throttle: timedelta) ->
     """The case after its cause was met once more: to be sent, unless that was done a short while ago."""
     found = case or Case(alert, now, now)
     is_quiet = found.sent is not None and now - found.sent < throttle
-    if found.acknowledged and not is_quiet:
+    if (found.acknowledged or found.healed) and not is_quiet:
         found = Case(alert, now, now, deliveries=found.deliveries)
     waiting = found.waiting or (None if is_quiet else now)
     return replace(
         found,
         alert=alert,
+        healed=None,
         last_seen=now,
         count=found.count + 1,
         occurrences=_with(found.occurrences, alert, now),
@@ -118,6 +123,19 @@ def _with(before: Iterable[Mapping[str, Any]], alert: Alert, now: datetime) -> t
     met = {name: getattr(alert, name) for name in names}
     others = [one for one in before if any(one[name] != met[name] for name in names)]
     return (*others, {**met, "at": now.isoformat()})[-_KEPT:]
+
+
+def healed(case: Case, partition: str | None, version: str, now: datetime) -> Case:
+    """The case after what failed in a partition of a version has ended well; it is closed when nothing is left."""
+    mine = (partition, version)
+    marked = [
+        {"healed": now.isoformat(), **one} if (one["partition"], one["version"]) == mine else one
+        for one in case.occurrences
+    ]
+    found = replace(case, occurrences=tuple(marked))
+    if case.healed or not all("healed" in one for one in marked):
+        return found
+    return replace(found, healed=now, waiting=None, held=(), outbox=())
 
 
 def _held(case: Case, alert: Alert) -> tuple[str, ...]:
@@ -144,7 +162,7 @@ def posted(case: Case, routes: Routes, now: datetime, root: str) -> Case:
 
 def escalated(case: Case, routes: Routes, now: datetime, root: str) -> Case:
     """The case with a message to those who come next, if nobody has acknowledged it for too long."""
-    is_open = case.alert.severity in _PAGED and not case.acknowledged and not case.escalated
+    is_open = case.alert.severity in _PAGED and not (case.acknowledged or case.healed or case.escalated)
     if not is_open or not routes.escalation or case.told is None or now - case.told < routes.patience:
         return case
     return _put(replace(case, escalated=now), "escalation", routes.escalation, now, root)
@@ -161,7 +179,8 @@ def _put(case: Case, kind: str, routes: tuple[str, ...], now: datetime, root: st
 def body(case: Case, root: str) -> str:
     """What a message says below its title."""
     alert = case.alert
-    keys = list(dict.fromkeys(str(one["partition"]) for one in case.occurrences if one["partition"]))
+    open_ones = [one for one in case.occurrences if one["partition"] and "healed" not in one]
+    keys = list(dict.fromkeys(str(one["partition"]) for one in open_ones))
     more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
     version = "" if alert.version == PRODUCTION else f" (version {alert.version})"
     lines = (

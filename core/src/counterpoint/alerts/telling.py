@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from counterpoint.alerts.alert import Alert
-from counterpoint.alerts.case import Case, due, escalated, posted, released, seen, settled, taken
+from counterpoint.alerts.case import Case, due, escalated, healed, posted, released, seen, settled, taken
 from counterpoint.alerts.cases import all_cases, change
 from counterpoint.alerts.delivery import send
 from counterpoint.alerts.routes import Routes, load_routes
@@ -26,15 +26,29 @@ log = logging.getLogger("counterpoint.alerts")
 _LEVELS = {Severity.P0: logging.ERROR, Severity.P1: logging.ERROR, Severity.P2: logging.WARNING}
 
 
-def tell(store: Objects, alert: Alert, *, now: datetime | None = None) -> None:
+def tell(store: Objects, alert: Alert, *, now: datetime | None = None) -> str:
     """Logs an alert, keeps it, and sends it unless its cause was told a short while ago or a backfill is under way.
 
-    Never raises, and takes a few seconds at most.
+    Never raises, and takes a few seconds at most. Returns the id under which it is kept.
     """
+    told = Alert.from_dict(redacted_values(alert.to_dict()))
     try:
-        _tell(store, Alert.from_dict(redacted_values(alert.to_dict())), now or datetime.now(UTC))
+        _tell(store, told, now or datetime.now(UTC))
     except Exception as error:  # noqa: BLE001 - an alert is never worth a run
         log.error("an alert was not kept or not sent: %s: %s", type(error).__name__, redacted(str(error)))  # noqa: TRY400
+    return told.id
+
+
+def heal(store: Objects, alert_id: str, partition: str, version: str, *, now: datetime | None = None) -> None:
+    """Notes that what an alert told of a partition has ended well; an alert of which nothing is left is closed.
+
+    Raises:
+        StorageError: the root cannot be read or written.
+    """
+    moment = now or datetime.now(UTC)
+    case = change(store, alert_id, lambda found: healed(found, partition, version, moment) if found else None)
+    if case and case.healed == moment:
+        log.info("alert %s is healed: %s", alert_id, case.alert.title)
 
 
 def _tell(store: Objects, alert: Alert, now: datetime) -> None:

@@ -66,6 +66,7 @@ def _line(case: Case) -> str:
         f"{case.alert.id} {case.alert.severity.value} {case.alert.title}",
         f"{case.count} times, last {case.last_seen:%Y-%m-%d %H:%M} UTC",
         f"acknowledged by {case.acknowledged['by']}" if case.acknowledged else "",
+        f"healed {case.healed:%Y-%m-%d %H:%M} UTC" if case.healed else "",
         f"held until {', '.join(case.held)} has ended" if case.held else "",
         f"not delivered yet to {undelivered}" if undelivered else "",
     )

@@ -23,7 +23,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("pipeline", nargs="?", metavar="PIPELINE")
     between.arguments(group)
     parser.add_argument("--on", default=ALL, metavar="a,b,c", help=f"default {ALL}")
-    parser.add_argument("--days", type=int, default=7, metavar="N", help=f"days of input from {FIRST_DAY}; default 7")
+    parser.add_argument(
+        "--days", type=int, default=7, metavar="N", help="partitions of input from the pipeline's first; default 7"
+    )
     parser.add_argument("--date", metavar="D", help="the partition itself; default the last of those days")
     setting_options(parser)
     parser.add_argument(
@@ -59,8 +61,9 @@ def run(args: argparse.Namespace) -> int:
     progress = Progress(sides * (args.rounds + args.tour))
     bouts = rounds_of(sides, args.rounds, kept, python_of, workloads, progress)
     tours = tours_of(sides, kept, python_of, progress, ("--tests",)) if args.tour else []
+    code = code_sizes(python_of, sides, flagship=args.pipeline == "streamrec")
     packages = {side: packages_of(python_of(side)) for side in sides}
-    results = results_of(comparison, contestants, code_sizes(python_of, sides), bouts, tours, packages)
+    results = results_of(comparison, contestants, code, bouts, tours, packages)
     if args.pipeline == "streamrec":
         results["beside"] = beside_of(args.out)
     page = write_report(results, args.out)
@@ -72,22 +75,37 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _comparison(args: argparse.Namespace) -> Any:
-    from datetime import date, timedelta
-
     from counterpoint.comparison import Comparison
     from counterpoint.errors import UsageError
     from counterpoint.services.sites import absolute
 
     if args.days < 1:
         raise UsageError(f"--days {args.days}: compare at least one day")
-    last = date.fromisoformat(FIRST_DAY) + timedelta(days=args.days - 1)
     names = tuple(dict.fromkeys(name.strip() for name in args.on.split(",") if name.strip()))
     unknown = [name for name in names if name not in ALL.split(",")]
     if unknown or not names:
         raise UsageError(f"--on {args.on}: choose from {ALL}")
     return Comparison(
-        args.pipeline, args.date or last.isoformat(), names, absolute(args.root), args.source, tuple(args.set)
+        args.pipeline,
+        args.date or _newest(args.pipeline, args.days),
+        names,
+        absolute(args.root),
+        args.source,
+        tuple(args.set),
     )
+
+
+def _newest(name: str, days: int) -> str:
+    """The last of the first partitions of a pipeline, as far as they have ended."""
+    from datetime import UTC, datetime
+
+    from counterpoint.running import find_pipeline
+
+    partitions = find_pipeline(name).partitions
+    if name == "streamrec":  # its events are made from this day on
+        return partitions.shift(FIRST_DAY, days - 1)
+    ended = partitions.shift(partitions.key_of(datetime.now(UTC)), -1)
+    return max(min(partitions.shift(partitions.start, days - 1), ended), partitions.start)
 
 
 def _workloads(args: argparse.Namespace) -> tuple[str, ...]:
@@ -133,4 +151,6 @@ def _figure(figure: dict[str, Any], names: list[str]) -> tuple[str, ...]:
 
 
 def _mark(row: dict[str, Any]) -> str:
-    return "equal" if row["equal"] else "DIFFERS"
+    if not row["equal"]:
+        return "DIFFERS"
+    return "equal" if any(row["digests"].values()) else "skipped"

@@ -15,15 +15,16 @@ if TYPE_CHECKING:
 _WHERE = "import importlib.util as u, sys; print(list(u.find_spec(sys.argv[1]).submodule_search_locations)[0])"
 
 
-def code_sizes(python_of: Callable[[str], Path], orchestrators: tuple[str, ...]) -> dict[str, dict[str, int]]:
-    """Files and code lines of the core, of the pipeline's own functions, and of each adapter."""
-    packages = {
-        "counterpoint (core)": ("local", "counterpoint"),
-        "streamrec (business logic)": ("local", "streamrec"),
-    }
+def code_sizes(
+    python_of: Callable[[str], Path], orchestrators: tuple[str, ...], *, flagship: bool = True
+) -> dict[str, dict[str, int]]:
+    """Files and code lines of the core and of each adapter; with `flagship` also of StreamRec, and of it by hand."""
+    packages = {"counterpoint (core)": ("local", "counterpoint")}
+    if flagship:
+        packages["streamrec (business logic)"] = ("local", "streamrec")
     packages |= {f"adapter {o}": (o, f"counterpoint_{o}") for o in orchestrators if o != "local"}
     found = {label: _size(_folder(python_of(o), package)) for label, (o, package) in packages.items()}
-    return {**found, **_by_hand()}
+    return {**found, **(_by_hand() if flagship else {})}
 
 
 def _by_hand() -> dict[str, dict[str, int]]:

@@ -118,16 +118,20 @@ def _total(record: Mapping[str, Any], name: str) -> float:
 def _outputs(contestants: Sequence[Contestant]) -> list[dict[str, Any]]:
     """One row per step and partition: its digest on each orchestrator, and whether all are equal."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
+    statuses: dict[tuple[str, str], list[str]] = {}
     for contestant in contestants:
         for date, step in _all_steps(contestant.record or {}):
             output = step["output"] or {}
             row = found.setdefault((date, step["name"]), {"date": date, "step": step["name"], "digests": {}})
             row["digests"][contestant.orchestrator] = output.get("digest")
             row["rows"] = output.get("rows")
+            statuses.setdefault((date, step["name"]), []).append(step["status"])
     names = [c.orchestrator for c in contestants]
-    for row in found.values():
+    for cell, row in found.items():
         digests = {row["digests"].get(name) for name in names}
-        row["equal"] = len(digests) == 1 and None not in digests
+        # a step that every side skipped, as a branch that none of them chose, has no output on any of them
+        skipped = statuses[cell] == ["skipped"] * len(names)
+        row["equal"] = len(digests) == 1 and (None not in digests or skipped)
     return list(found.values())
 
 

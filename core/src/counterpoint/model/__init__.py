@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from counterpoint.model.classify import causes, classify, is_retryable
+from counterpoint.model.classify import causes, classify, is_retryable, unset_variable
 from counterpoint.model.failures import HANDLING, FailureClass, Handling, Severity
 from counterpoint.model.functions import code_digest, load
 from counterpoint.model.graph import (
@@ -111,6 +111,7 @@ __all__ = [
     "step",
     "steps_in",
     "table_written",
+    "unset_variable",
     "verdict",
     "windowed",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sqlite3
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -56,10 +57,20 @@ def classify(error: BaseException, own: Mapping[str, str] | None = None) -> Fail
     attribute `failure`. What is unknown counts as the error that it was raised from.
     """
     for one in causes(error):
-        found = _declared(one, own or {}) or _told(one) or _by_status(one) or _by_kind(one)
+        unset = FailureClass.BAD_CONFIGURATION if unset_variable(one) else None
+        found = _declared(one, own or {}) or _told(one) or unset or _by_status(one) or _by_kind(one)
         if found:
             return found
     return FailureClass.UNCLASSIFIED
+
+
+def unset_variable(error: BaseException) -> str | None:
+    """The environment variable whose absence an error tells of; None for any other error."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    looked_up = frame is not None and frame.tb_frame.f_code is type(os.environ).__getitem__.__code__
+    return str(error.args[0]) if isinstance(error, KeyError) and looked_up and error.args else None
 
 
 def is_retryable(error: BaseException) -> bool:

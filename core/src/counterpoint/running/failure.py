@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import counterpoint
 from counterpoint import errors
 from counterpoint.errors import ChildStepError, StepKilledError, StepTimeoutError
-from counterpoint.model import HANDLING, ErrorInfo, FailureClass, causes, classify
+from counterpoint.model import HANDLING, ErrorInfo, FailureClass, causes, classify, unset_variable
 from counterpoint.redaction import redacted
 
 if TYPE_CHECKING:
@@ -53,6 +53,8 @@ def _by_name(kind: str) -> FailureClass | None:
 
 
 def _message(error: BaseException) -> str:
+    if name := unset_variable(error):
+        return f"the environment variable {name} is not set: set {name} in the environment of the step's worker"
     return _shortened(redacted(str(error)))
 
 

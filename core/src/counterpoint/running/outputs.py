@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import StepError
 from counterpoint.model import OutputKind, Reference, Status, StepRecord, load
+from counterpoint.running.values import refuse_misfit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -99,11 +100,7 @@ def _fits(work: Work, value: Any) -> None:
             f"step {work.step.name} returned a {type(value).__name__} but has no output: return nothing, or declare"
             " an output and its kind"
         )
-    if output.kind is OutputKind.TABLE and not hasattr(value, "columns"):
-        raise StepError(
-            f"step {work.step.name} returned a {type(value).__name__}, not a Polars frame, but"
-            " declares a table: return a frame, or declare another output"
-        )
+    refuse_misfit(work.step, value)
 
 
 def _register(work: Work, decisions: Any, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.alerts import Alert, tell
+from counterpoint.alerts import Alert, heal, tell
 from counterpoint.commands import command
 from counterpoint.model import HANDLING, PRODUCTION, FailureClass, OutputKind, Severity
 from counterpoint.redaction import redacted
@@ -43,26 +43,54 @@ def tell_last(work: Work, info: ErrorInfo) -> None:
     failure = FailureClass(info.failure)
     with _harmless(work):
         circuit = count_failure(work, failure)
-        _tell_failed(work, failure, info)
+        told = _tell_failed(work, failure, info)
         if circuit is not None:
-            tell(work.store, switched_off(work, circuit))
+            told.append(tell(work.store, switched_off(work, circuit)))
+        if told:
+            _note_told(work, told)
 
 
-def _tell_failed(work: Work, failure: FailureClass, info: ErrorInfo) -> None:
+def _told_path(work: Work) -> str:
+    """Where it is noted which alerts told of a step and partition, or of one element of it."""
+    return f"alerted/{work.pipeline.name}/{work.request.version}/{work.step.name}/{work.key}.json"
+
+
+def _note_told(work: Work, told: list[str]) -> None:
+    before = work.store.get_json(_told_path(work)) or []
+    work.store.put_json(_told_path(work), sorted({*before, *told}))
+
+
+def _heal(work: Work) -> None:
+    """Closes the alerts that told of this step and partition before; of a mapped one when no element is left."""
+    path = _told_path(work)
+    told = work.store.get_json(path)
+    if told is None:
+        return
+    work.store.delete(path)
+    folder, partition = path.rpartition("/")[0], work.request.partition
+    if work.index is not None and any(other.startswith(f"{folder}/{partition}.") for other in work.store.list(folder)):
+        return
+    for alert_id in told:
+        heal(work.store, alert_id, partition, work.request.version)
+
+
+def _tell_failed(work: Work, failure: FailureClass, info: ErrorInfo) -> list[str]:
     handling = HANDLING[failure]
     if handling.severity is None:
-        return
+        return []
     told = {
         "title": f"{work.pipeline.name}: {work.step.name} failed: {info.type}",
         "detail": f"{info.message}\n{handling.meaning} To act: {handling.told}.",
         "error": info.type,
         "where": info.where,
     }
-    tell(work.store, _alert(work, failure, handling.severity, **told, command=redo_command(work)))
+    return [tell(work.store, _alert(work, failure, handling.severity, **told, command=redo_command(work)))]
 
 
 def tell_success(work: Work, product: Product, attempt: int) -> None:
-    """Closes a step's breaker, tells of a model that was held back, and of a step that healed by itself."""
+    """Closes a step's breaker and alerts, tells of a model that was held back, and of a step that healed by itself."""
+    with _harmless(work):
+        _heal(work)
     if product.reused:
         return
     with _harmless(work):
