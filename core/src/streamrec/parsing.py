@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from counterpoint.errors import SourceError, UsageError
+from counterpoint.errors import SourceError
 from streamrec.schema import RAW, STAMP
 
 if TYPE_CHECKING:
@@ -91,26 +91,3 @@ def _problem(name: str, parsed: pl.Expr, types: Types, profile: Profile) -> pl.E
         unread = unread | text.str.contains("\ufffd", literal=True)
     shown = pl.lit(f"{name}='") + text.str.slice(0, _SHOWN) + pl.lit("'")
     return pl.when(unread).then(shown)
-
-
-def kept(types: Types, profile: Profile) -> pl.Expr:
-    """Whether a row is an interaction; the names that the expression uses must be columns.
-
-    Raises:
-        UsageError: the expression is no SQL, or names a column that the file has not.
-    """
-    if not profile.keep:
-        return pl.lit(True)  # noqa: FBT003
-    try:
-        expression = pl.sql_expr(profile.keep)
-    except pl.exceptions.PolarsError as error:
-        raise UsageError(f"[interactions] keep = {profile.keep!r} is no SQL expression: {error}") from None
-    missing = [name for name in expression.meta.root_names() if name not in types]
-    if missing:
-        raise UsageError(f"[interactions] keep: no column {missing[0]!r}; the file has {', '.join(types)}")
-    return expression.fill_null(False)  # noqa: FBT003
-
-
-def used_by_keep(profile: Profile) -> list[str]:
-    """The columns that `keep` looks at."""
-    return pl.sql_expr(profile.keep).meta.root_names() if profile.keep else []

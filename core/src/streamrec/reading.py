@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from counterpoint.errors import SourceError, UsageError
-from streamrec.parsing import event_columns, kept, stamps, used_by_keep
-from streamrec.profile import REQUIRED, Profile
-from streamrec.scanning import ROW, collected, scan
+from counterpoint.errors import SourceError
+from streamrec.dating import is_local
+from streamrec.keeping import Keep
+from streamrec.parsing import event_columns, stamps
+from streamrec.profile import FIELDS, REQUIRED, Profile
+from streamrec.scanning import ROW, Table, collected
 
 if TYPE_CHECKING:
+    from datetime import date
     from pathlib import Path
 
     from counterpoint.model import Partition
 
-KEPT = "__kept"
 _MOMENT = "__moment"
 
 
@@ -31,11 +34,12 @@ class OpenedFile:
 
     def __init__(self, file: Path, name: str, profile: Profile) -> None:
         self._file, self._name, self._profile = file, name, profile
-        self._frame = scan(file)
-        schema = collected(self._frame.head(0), file).schema
-        self._types = {column: dtype for column, dtype in schema.items() if column != ROW}
+        table = Table(file)
+        self._types = table.types
         _check_columns(file, profile, list(self._types))
-        self._kept = kept(self._types, profile)
+        self._keep = Keep(profile.keep, self._types, file)
+        fields = [column for field in FIELDS if (column := profile.column(field)) in self._types]
+        self._frame = table.rows(list(dict.fromkeys([*fields, *self._keep.columns])))
         self._stamp = profile.column("timestamp")
         self._moments = stamps(pl.col(self._stamp), self._types[self._stamp], profile)
 
@@ -70,36 +74,35 @@ class OpenedFile:
         what += f" ({examples.dtype}) are no stamps as {written} (such as {shown})"
         return f"{what}: correct [timestamps] format"
 
-    def rows(self, partition: Partition | None) -> pl.DataFrame:
-        """Its events (of that day only, if one is given): the columns of `schema.RAW`, and `KEPT`.
+    def rows(self, partition: Partition, day: date | None) -> pl.DataFrame:
+        """Its events of a day (`day`: the one that the file is of): the columns of `schema.RAW`, and `keeping.KEPT`.
 
         Raises:
             SourceError: a column is of another type, or the file is damaged.
             UsageError: the profile's `keep` cannot be applied.
         """
         placed = self._frame.with_columns(self._moments.alias(_MOMENT))
-        if partition is not None:
-            day = pl.col(_MOMENT).forward_fill().backward_fill()
-            placed = placed.filter((day >= partition.start) & (day < partition.end))
+        placed = placed.filter(self._belongs(partition, day))
         origin = pl.lit(f"{self._name}:") + pl.col(ROW).cast(pl.String)
         columns = event_columns(self._types, self._profile, pl.col(_MOMENT))
-        found = collected(placed.select(*columns, origin.alias("origin"), *self._used()), self._file)
+        found = collected(placed.select(*columns, origin.alias("origin"), *self._keep.selected()), self._file)
         self._check_readable(found)
-        return self._judged(found)
+        return self._keep.judged(found)
 
-    def _used(self) -> list[pl.Expr]:
-        return [pl.col(name).alias(f"__{name}") for name in used_by_keep(self._profile)]
-
-    def _judged(self, found: pl.DataFrame) -> pl.DataFrame:
-        """The events with `KEPT` instead of the columns that `keep` uses."""
-        prefixed = [f"__{name}" for name in used_by_keep(self._profile)]
-        inputs = pl.DataFrame([_as_number(found[name]).alias(name[2:]) for name in prefixed]) if prefixed else found
-        try:
-            verdict = inputs.with_columns(self._kept.cast(pl.Boolean).alias(KEPT))
-        except pl.exceptions.PolarsError as error:
-            reason = str(error).splitlines()[0]
-            raise UsageError(f"[interactions] keep = {self._profile.keep!r} fails on {self._file}: {reason}") from None
-        return found.drop(prefixed).with_columns(verdict[KEPT])
+    def _belongs(self, partition: Partition, day: date | None) -> pl.Expr:
+        """Whether a row is of a day; of a file that is of a day, what has no place in that day stays with it."""
+        moment = pl.col(_MOMENT)
+        if day is None:
+            return _is_within(moment.forward_fill().backward_fill(), partition)
+        if not is_local(self._profile, partition):
+            return pl.lit(value=True)
+        assert self._profile.timezone is not None  # noqa: S101 - else no day is local
+        ours = (moment.dt.convert_time_zone(self._profile.timezone).dt.date() == day).fill_null(value=False)
+        if day != partition.day:
+            return ours & _is_within(moment, partition)
+        beside = [partition.day + timedelta(days=n) for n in (-1, 1)]
+        closed = [one for one in beside if self._profile.is_closed(one)]
+        return ~ours | _is_within(moment, partition) | moment.dt.date().is_in(closed)
 
     def _check_readable(self, found: pl.DataFrame) -> None:
         unread = found.filter(pl.col("malformed").str.contains("watch_seconds='", literal=True))
@@ -108,12 +111,8 @@ class OpenedFile:
             raise SourceError(f"{self._file}: column {column!r} holds no numbers ({shown}): name another one")
 
 
-def _as_number(values: pl.Series) -> pl.Series:
-    """A column of texts as numbers, if every text is one: SQL compares numbers with numbers only."""
-    if values.dtype != pl.String:
-        return values
-    numbers = values.cast(pl.Float64, strict=False)
-    return numbers if numbers.null_count() == values.null_count() else values
+def _is_within(moment: pl.Expr, partition: Partition) -> pl.Expr:
+    return (moment >= partition.start) & (moment < partition.end)
 
 
 def _check_columns(file: Path, profile: Profile, columns: list[str]) -> None:

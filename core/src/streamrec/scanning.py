@@ -1,43 +1,56 @@
-"""Opening one CSV or Parquet file: lazily, and with one clear error when it is empty, cut or unreadable."""
+"""Opening one CSV or Parquet file: with one clear error when it is empty, cut or unreadable."""
 
 from __future__ import annotations
 
-import csv
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from counterpoint.errors import SourceError
+from counterpoint.storage.csvfiles import LINE, CsvError, CsvFile
+from counterpoint.storage.parquetfiles import unreadable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 SUFFIXES = (".csv", ".parquet")
-ROW = "__row"
-_TAIL = 1 << 20
-_FIRST_LINE = 2  # of a CSV, below the header
+ROW = LINE
 
 
-def scan(path: Path) -> pl.LazyFrame:
-    """The file's own columns, those of a CSV as text, and `ROW`: the line or row number, from 2 or 1.
+class Table:
+    """A file's own columns, those of a CSV as text.
 
     Raises:
-        SourceError: the file is empty, or was cut in the middle.
+        SourceError: the file is empty, or no such file.
     """
-    if path.stat().st_size == 0:
-        raise SourceError(f"{path} is empty: it has not even a header; deliver the file again")
-    if path.suffix.lower() == ".parquet":
-        return pl.scan_parquet(path, glob=False, row_index_name=ROW, row_index_offset=1)
-    _check_whole(path)
-    return pl.scan_csv(
-        path,
-        glob=False,
-        infer_schema=False,
-        encoding="utf8-lossy",
-        truncate_ragged_lines=True,
-        row_index_name=ROW,
-        row_index_offset=_FIRST_LINE,
-    )
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        if path.stat().st_size == 0:
+            raise SourceError(f"{path} is empty: it has not even a header; deliver the file again")
+        with reading(path):
+            if path.suffix.lower() != ".parquet":
+                self._csv: CsvFile | None = CsvFile.open(path)
+                self.types: dict[str, pl.DataType] = dict.fromkeys(self._csv.names, pl.String())
+                return
+            self._csv = None
+            if problem := unreadable(path):
+                raise SourceError(f"{path}: {problem}")
+            self._rows = pl.scan_parquet(path, glob=False, row_index_name=ROW, row_index_offset=1)
+            self.types = {name: kind for name, kind in self._rows.collect_schema().items() if name != ROW}
+
+    def rows(self, columns: Sequence[str]) -> pl.LazyFrame:
+        """Some columns, and `ROW`: the line or row number, from 2 or 1.
+
+        Raises:
+            SourceError: the file is no such file, or was cut in the middle.
+        """
+        if self._csv is None:
+            return self._rows.select(ROW, *columns)
+        with reading(self.path):
+            return self._csv.frame(columns).lazy()
 
 
 def collected(frame: pl.LazyFrame, path: Path) -> pl.DataFrame:
@@ -46,45 +59,24 @@ def collected(frame: pl.LazyFrame, path: Path) -> pl.DataFrame:
     Raises:
         SourceError: the file is no such file, or was cut in the middle.
     """
-    try:
+    with reading(path):
         return frame.collect()
-    except (pl.exceptions.PolarsError, OSError) as error:
-        first = str(error).strip().splitlines()[0]
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turns what a library raises of a file into a SourceError.
+
+    Raises:
+        SourceError: the file is no such file, or was cut in the middle.
+    """
+    try:
+        yield
+    except CsvError as error:
+        raise SourceError(f"{path} cannot be read: {error}; deliver it again") from error
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        first = str(error).strip().partition("\n")[0]
         kind = path.suffix.lower().lstrip(".")
         raise SourceError(
             f"{path} cannot be read as {kind}, it is cut or damaged ({first}); deliver it again"
         ) from error
-
-
-def _check_whole(path: Path) -> None:
-    """A file that ends inside a line, and whose last line looks unfinished, was cut.
-
-    Many whole files lack the last newline, so its absence alone proves nothing.
-    """
-    with path.open("rb") as stream:
-        header = stream.readline()
-        size = stream.seek(0, 2)
-        stream.seek(max(len(header), size - _TAIL))
-        lines = stream.read().decode("utf-8", "replace").splitlines(keepends=True)
-    if not lines or lines[-1].endswith(("\n", "\r")):
-        return
-    columns = len(_fields(header.decode("utf-8", "replace")) or ())
-    last = _fields(lines[-1])
-    if last is None or len(last) < columns or _is_odd(last[-1], lines[1:-1]):
-        raise SourceError(
-            f"{path} is cut in the middle: its last line is unfinished ({lines[-1][:80]!r});"
-            " deliver it again, or end a whole file with a newline"
-        )
-
-
-def _fields(line: str) -> list[str] | None:
-    try:
-        return next(csv.reader([line], strict=True), [])
-    except csv.Error:
-        return None
-
-
-def _is_odd(value: str, lines: list[str]) -> bool:
-    """Whether a last field is the beginning of one that other lines have, and itself on no other line."""
-    others = {fields[-1] for line in lines if (fields := _fields(line))}
-    return value not in others and any(other.startswith(value) for other in others)

@@ -12,7 +12,8 @@ import polars as pl
 from counterpoint.contracts import Validated
 from counterpoint.errors import UsageError
 from streamrec import synthetic
-from streamrec.files import day_files, read_day
+from streamrec.dating import day_files
+from streamrec.files import read_day
 from streamrec.profile import Profile, load_profile
 from streamrec.recipe import PREFIX, Recipe
 from streamrec.schema import RAW
@@ -114,7 +115,7 @@ def source_digest(source: str, partition: Partition) -> str:
     found = Files.parse(source)
     total = hashlib.sha256(repr(found.profile).encode())
     closed = found.profile.is_closed(partition.day)
-    for path in [] if closed else day_files(found.path, found.profile, partition):
+    for path, _ in [] if closed else day_files(found.path, found.profile, partition):
         with path.open("rb") as stream:
             total.update(path.name.encode() + hashlib.file_digest(stream, "sha256").digest())
     return f"sha256:{total.hexdigest()}"

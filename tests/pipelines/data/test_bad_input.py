@@ -53,9 +53,9 @@ def test_a_file_without_a_byte(deliver, today):
         raw_interactions(today, deliver([]))
 
 
-@pytest.mark.parametrize("missing", [2, 5, 15, 40, 60])
+@pytest.mark.parametrize("missing", [7, 15, 40, 60])
 def test_a_csv_cut_in_the_middle(missing, tmp_path, lines, today):
-    """The last line has 54 characters: cut in the last field, in others, and in the line before."""
+    """The last line has 54 characters: cut in the field before the last, in others, and in the line before."""
     (tmp_path / "a.csv").write_text("\n".join(lines)[:-missing])
     with pytest.raises(SourceError, match=r"is cut in the middle"):
         raw_interactions(today, str(tmp_path))

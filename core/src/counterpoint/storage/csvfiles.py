@@ -1,0 +1,218 @@
+"""CSV files as text: all records as Python's csv module reads them, or an error that names the line.
+
+Every record's fields are counted, also where few columns are asked for, so that a quote in another column swallows none.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from codecs import getincrementaldecoder
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from counterpoint.storage.csvlines import ragged, record_lines, records, swallowed, unfinished
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    import polars as pl
+    import pyarrow as pa
+
+LINE = "__row"
+_BLOCK = 8 << 20
+_TAIL = 1 << 20
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+class CsvError(Exception):
+    """A file that is no whole CSV file; the message says what and where in it, not in which file."""
+
+
+class RaggedError(CsvError):
+    """A record has more or fewer fields than the header."""
+
+
+@dataclass(frozen=True, slots=True)
+class CsvFile:
+    """A CSV file whose header was read: `names` of its columns, `start` in bytes and `lines` above the records."""
+
+    path: Path
+    names: tuple[str, ...]
+    start: int
+    lines: int
+
+    @classmethod
+    def open(cls, path: Path) -> CsvFile:
+        """The file at a path.
+
+        Raises:
+            CsvError: it has no header, or another encoding.
+        """
+        with path.open("rb") as stream:
+            lines: list[bytes] = []
+            record: list[str] = []
+            reader = csv.reader(_header_lines(stream, lines))
+            while not record:
+                record = next(reader, ["\0"])
+            if record == ["\0"]:
+                raise CsvError("it is empty, it has not even a header")
+            return cls(path, tuple(_distinct(record)), stream.tell(), len(lines))
+
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """The records, or some columns of them, as strings; null is an empty field without quotes.
+
+        Raises:
+            CsvError: a record has more or fewer fields than the header, a quote is never closed, or it is no UTF-8.
+        """
+        look = _look(self)
+        if look.not_utf8:
+            raise CsvError(f"its line {look.not_utf8} holds bytes that are no UTF-8: convert it to UTF-8")
+        yield from self._batches(columns if columns is not None else self.names, look)
+
+    def _batches(self, columns: Sequence[str], look: _Look) -> Iterator[pa.RecordBatch]:
+        import pyarrow as pa
+
+        count, last = 0, None
+        # the last column, too: by its last value it is known whether the last record ended
+        taken = list(dict.fromkeys([*columns, self.names[-1]]))
+        try:
+            for batch in self._parsed(taken):
+                named = batch.rename_columns(taken)
+                count, last = count + batch.num_rows, named
+                yield named.select(list(columns))
+        except pa.ArrowInvalid as error:
+            said = str(error).partition("\n")[0]
+            if wrong := unfinished(self, _BLOCK):
+                raise CsvError(wrong) from error
+            raise RaggedError(ragged(self) or said) from error
+        self._check_end(last, look)
+        if look.lines > count and (wrong := swallowed(self)):
+            raise CsvError(wrong)
+
+    def _parsed(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        import pyarrow as pa
+        from pyarrow import csv as arrow
+
+        places = [str(self.names.index(name)) for name in columns]
+        # a file of Arrow's own and no callback: its threads must not meet an interpreter that ends
+        with pa.OSFile(str(self.path)) as stream:
+            if self.start == stream.size():
+                return
+            stream.seek(self.start)
+            yield from arrow.open_csv(
+                stream,
+                read_options=arrow.ReadOptions(column_names=[str(n) for n in range(len(self.names))], block_size=_BLOCK),
+                parse_options=arrow.ParseOptions(newlines_in_values=True),
+                convert_options=arrow.ConvertOptions(
+                    column_types=dict.fromkeys(places, pa.string()),
+                    include_columns=places,
+                    check_utf8=False,
+                    null_values=[""],
+                    strings_can_be_null=True,
+                    quoted_strings_can_be_null=False,
+                ),
+            )
+
+    def _check_end(self, last: pa.RecordBatch | None, look: _Look) -> None:
+        """Looks closer where the file ends with what a quote that is never closed would leave."""
+        value = last.column(self.names[-1])[-1].as_py() if last is not None and last.num_rows else None
+        if value is None:
+            return
+        tail = b'"' + value.replace('"', '""').encode()
+        if look.tail.endswith(tail[-_TAIL:]) and (wrong := unfinished(self, _BLOCK)):
+            raise CsvError(wrong)
+
+    def frame(self, columns: Sequence[str]) -> pl.DataFrame:
+        """Some columns of all records, and `LINE`, in which each begins.
+
+        A record with more fields than the header loses them, one with fewer has nulls; bytes that are no UTF-8 are
+        replaced by U+FFFD.
+
+        Raises:
+            CsvError: a quote is never closed, or the last record is unfinished.
+        """
+        import polars as pl
+
+        look = _look(self)
+        if look.not_utf8:
+            return _by_hand(self, columns, look)
+        schema = dict.fromkeys(columns, pl.String)
+        try:
+            found = [pl.DataFrame(batch) for batch in self._batches(columns, look)]
+        except RaggedError:
+            return _by_hand(self, columns, look)
+        rows = pl.concat([pl.DataFrame(schema=schema), *found])
+        ones = look.lines == len(rows)
+        lines = range(self.lines + 1, self.lines + 1 + len(rows)) if ones else record_lines(self)
+        return rows.insert_column(0, pl.Series(LINE, lines, pl.UInt32))
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What the bytes below the header tell: how many lines, the last bytes, the first line that is no UTF-8, if any."""
+
+    lines: int
+    tail: bytes
+    not_utf8: int | None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the last line ended."""
+        return self.tail.endswith((b"\n", b"\r"))
+
+
+def _look(file: CsvFile) -> _Look:
+    decoder, lines, tail, bad = getincrementaldecoder("utf-8")(), 0, b"", None
+    with file.path.open("rb") as stream:
+        stream.seek(file.start)
+        while data := stream.read(_BLOCK):
+            try:
+                if bad is None:
+                    decoder.decode(data)
+            except UnicodeDecodeError as error:
+                bad = file.lines + lines + error.object[: error.start].count(b"\n") + 1
+            lines += data.count(b"\n")
+            tail = (tail + data)[-_TAIL:]
+    return _Look(lines + (tail != b"" and not tail.endswith(b"\n")), tail, bad)
+
+
+def _by_hand(file: CsvFile, columns: Sequence[str], look: _Look) -> pl.DataFrame:
+    """The columns of a file whose records are of several lengths, or not all text, read by Python."""
+    import polars as pl
+
+    if wrong := unfinished(file, _BLOCK):
+        raise CsvError(wrong)
+    found = list(records(file))
+    if found and not look.ended and len(found[-1][1]) < len(file.names):
+        line, fields = found[-1]
+        raise CsvError(f"it is cut in the middle: its last line {line} is unfinished ({','.join(fields)[:80]!r})")
+    if look.lines > len(found) and (wrong := swallowed(file)):
+        raise CsvError(wrong)
+    places = [file.names.index(name) for name in columns]
+    cells = [[fields[n] if n < len(fields) and fields[n] else None for n in places] for _, fields in found]
+    rows = pl.DataFrame(cells, schema=dict.fromkeys(columns, pl.String), orient="row")
+    return rows.insert_column(0, pl.Series(LINE, [line for line, _ in found], pl.UInt32))
+
+
+def _header_lines(stream: io.BufferedReader, seen: list[bytes]) -> Iterator[str]:
+    """The lines of a file, each read when it is asked for, so that the file stands behind the header's last one."""
+    while line := stream.readline():
+        bare = line.find(b"\r")
+        if 0 <= bare < len(line) - 2:
+            stream.seek(bare + 1 - len(line), io.SEEK_CUR)
+            line = line[: bare + 1]  # noqa: PLW2901 - an old Mac's line
+        if not seen and line.startswith(_UTF16):
+            raise CsvError("it is UTF-16: convert it to UTF-8")
+        seen.append(line)
+        yield line.decode("utf-8-sig" if len(seen) == 1 else "utf-8", "replace")
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """The names of columns, those that are there before with a number, as Polars calls them."""
+    found: list[str] = []
+    for name in names:
+        count = names[: len(found)].count(name)
+        found.append(f"{name}_duplicated_{count - 1}" if count else name)
+    return found

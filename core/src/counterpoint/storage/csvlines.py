@@ -1,0 +1,88 @@
+"""Where the records of a CSV file begin, found by Python's csv module: for messages, and where records span lines."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from counterpoint.storage.csvfiles import CsvFile
+
+
+def records(file: CsvFile) -> Iterator[tuple[int, list[str]]]:
+    """All records, each with the line in which it begins; blank lines are none."""
+    with _reader(file) as reader:
+        before = 0
+        for record in reader:
+            if record:
+                yield file.lines + before + 1, record
+            before = reader.line_num
+
+
+def record_lines(file: CsvFile) -> list[int]:
+    """In which line each record begins."""
+    return [line for line, _ in records(file)]
+
+
+def ragged(file: CsvFile) -> str | None:
+    """What is wrong with the first record that has more or fewer fields than the header."""
+    wanted = len(file.names)
+    for line, fields in records(file):
+        if len(fields) != wanted:
+            few = len(fields) < wanted
+            hint = "is it cut?" if few else "is there a comma too much, or a text with commas without quotes?"
+            return f"its line {line} has {len(fields)} fields, its header {wanted} ({','.join(fields)[:80]!r}): {hint}"
+    return None
+
+
+def swallowed(file: CsvFile) -> str | None:
+    """What is wrong with the first record of several lines in which text stands behind a closing quote.
+
+    Python's csv module takes such a quote for the end of the field and reads on: the lines between were never records.
+    """
+    with _reader(file, strict=True) as reader:
+        before = 0
+        while True:
+            try:
+                if next(reader, None) is None:
+                    return None
+            except csv.Error:
+                if reader.line_num > before + 1:
+                    return (
+                        f"a quote that is opened in line {file.lines + before + 1} is closed in line"
+                        f" {file.lines + reader.line_num} before more text: it swallows the lines between"
+                    )
+            before = reader.line_num
+
+
+def unfinished(file: CsvFile, most: int) -> str | None:
+    """What is wrong with the first record that never ends, or is longer than `most` bytes."""
+    with _reader(file, strict=True) as reader:
+        before = 0
+        while True:
+            try:
+                record = next(reader, None)
+            except csv.Error as error:
+                if "unexpected end" not in str(error):
+                    continue
+                return f"a quote that is opened in line {file.lines + before + 1} is never closed: it is cut, or damaged"
+            if record is None:
+                return None
+            if sum(map(len, record)) > most:
+                return f"a quote that is opened in line {file.lines + before + 1} is closed only millions of bytes later"
+            before = reader.line_num
+
+
+@contextmanager
+def _reader(file: CsvFile, *, strict: bool = False) -> Iterator[csv._reader]:  # type: ignore[name-defined]
+    limit = csv.field_size_limit(sys.maxsize)
+    try:
+        with file.path.open(encoding="utf-8", errors="replace", newline="") as stream:
+            stream.seek(file.start)
+            yield csv.reader(stream, strict=strict)
+    finally:
+        csv.field_size_limit(limit)
