@@ -129,7 +129,45 @@ def test_csv_is_equal_by_value(read: Read, both: pl.DataFrame, tmp_path: Path) -
     csv = read('[steps.orders]\ncsv = "{date}.csv"\n').output("orders", DAY)
     parquet = read('[steps.orders]\nparquet = "{date}.parquet"\n').output("orders", DAY)
     found = match("orders", DAY, csv, parquet, How(_options()))
-    assert (found.status, found.by, found.notes) == (Status.EQUAL, "value", ("types: customer Int64 | Int16",))
+    # no note on types: a CSV takes those of the other side
+    assert (found.status, found.by, found.notes) == (Status.EQUAL, "value", ())
+
+
+def test_a_csv_is_whole_and_takes_the_types_of_the_other_side(read: Read, both: pl.DataFrame, tmp_path: Path) -> None:
+    rows = day_of(both).select(pl.col("order_id").cast(pl.String), "customer", "cents", "at")
+    titled = rows.with_columns(title=pl.lit("t"))
+    lines = titled.write_csv().splitlines()
+    lines[2], lines[6] = lines[2] + ',12" vinyl', lines[6] + ',7" single'
+    lines = [
+        lines[0],
+        *(line if line.count(",") == lines[0].count(",") else line.replace(",t,", ",") for line in lines[1:]),
+    ]
+    (tmp_path / f"{DAY}.csv").write_text("\n".join(lines), encoding="utf-8")
+    rows.write_parquet(tmp_path / f"{DAY}.parquet")
+    csv = read('[steps.orders]\ncsv = "{date}.csv"\ndrop = ["title"]\n').output("orders", DAY)
+    parquet = read('[steps.orders]\nparquet = "{date}.parquet"\n').output("orders", DAY)
+    assert csv.facts["rows"] == rows.height
+    assert match("orders", DAY, csv, parquet, How(_options())).status is Status.EQUAL
+
+
+def test_a_csv_by_a_column_of_moments(read: Read, both: pl.DataFrame, tmp_path: Path) -> None:
+    both.with_columns(seen=pl.col("at")).write_csv(tmp_path / "all.csv")
+    output = read('[steps.orders]\ncsv = "all.csv"\nwhere = "seen"\n').output("orders", DAY)
+    assert output.facts["rows"] == day_of(both).height
+
+
+def test_a_new_name_that_is_there_is_refused(read: Read, tmp_path: Path) -> None:
+    pl.DataFrame({"uid": ["a"], "customer": ["b"]}).write_parquet(tmp_path / f"{DAY}.parquet")
+    side = read('[steps.orders]\nparquet = "{date}.parquet"\nrename = { uid = "customer" }\n')
+    with pytest.raises(UsageError, match="has two columns 'customer' after rename"):
+        side.output("orders", DAY)
+
+
+def test_a_file_that_is_not_whole_is_named_with_its_line(read: Read, tmp_path: Path) -> None:
+    (tmp_path / f"{DAY}.csv").write_text('a,b\n1,2\n3,"4\n', encoding="utf-8")
+    side = read('[steps.orders]\ncsv = "{date}.csv"\ndrop = ["b"]\n')
+    with pytest.raises(UsageError, match=f"{DAY}.csv cannot be read: a quote that is opened in line 3"):
+        side.output("orders", DAY)
 
 
 def test_weights_alone(read: Read, tmp_path: Path) -> None:

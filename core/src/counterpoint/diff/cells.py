@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from counterpoint.diff.buckets import KEY, ROW
+from counterpoint.diff.dicts import dicts_of, place_of
 from counterpoint.diff.report import ColumnDiff, Rows, Sample
 from counterpoint.diff.survey import unbalanced
 
@@ -55,7 +56,7 @@ class Tally:
     def _only(self, kind: str, rows: pl.DataFrame) -> None:
         setattr(self, kind, getattr(self, kind) + rows.height)
         by = [*self.layout.of(self.key), ROW]
-        for row in _first(rows, by, self.options.samples).iter_rows(named=True):
+        for row in dicts_of(_first(rows, by, self.options.samples)):
             values = {name: row[alias] for name, alias in zip(self.layout.names, self.layout.all, strict=True)}
             key = {name: values[name] for name in self.key}
             left, right = (values, None) if kind == "only_left" else (None, values)
@@ -69,8 +70,13 @@ class Tally:
         ]
         marked = pairs.with_columns(flags).filter(pl.any_horizontal([f"is_{alias}" for alias in self.layout.all]))
         self.changed += marked.height
-        for name, alias, kind in zip(self.layout.names, self.layout.all, self.layout.types, strict=True):
-            self._column(name, alias, kind, marked.filter(pl.col(f"is_{alias}")))
+        counts = marked.select(pl.col(f"is_{alias}").sum() for alias in self.layout.all).row(0)
+        columns = zip(self.layout.names, self.layout.all, self.layout.types, counts, strict=True)
+        by = self.layout.of(self.key)
+        for name, alias, kind, count in columns:
+            if count:
+                cells = list(dict.fromkeys([*by, alias, f"{alias}{_RIGHT}"]))
+                self._column(name, alias, kind, marked.filter(pl.col(f"is_{alias}")).select(cells))
 
     def _changed(self, name: str, alias: str, kind: Any) -> pl.Expr:
         differs = pl.col(alias).ne_missing(pl.col(f"{alias}{_RIGHT}"))
@@ -80,13 +86,11 @@ class Tally:
         return differs & ~(gap(alias, kind).cast(pl.Float64) <= tolerance).fill_null(value=False)
 
     def _column(self, name: str, alias: str, kind: Any, changed: pl.DataFrame) -> None:
-        if changed.is_empty():
-            return
         self.cells[name] = self.cells.get(name, 0) + changed.height
         if (largest := _largest(changed, alias, kind)) is not None:
             self.largest[name] = max(largest, self.largest.get(name, largest))
         by = self.layout.of(self.key)
-        for row in _first(changed, by, self.options.samples).iter_rows(named=True):
+        for row in dicts_of(_first(changed, by, self.options.samples)):
             key = dict(zip(self.key, (row[column] for column in by), strict=True))
             self._keep(Sample("changed", key, name, row[alias], row[f"{alias}{_RIGHT}"]))
 
@@ -138,5 +142,5 @@ def _first(rows: pl.DataFrame, by: Sequence[str], count: int) -> pl.DataFrame:
     return rows.sort(by, nulls_last=True).head(count) if rows.height <= count else rows.bottom_k(count, by=by).sort(by)
 
 
-def _place(sample: Sample) -> list[tuple[bool, Any]]:
-    return [(value is None, 0 if value is None else value) for value in sample.key.values()]
+def _place(sample: Sample) -> list[tuple[bool, str, Any]]:
+    return [place_of(value) for value in sample.key.values()]

@@ -7,13 +7,26 @@ from urllib.parse import unquote
 
 import polars as pl
 
+from counterpoint.diff.folder import scan_alike
 from counterpoint.errors import UsageError
-from counterpoint.storage.tables import files_of, open_table, remote
+from counterpoint.storage.tables import files_of, open_table
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
-_UNREAD = frozenset(("deletionVectors", "columnMapping"))
+# what a reader must know of, and what is known here; column mapping is told by the configuration in old protocols
+_READ = frozenset(
+    (
+        "timestampNtz",
+        "typeWidening",
+        "typeWidening-preview",
+        "v2Checkpoint",
+        "vacuumProtocolCheck",
+        "deletionVectors",
+        "columnMapping",
+    )
+)
+_MAPPING = "delta.columnMapping.mode"
 
 
 def open_delta(uri: str, version: int | None = None) -> DeltaTable:
@@ -27,33 +40,55 @@ def open_delta(uri: str, version: int | None = None) -> DeltaTable:
     newest = open_table(uri)
     if newest is None:
         raise UsageError(f"{uri} holds no Delta table: give the folder in which _delta_log lies")
-    unread = _UNREAD.intersection(newest.protocol().reader_features or ())
-    if unread:
-        raise UsageError(f"{uri} uses {', '.join(sorted(unread))}, which are not read here: compare a copy without")
-    if version is None:
-        return newest
-    try:
-        newest.load_as_version(version)
-    except DeltaError as error:
-        raise UsageError(f"{uri} has no version {version} (any more): the newest is {newest.version()}") from error
+    if version is not None:
+        try:
+            newest.load_as_version(version)
+        except DeltaError as error:
+            raise UsageError(f"{uri} has no version {version} (any more): the newest is {newest.version()}") from error
+    if unread := _unread(newest):
+        raise UsageError(f"{uri} uses {', '.join(unread)}, which is not read here: compare a copy without")
     return newest
 
 
+def _unread(table: DeltaTable) -> list[str]:
+    """What a table uses, at its version, that is not read here."""
+    features = {str(one) for one in table.protocol().reader_features or ()}
+    found = sorted(features - _READ)
+    mode = table.metadata().configuration.get(_MAPPING, "none")
+    if mode != "none":
+        found.append(f"columnMapping ({_MAPPING} = {mode})")
+    return found + (["deletionVectors"] if "deletionVectors" in features and _has_deletions(table) else [])
+
+
+def _has_deletions(table: DeltaTable) -> bool:
+    """Whether rows of its files are deleted by a vector; a vector that cannot be read is one."""
+    from deltalake.exceptions import DeltaError
+
+    try:
+        return any(batch.num_rows for batch in table.deletion_vectors())
+    except (DeltaError, OSError):
+        return True
+
+
 def rows_of(table: DeltaTable, uri: str, where: tuple[str, str] | None = None) -> pl.LazyFrame:
-    """The rows of a table, or those of one partition (`where`: its column, which is left out, and key)."""
-    schema = pl.DataFrame(table.schema().to_arrow().empty_table()).schema
+    """The rows of a table, or those of one partition (`where`: its column, which is left out, and key).
+
+    Raises:
+        UsageError: a file cannot be read.
+    """
+    schema = schema_of(table)
     partitioned = table.metadata().partition_columns
     files = files_of(table)
     if where:
         files = files.filter(pl.col(f"partition.{where[0]}") == where[1])
-    stored = pl.Schema({name: kind for name, kind in schema.items() if name not in partitioned})
+    stored = {name: kind for name, kind in schema.items() if name not in partitioned}
     shown = [name for name in schema if where is None or name != where[0]]
     if files.is_empty():
         return pl.LazyFrame(schema=schema).select(shown)
     marks = [f"partition.{name}" for name in partitioned]
     groups = files.partition_by(marks, as_dict=True) if marks else {(): files}
     parts = [
-        _scan(uri, list(group["path"]), stored).with_columns(
+        scan_alike([place_of_file(uri, path) for path in group["path"]], stored).with_columns(
             [pl.lit(value).cast(schema[name]).alias(name) for name, value in zip(partitioned, values, strict=True)]
         )
         for values, group in groups.items()
@@ -61,9 +96,15 @@ def rows_of(table: DeltaTable, uri: str, where: tuple[str, str] | None = None) -
     return pl.concat([part.select(shown) for part in parts])
 
 
-def _scan(uri: str, paths: list[str], schema: pl.Schema) -> pl.LazyFrame:
+def schema_of(table: DeltaTable) -> pl.Schema:
+    """The columns of a table."""
+    return pl.DataFrame(table.schema().to_arrow().empty_table()).schema
+
+
+def place_of_file(uri: str, path: str) -> str:
+    """Where a file of a table lies: below it, or, in a shallow clone, elsewhere."""
     # the log writes paths as in an address; not `scan_delta`, which takes a space in the table's own for %20
-    files = [f"{uri}/{unquote(path)}" for path in paths]
-    return pl.scan_parquet(
-        files, glob=False, hive_partitioning=False, schema=schema, missing_columns="insert", **remote(uri)
-    )
+    plain = unquote(path)
+    if plain.startswith("file://"):
+        return plain.removeprefix("file://")
+    return plain if plain.startswith("/") or "://" in plain else f"{uri}/{plain}"

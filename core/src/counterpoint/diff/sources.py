@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
+from pyarrow import ArrowException
 
-from counterpoint.diff.delta import open_delta, rows_of
+from counterpoint.diff.copied import copy_csv, read_csv
+from counterpoint.diff.delta import open_delta, place_of_file, rows_of, schema_of
+from counterpoint.diff.fitting import fitted
+from counterpoint.diff.folder import files_below, keys_of, scan_alike, scan_folder
 from counterpoint.diff.postgres import SCHEMES, export
 from counterpoint.diff.report import Options, Rows, TableDiff
 from counterpoint.diff.schema import check, compare_schemas
@@ -20,18 +25,36 @@ from counterpoint.storage.objects import guarded
 from counterpoint.storage.tables import files_of, open_table, remote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from counterpoint.diff.places import TablePlace
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Source:
-    """A table that can be read; two with the same `files` (None: not known) hold the same rows, `count` of them."""
+    """A table that can be read; two with the same `files` (None: not known) hold the same rows, `count` of them.
 
-    rows: pl.LazyFrame
+    `texts` are columns whose type is that of the other side, `inferred` those whose texts may show it. `parts` are the
+    files that are read.
+    """
+
+    opened: Callable[[], pl.LazyFrame]
     files: frozenset[str] | None = None
     count: int | None = None
+    texts: frozenset[str] = frozenset()
+    inferred: frozenset[str] = frozenset()
+    parts: tuple[str, ...] = ()
+    known: pl.Schema | None = None
+
+    @cached_property
+    def rows(self) -> pl.LazyFrame:
+        """All rows; opened when they are first asked for."""
+        return self.opened()
+
+    @cached_property
+    def schema(self) -> pl.Schema:
+        """The columns, known without the rows of a Delta table."""
+        return self.known or self.rows.collect_schema()
 
 
 def diff_places(left: TablePlace, right: TablePlace, options: Options | None = None) -> TableDiff:
@@ -41,14 +64,15 @@ def diff_places(left: TablePlace, right: TablePlace, options: Options | None = N
         UsageError: a table is not there or cannot be read, or the key or tolerance do not fit.
     """
     options = options or Options()
-    with readable(), TemporaryDirectory(prefix="counterpoint-diff-") as folder:
+    with TemporaryDirectory(prefix="counterpoint-diff-") as folder:
         one, other = (open_source(place, Path(folder, side)) for place, side in ((left, "left"), (right, "right")))
-        if one.count is None or one.files is None or one.files != other.files:
-            return diff_tables(one.rows, other.rows, options)
-        schemas = one.rows.collect_schema(), other.rows.collect_schema()
-        found, layout = compare_schemas(*schemas)
-        check(options, *schemas, layout)
-        return TableDiff(found, Rows(one.count, one.count))
+        with readable(f"{left.uri} or {right.uri}", one.parts + other.parts):
+            if one.count is None or one.files is None or one.files != other.files:
+                return diff_tables(*fitted(one, other), options)
+            schemas = one.schema, other.schema
+            found, layout = compare_schemas(*schemas)
+            check(options, *schemas, layout)
+            return TableDiff(found, Rows(one.count, one.count))
 
 
 def open_source(place: TablePlace, copy: Path | None = None) -> Source:
@@ -61,22 +85,36 @@ def open_source(place: TablePlace, copy: Path | None = None) -> Source:
     if copy and uri.startswith(SCHEMES):
         export(uri, copy)
         return _opened(pl.scan_parquet(copy, glob=False, hive_partitioning=False))
+    local = "://" not in uri
     with readable(uri):
-        if uri.endswith(".csv"):
-            rows = pl.scan_csv(uri, try_parse_dates=True, infer_schema_length=None, glob=False, **remote(uri))
-            return _opened(rows)
-        if uri.endswith(".parquet") and not Path(uri).is_dir():
-            return _opened(pl.scan_parquet(uri, glob=False, hive_partitioning=False, **remote(uri)))
-        if "://" not in uri and not Path(uri).is_dir():
+        if uri.endswith(".csv") and not (local and Path(uri).is_dir()):
+            return _csv(uri, [uri], copy)
+        if uri.endswith(".parquet") and not (local and Path(uri).is_dir()):
+            return _opened(scan_alike([uri]), parts=(uri,))
+        if local and not Path(uri).is_dir():
             raise UsageError(f"{uri} is neither a folder nor a .parquet or .csv file: rename it, or convert it")
         if place.version is not None or is_delta(uri):
             return _delta(uri, place.version)
-        return _opened(_folder(uri))
+        files = files_below(uri)
+        if files[0].endswith(".csv"):
+            return _csv(uri, files, copy)
+        rows, keys = scan_folder(uri, files)
+        return _opened(rows, texts=frozenset(keys), parts=tuple(files))
 
 
-def _opened(rows: pl.LazyFrame) -> Source:
+def _opened(rows: pl.LazyFrame, **more: Any) -> Source:
     rows.collect_schema()
-    return Source(rows)
+    return Source(lambda: rows, **more)
+
+
+def _csv(uri: str, files: list[str], copy: Path | None) -> Source:
+    if copy is None:
+        rows = read_csv(uri, files).lazy()
+    else:
+        copy_csv(uri, files, copy)
+        rows = pl.scan_ipc(copy)
+    names = frozenset(rows.collect_schema())
+    return _opened(rows, texts=names, inferred=names - keys_of(uri, files).keys(), parts=tuple(files))
 
 
 def _delta(uri: str, version: int | None) -> Source:
@@ -84,7 +122,8 @@ def _delta(uri: str, version: int | None) -> Source:
     files = files_of(table)
     known = files["num_records"].null_count() == 0
     count = int(files["num_records"].sum()) if known else None
-    return Source(rows_of(table, uri), frozenset(f"{uri}/{path}" for path in files["path"]), count)
+    places = tuple(place_of_file(uri, path) for path in files["path"])
+    return Source(lambda: rows_of(table, uri), frozenset(places), count, parts=places, known=schema_of(table))
 
 
 def is_delta(uri: str) -> bool:
@@ -93,29 +132,35 @@ def is_delta(uri: str) -> bool:
     return Path(uri, "_delta_log").is_dir() if "://" not in uri else open_table(uri) is not None
 
 
-def _folder(uri: str) -> pl.LazyFrame:
-    """The Parquet files below a folder, as one table; folders called NAME=VALUE give columns."""
-    if "://" in uri:
-        return pl.scan_parquet(f"{uri}/**/*.parquet", hive_partitioning=True, **remote(uri))
-    files = sorted(str(file) for file in Path(uri).rglob("*.parquet"))
-    if not files:
-        raise UsageError(f"{uri} holds neither a Delta table nor a .parquet file: give the folder of a table")
-    nested = any("=" in part for file in files for part in Path(file).relative_to(uri).parts[:-1])
-    return pl.scan_parquet(files, glob=False, hive_partitioning=nested)
-
-
 @contextmanager
-def readable(place: str = "a table") -> Iterator[None]:
-    """Turns what libraries raise on files that are missing, broken or of another format into a UsageError."""
+def readable(place: str = "a table", parts: Sequence[str] = ()) -> Iterator[None]:
+    """Turns what libraries raise on files that are missing, broken or of another format into a UsageError.
+
+    Args:
+        place: What is read, for the message.
+        parts: Its Parquet files; the first that cannot be read is named instead of the place.
+    """
     try:
         with guarded(place):
             yield
     except StorageError as error:
-        raise UsageError(
-            f"{place} cannot be read: {_line(error.__cause__)}; check the file, or name another"
-        ) from error
-    except (pl.exceptions.NoDataError, pl.exceptions.SchemaError, pl.exceptions.InvalidOperationError) as error:
-        raise UsageError(f"{place} cannot be read: {_line(error)}; check the file, or name another") from error
+        raise _unreadable(place, parts, error.__cause__) from error
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, ArrowException) as error:
+        raise _unreadable(place, parts, error) from error
+
+
+def _unreadable(place: str, parts: Sequence[str], error: BaseException | None) -> UsageError:
+    for part in parts:
+        if part.endswith(".csv"):  # read whole already
+            continue
+        try:
+            rows = pl.scan_parquet(part, glob=False, hive_partitioning=False, **remote(part))
+            rows.select(pl.all().null_count()).collect(engine="streaming")
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as found:
+            return UsageError(
+                f"{part} cannot be read: {_line(found)}; it is damaged: deliver it again, or name another"
+            )
+    return UsageError(f"{place} cannot be read: {_line(error)}; check the file, or name another")
 
 
 def _line(error: BaseException | None) -> str:

@@ -9,9 +9,11 @@ import polars as pl
 
 from counterpoint.diff.buckets import KEY, ROW, hashed, key_hash, number_of, paired
 from counterpoint.diff.cells import Tally
+from counterpoint.diff.dicts import dicts_of
 from counterpoint.diff.keys import find_key
 from counterpoint.diff.report import KeyUse, Options, Rows, TableDiff
 from counterpoint.diff.schema import check, compare_schemas
+from counterpoint.diff.settling import settled
 from counterpoint.diff.survey import Survey, repeated, survey
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ def diff_tables(left: pl.LazyFrame, right: pl.LazyFrame, options: Options | None
     schemas = left.collect_schema(), right.collect_schema()
     schema, layout = compare_schemas(*schemas)
     check(options, *schemas, layout)
+    layout = settled((left, right), layout)
     counts = [int(side.select(pl.len()).collect(engine="streaming").item()) for side in (left, right)]
     if not layout.names:
         # rows of which nothing can be compared have no like
@@ -87,4 +90,4 @@ def _examples(
     named = dict(zip(columns, key, strict=True))
     kept = [side.select(columns).filter(key_hash(columns).is_in(few.implode())) for side in sides]
     found = pl.concat(kept).unique().collect(engine="streaming").rename(named)
-    return found.sort(key, nulls_last=True).to_dicts()
+    return dicts_of(found.sort(key, nulls_last=True))

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from counterpoint.diff import TablePlace
-from counterpoint.diff.delta import open_delta, rows_of
+from counterpoint.diff.delta import open_delta, place_of_file, rows_of
+from counterpoint.diff.fitting import alone
 from counterpoint.diff.report import plain
 from counterpoint.diff.sources import is_delta, open_source, readable
 from counterpoint.errors import StepError, UsageError
@@ -84,17 +85,21 @@ class LegacySide:
         with readable(called):
             if delta is None and not _is_there(place):
                 return None
-            rows, files, stored = (
-                _delta_rows(delta, place, spec, partition) if delta else _file_rows(place, spec, partition)
-            )
+            texts: frozenset[str] = frozenset()
+            if delta:
+                rows, files, stored = _delta_rows(delta, place, spec, partition)
+            else:
+                rows, files, texts = _file_rows(place, spec, partition)
+                stored = True
             rows = _fitted(rows, spec, called)
+            texts = frozenset(spec.rename.get(name, name) for name in texts).intersection(rows.collect_schema())
             frame = rows.collect(engine="streaming")
             try:
                 digest = content_digest(frame)
             except StepError as error:
                 raise UsageError(f"{called}: {error}; or leave the column out by drop = [...]") from error
         facts = {**_facts(files, frame.height), "table_version": delta.version() if delta else None}
-        return Output(spec.step, partition.key, TABLE, digest, place, lambda: rows, facts, stored=stored)
+        return Output(spec.step, partition.key, TABLE, digest, place, lambda: rows, facts, stored=stored, texts=texts)
 
     def _delta(self, place: str) -> DeltaTable | None:
         """The Delta table at a place as it was when it was first asked for, so that all dates are of one version."""
@@ -151,21 +156,28 @@ def _delta_rows(table: DeltaTable, uri: str, spec: Spec, partition: Partition) -
     """The rows of a date, the files that they lie in, and whether there are any."""
     files = files_of(table)
     if spec.where is None:
-        return rows_of(table, uri), [f"{uri}/{path}" for path in files["path"]], True
+        return rows_of(table, uri), [place_of_file(uri, path) for path in files["path"]], True
     column, key = spec.where[0], spec.key_of(partition)
     kinds = pl.DataFrame(table.schema().to_arrow().empty_table()).schema
     if column in table.metadata().partition_columns and kinds[column] == pl.String:
         found = files.filter(pl.col(f"partition.{column}") == key) if not files.is_empty() else files
-        return rows_of(table, uri, (column, key)), [f"{uri}/{path}" for path in found["path"]], not found.is_empty()
+        return (
+            rows_of(table, uri, (column, key)),
+            [place_of_file(uri, path) for path in found["path"]],
+            not found.is_empty(),
+        )
     rows = _where(rows_of(table, uri), spec, partition, uri)
-    return rows, [f"{uri}/{path}" for path in files["path"]], True
+    return rows, [place_of_file(uri, path) for path in files["path"]], True
 
 
-def _file_rows(place: str, spec: Spec, partition: Partition) -> tuple[pl.LazyFrame, list[str], bool]:
-    rows = open_source(TablePlace(place)).rows
-    folder = "://" not in place and Path(place).is_dir()
-    files = sorted(str(file) for file in Path(place).rglob("*.parquet")) if folder else [place]
-    return (_where(rows, spec, partition, place) if spec.where else rows), files, True
+def _file_rows(place: str, spec: Spec, partition: Partition) -> tuple[pl.LazyFrame, list[str], frozenset[str]]:
+    """The rows of a date, the files that they lie in, and the columns that are texts until the other side is known."""
+    source = open_source(TablePlace(place))
+    rows = source.rows
+    if spec.where and spec.where[0] in source.texts:
+        rows = alone(rows, spec.where[0])
+    rows = _where(rows, spec, partition, place) if spec.where else rows
+    return rows, list(source.parts), source.texts
 
 
 def _where(rows: pl.LazyFrame, spec: Spec, partition: Partition, place: str) -> pl.LazyFrame:
@@ -190,6 +202,10 @@ def _fitted(rows: pl.LazyFrame, spec: Spec, called: str) -> pl.LazyFrame:
         if column not in names:
             word = "rename" if column in spec.rename else "drop"
             raise UsageError(f"{called} has no column {column!r}, which {word} names: it has {', '.join(names)}")
+    left = [spec.rename.get(name, name) for name in names if name not in spec.drop]
+    twice = sorted({name for name in left if left.count(name) > 1})
+    if twice:
+        raise UsageError(f"{called} has two columns {twice[0]!r} after rename: drop one, or rename it otherwise")
     return rows.drop(spec.drop).rename(dict(spec.rename))
 
 

@@ -7,8 +7,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.diff import ModelDiff, Options, TableDiff, ValueDiff, diff_models, diff_tables, diff_values
+from counterpoint.diff.fitting import fitted
 from counterpoint.diff.schema import compare_schemas
-from counterpoint.diff.sources import readable
+from counterpoint.diff.sources import Source, readable
 from counterpoint.errors import UsageError
 from counterpoint.migration.sides import MODEL, TABLE, without_parameters
 
@@ -88,10 +89,24 @@ def match(step: str, date: str, left: Output | None, right: Output | None, how: 
         return replace(found, status=Status.DIFFERS, kind="order")
     if left.digest == right.digest:
         return replace(found, by="digest")
+    left, right = _typed(left, right)
+    found = replace(found, left=left, right=right)
     report = _report(left, right, how)
     if not report.equal:
         return replace(found, status=Status.DIFFERS, kind=kind_of(report), report=report)
     return replace(found, by="value", notes=(*found.notes, *_alike(report)))
+
+
+def _typed(left: Output, right: Output) -> tuple[Output, Output]:
+    """Both tables, texts of the one in the types of the other."""
+    if not left.texts and not right.texts:
+        return left, right
+    frames = tables_of(left, right)
+    names = same_but_case(list(left.read().collect_schema()), list(frames[1].collect_schema()))
+    texts = frozenset(names.get(name, name) for name in left.texts)
+    with readable(f"{left.step} of {left.date}"):
+        one, other = fitted(Source(lambda: frames[0], texts=texts), Source(lambda: frames[1], texts=right.texts))
+    return replace(left, read=lambda: one), replace(right, read=lambda: other)
 
 
 def _of_one(found: Match) -> Match:

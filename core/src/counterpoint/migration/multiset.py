@@ -10,6 +10,7 @@ import polars as pl
 
 from counterpoint.diff.buckets import key_hash
 from counterpoint.diff.schema import compare_schemas
+from counterpoint.diff.settling import settled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -79,11 +80,12 @@ class Pair:
 def pair_of(left: pl.LazyFrame, right: pl.LazyFrame, near: Callable[[int, str], pl.LazyFrame | None]) -> Pair:
     """Two tables as they are compared."""
     schemas = left.collect_schema(), right.collect_schema()
-    _, layout = compare_schemas(*schemas)
-    cast = [pl.col(name).cast(kind) for name, kind in zip(layout.names, layout.types, strict=True)]
+    _, found = compare_schemas(*schemas)
+    layout = settled((left, right), found)
 
     def rows(frame: pl.LazyFrame) -> pl.DataFrame:
-        return frame.select(cast).collect(engine="streaming")
+        named = dict(zip(layout.all, layout.names, strict=True))
+        return layout.aligned(frame).rename(named).collect(engine="streaming")
 
     def beside(days: int, side: str) -> pl.DataFrame | None:
         found = near(days, side)

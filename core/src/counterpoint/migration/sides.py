@@ -32,7 +32,8 @@ class Output:
     """An output of a side: the digest of its content, where it lies, what is known of it, and how it is read.
 
     `read` gives a `LazyFrame`, a `Model` or a JSON value. `stored` is False for a day of a table that has no row and
-    no file, `whole` for a model of which the weights alone are known.
+    no file, `whole` for a model of which the weights alone are known. `texts` are columns of a table that have the type
+    of the other side (`diff.fitting`).
     """
 
     step: str
@@ -44,6 +45,7 @@ class Output:
     facts: Mapping[str, Any] = field(default_factory=dict)
     stored: bool = True
     whole: bool = True
+    texts: frozenset[str] = frozenset()
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""

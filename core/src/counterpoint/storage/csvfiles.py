@@ -1,6 +1,6 @@
 """CSV files as text: all records as Python's csv module reads them, or an error that names the line.
 
-Every record's fields are counted, also where few columns are asked for, so that a quote in another column swallows none.
+The fields of every record are counted, also where few columns are asked for: a quote in another one swallows no record.
 """
 
 from __future__ import annotations
@@ -84,6 +84,8 @@ class CsvFile:
                 yield named.select(list(columns))
         except pa.ArrowInvalid as error:
             said = str(error).partition("\n")[0]
+            if said == "Empty CSV file":  # nothing but blank lines
+                return
             if wrong := unfinished(self, _BLOCK):
                 raise CsvError(wrong) from error
             raise RaggedError(ragged(self) or said) from error
@@ -103,7 +105,9 @@ class CsvFile:
             stream.seek(self.start)
             yield from arrow.open_csv(
                 stream,
-                read_options=arrow.ReadOptions(column_names=[str(n) for n in range(len(self.names))], block_size=_BLOCK),
+                read_options=arrow.ReadOptions(
+                    column_names=[str(n) for n in range(len(self.names))], block_size=_BLOCK
+                ),
                 parse_options=arrow.ParseOptions(newlines_in_values=True),
                 convert_options=arrow.ConvertOptions(
                     column_types=dict.fromkeys(places, pa.string()),
@@ -202,7 +206,7 @@ def _header_lines(stream: io.BufferedReader, seen: list[bytes]) -> Iterator[str]
         bare = line.find(b"\r")
         if 0 <= bare < len(line) - 2:
             stream.seek(bare + 1 - len(line), io.SEEK_CUR)
-            line = line[: bare + 1]  # noqa: PLW2901 - an old Mac's line
+            line = line[: bare + 1]
         if not seen and line.startswith(_UTF16):
             raise CsvError("it is UTF-16: convert it to UTF-8")
         seen.append(line)

@@ -69,11 +69,15 @@ def unfinished(file: CsvFile, most: int) -> str | None:
             except csv.Error as error:
                 if "unexpected end" not in str(error):
                     continue
-                return f"a quote that is opened in line {file.lines + before + 1} is never closed: it is cut, or damaged"
+                return (
+                    f"a quote that is opened in line {file.lines + before + 1} is never closed: it is cut, or damaged"
+                )
             if record is None:
                 return None
             if sum(map(len, record)) > most:
-                return f"a quote that is opened in line {file.lines + before + 1} is closed only millions of bytes later"
+                return (
+                    f"a quote that is opened in line {file.lines + before + 1} is closed only millions of bytes later"
+                )
             before = reader.line_num
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 _INTEGER = r"^-?(?:0|[1-9][0-9]*)(?:\.0+)?$"
@@ -16,8 +18,8 @@ _ZONED = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(?::[0-5][0-9](?:\.[0-9]{1,9})?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})$"
 )
 _FORMS = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M")
+_SHORT = {pl.Float64: 15, pl.Float32: 6}  # a text of so many bytes has no more digits than each such number holds
 _DIGITS = 38  # of the largest decimal
-_LONGEST = 18  # digits that every Int64 has room for
 TYPED = (pl.String, pl.Categorical, pl.Enum)
 
 
@@ -41,6 +43,49 @@ def exact(text: pl.Expr, kind: Any) -> pl.Expr:
     return _moment(text, kind)
 
 
+def value(text: pl.Expr, kind: Any) -> pl.Expr:
+    """The same values of texts that are known to be `exact` all, in less time."""
+    if kind.is_integer():
+        return text.str.replace(r"\.0+$", "").cast(kind, strict=False)
+    return text.cast(kind, strict=False) if kind.is_float() else exact(text, kind)
+
+
+def candidates(texts: pl.Series) -> list[Any]:
+    """The types that a few texts allow for a column of such, the best first; none where it stays text."""
+    given = texts.filter((texts != "") & texts.is_not_null())
+    kinds: dict[str, list[Any]] = {
+        _NUMBER: [pl.Int64(), pl.Float64()],
+        _DATE: [pl.Date()],
+        _STAMP: [pl.Datetime("us"), pl.Datetime("ns")],
+        _ZONED: [pl.Datetime("us", "UTC"), pl.Datetime("ns", "UTC")],
+    }
+    found = [kind for pattern, several in kinds.items() if given.str.contains(pattern).all() for kind in several]
+    column, rows = pl.col(given.name), given.to_frame()
+    return [kind for kind in found if not rows.select(exact(column, kind).is_null().any()).item()]
+
+
+def is_number(texts: pl.Series) -> bool:
+    """Whether all texts that are not empty are numbers."""
+    return bool(texts.filter(texts != "").str.contains(_NUMBER).all())
+
+
+def wide_numbers(texts: list[pl.LazyFrame], name: str) -> list[Any]:
+    """The types for numbers that neither 64 bits nor doubles hold: integers of 128 bits, decimals."""
+    measured = [_measured(frame, name) for frame in texts]
+    whole, parts = (max(one[n] for one in measured) for n in (0, 1))
+    return [pl.Int128(), *([pl.Decimal(_DIGITS, parts)] if whole + parts <= _DIGITS else [])]
+
+
+def _measured(texts: pl.LazyFrame, name: str) -> tuple[int, int]:
+    """The most digits before and behind the point."""
+    column = pl.col(name)
+    found = texts.select(
+        whole=column.str.extract("^-?([0-9]*)").str.len_chars().max(),
+        parts=column.str.extract(r"^-?[0-9]+\.([0-9]+)$").str.strip_chars_end("0").str.len_chars().max(),
+    ).collect()
+    return found["whole"].item() or 0, found["parts"].item() or 0
+
+
 def _where(text: pl.Expr, pattern: str, value: pl.Expr) -> pl.Expr:
     return pl.when(text.str.contains(pattern)).then(value)
 
@@ -48,36 +93,39 @@ def _where(text: pl.Expr, pattern: str, value: pl.Expr) -> pl.Expr:
 def _float(text: pl.Expr, kind: Any) -> pl.Expr:
     """A double holds a text whose digits its own shortest text, or its text of 17 digits, has."""
     value = text.cast(kind, strict=False)
-    shortest = _digits(value.cast(pl.String)) == _digits(text)
-    long = text.map_batches(_seventeen, return_dtype=pl.Boolean, is_elementwise=True)
-    if kind == pl.Float32:
-        double = text.cast(pl.Float64, strict=False)
-        long = (double == value.cast(pl.Float64)) & (long | (_digits(double.cast(pl.String)) == _digits(text)))
-    held = shortest | long | text.str.to_lowercase().str.contains("nan|inf")
-    return pl.when(text.str.contains(_NUMBER) & held).then(value)
+    plain = text.str.contains(_NUMBER)
+    short = (text.str.len_bytes() <= _SHORT[kind.base_type()]) & ~text.str.contains("[a-zE]")
+    easy = short | (value.cast(pl.String) == text)
+    # few are left as a rule, and those are asked one by one
+    asked = pl.when(plain & ~easy).then(text)
+    single = kind == pl.Float32
+    held = asked.map_batches(lambda texts: _held(texts, single=single), return_dtype=pl.Boolean, is_elementwise=True)
+    return pl.when(plain & (easy | held)).then(value)
 
 
-def _digits(text: pl.Expr) -> pl.Expr:
-    """The digits of a number, without zeros before and behind."""
-    return text.str.replace("[eE].*$", "").str.replace_all("[-.]", "").str.strip_chars("0")
-
-
-def _seventeen(texts: pl.Series) -> pl.Series:
-    """Whether a text of 16 or 17 digits is what `%.17g` writes of its double."""
-    long = (texts.str.len_bytes() >= 17).fill_null(value=False)  # noqa: PLR2004 - sixteen digits and a point
-    if not long.any():
-        return pl.Series(texts.name, [False], pl.Boolean).new_from_index(0, len(texts))
-    found = [flag and _is_seventeen(value) for flag, value in zip(long, texts, strict=True)]
+def _held(texts: pl.Series, *, single: bool) -> pl.Series:
+    if texts.len() == texts.null_count():
+        return pl.repeat(False, len(texts), dtype=pl.Boolean, eager=True).alias(texts.name)  # noqa: FBT003
+    found = [text is not None and _is_held(text, single=single) for text in texts]
     return pl.Series(texts.name, found, pl.Boolean)
 
 
-def _is_seventeen(text: str) -> bool:
-    try:
-        written = f"{float(text):.17g}"
-    except ValueError:
-        return False
-    parts = (one.lower().partition("e")[0].translate({45: None, 46: None}).strip("0") for one in (written, text))
-    return len(set(parts)) == 1
+def _is_held(text: str, *, single: bool) -> bool:
+    number = float(text)
+    if (
+        single
+        and (number := float(np.float32(text))) != float(text)
+        and _digits(str(np.float32(text))) == _digits(text)
+    ):
+        return True
+    if not math.isfinite(number):
+        return text.strip("-").lower() in {"nan", "inf"}
+    return number == float(text) and _digits(text) in {_digits(repr(number)), _digits(f"{number:.17g}")}
+
+
+def _digits(text: str) -> str:
+    """The digits of a number, without zeros before and behind."""
+    return text.lower().partition("e")[0].replace("-", "").replace(".", "").strip("0")
 
 
 def _decimal(text: pl.Expr, kind: Any) -> pl.Expr:
@@ -113,24 +161,11 @@ def _stamp(text: pl.Expr, kind: Any) -> pl.Expr:
     return pl.when(text.str.contains(_ZONED if zone else _STAMP) & room).then(value)
 
 
-def number_type(texts: pl.LazyFrame, name: str) -> pl.DataType:
+def number_type(texts: pl.LazyFrame, name: str) -> Any:
     """The first type that holds all texts of a column that are numbers; doubles, the nearest, where none does."""
-    for kind in number_types(texts, name):
-        column = pl.col(name)
+    column = pl.col(name)
+    for kind in (pl.Int64(), pl.Float64(), *wide_numbers([texts], name)):
         missed = texts.select((column.str.contains(_NUMBER) & exact(column, kind).is_null()).sum()).collect().item()
         if not missed:
             return kind
     return pl.Float64()
-
-
-def number_types(texts: pl.LazyFrame, name: str) -> list[Any]:
-    """Types that may hold the numbers of a column, the best first."""
-    column = pl.col(name)
-    found = texts.select(
-        whole=column.str.extract("^-?([0-9]*)").str.len_chars().max(),
-        parts=column.str.extract(r"^-?[0-9]+\.([0-9]+)$").str.strip_chars_end("0").str.len_chars().max(),
-    ).collect()
-    whole, parts = ((found[part].item() or 0) for part in ("whole", "parts"))
-    integers = [pl.Int64()] if whole <= _LONGEST else [pl.Int64(), pl.Int128()]
-    decimals = [pl.Decimal(_DIGITS, parts)] if whole + parts <= _DIGITS else []
-    return [*integers, pl.Float64(), *decimals]
