@@ -11,6 +11,7 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from counterpoint.processes import die_with_parent
 from counterpoint.services.processes import PeakMeter
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def measure(command: Sequence[str]) -> Measured:
         stdout=subprocess.PIPE,
         stderr=sys.stderr,
         env={**os.environ, MEASURED: mark},
+        preexec_fn=die_with_parent(signal.SIGTERM),  # noqa: PLW1509 - it loads nothing
     )
     assert process.stdout is not None  # noqa: S101 - it is a pipe
     with process.stdout, PeakMeter(mark, MEASURED) as meter:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import signal
 import subprocess
 import sys
 import time
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import counterpoint
 from counterpoint.errors import ServiceError
 from counterpoint.files import put
+from counterpoint.processes import die_with_parent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -121,7 +123,13 @@ def _held(command: Sequence[str], kept: Path) -> dict[str, Any]:
 
 
 def _answer(command: Sequence[str]) -> str:
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=sys.stderr)
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=sys.stderr,
+        preexec_fn=die_with_parent(signal.SIGTERM),  # noqa: PLW1509 - it loads nothing
+    )
     try:
         answer, _ = process.communicate()
     except KeyboardInterrupt:

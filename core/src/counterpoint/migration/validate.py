@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import shlex
+import signal
 import subprocess
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,7 @@ from counterpoint.migration.legacyfile import read_legacy
 from counterpoint.migration.matching import How, Match, Status, match
 from counterpoint.migration.sides import VERSION, RunSide
 from counterpoint.model import order
+from counterpoint.processes import die_with_parent
 from counterpoint.redaction import redacted_values
 from counterpoint.running import find_pipeline
 
@@ -112,7 +114,14 @@ def _run(question: Question, name: str, pythons: Mapping[str, Path]) -> RunSide:
 
 def _answer(name: str, command: Sequence[str]) -> dict[str, Any]:
     """What a backfill told; its progress goes on to our stderr."""
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, encoding="utf-8")
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        preexec_fn=die_with_parent(signal.SIGTERM),  # noqa: PLW1509 - it loads nothing
+    )
     try:
         told, _ = process.communicate()
     except KeyboardInterrupt:
