@@ -454,3 +454,16 @@ def test_up_ends_with_an_error_when_what_holds_its_services_is_killed(tmp_path: 
         with pytest.raises(ServiceError, match="was killed") as error:
             _watch(adapter, site)  # type: ignore[arg-type]
     assert error.value.exit_code == 3
+
+
+def test_what_a_preparation_refuses_or_leaves_alone_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    says = "import sys; sys.stderr.write('counterpoint: the pool stays as it is\\n'); sys.exit(int(sys.argv[1]))"
+    adapter = FakeAdapter(prepare=(Process("database", (sys.executable, "-c", says, "0")),))
+    with caplog.at_level("WARNING", "counterpoint"), serving(adapter, site_of(adapter, tmp_path)):  # type: ignore[arg-type]
+        assert "the pool stays as it is" in caplog.messages
+    adapter = FakeAdapter(prepare=(Process("database", (sys.executable, "-c", says, "2")),))
+    with (
+        pytest.raises(UsageError, match=r"^airflow: the pool stays as it is$"),
+        serving(adapter, site_of(adapter, tmp_path)),  # type: ignore[arg-type]
+    ):
+        pass

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from counterpoint.errors import ServiceError
+from counterpoint.errors import ServiceError, UsageError
 from counterpoint.running.warm import ALLOCATOR, STEPS, command_of_service
 from counterpoint.services.claims import TOLD
 from counterpoint.services.identity import ANOTHER, GUARDED, STATE, guarded, guardian_of, known_id
@@ -211,11 +211,14 @@ def _complete(site: Site, process: Process, environment: dict[str, str]) -> None
             stderr=subprocess.STDOUT,
             check=False,
         ).returncode
+    lines = path.read_bytes()[before:].decode(errors="replace").splitlines()
+    told = [line.removeprefix(TOLD) for line in lines if line.startswith(TOLD)]
+    if code == UsageError.exit_code and told:
+        raise UsageError(f"{site.home.name}: {told[-1]}")
     if code:
         raise ServiceError(f"'{' '.join(process.command)}' ended with code {code}; its log {path} ends:\n{tail(path)}")
-    for line in path.read_bytes()[before:].decode(errors="replace").splitlines():
-        if line.startswith(TOLD):
-            log.warning("%s", line.removeprefix(TOLD))
+    for line in told:
+        log.warning("%s", line)
 
 
 def _guardian(site: Site, plan: Plan, environment: dict[str, str]) -> subprocess.Popen[bytes]:
