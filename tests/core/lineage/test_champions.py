@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workshop import AFTER, BEFORE, DAY, NAME, Workshop
@@ -10,8 +12,6 @@ from workshop import AFTER, BEFORE, DAY, NAME, Workshop
 from counterpoint.model import Champion
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from conftest import Racer
 
 
@@ -98,3 +98,81 @@ def test_days_registered_at_once_are_all_there_and_the_last_day_is_champion(work
 def test_processes_that_need_a_database_at_once_make_one(racers: list[Racer], workshop: Workshop) -> None:
     assert [(racer.code, racer.out) for racer in racers] == [(0, "0 registered models\n")] * 2, racers
     assert workshop.client.search_registered_models() == []
+
+
+def promoted_days(workshop: Workshop) -> None:
+    for number, day in enumerate((BEFORE, DAY, AFTER), 1):
+        workshop.register(number, day)
+
+
+def bar(workshop: Workshop, before: str = "2027-01-01") -> int | None:
+    found = workshop.champion(before)
+    return found and found.version
+
+
+def test_after_a_rollback_the_bar_is_the_model_that_stands(workshop: Workshop) -> None:
+    promoted_days(workshop)
+    assert bar(workshop) == 3
+    workshop.client.set_registered_model_alias(NAME, "champion", "1")
+    assert (bar(workshop), bar(workshop, DAY)) == (1, 1)
+    # the next model that passes takes over, and what was rolled back stays so
+    workshop.register(4, "2026-01-05")
+    assert workshop.aliases() == {"champion": 4}
+    assert (bar(workshop), bar(workshop, "2026-01-05")) == (4, 1)
+    workshop.client.set_registered_model_alias(NAME, "champion", "3")
+    assert bar(workshop) == 3
+
+
+def test_what_was_rolled_back_does_not_keep_an_earlier_day_from_being_champion(workshop: Workshop) -> None:
+    promoted_days(workshop)
+    workshop.client.set_registered_model_alias(NAME, "champion", "1")
+    workshop.register(5, DAY)
+    assert workshop.aliases() == {"champion": 4}
+    assert bar(workshop) == 4
+
+
+def test_a_deleted_version_is_no_bar(workshop: Workshop) -> None:
+    promoted_days(workshop)
+    workshop.client.delete_model_version(NAME, "3")
+    assert workshop.aliases() == {}
+    assert bar(workshop) == 2
+    workshop.register(4, "2026-01-05")
+    assert workshop.aliases() == {"champion": 4}
+
+
+def test_an_archived_version_is_no_bar(workshop: Workshop) -> None:
+    promoted_days(workshop)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # stages are deprecated, and used
+        workshop.client.transition_model_version_stage(NAME, "3", "Archived")
+    assert bar(workshop) == 2
+    workshop.register(4, "2026-01-05")
+    assert (workshop.aliases(), bar(workshop)) == ({"champion": 4}, 4)
+
+
+def test_without_an_alias_the_newest_version_is_the_bar(workshop: Workshop) -> None:
+    promoted_days(workshop)
+    workshop.client.delete_registered_model_alias(NAME, "champion")
+    assert bar(workshop) == 3
+
+
+def test_a_champion_whose_run_was_deleted_stands(workshop: Workshop) -> None:
+    promoted_days(workshop)
+    workshop.client.delete_run(workshop.client.get_model_version(NAME, "3").run_id)
+    assert bar(workshop) == 3
+    assert workshop.register(3, AFTER, run_id="again")["registry_versions"] == {NAME: 4}
+    assert (workshop.aliases(), bar(workshop)) == ({"champion": 4}, 4)
+
+
+def test_a_champion_that_a_person_registered_does_not_stop_the_gate(workshop: Workshop) -> None:
+    promoted_days(workshop)
+    made = workshop.client.create_model_version(NAME, str(Path(workshop.root).absolute()), None)
+    workshop.client.set_registered_model_alias(NAME, "champion", made.version)
+    assert bar(workshop) == 3
+
+
+def test_the_gate_of_a_pipeline_decides_anew_after_a_rollback(workshop: Workshop) -> None:
+    promoted_days(workshop)
+    first = workshop.champion()
+    workshop.client.set_registered_model_alias(NAME, "champion", "2")
+    assert first != workshop.champion() == Champion(NAME, 2, DAY, {"recall@20": 0.2})

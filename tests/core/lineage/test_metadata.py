@@ -14,7 +14,7 @@ import pytest
 from workshop import AFTER, BEFORE, CONFIG, DAY, PIPELINE, SECRET, Workshop, days_of_events
 
 from counterpoint.lineage import PipelineRunMetadata, gather, keep
-from counterpoint.model import code_digest
+from counterpoint.model import code_digest, code_of
 from counterpoint.redaction import redacted_values
 from counterpoint.storage import json_digest
 
@@ -66,7 +66,7 @@ def test_every_output_that_stands_is_there_and_no_other(gathered: PipelineRunMet
 
 
 def test_code_contracts_and_configuration_are_digested(gathered: PipelineRunMetadata) -> None:
-    assert gathered.code == dict.fromkeys(PIPELINE.step_names, code_digest("workshop:made"))
+    assert gathered.code == {step.name: code_of(step) for step in PIPELINE.steps}
     assert gathered.contracts == {"events": code_digest("workshop:made")}
     assert gathered.configuration_hash == json_digest(CONFIG)
     assert gathered.configuration["training"]["layers"] == [8, 4]
@@ -99,6 +99,15 @@ def test_no_secret_of_configuration_or_environment_is_stored(
     assert SECRET in json.dumps(CONFIG)
     assert SECRET not in stored
     assert json.loads(stored) == asdict(found)
+
+
+def test_the_devices_that_steps_computed_on_are_those_of_their_records(workshop: Workshop) -> None:
+    workshop.trained()
+    used = {"kind": "cuda", "names": ["H100"], "count": 1, "available": {"cuda": ["H100", "A10"]}}
+    record = {"details": {"device": used}}
+    workshop.store.put_json(f"runs/workshop/run of {DAY}/trained.json", record)
+    told = gather(workshop.store, PIPELINE, workshop.request()).environment
+    assert (told["device"], told["devices"]) == ("cuda", {"trained": used})
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from counterpoint.model import Incomplete, Schedule, code_digest
+from counterpoint.model import Incomplete, Schedule, code_of
 from counterpoint.model.serial import pipeline_from, public_values, step_from, to_values
 from counterpoint.site import tags_of_site
 from counterpoint_dagster.conditions import following
@@ -62,7 +62,7 @@ def _asset(pipeline: Pipeline, step: Step, served: str) -> dg.AssetsDefinition:
         pool=step.pool,
         check_specs=[dg.AssetCheckSpec(CHECK, asset=step.name)] if step.output.contract else [],
         output_required=False,
-        code_version=code_digest(step.function)[7:19],
+        code_version=code_of(step)[7:19],
         group_name=pipeline.name,
         kinds={"python", step.output.kind.value},
         description=step.description or None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import argparse
 
 HELP = "what is installed, which version, what is wrong and the fix"
+_CODE = "code"
 _ASK = "import importlib.metadata as m, sys; print(m.version(sys.argv[1]))"
 
 
@@ -34,14 +36,14 @@ def run(args: argparse.Namespace) -> int:
         _root(args.root),
     ]
     waits = _waits()
-    found += waits
+    found += [*waits, *_code()]
     if args.json:
         answer({"python": platform.python_version(), "checks": found})
     else:
         table("Doctor", ("what", "state", "fix"), [(c["what"], c["state"], c["fix"]) for c in found])
     if any(check["fix"] for check in waits):
         return 2
-    return 3 if any(check["fix"] for check in found) else 0
+    return 3 if any(check["fix"] for check in found if check["what"] != _CODE) else 0
 
 
 def _waits() -> list[dict[str, Any]]:
@@ -58,6 +60,22 @@ def _waits() -> list[dict[str, Any]]:
             wrong.append({"what": "pipelines", "state": f"{name}: {error}", "fix": "mend its module, or its entry"})
     found = [{"what": "waits", "state": problem.what, "fix": problem.fix} for problem in problems(pipelines)]
     return [*wrong, *found] or [{"what": "waits", "state": f"{len(pipelines)} pipeline(s), no circle", "fix": None}]
+
+
+def _code() -> list[dict[str, Any]]:
+    """The places in the code of the same pipelines that cannot be followed; nothing is wrong with them."""
+    from counterpoint.cli.show import DECLARE
+    from counterpoint.model.code import unfollowed
+    from counterpoint.running.known import find_pipeline, registered
+    from counterpoint.running.native import served_pipelines
+
+    found: list[dict[str, Any]] = []
+    for name in dict.fromkeys([*registered(), *served_pipelines()]):
+        with suppress(Exception):  # told with the waits
+            for place in unfollowed(find_pipeline(name)):
+                where = f"{name} ({', '.join(place['steps'])}): {place['file']}:{place['line']}"
+                found.append({"what": _CODE, "state": f"{where}: {place['text']} {place['why']}", "fix": DECLARE})
+    return found or [{"what": _CODE, "state": "all that steps import can be followed", "fix": None}]
 
 
 def _own(distribution: str) -> dict[str, Any]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from counterpoint.cli.output import answer
 
 if TYPE_CHECKING:
     import argparse
 
+DECLARE = "declare by code=(...) of the step what it reaches; until then all of its package counts"
 HELP = "steps, inputs with windows, parallel stages, policies, critical path"
 
 
@@ -21,12 +22,21 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints the description; it is the answer itself, so it goes to stdout in every format."""
+    from counterpoint.model.code import unfollowed
     from counterpoint.model.render import as_json, as_mermaid, as_text
     from counterpoint.running.known import find_pipeline
 
     pipeline = find_pipeline(args.pipeline)
     if args.json or args.format == "json":
-        answer(as_json(pipeline))
+        answer({**as_json(pipeline), "unfollowed": unfollowed(pipeline)})
+    elif args.format == "mermaid":
+        sys.stdout.write(as_mermaid(pipeline).rstrip() + "\n")
     else:
-        sys.stdout.write((as_mermaid if args.format == "mermaid" else as_text)(pipeline).rstrip() + "\n")
+        sys.stdout.write("\n".join([as_text(pipeline).rstrip(), *_unfollowed(unfollowed(pipeline))]) + "\n")
     return 0
+
+
+def _unfollowed(places: list[dict[str, Any]]) -> list[str]:
+    """The places whose imports, or files, are not seen."""
+    said = [f"  {p['file']}:{p['line']}: {p['text']} {p['why']} ({', '.join(p['steps'])})" for p in places]
+    return [f"code that cannot be followed: {DECLARE}", *said] if said else []

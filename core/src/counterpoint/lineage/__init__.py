@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from counterpoint.lineage.aliases import promote_models
+from counterpoint.lineage.aliases import champions, promote_models
 from counterpoint.lineage.find import find_lineage
 from counterpoint.lineage.gather import Surroundings, gather, keep
 from counterpoint.lineage.metadata import PipelineRunMetadata
 from counterpoint.lineage.register import register
-from counterpoint.lineage.registry import champions
 
 __all__ = [
     "PipelineRunMetadata",

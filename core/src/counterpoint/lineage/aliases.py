@@ -1,13 +1,18 @@
-"""Which registered version is champion of production and which challenger: the latest one of its stage."""
+"""Which registered version is champion of production and which challenger: the latest one of its stage.
+
+Whoever moves an alias back, deletes a version or archives it has rolled a model back. What was rolled back neither
+stands in the way of the next model, nor is it the bar for that.
+"""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import UsageError
 from counterpoint.lineage.registry import TAG, alone, client_of, place_of, versions_of
-from counterpoint.model import PRODUCTION
+from counterpoint.model import PRODUCTION, Champion
 from counterpoint.storage.versions import is_promoted
 
 if TYPE_CHECKING:
@@ -19,6 +24,8 @@ if TYPE_CHECKING:
     from counterpoint.storage import Store
 
 ALIASES = {"production": "champion", "staging": "challenger"}
+_ROLLED_BACK = f"{TAG}.rolled_back"
+_ARCHIVED = "Archived"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +46,30 @@ class Candidate:
 def give_alias(client: MlflowClient, candidate: Candidate, standing: Iterable[Any]) -> bool:
     """Gives a version of production the alias of its stage, unless a later one stands or holds it; tells whether."""
     alias = ALIASES[candidate.stage]
-    held = client.get_registered_model(candidate.model).aliases.get(alias)
-    if held is not None and int(held) == candidate.number:
+    holder = candidate_of(held) if (held := holder_of(client, candidate.model, alias)) else None
+    if holder and holder.number == candidate.number:
         return False
-    # who holds it need not be among production's: it may have been promoted
-    holders = [] if held is None else [client.get_model_version(candidate.model, held)]
-    rivals = [r for r in map(candidate_of, [*standing, *holders]) if r and r.model == candidate.model]
-    if any(r.rank > candidate.rank for r in rivals if r.stage == candidate.stage):
+    made = [c for c in map(candidate_of, standing) if c and (c.model, c.stage) == (candidate.model, candidate.stage)]
+    if any(rival.rank > candidate.rank for rival in ([holder] if holder else made)):
         return False
     client.set_registered_model_alias(candidate.model, alias, str(candidate.number))
+    for passed in made:
+        if holder and holder.rank < passed.rank < candidate.rank:
+            client.set_model_version_tag(passed.model, str(passed.number), _ROLLED_BACK, "true")
     return True
 
 
+def holder_of(client: MlflowClient, model: str, alias: str) -> Any:
+    """The version that holds an alias of a model, whoever gave it to it; None where none does, or an archived one."""
+    number = client.get_registered_model(model).aliases.get(alias)
+    found = None if number is None else client.get_model_version(model, str(number))
+    return None if found is None or found.current_stage == _ARCHIVED else found
+
+
 def candidate_of(version: Any) -> Candidate | None:
-    """A registered version as a candidate, or None for one that a person registered or that has no stage."""
+    """A registered version as a candidate, or None for a person's, an archived one, and one that has no stage."""
+    if version.current_stage == _ARCHIVED:
+        return None
     stage, partition = version.tags.get(f"{TAG}.stage"), version.tags.get(f"{TAG}.partition")
     return Candidate(version.name, stage, partition, int(version.version)) if stage in ALIASES and partition else None
 
@@ -86,3 +103,39 @@ def _latest(versions: Iterable[Any]) -> list[Candidate]:
     for candidate in sorted(filter(None, map(candidate_of, versions)), key=lambda c: c.rank):
         found[candidate.model, candidate.stage] = candidate
     return list(found.values())
+
+
+def champions(store: Store, before: str) -> dict[str, Champion]:
+    """The champion of each model of the pipeline: the newest production version of a partition before `before`.
+
+    In production none is newer than the one that holds the alias now: what was newer was rolled back. Partitions to
+    come do not count, so a backfill decides as the run of its own day would have.
+    """
+    place = place_of(store)
+    if place.is_empty:
+        return {}
+    client, found = client_of(place), dict[str, Champion]()
+    versions = versions_of(client, store.pipeline.name, store.version)
+    for model in sorted({version.name for version in versions}):
+        own = [version for version in versions if version.name == model and _ROLLED_BACK not in version.tags]
+        holder = holder_of(client, model, ALIASES["production"]) if store.version == PRODUCTION else None
+        version = _newest(_not_after(holder, own), before)
+        if version is not None:
+            metrics = json.loads(version.tags[f"{TAG}.metrics"])
+            found[model] = Champion(model, int(version.version), version.tags[f"{TAG}.partition"], metrics)
+    return found
+
+
+def _not_after(holder: Any, versions: list[Any]) -> list[Any]:
+    """Those that are not newer than the one that holds the alias, and that one, which may have been promoted."""
+    latest = candidate_of(holder) if holder else None
+    if latest is None or latest.stage != "production":
+        return versions
+    ranked = [(candidate_of(version), version) for version in versions]
+    return [holder, *(version for candidate, version in ranked if candidate and candidate.rank < latest.rank)]
+
+
+def _newest(versions: list[Any], before: str) -> Any:
+    ranked = [(candidate, version) for version in versions if (candidate := candidate_of(version))]
+    models = [(c.rank, version) for c, version in ranked if c.stage == "production" and c.partition < before]
+    return max(models, key=lambda pair: pair[0])[1] if models else None

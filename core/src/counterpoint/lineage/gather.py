@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any
 from counterpoint.bridging import bridged_path
 from counterpoint.lineage.git import git_state
 from counterpoint.lineage.metadata import PipelineRunMetadata
-from counterpoint.model import BRIDGES, code_digest
-from counterpoint.model.functions import path_of
+from counterpoint.model import BRIDGES, code_digest, code_of
+from counterpoint.model.code.finding import path_of
 from counterpoint.model.orchestrators import DISTRIBUTIONS
 from counterpoint.redaction import redacted_values
 from counterpoint.storage import json_digest
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from counterpoint.model import Entry, Pipeline, RunRequest, Step
     from counterpoint.storage import Store
 
@@ -60,11 +62,11 @@ def gather(
         git=around.git,
         configuration=configuration,
         configuration_hash=json_digest(dict(pipeline.config)),
-        code={step.name: code_digest(step.function) for step in pipeline.steps},
+        code={step.name: code_of(step) for step in pipeline.steps},
         contracts=_contracts(pipeline),
         inputs=_inputs(store, pipeline, request),
         outputs=_outputs(store, pipeline, request),
-        environment=environment(),
+        environment=environment(_devices(store, pipeline, request)),
         packages=around.packages,
         bridged=_bridged(store, pipeline, request),
     )
@@ -77,15 +79,29 @@ def keep(store: Store, pipeline: Pipeline, request: RunRequest, metadata: Pipeli
     return store.uri(path)
 
 
-def environment() -> dict[str, Any]:
-    """Python, system and processors of this machine; models are trained on the CPU."""
+def environment(devices: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Python, system and processors of this machine, and what the steps that use PyTorch computed on, by step."""
     return {
         "python": platform.python_version(),
         "system": platform.platform(),
         "processor": platform.machine(),
         "cores": os.cpu_count(),
-        "device": "cpu",
+        "device": ", ".join(sorted({str(device["kind"]) for device in devices.values()})) or "cpu",
+        "devices": {name: dict(device) for name, device in devices.items()},
     }
+
+
+def _devices(store: Store, pipeline: Pipeline, request: RunRequest) -> dict[str, Any]:
+    """What was recorded of the device by the runs that made the outputs; for a mapped step, by its first element."""
+    found: dict[str, Any] = {}
+    for step in pipeline.steps:
+        part = "" if step.map_over is None else ".0"
+        entry = store.entry(step.name, f"{request.partition}{part}")
+        path = f"runs/{pipeline.name}/{entry.run_id}/{step.name}{part}.json" if entry else None
+        record = (store.get_json(path) if path else None) or {}
+        if device := record.get("details", {}).get("device"):
+            found[step.name] = device
+    return found
 
 
 def source_of(pipeline: Pipeline) -> Path:

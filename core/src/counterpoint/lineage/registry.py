@@ -6,7 +6,6 @@ By default a SQLite store and a folder of artifacts below the root; any tracking
 from __future__ import annotations
 
 import fcntl
-import json
 import logging
 import os
 import sqlite3
@@ -15,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.model import Champion
 from counterpoint.storage.locks import locked
 from counterpoint.storage.objects import guarded
 
@@ -24,7 +22,6 @@ if TYPE_CHECKING:
 
     from mlflow import MlflowClient
 
-    from counterpoint.storage import Store
     from counterpoint.storage.objects import Objects
 
 TAG = "counterpoint"
@@ -118,26 +115,6 @@ def once(make: Callable[[], Any]) -> None:
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-
-
-def champions(store: Store, before: str) -> dict[str, Champion]:
-    """The champion of each model of the pipeline: the newest production version of a partition before `before`.
-
-    Partitions to come do not count, so a backfill decides as the run of its own day would have.
-    """
-    place = place_of(store)
-    if place.is_empty:
-        return {}
-    found: dict[str, Champion] = {}
-    for version in versions_of(client_of(place), store.pipeline.name, store.version):
-        partition = version.tags[f"{TAG}.partition"]
-        if partition >= before or version.tags.get(f"{TAG}.stage") != "production":
-            continue
-        standing = found.get(version.name)
-        if standing is None or (partition, int(version.version)) > (standing.partition, standing.version):
-            metrics = json.loads(version.tags[f"{TAG}.metrics"])
-            found[version.name] = Champion(version.name, int(version.version), partition, metrics)
-    return found
 
 
 def versions_of(client: MlflowClient, pipeline: str, version: str) -> list[Any]:

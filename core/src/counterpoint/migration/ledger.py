@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from counterpoint.model import PartitionKind, code_digest
+from counterpoint.model import PartitionKind
+from counterpoint.model import code_of as code_of_step
 from counterpoint.model.serial import to_values
 from counterpoint.storage import json_digest
 
@@ -31,8 +32,8 @@ def pair_of(source: str, target: str, *, legacy: bool) -> str:
 
 
 def code_of(pipeline: Pipeline) -> str:
-    """The digest of the code of all steps, as it is now."""
-    return json_digest({step.name: code_digest(step.function) for step in pipeline.steps})
+    """The digest of the code of all steps, with their partial functions and contracts, as it is now."""
+    return json_digest({step.name: code_of_step(step) for step in pipeline.steps})
 
 
 def digests_of(question: Question) -> dict[str, str | None]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from counterpoint.model.classify import causes, classify, is_retryable, unset_variable
+from counterpoint.model.code import code_digest, code_of
 from counterpoint.model.failures import HANDLING, FailureClass, Handling, Severity
-from counterpoint.model.functions import code_digest, load
+from counterpoint.model.functions import load
 from counterpoint.model.graph import (
     Status,
     Verdict,
@@ -95,6 +96,7 @@ __all__ = [
     "causes",
     "classify",
     "code_digest",
+    "code_of",
     "conditions",
     "critical_path",
     "dagster_asset",

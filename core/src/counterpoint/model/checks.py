@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from graphlib import CycleError, TopologicalSorter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import DefinitionError
+from counterpoint.model.code import step_reach
 from counterpoint.model.failures import FailureClass
 from counterpoint.model.near import near
 from counterpoint.model.policies import TriggerRule
@@ -42,6 +43,7 @@ def check(pipeline: str, steps: tuple[Step, ...], pools: tuple[Pool, ...]) -> No
         _condition(step, by_name)
         _mapping(step)
         _effect(step)
+        _code(step)
     _cycles(pipeline, steps)
     for step in steps:
         _reachable(step, by_name)
@@ -162,6 +164,19 @@ def _effect(step: Step) -> None:
         raise DefinitionError(
             f"step {step.name} asks for an idempotency_key but is not run once in every run: give it effect=True"
         )
+
+
+def _code(step: Step) -> None:
+    declared: Any = step.code
+    if not isinstance(declared, list | tuple) or not all(isinstance(each, str) and each for each in declared):
+        raise DefinitionError(
+            f"step {step.name}: code={declared!r} is no tuple of module names and patterns: write code=('sql/*.sql',)"
+        )
+    if step.code:
+        try:
+            step_reach(step)
+        except DefinitionError as error:
+            raise DefinitionError(f"step {step.name}: {error}") from None
 
 
 def _cycles(pipeline: str, steps: Iterable[Step]) -> None:

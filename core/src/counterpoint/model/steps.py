@@ -77,6 +77,9 @@ class Step:
 
     `effect` says that the step acts on the world outside, as by a message: it is run once in each run, whatever stands,
     and in production alone unless it is asked for elsewhere. It is the default of a step without an output.
+
+    `code` declares what decides the output and is not seen in imports: full names of modules (of a package, all of it),
+    and patterns of files relative to the folder of the function's module, such as `sql/*.sql`.
     """
 
     name: str
@@ -99,6 +102,7 @@ class Step:
     waits: tuple[Wait, ...] = ()
     reprocess: str | None = None
     effect: bool = False
+    code: tuple[str, ...] = ()
     description: str = ""
     wrapped: Callable[..., Any] | None = field(default=None, compare=False, repr=False)
 

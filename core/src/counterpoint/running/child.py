@@ -15,8 +15,9 @@ from functools import partial
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.errors import ChildStepError, StepKilledError, StepTimeoutError
+from counterpoint.errors import ChildStepError, CounterpointError, StepKilledError, StepTimeoutError
 from counterpoint.model import ErrorInfo, Reference, RunRequest
+from counterpoint.model.code import outdated, step_reach
 from counterpoint.running.forking import preloaded
 from counterpoint.running.libraries import learn, learned
 from counterpoint.running.warm import STEPS, Forked, Libraries, fork, take
@@ -77,14 +78,25 @@ def execute_in_child(attempt: Attempt, timeout: float | None = None, *, others: 
 def execute_attempt(attempt: Attempt, timeout: float | None = None) -> Reference:
     """Executes the attempt of a native task: in this process, unless it has a time-out or steps are forked anyway.
 
+    A step whose code was changed since this process loaded it is executed in a process that loads it anew.
+
     Raises:
         Exception: what the step raised, or what `execute_in_child` raises.
     """
     from counterpoint.running.execute import execute
 
-    if timeout is not None or WHOLE_RUNS.is_set() or os.environ.get(STEPS):
+    if timeout is not None or WHOLE_RUNS.is_set() or os.environ.get(STEPS) or _is_outdated(attempt):
         return execute_in_child(attempt, timeout, others=WHOLE_RUNS.is_set())
     return execute(attempt.request, attempt.step, attempt.references, attempt=attempt.number, index=attempt.index)
+
+
+def _is_outdated(attempt: Attempt) -> bool:
+    from counterpoint.running.execute import work_for
+
+    try:
+        return bool(outdated(step_reach(work_for(attempt.request, attempt.step).step)))
+    except CounterpointError:
+        return False  # its execution will tell
 
 
 def stop_children() -> None:

@@ -6,17 +6,19 @@ import logging
 import resource
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import ContractError, DamagedOutputError
 from counterpoint.model import Entry, OutputKind, Reference, RunRequest, StepRecord
+from counterpoint.model.code import loading
 from counterpoint.running.age import as_of, refuse_old
 from counterpoint.running.begun import note_begun
 from counterpoint.running.breaker import admit
 from counterpoint.running.checkpoints import checkpoint_of, forget
+from counterpoint.running.devices import device_used
 from counterpoint.running.effects import (
     done,
     idempotency_key,
@@ -29,7 +31,6 @@ from counterpoint.running.failing import failed, told
 from counterpoint.running.inputs import (
     Given,
     Work,
-    code_of,
     count_of,
     digest_of,
     digests,
@@ -46,6 +47,7 @@ from counterpoint.running.owned import taken
 from counterpoint.running.records import record_path
 from counterpoint.running.settings import note_made
 from counterpoint.running.telling import tell_failure, tell_success
+from counterpoint.running.written import Code, unknown, warn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -143,6 +145,7 @@ def _fail(work: Work, meter: _Meter, record: StepRecord) -> None:
 
 
 def _produce(work: Work, given: Mapping[str, Given], passed: Mapping[str, Any]) -> Product:
+    code = Code.of(work)
     provided, told = _provided(work, passed)
     inputs = {**digests(given), **told}
     seen = observed(work)
@@ -151,7 +154,7 @@ def _produce(work: Work, given: Mapping[str, Given], passed: Mapping[str, Any]) 
     standing = _reusable(work, made_from)
     if standing:
         return _standing(work, _renewed(work, standing, new))
-    return _compute(work, given, provided, Stamp(made_from, inputs, new))
+    return _compute(work, given, provided, Stamp(unknown(work, made_from, code.outdated), inputs, new, code))
 
 
 def _reusable(work: Work, made_from: str) -> Entry | None:
@@ -174,7 +177,7 @@ def _provided(work: Work, passed: Mapping[str, Any]) -> tuple[dict[str, Any], di
     told: dict[str, str] = {}
     if "champions" in work.step.provided:
         values["champions"] = _champions(work)
-        told["champions"] = digest_of({name: c.metrics for name, c in values["champions"].items()})
+        told["champions"] = digest_of({name: asdict(c) for name, c in values["champions"].items()})
     if "outcomes" in work.step.provided:
         values["outcomes"] = outcomes_of(work, passed)
         told["outcomes"] = outcomes_digest(values["outcomes"])
@@ -213,10 +216,10 @@ def _standing(work: Work, entry: Entry) -> Product:
 
 
 class Stamp:
-    """What an output is made from: its fingerprint, the digests of its inputs, and how new they are."""
+    """What an output is made from: its fingerprint, the digests of its inputs, how new they are, and the code."""
 
-    def __init__(self, made_from: str, inputs: dict[str, str], as_of: str | None) -> None:
-        self.fingerprint, self.inputs, self.as_of = made_from, inputs, as_of
+    def __init__(self, made_from: str, inputs: dict[str, str], as_of: str | None, code: Code) -> None:
+        self.fingerprint, self.inputs, self.as_of, self.code = made_from, inputs, as_of, code
 
 
 def _compute(work: Work, given: Mapping[str, Any], provided: Mapping[str, Any], stamp: Stamp) -> Product:
@@ -226,21 +229,26 @@ def _compute(work: Work, given: Mapping[str, Any], provided: Mapping[str, Any], 
     if checkpoint is not None:
         values["checkpoint"] = checkpoint
     try:
-        result = function_of(work.step)(**values)
+        with loading():
+            result = function_of(work.step)(**values)
     except ContractError as error:
         if error.rejected is not None:
             keep_rejected(work, error.rejected, values.get("resubmitted"))
         raise
     product = write(work, result, given, values.get("resubmitted"))
     told = checkpoint.told() if checkpoint else {}
+    if device := device_used(stamp.code.reach.versions):
+        told = {**told, "device": device}
     reference = replace(product.reference, as_of=stamp.as_of)
     product = replace(product, reference=reference, details={**product.details, **told})
+    changed = stamp.code.changed(work)
+    warn(work, changed)
     entry = Entry(
         reference=product.reference,
-        fingerprint=stamp.fingerprint,
+        fingerprint=unknown(work, stamp.fingerprint, changed),
         inputs=stamp.inputs,
         settings_hash=work.settings_hash,
-        code_digest=code_of(work.step),
+        code_digest=unknown(work, stamp.code.digest, changed),
         run_id=work.request.run_id,
         columns=product.columns,
     )

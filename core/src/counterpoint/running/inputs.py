@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from counterpoint.commands import command
 from counterpoint.errors import CounterpointError, DamagedOutputError, MissingInputError, SourceError
 from counterpoint.model import PRODUCTION, Observed, Pipeline, Reference, RunRequest, Step, code_digest, load
+from counterpoint.model.code import code_of, outdated, reach_of
 from counterpoint.model.functions import parameters_of
 from counterpoint.running.remaking import remake_command
 
@@ -58,7 +59,9 @@ class Work:
         try:
             if partial is None:
                 return self.store.read(reference)
-            return self.store.partial(reference, partial, code_digest(partial))
+            # what old code makes must not be found by who looks for what the new code made
+            keeps = not outdated(reach_of([partial]))
+            return self.store.partial(reference, partial, code_digest(partial), keeps=keeps)
         except DamagedOutputError as damage:
             damage.command = remake_command(self.request, reference.partition)
             raise
@@ -204,12 +207,6 @@ def observed(work: Work) -> Observed | None:
             f"{work.step.observe} cannot tell what step {work.step.name} reads for {work.request.partition}:"
             f" {type(error).__name__}: {error}"
         ) from error
-
-
-def code_of(step: Step) -> str:
-    """The digest of a step's code, that of its partial functions included."""
-    partials = [given.partial for given in step.inputs if given.partial]
-    return digest_of([code_digest(reference) for reference in (step.function, *partials)])
 
 
 def values_of(work: Work, references: Mapping[str, Given]) -> dict[str, Any]:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from counterpoint.commands import command_of
 from counterpoint.errors import DamagedOutputError, MissingInputError, SourceError, UsageError
 from counterpoint.model import Window, code_digest, order
+from counterpoint.model.code import own_code_of
 from counterpoint.running.inputs import (
     Work,
-    code_of,
     digests,
     fingerprint,
     is_skipped,
@@ -121,10 +121,13 @@ def _inputs_now(work: Work, standing: Entry) -> dict[str, str]:
 
 
 def is_made_alike(work: Work, standing: Entry) -> bool:
-    """Whether an output was made by this code with these settings from what stands now, whatever there was outside."""
+    """Whether an output was made by this code with these settings from what stands now, whatever there was outside.
+
+    The other side's environment may have other versions of what the code imports.
+    """
     made = (standing.code_digest, standing.settings_hash, standing.inputs)
     try:
-        return made == (code_of(work.step), work.settings_hash, _inputs_now(work, standing))
+        return made == (own_code_of(work.step), work.settings_hash, _inputs_now(work, standing))
     except MissingInputError:
         return False
 

@@ -159,8 +159,10 @@ class Store(Catalogue):
         partitioned = self.pipeline.step(step).output.partitioned
         return self.pipeline.partitions.kind.value if partitioned else None
 
-    def partial(self, reference: Reference, function: str, code_digest: str) -> pl.DataFrame:
+    def partial(self, reference: Reference, function: str, code_digest: str, *, keeps: bool = True) -> pl.DataFrame:
         """The result of `function` on the table of a reference: computed once per content and code, then read.
+
+        It is not kept (`keeps`) where the code that runs may be another than the digest is of.
 
         Raises:
             DamagedOutputError: it was not computed yet, and the table is lost or is not what was written.
@@ -171,10 +173,11 @@ class Store(Catalogue):
         if stored is not None:
             return pl.read_parquet(stored)
         made: pl.DataFrame = load(function)(self.read(reference))
-        buffer = BytesIO()
-        made.write_parquet(buffer)
-        data = buffer.getvalue()
-        self.put(f"{self._partials(reference, function, code_digest)}/{sha256(data).hexdigest()}.parquet", data)
+        if keeps:
+            buffer = BytesIO()
+            made.write_parquet(buffer)
+            data = buffer.getvalue()
+            self.put(f"{self._partials(reference, function, code_digest)}/{sha256(data).hexdigest()}.parquet", data)
         return made
 
     def stored_partial(self, reference: Reference, function: str, code_digest: str) -> bytes | None:

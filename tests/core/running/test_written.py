@@ -1,0 +1,143 @@
+"""The code that runs is the code whose digest is kept, also in a process that outlives a version of the code."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from counterpoint.model import RunRequest, Status
+from counterpoint.running import (
+    Attempt,
+    Freshness,
+    LocalRun,
+    collect,
+    execute,
+    execute_attempt,
+    find_pipeline,
+    freshness,
+    work_for,
+)
+from counterpoint.storage import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from conftest import OnPath
+
+    from counterpoint.model import RunRecord
+
+PIPES = """
+from counterpoint.model import Output, Pipeline, step
+number = step("quarry.steps:number", output=Output(contract="quarry.rules:positive"))
+quarry = Pipeline("quarry", (number,))
+"""
+STEPS = """
+from pathlib import Path
+from .stones import WEIGHT
+def number():
+    from . import {lazy} as found
+    return 21 * WEIGHT * found.WEIGHT
+"""
+FILES = {
+    "__init__.py": "",
+    "pipes.py": PIPES,
+    "steps.py": STEPS.format(lazy="pebbles"),
+    "stones.py": "WEIGHT = 2\n",
+    "pebbles.py": "WEIGHT = 1\n",
+    "rules.py": "from quarry.limits import LOW\ndef positive(value):\n    assert value > LOW\n",
+    "limits.py": "LOW = 0\n",
+}
+
+
+class Quarry:
+    """A package of a user's, on the path here and in what is started."""
+
+    def __init__(self, folder: Path) -> None:
+        self.package, self.root = folder / "quarry", str(folder / "data")
+        self.package.mkdir()
+        for name, text in FILES.items():
+            self.write(name, text)
+
+    def write(self, name: str, text: str) -> None:
+        (self.package / name).write_text(text, encoding="utf-8")
+
+    def request(self, run_id: str) -> RunRequest:
+        return RunRequest("quarry.pipes:quarry", "2026-03-01", run_id, self.root)
+
+    def run(self, run_id: str) -> RunRecord:
+        """Each step in a process of its own, forked from one that lives on."""
+        request = self.request(run_id)
+        pipeline = find_pipeline(request.pipeline)
+        store = Store(self.root, pipeline)
+        return collect(pipeline, store, request, LocalRun(request).run(), "0")
+
+    def here(self, run_id: str) -> int:
+        """The step in this process, as a task of an orchestrator executes it."""
+        return self.value(execute(self.request(run_id), "number"))
+
+    def value(self, reference: object) -> int:
+        return int(work_for(self.request("read"), "number").store.read(reference))  # type: ignore[arg-type]
+
+    @property
+    def standing(self) -> int:
+        entry = work_for(self.request("read"), "number").store.entry("number", "2026-03-01")
+        assert entry is not None
+        return self.value(entry.reference)
+
+    @property
+    def state(self) -> Freshness:
+        return freshness(work_for(self.request("read"), "number"))
+
+
+@pytest.fixture
+def quarry(tmp_path: Path, on_path: OnPath) -> Iterator[Quarry]:
+    with on_path(str(tmp_path)):
+        yield Quarry(tmp_path)
+    find_pipeline.cache_clear()
+    for name in [name for name in sys.modules if name.partition(".")[0] == "quarry"]:
+        del sys.modules[name]
+
+
+def test_an_edited_helper_is_run_anew_in_a_process_that_lives_on(quarry: Quarry) -> None:
+    assert quarry.run("first").status is Status.SUCCESS
+    assert (quarry.standing, quarry.state) == (42, Freshness.FRESH)
+    quarry.write("stones.py", "WEIGHT = 3\n")
+    assert quarry.state is Freshness.STALE
+    quarry.run("second")
+    assert (quarry.standing, quarry.state) == (63, Freshness.FRESH)
+
+
+def test_a_contract_that_was_tightened_makes_old_outputs_stale_and_is_held_against_new_ones(quarry: Quarry) -> None:
+    quarry.run("first")
+    quarry.write("limits.py", "LOW = 1000\n")
+    assert quarry.state is Freshness.STALE
+    assert quarry.run("second").status is Status.FAILED
+
+
+def test_what_a_process_makes_of_old_code_is_not_taken_for_that_of_the_new(quarry: Quarry) -> None:
+    assert quarry.here("first") == 42
+    assert quarry.state is Freshness.FRESH
+    quarry.write("stones.py", "WEIGHT = 3\n")
+    assert quarry.here("second") == 42  # the module is loaded
+    assert quarry.state is Freshness.STALE
+    made = execute_attempt(Attempt(quarry.request("third"), "number", {}))
+    assert (quarry.value(made), quarry.state) == (63, Freshness.FRESH)
+
+
+def test_a_module_that_was_loaded_by_hand_before_it_was_changed(quarry: Quarry) -> None:
+    importlib.import_module("quarry.stones")
+    quarry.write("stones.py", "WEIGHT = 3\n")
+    assert quarry.here("first") == 42
+    assert quarry.state is Freshness.STALE
+
+
+def test_code_that_changes_while_it_runs_is_of_unknown_age(quarry: Quarry, caplog: pytest.LogCaptureFixture) -> None:
+    edit = "    Path(__file__).with_name('pebbles.py').write_text('WEIGHT = 5')\n    from . import pebbles"
+    quarry.write("steps.py", STEPS.format(lazy="pebbles").replace("    from . import pebbles", edit))
+    assert quarry.here("first") == 210
+    assert quarry.state is Freshness.STALE
+    assert "was made while its code changed (quarry.pebbles), so it counts as stale: run it again" in caplog.text
