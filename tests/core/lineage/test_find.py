@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from workshop import DAY, NAME, Workshop
+from workshop import DAY, GATE, NAME, PIPELINE, Workshop
 
 from counterpoint.errors import UsageError
-from counterpoint.lineage import find_lineage
+from counterpoint.lineage import find_lineage, keep_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,3 +48,13 @@ def test_the_lineage_is_that_of_the_run_that_made_the_version(registered: Worksh
     registered.register(1, DAY, run_id="run-3")
     assert find_lineage(registered.root, f"{NAME}/1")["run_id"] == "run-1"
     assert find_lineage(registered.root, "run-3")["registry_versions"] == {NAME: 1}
+
+
+def test_the_end_of_a_run_leaves_what_its_registration_told(workshop: Workshop) -> None:
+    """A backfill tells the lineage of a partition at its end, when more stands than when its model was registered."""
+    told = workshop.register()
+    workshop.keep(GATE, [], DAY)
+    keep_whole(workshop.store, PIPELINE, workshop.request())
+    found = find_lineage(workshop.root, f"{NAME}/1")
+    assert (found["mlflow_runs"], found["registry_versions"]) == (told["mlflow_runs"], {NAME: 1})
+    assert set(found["outputs"]) == {"trained", "registered"}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import ServiceError
 from counterpoint.migration.cutover import Move, cut_over
-from counterpoint.migration.ledger import code_of, note
+from counterpoint.migration.ledger import code_of, note, setting_digests
 from counterpoint.model import Partitions, Pipeline, Schedule, step
 from counterpoint.running import owners
 from counterpoint.running.owners import Party
@@ -37,7 +37,13 @@ def sell(bake: int) -> int:
     return bake
 
 
-bread = Pipeline("bread", (knead, bake, sell), Partitions(start="2026-01-01"), schedule=Schedule("0 4 * * *"))
+bread = Pipeline(
+    "bread",
+    (knead, bake, sell),
+    Partitions(start="2026-01-01"),
+    schedule=Schedule("0 4 * * *"),
+    config={"flour": "rye"},
+)
 
 
 @dataclass
@@ -102,8 +108,11 @@ def scene_in(root: Path) -> Scene:
     return Scene(Move(Objects(str(root)), bread, lambda party: sides[party.name]), sides, log)
 
 
-def equal_days(scene: Scene, count: int, code: str | None = None, pair: str = "airflow-dagster") -> None:
+def equal_days(
+    scene: Scene, count: int, code: str | None = None, pair: str = "airflow-dagster", pipeline: Pipeline = bread
+) -> None:
     for day in range(1, count + 1):
         date = f"2026-01-{day:02}"
         entry = {"date": date, "equal": True, "first": None, "digests": {"code": code or code_of(bread)}}
+        entry["settings"] = setting_digests(pipeline)
         note(scene.move.objects, "bread", pair, entry)

@@ -16,6 +16,7 @@ from counterpoint.errors import ServiceError, UsageError
 from counterpoint.migration.cutover import cut_over, roll_back
 from counterpoint.running import owners
 from counterpoint.running.owners import Party, held_back
+from counterpoint.running.settings import serve
 from counterpoint.services.processes import Owner
 from counterpoint.storage.objects import Objects
 
@@ -54,6 +55,17 @@ def test_only_the_last_cutover_is_rolled_back(scene: Scene) -> None:
     assert roll_back(scene.move).owner == DAGSTER
     assert scene.ons == {"airflow": False, "dagster": True, "prefect": False}
     assert roll_back(scene.move).owner == AIRFLOW
+
+
+def test_other_settings_than_were_compared_are_refused_by_name(scene: Scene) -> None:
+    """The proof was of rye bread: services that would bake another one do not take over."""
+    equal_days(scene, 7)
+    serve(scene.move.objects, "bread", "dagster", {"flour": "wheat"})
+    with pytest.raises(UsageError, match=r"dagster would run with --set 'flour=\"wheat\"', .* another flour"):
+        scene.to_dagster(after=7)
+    assert scene.ons == {"airflow": True, "dagster": False}
+    equal_days(scene, 7, pipeline=bread.configured({"flour": "wheat"}))
+    assert scene.to_dagster(after=7).owner == DAGSTER
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -30,8 +29,8 @@ def request_of(pipeline: str, run: dg.DagsterRun) -> RunRequest:
 
     steps = tuple(sorted(key.to_user_string() for key in run.asset_selection or ())) or None
     if REQUEST not in run.tags:
-        made = native_request(pipeline, run.tags[PARTITION], run.run_id, "dagster", scheduled=SCHEDULE in run.tags)
-        return replace(made, steps=steps)
+        key, scheduled = run.tags[PARTITION], SCHEDULE in run.tags
+        return native_request(pipeline, key, run.run_id, "dagster", scheduled=scheduled, steps=steps)
     asked = RunRequest.from_json(run.tags[REQUEST])
     return asked if asked.partition else part_of(asked, run.tags[PARTITION], steps)
 

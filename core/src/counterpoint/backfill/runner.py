@@ -13,7 +13,7 @@ from counterpoint.backfill.launchers import Launcher, Outcome, states_of
 from counterpoint.backfill.plan import Cell, waves
 from counterpoint.backfill.queue import drain
 from counterpoint.backfill.records import partition_report, states_path
-from counterpoint.lineage import Surroundings, gather, keep
+from counterpoint.lineage import Surroundings, keep_whole
 from counterpoint.model import RunRecord, RunRequest, Status, StepRecord, order
 from counterpoint.running.collect import collect, skipped
 
@@ -161,4 +161,4 @@ class Runner:
 
     def _lineage(self, request: RunRequest) -> str:
         pipeline = self.plan.pipeline
-        return keep(self.store, pipeline, request, gather(self.store, pipeline, request, self._around))
+        return keep_whole(self.store, pipeline, request, self._around)

@@ -109,7 +109,9 @@ def carry_out(asked: Asked, args: argparse.Namespace, *, verify: bool = False) -
     prepared = prepare(asked, root, upstream=not getattr(args, "no_upstream", False), verify=verify)
     say(f"{asked.version}: {len(prepared.plan.cells)} steps to run, {len(prepared.plan.saved)} stand already")
     options = site_options(args)
-    with engine_for(asked.orchestrator, root, (asked.pipeline,), service=asked.service, options=options) as engine:
+    with engine_for(
+        asked.orchestrator, root, (asked.pipeline,), service=asked.service, options=options, config=asked.config
+    ) as engine:
         report = run_backfill(prepared, engine, take_over=args.take_over)
     tell(report, as_json=args.json)
     if report["status"] == "success":

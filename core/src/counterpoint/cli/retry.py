@@ -84,7 +84,9 @@ def _run(args: argparse.Namespace, store: object) -> int:
     request = replace(request, run_id=again, force=False, scheduled=False, origin=origin)
     service = bool(found.get("service"))
     names = (request.pipeline,)
-    with engine_for(request.orchestrator, request.root, names, service=service, options=site_options(args)) as engine:
+    with engine_for(
+        request.orchestrator, request.root, names, service=service, options=site_options(args), config=request.config
+    ) as engine:
         record = launch(request, engine)
     tell(record, as_json=args.json)
     return 0 if record.status == "success" else 1

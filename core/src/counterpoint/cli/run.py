@@ -135,7 +135,9 @@ def run(args: argparse.Namespace) -> int:
 
     request = request_of(args)
     options = site_options(args)
-    with engine_for(args.on, request.root, (args.pipeline,), service=args.service, options=options) as engine:
+    with engine_for(
+        args.on, request.root, (args.pipeline,), service=args.service, options=options, config=request.config
+    ) as engine:
         record = launch(request, engine, upstream=not args.no_upstream)
     tell(record, as_json=args.json)
     return 0 if record.status == "success" else 1

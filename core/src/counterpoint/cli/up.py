@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from counterpoint.cli.environments import hand_over
 from counterpoint.cli.output import answer, say
-from counterpoint.cli.run import service_options, site_options
-from counterpoint.commands import command
+from counterpoint.cli.run import service_options, setting_options, settings, site_options
+from counterpoint.commands import command, setting_words
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Mapping, Sequence
 
     from counterpoint.adapter import Adapter, Site
 
@@ -24,7 +26,10 @@ HELP = "an orchestrator's real services, with the pipelines, schedules and senso
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The orchestrator, and how its services are set up."""
     parser.add_argument("orchestrator", metavar="ORCHESTRATOR", choices=("airflow", "dagster", "prefect"))
-    parser.add_argument("--pipeline", action="append", metavar="PIPELINE", help="default: all registered")
+    parser.add_argument(
+        "--pipeline", action="append", metavar="PIPELINE", help="default: the user's own that are registered, else all"
+    )
+    setting_options(parser)
     service_options(parser)
 
 
@@ -34,14 +39,15 @@ def run(args: argparse.Namespace) -> int:
     if code is not None:
         return code
     from counterpoint.adapter import find_adapter
-    from counterpoint.running.known import registered
+    from counterpoint.running import served_pipelines
     from counterpoint.running.owners import held_back
     from counterpoint.services import new_site, serving
     from counterpoint.services.sites import absolute, refuse_running
 
     adapter, root = find_adapter(args.orchestrator), absolute(args.root)
     refuse_running(root, args.orchestrator)
-    names = tuple(args.pipeline or registered())
+    names = tuple(args.pipeline or served_pipelines())
+    _serve(root, names, adapter.name, settings(args))
     site = new_site(adapter, root, names, schedules=True, **site_options(args))
     # none of these begins a run before it can be told not to
     site = replace(site, paused=held_back(root, names, adapter.name))
@@ -69,6 +75,30 @@ def _watch(adapter: Adapter, site: Site) -> int:
         time.sleep(_LOOK_SECONDS)
     say(f"{adapter.name} was stopped")
     return 0
+
+
+def _serve(root: str, names: Sequence[str], orchestrator: str, given: Mapping[str, Any]) -> None:
+    """Keeps with which settings runs are made that nobody asks for: those of production, but for what is given.
+
+    Raises:
+        UsageError: no pipeline has such a setting.
+    """
+    from counterpoint.errors import UsageError
+    from counterpoint.running import find_pipeline
+    from counterpoint.running.settings import made_with, serve
+    from counterpoint.storage.objects import Objects
+
+    pipelines, objects = {name: find_pipeline(name) for name in names}, Objects(root)
+    for name in given:
+        if not any(name in pipeline.config for pipeline in pipelines.values()):
+            raise UsageError(f"none of {', '.join(pipelines)} has a setting {name!r}: leave it out")
+    for name, pipeline in pipelines.items():
+        asked = {**made_with(objects, pipeline.name), **given}
+        config = {key: value for key, value in asked.items() if key in pipeline.config}
+        pipeline.configured(config)
+        serve(objects, pipeline.name, orchestrator, config)
+        if config:
+            say(f"{name} runs by itself with {shlex.join(setting_words(config))}")
 
 
 def _turn(adapter: Adapter, site: Site) -> None:

@@ -60,12 +60,18 @@ def question_of(args: argparse.Namespace) -> Question:
     from counterpoint.diff import Options
     from counterpoint.errors import UsageError
     from counterpoint.migration.validate import Question
+    from counterpoint.running import find_pipeline
+    from counterpoint.running.settings import refuse_unsaid
     from counterpoint.services.sites import absolute
+    from counterpoint.storage.objects import Objects
 
     if not args.pipeline or not args.dates:
         raise UsageError("say what is compared: PIPELINE --dates A..B, or validate --again VERDICT")
     first, dots, last = args.dates.partition("..")
     config = settings(args)
+    sides = ("--from", args.from_side, "--to", args.to_side, "--dates", args.dates)
+    words = ("migrate", args.action, args.pipeline, *sides, *(["--service"] if args.service else []))
+    refuse_unsaid(Objects(absolute(args.root)), find_pipeline(args.pipeline), config, *words)
     return Question(
         pipeline=args.pipeline,
         first=first,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from counterpoint.lineage.aliases import champions, promote_models
 from counterpoint.lineage.find import find_lineage
-from counterpoint.lineage.gather import Surroundings, gather, keep
+from counterpoint.lineage.gather import Surroundings, gather, keep, keep_whole
 from counterpoint.lineage.metadata import PipelineRunMetadata
 from counterpoint.lineage.register import register
 
@@ -15,6 +15,7 @@ __all__ = [
     "find_lineage",
     "gather",
     "keep",
+    "keep_whole",
     "promote_models",
     "register",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from counterpoint.model import Entry, Pipeline, RunRequest, Step
     from counterpoint.storage import Store
+
+_OF_THE_REGISTRATION = ("mlflow_runs", "registry_versions", "git", "code", "contracts", "packages")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,17 @@ def keep(store: Store, pipeline: Pipeline, request: RunRequest, metadata: Pipeli
     path = f"runs/{pipeline.name}/{request.run_id}/lineage.json"
     store.put_json(path, metadata.to_dict())
     return store.uri(path)
+
+
+def keep_whole(store: Store, pipeline: Pipeline, request: RunRequest, around: Surroundings | None = None) -> str:
+    """Stores the metadata of a run that has ended: all outputs, and what its registration told before; returns its URI.
+
+    Code, checkout and packages are those of the registration, where there was one.
+    """
+    metadata = gather(store, pipeline, request, around)
+    kept = store.get_json(f"runs/{pipeline.name}/{request.run_id}/lineage.json")
+    told = {name: kept[name] for name in _OF_THE_REGISTRATION if name in kept} if kept else {}
+    return keep(store, pipeline, request, replace(metadata, **told))
 
 
 def environment(devices: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

@@ -7,21 +7,23 @@ be done again without harm. A side that keeps some steps keeps its schedule.
 from __future__ import annotations
 
 import logging
+import shlex
 import time
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.commands import command
+from counterpoint.commands import command, setting_words
 from counterpoint.errors import ServiceError, UsageError
 from counterpoint.migration.dividing import Change, brought_back, given, refuse_unknown
-from counterpoint.migration.ledger import code_of, entries, pair_of, streak_of
+from counterpoint.migration.ledger import code_of, entries, pair_of, setting_digests, streak_of
 from counterpoint.running import owners
 from counterpoint.running.owners import CUTOVER, DONE, ROLLBACK, UNDONE, Party
+from counterpoint.running.settings import served_with
 from counterpoint.services.processes import Owner
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from counterpoint.migration.schedules import Side
     from counterpoint.model import Pipeline
@@ -110,7 +112,25 @@ def _proof(move: Move, source: Party, target: Party, after: int) -> dict[str, An
         raise UsageError(f"{move.pipeline.name}, {pair}: {streak}, and --after {after} asks for {after}: {hint}")
     if found[-1]["digests"]["code"] != code_of(move.pipeline):
         raise UsageError(f"{move.pipeline.name}: its code is another one since {streak.last} was compared: {hint}")
+    _refuse_other_settings(move, target, found[-1])
     return streak.to_dict()
+
+
+def _refuse_other_settings(move: Move, target: Party, entry: Mapping[str, Any]) -> None:
+    """Refuses when the target would run with other settings than were compared."""
+    if target.legacy is not None or "settings" not in entry:
+        return
+    served = served_with(move.objects, move.pipeline.name, target.name)
+    will = {name: value for name, value in served.items() if name in move.pipeline.config}
+    digests = setting_digests(move.pipeline.configured(will))
+    other = sorted(name for name, digest in digests.items() if entry["settings"].get(name) != digest)
+    if other:
+        runs = shlex.join(setting_words({name: move.pipeline.configured(will).config[name] for name in other}))
+        raise UsageError(
+            f"{move.pipeline.name}: {target.name} would run with {runs}, and {entry['date']} was compared with another"
+            f" {', '.join(other)}: start its services with 'counterpoint up' and the settings that were compared, or"
+            f" compare again with these"
+        )
 
 
 def _change(move: Move, seen: Owners, action: str, change: Change, streak: Any) -> Owners:

@@ -118,7 +118,14 @@ def _broken(by_date: Mapping[str, Mapping[str, Any]], date: str) -> dict[str, st
     return {"date": date, "step": None, "reason": "not compared"} if earlier else None
 
 
-def entry_of(verdict: Mapping[str, Any], digests: Mapping[str, str | None], folder: Path) -> dict[str, Any]:
+def setting_digests(pipeline: Pipeline) -> dict[str, str]:
+    """The digest of each setting, by name."""
+    return {name: json_digest(value) for name, value in pipeline.config.items()}
+
+
+def entry_of(
+    verdict: Mapping[str, Any], digests: Mapping[str, str | None], folder: Path, settings: Mapping[str, str]
+) -> dict[str, Any]:
     """What the ledger keeps of a verdict on one date."""
     causes, (date,) = verdict["causes"], verdict["dates"]
     return {
@@ -127,6 +134,7 @@ def entry_of(verdict: Mapping[str, Any], digests: Mapping[str, str | None], fold
         "first": {"step": causes[0]["step"], "date": causes[0]["dates"][0]} if causes else None,
         "outputs": len(verdict["outputs"]),
         "digests": dict(digests),
+        "settings": dict(settings),
         "commit": verdict["git"]["commit"],
         "counterpoint": verdict["counterpoint"],
         "verdict": str(folder / "verdict.json"),

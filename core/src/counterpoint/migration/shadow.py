@@ -6,7 +6,16 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.migration.ledger import digests_of, entries, entry_of, last_of, note, pair_of, streak_of
+from counterpoint.migration.ledger import (
+    digests_of,
+    entries,
+    entry_of,
+    last_of,
+    note,
+    pair_of,
+    setting_digests,
+    streak_of,
+)
 from counterpoint.migration.verdict import validate
 from counterpoint.migration.verdictpage import sentence_of, write_verdict
 
@@ -41,7 +50,7 @@ def shadow(
     """
     pipeline = question.described
     pair, digests = pair_of(question.source, question.target, legacy=question.legacy is not None), digests_of(question)
-    told = []
+    told, settings = [], setting_digests(pipeline)
     for date in question.dates:
         before = None if force else last_of(objects, pipeline.name, pair, date)
         reused = before is not None and before["equal"] and before["digests"] == digests
@@ -50,7 +59,7 @@ def shadow(
         else:
             found = validate(replace(question, first=date, last=date), python_of, command)
             write_verdict(found, out / date)
-            note(objects, pipeline.name, pair, entry_of(found, digests, (out / date).absolute()))
+            note(objects, pipeline.name, pair, entry_of(found, digests, (out / date).absolute(), settings))
             log.info("%s", sentence_of(found))
         told.append({**_brief(last_of(objects, pipeline.name, pair, date) or {}), "reused": reused})
     streak = streak_of(entries(objects, pipeline.name, pair), pipeline.partitions)

@@ -10,6 +10,7 @@ from counterpoint.running.known import find_pipeline, refuse_shared_steps, regis
 from counterpoint.running.local import LocalRun
 from counterpoint.running.native import (
     condition_holds,
+    configured_pipeline,
     is_chosen,
     iso,
     merged,
@@ -29,6 +30,7 @@ __all__ = [
     "LocalRun",
     "collect",
     "condition_holds",
+    "configured_pipeline",
     "decode_references",
     "describe",
     "element_records",

@@ -128,6 +128,7 @@ def execute(
     note_made(work)
     tell_success(work, product, attempt)
     forget(work)
+    _note_ended(work)
     return product.reference
 
 
@@ -142,6 +143,13 @@ def record_failure(
 def _fail(work: Work, meter: _Meter, record: StepRecord) -> None:
     _record(work, meter, record)
     tell_failure(work, record)
+    _note_ended(work)
+
+
+def _note_ended(work: Work) -> None:
+    from counterpoint.running.ending import note_ended
+
+    note_ended(work)
 
 
 def _produce(work: Work, given: Mapping[str, Given], passed: Mapping[str, Any]) -> Product:

@@ -21,6 +21,12 @@ def registered() -> dict[str, str]:
     return {entry.name: entry.value for entry in sorted(entry_points(group=GROUP), key=lambda e: e.name)}
 
 
+def registered_by_users() -> dict[str, str]:
+    """Those of them that are not of our own distribution, whose pipeline is an example."""
+    found = [entry for entry in entry_points(group=GROUP) if not entry.dist or entry.dist.name != "counterpoint"]
+    return {entry.name: entry.value for entry in sorted(found, key=lambda entry: entry.name)}
+
+
 @cache
 def find_pipeline(name: str) -> Pipeline:
     """The pipeline of that registered name or `package.module:object`.
@@ -37,6 +43,14 @@ def find_pipeline(name: str) -> Pipeline:
     if not isinstance(found, Pipeline):
         raise UsageError(f"{name} is a {type(found).__name__}, not a Pipeline: name the object made by Pipeline(...)")
     return found
+
+
+def name_of(name: str) -> str | None:
+    """A pipeline's own name; None when it cannot be loaded here, which is said when it is looked at."""
+    try:
+        return find_pipeline(name).name
+    except Exception:  # noqa: BLE001 - whatever somebody's module does when it is imported
+        return None
 
 
 def refuse_shared_steps(names: Iterable[str]) -> None:

@@ -12,8 +12,11 @@ from counterpoint.model import NativeStep, OutputKind, Reference, RunRequest, St
 from counterpoint.running.effects import held_back
 from counterpoint.running.execute import work_for
 from counterpoint.running.inputs import choice_of
-from counterpoint.running.known import find_pipeline
+from counterpoint.running.known import find_pipeline, registered, registered_by_users
 from counterpoint.running.records import record_path
+from counterpoint.running.requests import keep_request, request_path
+from counterpoint.running.settings import served_with
+from counterpoint.storage.objects import Objects
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,10 +27,17 @@ ROOT = "COUNTERPOINT_ROOT"
 PIPELINES = "COUNTERPOINT_PIPELINES"
 
 
-def native_request(
-    pipeline: str, partition: str, native_id: str, orchestrator: str, *, scheduled: bool = False
-) -> RunRequest:
+def native_request(pipeline: str, partition: str, native_id: str, orchestrator: str, **more: Any) -> RunRequest:
     """The request of a run that the orchestrator itself started: by its schedule, or a person on its page.
+
+    Its settings are those that are served; it keeps those that it had at its first step, whatever is served since.
+
+    Args:
+        pipeline: how it is found.
+        partition: the key.
+        native_id: the orchestrator's own name of the run; empty when there is none yet.
+        orchestrator: which one.
+        more: other fields of the request: `scheduled`, `steps`, and in `config` what a person gave on the page.
 
     Raises:
         UsageError: the root is not said in the environment.
@@ -35,15 +45,31 @@ def native_request(
     root = os.environ.get(ROOT)
     if not root:
         raise UsageError(f"{ROOT} is not set, so {orchestrator} does not know where data lives: set it to the root")
-    return RunRequest(pipeline, partition, f"{orchestrator}-{native_id}", root, orchestrator, scheduled=scheduled)
+    objects, name = Objects(root), find_pipeline(pipeline).name
+    run_id = f"{orchestrator}-{native_id}"
+    kept = objects.get_json(request_path(name, run_id)) if native_id else None
+    if kept:
+        return replace(RunRequest.from_json(kept["request"]), root=root)
+    config = {**served_with(objects, name, orchestrator), **more.pop("config", {})}
+    asked = RunRequest(pipeline, partition, run_id, root, orchestrator, config=config, **more)
+    if native_id:
+        keep_request(objects, name, asked, service=True)
+    return asked
+
+
+def configured_pipeline(name: str, orchestrator: str) -> Pipeline:
+    """A pipeline with the settings that an orchestrator's services serve, where the environment says which root."""
+    found, root = find_pipeline(name), os.environ.get(ROOT)
+    if not root:
+        return found
+    served = served_with(Objects(root), found.name, orchestrator)
+    return found.configured({key: value for key, value in served.items() if key in found.config})
 
 
 def served_pipelines() -> list[str]:
-    """The names of the pipelines that an orchestrator's entry file loads: those named, else all registered."""
-    from counterpoint.running.known import registered
-
+    """The names of the pipelines that an orchestrator's entry file loads: those named, else the user's registered."""
     named = [name.strip() for name in os.environ.get(PIPELINES, "").split(",") if name.strip()]
-    return named or list(registered())
+    return named or list(registered_by_users() or registered())
 
 
 def condition_holds(request: RunRequest, step: str, references: Mapping[str, Any]) -> bool:

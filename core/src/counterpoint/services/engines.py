@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import counterpoint
 from counterpoint.adapter import find_adapter, installed_version
+from counterpoint.commands import command
 from counterpoint.errors import ServiceError, UnansweredError
 from counterpoint.running import LocalRun, find_pipeline
 from counterpoint.running.child import WHOLE_RUNS
+from counterpoint.running.known import name_of
 from counterpoint.running.requests import note_native
+from counterpoint.running.settings import serve
 from counterpoint.services.sites import home_of, make_private, new_site
 from counterpoint.services.supervisor import ended_of, sharing, stopped
 from counterpoint.storage.objects import Objects
@@ -173,10 +176,12 @@ def engine_for(
     *,
     service: bool = False,
     options: Mapping[str, Any] | None = None,
+    config: Mapping[str, Any] | None = None,
 ) -> Iterator[Engine]:
     """The engine of an orchestrator (`local`: none); services are started when none run, and end with their last user.
 
-    `options` are those of `new_site`: ports, database, schedules.
+    `options` are those of `new_site`: ports, database, schedules. `config` has the settings that services which are
+    started here serve: those of runs that somebody begins on their page.
 
     Raises:
         ServiceError: the orchestrator is not installed here, or did not start.
@@ -188,5 +193,33 @@ def engine_for(
     if not service:
         yield ProcessEngine(adapter)
         return
-    with sharing(adapter, root, lambda: new_site(adapter, root, pipelines, **(options or {}))) as site:
+
+    def started() -> Site:
+        site = new_site(adapter, root, pipelines, **(options or {}))
+        for name in pipelines:
+            serve(Objects(site.root), find_pipeline(name).name, orchestrator, config or {})
+        return site
+
+    with sharing(adapter, root, started) as site:
+        for name in pipelines:
+            refuse_unserved(adapter.name, site, name)
         yield ServiceEngine(adapter, site)
+
+
+def refuse_unserved(orchestrator: str, site: Site, pipeline: str) -> None:
+    """Refuses a pipeline that the running services do not serve: its orchestrator would only say that it knows none.
+
+    Raises:
+        ServiceError: holds the commands that serve it.
+    """
+    wanted = find_pipeline(pipeline).name
+    names = {name: name_of(name) for name in site.pipelines}
+    if wanted in names.values():
+        return
+    down = command("down", orchestrator, root=site.root)
+    both = [word for name in (*names, pipeline) for word in ("--pipeline", name)]
+    up = command("up", orchestrator, *both, root=site.root)
+    raise ServiceError(
+        f"{orchestrator} on {site.root} serves {', '.join(names) or 'nothing'}, and not {pipeline}: stop it with"
+        f" '{down}' and give the command again, or have it serve all with '{up}'"
+    )

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import StepError
-from counterpoint.lineage import gather, keep
+from counterpoint.lineage import keep_whole
 from counterpoint.model import RunRecord, RunRequest, Status
 from counterpoint.redaction import sealed
 from counterpoint.running import collect, find_pipeline, in_waves, needed, refuse_missing
@@ -54,7 +54,7 @@ def launch(request: RunRequest, engine: Engine, *, upstream: bool = True) -> Run
     before = _upstream(pipeline, store, request, engine, found)
     log.info("%s: %s of %s", request.orchestrator, request.pipeline, request.partition)
     native = engine.run([request])[0]
-    _keep_lineage(pipeline, store, request)
+    keep_whole(store, pipeline, request)
     record = collect(pipeline, store, request, native, engine.version)
     record = replace(record, upstream=tuple(before))
     store.put_json(f"runs/{pipeline.name}/{request.run_id}/run.json", record.to_dict())
@@ -78,12 +78,6 @@ def look(pipeline: Pipeline, store: Store, request: RunRequest) -> None:
 def _keep_request(pipeline: Pipeline, store: Store, request: RunRequest, engine: Engine) -> None:
     service, owner = isinstance(engine, ServiceEngine), asdict(Owner.here())
     keep_request(store, pipeline.name, request, service=service, owner=owner)
-
-
-def _keep_lineage(pipeline: Pipeline, store: Store, request: RunRequest) -> None:
-    """The lineage of a run whose pipeline registers nothing, or that did not get that far."""
-    if store.get_json(f"runs/{pipeline.name}/{request.run_id}/lineage.json") is None:
-        keep(store, pipeline, request, gather(store, pipeline, request))
 
 
 def _upstream(

@@ -10,7 +10,7 @@ from counterpoint.alerts import deliver_due, tell
 from counterpoint.backfill.standing import Snapshot
 from counterpoint.errors import StorageError
 from counterpoint.model import PRODUCTION, RunRequest
-from counterpoint.running.known import find_pipeline, registered
+from counterpoint.running.known import find_pipeline, name_of, registered
 from counterpoint.storage.objects import Objects
 from counterpoint.watching.findings import look_at_outputs, look_at_run
 from counterpoint.watching.schedule import due
@@ -35,15 +35,7 @@ def names_below(root: str) -> list[str]:
     """
     objects = Objects(root)
     there = {*objects.folders("runs"), *objects.folders(f"catalog/{PRODUCTION}")}
-    return [name for name in registered() if name in there or _name_of(name) in {*there, None}]
-
-
-def _name_of(name: str) -> str | None:
-    """A pipeline's own name; None when it cannot be loaded, which is said when it is looked at."""
-    try:
-        return find_pipeline(name).name
-    except Exception:  # noqa: BLE001 - whatever somebody's module does when it is imported
-        return None
+    return [name for name in registered() if name in there or name_of(name) in {*there, None}]
 
 
 def watch(root: str, names: Sequence[str], now: datetime, told: dict[str, datetime] | None = None) -> dict[str, Any]:

@@ -1,0 +1,114 @@
+"""The record and the lineage of a run that its orchestrator began by itself: no command waits for its end."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.model import NativeRun, NativeStep, Reference, Status, Verdict, order, verdict
+from counterpoint.model.orchestrators import DISTRIBUTIONS
+from counterpoint.redaction import redacted
+from counterpoint.running.collect import collect
+from counterpoint.running.failing import attempts_of, failure_path
+from counterpoint.running.inputs import Work, count_of
+from counterpoint.running.records import element_records, record_path
+from counterpoint.running.requests import request_path
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from counterpoint.model import Step
+
+log = logging.getLogger(__name__)
+
+
+def note_ended(work: Work) -> None:
+    """Leaves record and lineage of a run that its orchestrator began, when none of its steps is left to run.
+
+    Each step looks when it has ended, so the last one sees all; never raises.
+    """
+    request = work.request
+    if not request.run_id.startswith(f"{request.orchestrator}-"):
+        return
+    try:
+        kept = work.store.get_json(request_path(work.pipeline.name, request.run_id)) or {}
+        if "owner" not in kept and (steps := _ended(work)) is not None:
+            _leave(work, steps)
+    except Exception as error:  # noqa: BLE001 - what is told of a run is never worth the run
+        log.warning("run %s was not recorded: %s: %s", request.run_id, type(error).__name__, redacted(str(error)))
+
+
+def _ended(work: Work) -> dict[str, NativeStep] | None:
+    """How all steps of a run ended; None while one may still run."""
+    found: dict[str, NativeStep] = {}
+    states: dict[str, Status] = {}
+    choices: dict[str, str] = {}
+    for step in map(work.pipeline.step, order(work.pipeline)):
+        if not work.request.selects(step.name):
+            continue
+        native = _recorded(work, step)
+        if native is None:
+            becomes = verdict(step, states, choices)
+            if becomes is Verdict.RUN:
+                return None
+            native = NativeStep(Status(becomes.value), 0)
+        found[step.name], states[step.name] = native, native.status
+        if native.status is Status.SUCCESS and any(s.when and s.when.step == step.name for s in work.pipeline.steps):
+            choices[step.name] = str(work.store.read(Reference.from_dict(_record(work, step.name)["output"])))
+    return found
+
+
+def _recorded(work: Work, step: Step) -> NativeStep | None:
+    """How a step ended by what it recorded of itself; None when it has not."""
+    name, run_id = work.pipeline.name, work.request.run_id
+    if step.map_over is not None:
+        parts = element_records(work.store, run_id, step.name)
+        indices: tuple[int | None, ...] = tuple(range(len(parts)))
+    else:
+        parts, indices = [record] if (record := _record(work, step.name)) else [], (None,)
+    failed = [n for n, part in zip(indices, parts, strict=False) if part["status"] == Status.FAILED.value]
+    tries = [attempts_of(work.store, failure_path(name, run_id, step.name, index)) for index in failed]
+    if any(attempts and attempts[-1]["last"] for attempts in tries):
+        return _native(Status.FAILED, parts)
+    if failed or len(parts) < _count(work, step):
+        return None
+    return _native(Status.SUCCESS, parts)
+
+
+def _count(work: Work, step: Step) -> int:
+    """How many records a step leaves when it has ended well."""
+    if step.map_over is None:
+        return 1
+    records = {name: _record(work, name) for name in step.upstream}
+    if not all(record.get("output") for record in records.values()):
+        return 1
+    passed = {name: Reference.from_dict(record["output"]) for name, record in records.items()}
+    return count_of(Work(work.request, work.pipeline, step, work.store), passed)
+
+
+def _native(status: Status, parts: list[dict[str, Any]]) -> NativeStep:
+    started = min((part["started"] for part in parts), default=None)
+    ended = max((part["ended"] for part in parts), default=None)
+    return NativeStep(status, max((part["attempts"] for part in parts), default=1), started, ended)
+
+
+def _record(work: Work, step: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = work.store.get_json(record_path(work.pipeline.name, work.request.run_id, step)) or {}
+    return found
+
+
+def _leave(work: Work, steps: Mapping[str, NativeStep]) -> None:
+    from counterpoint.lineage import Surroundings, keep_whole
+
+    request, store = work.request, work.store
+    around = Surroundings.of(work.pipeline)
+    keep_whole(store, work.pipeline, request, around)
+    native = NativeRun(
+        request.run_id.removeprefix(f"{request.orchestrator}-"),
+        any(step.status is Status.FAILED for step in steps.values()),
+        min((step.started for step in steps.values() if step.started), default=None),
+        max((step.ended for step in steps.values() if step.ended), default=None),
+        steps,
+    )
+    version = around.packages.get(DISTRIBUTIONS.get(request.orchestrator, "counterpoint"), "unknown")
+    collect(work.pipeline, store, request, native, version)

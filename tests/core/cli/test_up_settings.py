@@ -1,0 +1,48 @@
+"""What `up` serves: which pipelines, and with which settings runs are made that nobody asks for."""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint
+from typing import TYPE_CHECKING
+
+import pytest
+
+from counterpoint.cli.up import _serve
+from counterpoint.errors import UsageError
+from counterpoint.running import find_pipeline, known, served_pipelines
+from counterpoint.running.settings import note, served_with
+from counterpoint.storage.objects import Objects
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LINEAR = "counterpoint.testing.scenarios:linear"
+
+
+class Ours(EntryPoint):
+    """An entry point of our own distribution."""
+
+    dist = type("Distribution", (), {"name": "counterpoint"})()
+
+
+def test_what_the_user_registered_is_served_and_the_example_only_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = Ours("streamrec", "streamrec.pipeline:pipeline", known.GROUP)
+    theirs = EntryPoint("fraud", "fraud.pipeline:pipeline", known.GROUP)
+    monkeypatch.delenv("COUNTERPOINT_PIPELINES", raising=False)
+    for found, served in (((ours, theirs), ["fraud"]), ((ours,), ["streamrec"])):
+        monkeypatch.setattr(known, "entry_points", lambda found=found, **_: found)
+        assert served_pipelines() == served
+    monkeypatch.setenv("COUNTERPOINT_PIPELINES", "streamrec")
+    assert served_pipelines() == ["streamrec"]
+
+
+def test_the_settings_of_production_are_served_but_for_those_that_are_given(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    objects, pipeline = Objects(str(tmp_path)), find_pipeline("streamrec")
+    note(objects, pipeline, pipeline.steps, {"source": "/days", "seed": 5})
+    _serve(str(tmp_path), ("streamrec", LINEAR), "dagster", {"seed": 6})
+    assert served_with(objects, "streamrec", "dagster") == {"source": "/days", "seed": 6}
+    assert "streamrec runs by itself with --set seed=6 --source /days" in capsys.readouterr().err
+    with pytest.raises(UsageError, match="has a setting 'sed'"):
+        _serve(str(tmp_path), ("streamrec",), "dagster", {"sed": 6})
