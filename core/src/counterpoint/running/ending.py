@@ -15,7 +15,7 @@ from counterpoint.running.records import element_records, record_path
 from counterpoint.running.requests import request_path
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from counterpoint.model import Step
 
@@ -61,11 +61,11 @@ def _ended(work: Work) -> dict[str, NativeStep] | None:
 def _recorded(work: Work, step: Step) -> NativeStep | None:
     """How a step ended by what it recorded of itself; None when it has not."""
     name, run_id = work.pipeline.name, work.request.run_id
+    parts: Sequence[Mapping[str, Any]] = [record] if (record := _record(work, step.name)) else []
+    indices: tuple[int | None, ...] = (None,)
     if step.map_over is not None:
         parts = element_records(work.store, run_id, step.name)
-        indices: tuple[int | None, ...] = tuple(range(len(parts)))
-    else:
-        parts, indices = [record] if (record := _record(work, step.name)) else [], (None,)
+        indices = tuple(range(len(parts)))
     failed = [n for n, part in zip(indices, parts, strict=False) if part["status"] == Status.FAILED.value]
     tries = [attempts_of(work.store, failure_path(name, run_id, step.name, index)) for index in failed]
     if any(attempts and attempts[-1]["last"] for attempts in tries):
@@ -86,7 +86,7 @@ def _count(work: Work, step: Step) -> int:
     return count_of(Work(work.request, work.pipeline, step, work.store), passed)
 
 
-def _native(status: Status, parts: list[dict[str, Any]]) -> NativeStep:
+def _native(status: Status, parts: Sequence[Mapping[str, Any]]) -> NativeStep:
     started = min((part["started"] for part in parts), default=None)
     ended = max((part["ended"] for part in parts), default=None)
     return NativeStep(status, max((part["attempts"] for part in parts), default=1), started, ended)
