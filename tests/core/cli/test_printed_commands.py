@@ -185,6 +185,21 @@ def test_dead_letters_are_rebuilt_from_the_same_source(desk: Desk, typed: Type) 
     assert {step for steps in desk.status().values() for step in steps.values()} == {"fresh"}
 
 
+def test_a_secret_setting_is_masked_and_comes_from_the_environment(
+    desk: Desk, typed: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.deliver(day01="1", day02="2")
+    variable = "COUNTERPOINT_SETTING_API_TOKEN"
+    monkeypatch.setenv(variable, '"s3cr3t-t0ken"')
+    code, _, err = desk.run(SECOND, "--no-upstream", "--set", 'api_token="s3cr3t-t0ken"')
+    assert (code, "s3cr3t" in err) == (2, False)
+    line = desk.printed(err, "run")
+    assert typed(line)[0] == 0
+    monkeypatch.delenv(variable)
+    code, _, err = typed(line)
+    assert (code, variable in err) == (2, True)
+
+
 @pytest.mark.parametrize(
     "config", [{"source": "/a b/c,profile=/d e/f.toml"}, {"source": "s3://b/k"}, {"x": {"y": [1, "it's"]}}, {"n": None}]
 )

@@ -15,6 +15,7 @@ from counterpoint.commands import SOURCE, command, setting_words
 from counterpoint.errors import UsageError
 from counterpoint.model import PRODUCTION
 from counterpoint.model.functions import parameters_of
+from counterpoint.redaction import sealed
 from counterpoint.storage.objects import json_bytes
 
 if TYPE_CHECKING:
@@ -49,9 +50,9 @@ def served_with(objects: Objects, pipeline: str, orchestrator: str) -> dict[str,
 
 
 def serve(objects: Objects, pipeline: str, orchestrator: str, config: Mapping[str, Any]) -> None:
-    """Keeps the settings with which services are started."""
+    """Keeps the settings with which services are started; secrets go by the environment."""
     path = served_path(pipeline, orchestrator)
-    if objects.get_json(path) != (kept := {"config": dict(config)}):
+    if objects.get_json(path) != (kept := {"config": sealed(config)}):
         objects.put_json(path, kept)
 
 
