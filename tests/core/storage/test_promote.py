@@ -30,7 +30,9 @@ def test_what_is_promoted_stands_and_reads_as_it_did_in_the_version(store: Store
     assert metrics
     assert store.read(rows.reference)["x"].to_list() == [2]
     assert store.read(metrics.reference) == {"n": 2}
-    assert trial.entry(ROWS.name, DAY) == rows
+    of_trial = trial.entry(ROWS.name, DAY)
+    assert of_trial
+    assert (of_trial.reference.digest, rows.origin) == (rows.reference.digest, "trial")
 
 
 def test_a_promotion_tells_what_it_replaced_and_what_was_equal(store: Store, trial: Store) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from deltalake import DeltaTable
 from shelves import DAYS, JOURNAL, entry, names, numbers, publish, save, shelf
 
 from counterpoint.errors import UsageError
@@ -23,14 +25,15 @@ COUNT = 30
 KILLS = """
 import os, shutil
 import obstore.exceptions, obstore.store
+from deltalake import DeltaTable
 from counterpoint.storage.objects import Objects
 from counterpoint.storage.versions import drop, promote
 
 def die_after(number):
     left = [number]
     def counted(original):
-        def operation(self, *words):
-            done = original(self, *words)
+        def operation(self, *words, **more):
+            done = original(self, *words, **more)
             left[0] -= 1
             if not left[0]:
                 os.kill(os.getpid(), 9)
@@ -38,6 +41,7 @@ def die_after(number):
         return operation
     for method in ("put", "delete_folder"):
         setattr(Objects, method, counted(getattr(Objects, method)))
+    DeltaTable.create_write_transaction = counted(DeltaTable.create_write_transaction)
 
 base, act = sys.argv[1], {"promote": promote, "drop": drop}[sys.argv[2]]
 for number in range(1, 1000):
@@ -131,6 +135,35 @@ def test_killed_after_any_operation_a_promotion_is_completed_by_who_publishes(ro
         publish(store, "late", [DAYS[5]])
         assert names(store) == {**expected, DAYS[5]: "late"}
         assert not (store.get_json(JOURNAL) or {"entries": {}})["entries"]
+
+
+def test_killed_after_any_operation_tables_hold_what_stands_once_it_is_completed(
+    tmp_path: Path, scripts: Scripts
+) -> None:
+    base = shelf(str(tmp_path / "data"))
+    for version, number, days in ((base, 1, DAYS[:2]), (shelf(base.root, "trial"), 2, DAYS[1:4])):
+        for day in days:
+            version.publish(entry(save(version, numbers(number, 2), day)))
+    roots = killed(scripts, base.root, "promote")
+    assert len(roots) > 8
+    for number, root in enumerate(roots):
+        store, before = shelf(root), plain(root)
+        assert before in ([1] * 4, [1, 1, *[2] * 6])
+        standing = {day: store.read(found.reference)["x"][0] for day, found in store.entries("rows").items()}
+        assert standing in ({DAYS[0]: 1, DAYS[1]: 1}, {DAYS[0]: 1, **dict.fromkeys(DAYS[1:4], 2)})
+        if number % 2:
+            publish(store, "late", [DAYS[5]])
+        else:
+            with suppress(UsageError):
+                promote(shelf(root, "trial"))
+        is_new = len(store.entries("rows")) == 4
+        assert plain(root) == ([1, 1, *[2] * 6] if is_new else [1] * 4)
+
+
+def plain(root: str) -> list[int]:
+    """What a reader of Delta finds in production."""
+    found = DeltaTable(f"{root}/tables/production/shelf/rows").to_pyarrow_table()
+    return sorted(found.column("x").to_pylist())
 
 
 def test_killed_after_any_operation_a_drop_completes(tmp_path: Path, scripts: Scripts) -> None:

@@ -11,6 +11,7 @@ from counterpoint.errors import DamagedOutputError, UsageError
 from counterpoint.lineage import promote_models
 from counterpoint.model import RunRequest
 from counterpoint.running import find_pipeline
+from counterpoint.running.inputs import Work, is_skipped
 from counterpoint.running.remaking import remake_command
 from counterpoint.running.settings import note
 from counterpoint.storage import Store, drop, promote
@@ -32,7 +33,7 @@ def promote_version(name: str, version: str, root: str, *, take_over: bool = Fal
         promote_models(store, pipeline)
     else:
         _refuse_damaged(store, name)
-    found = promote(store)
+    found = promote(store, _replaced_by_nothing(store, name))
     promote_models(store, pipeline)
     if manifest := manifest_in(store, version):
         note(store, pipeline, pipeline.steps, manifest["asked"]["config"])
@@ -55,6 +56,22 @@ def drop_version(name: str, version: str, root: str, *, take_over: bool = False)
         store.delete(path)
     forget(store, version, manifest)
     return {"dropped": version, "outputs": dropped}
+
+
+def _replaced_by_nothing(store: Store, name: str) -> list[tuple[str, str]]:
+    """What stands in production of steps that a branch keeps from running in this version, and of longer lists."""
+    production = Store(store.root, store.pipeline)
+    own = {step: set(store.own_entries(step)) for step in store.pipeline.step_names}
+    found: list[tuple[str, str]] = []
+    for day in sorted({key.partition(".")[0] for keys in own.values() for key in keys}):
+        for step in store.pipeline.steps:
+            work = Work(RunRequest(name, day, "", store.root, version=store.version), store.pipeline, step, store)
+            made = {key for key in own[step.name] if key.partition(".")[0] == day}
+            if not made and not is_skipped(work, step.name):
+                continue
+            stood = [key for key in production.keys(step.name) if key.partition(".")[0] == day]
+            found += [(step.name, key) for key in stood if key not in made]
+    return found
 
 
 def _refuse_damaged(store: Store, name: str) -> None:

@@ -17,7 +17,7 @@ from counterpoint.storage.tables import files_of, open_table, read_partition, re
 if TYPE_CHECKING:
     import polars as pl
 
-    from counterpoint.model import Step
+    from counterpoint.model import Entry, Step
     from counterpoint.storage import Store
 
 _TOLD = ("reason", "column", "origin")
@@ -101,7 +101,7 @@ def all_letters(store: Store, step: str, partition: str | None = None) -> pl.Dat
     import polars as pl
 
     entries = store.entries(step) if partition is None else {partition: store.entry(step, partition)}
-    standing = {key: (_version(store, one.reference.uri), one.run_id) for key, one in entries.items() if one}
+    standing = {key: (_version(store, one), one.run_id) for key, one in entries.items() if one}
     versions = sorted({PRODUCTION, *(version for version, _ in standing.values())})
     rows = pl.concat([_table(store, version, step, partition) for version in versions])
     stands = pl.DataFrame(
@@ -134,9 +134,9 @@ def _with_states(store: Store, step: str, found: pl.DataFrame) -> pl.DataFrame:
     return found.with_columns(state=state)
 
 
-def _version(store: Store, uri: str) -> str:
-    """The version in which an output was written."""
-    return store.path(uri).split("/")[1]
+def _version(store: Store, entry: Entry) -> str:
+    """The version in which an output was made."""
+    return entry.origin or store.path(entry.reference.uri).split("/")[1]
 
 
 def _table(store: Store, version: str, step: str, partition: str | None) -> pl.DataFrame:

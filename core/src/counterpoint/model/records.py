@@ -66,7 +66,7 @@ class Entry:
     """What stands for a step and partition: its reference, and what it was made from.
 
     `fingerprint` digests code, settings and inputs: while it is unchanged the output is fresh. `columns`
-    maps the columns of a table to their types.
+    maps the columns of a table to their types. `origin` is the version that it was promoted from.
     """
 
     reference: Reference
@@ -76,6 +76,7 @@ class Entry:
     code_digest: str
     run_id: str
     columns: dict[str, str] | None = None
+    origin: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""

@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from counterpoint.errors import UsageError
-from counterpoint.model import PRODUCTION, Entry, conditions
+from counterpoint.model import PRODUCTION, OutputKind, conditions
 from counterpoint.storage.digests import json_digest
 from counterpoint.storage.journal import decoded, encoded, entry_path, finish, mark_path, read
 from counterpoint.storage.objects import Objects
+from counterpoint.storage.production import align
 from counterpoint.storage.tags import check_tag
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from counterpoint.model import Pipeline, When
+    from counterpoint.model import Entry, Pipeline, Reference, When
 
 
 class Catalogue(Objects):
@@ -54,9 +55,27 @@ class Catalogue(Objects):
             self.put_among_swaps(self._path(entry), encoded(self, entry, uuid4().hex))
             after = finish(self, self.pipeline.name)
             if after.found == before.found:
-                return
+                break
             # a promotion came in between and may lie over what was put: what is published last stands
             before = after
+        if entry.reference.kind == OutputKind.TABLE:
+            self._align(entry.reference)
+
+    def _align(self, reference: Reference) -> None:
+        """Has production's table hold what stands, also when several published at once; whoever is last is right."""
+        key = reference.partition
+        if not self.pipeline.step(reference.step).output.partitioned:
+            key = max(self.keys(reference.step), default=key)
+        while True:
+            standing = self.own_entry(reference.step, key)
+            align(self, self.pipeline.name, reference.step, key, standing)
+            if self.own_entry(reference.step, key) == standing:
+                return
+
+    def keys(self, step: str) -> list[str]:
+        """The partitions of which a step has entries in this version itself, also those that were taken away."""
+        paths = self.list(f"catalog/{self.version}/{self.pipeline.name}/{step}")
+        return [path.rpartition("/")[2].removesuffix(".json") for path in paths]
 
     def _path(self, entry: Entry) -> str:
         return entry_path(self.version, self.pipeline.name, entry.reference.step, entry.reference.partition)
@@ -107,6 +126,8 @@ class Catalogue(Objects):
         for step in (name for name, needed in self._conditions.items() if needed):
             for key in self._keys(step, partition) if self.is_skipped(step, partition) else ():
                 self.delete(entry_path(self.version, self.pipeline.name, step, key))
+                if self.version == PRODUCTION and self.pipeline.step(step).output.kind is OutputKind.TABLE:
+                    align(self, self.pipeline.name, step, key, None)
 
     def _keys(self, step: str, partition: str) -> Iterator[str]:
         """The partition, or the elements of it, of which this version has an entry."""
@@ -121,7 +142,7 @@ class Catalogue(Objects):
 
     def _in_production(self, step: str, partition: str) -> Entry | None:
         promoted = read(self, self.pipeline.name).entries.get(step, {}).get(partition)
-        return Entry.from_dict(promoted) if promoted else self._stored(PRODUCTION, step, partition)
+        return decoded(promoted) if promoted else self._stored(PRODUCTION, step, partition)
 
     def _stored(self, version: str, step: str, partition: str) -> Entry | None:
         found = self.get_json(entry_path(version, self.pipeline.name, step, partition))
@@ -154,13 +175,14 @@ class Catalogue(Objects):
                 break
             # a promotion came in between: some were read before it and some after, so all are read again
             before = after
-        promoted = {key: Entry.from_dict(value) for key, value in before.entries.get(step, {}).items()}
-        return dict(sorted({**found, **promoted}.items()))
+        promoted = {key: decoded(value) for key, value in before.entries.get(step, {}).items()}
+        return {key: entry for key, entry in sorted({**found, **promoted}.items()) if entry is not None}
 
     def _all_stored(self, version: str, step: str) -> dict[str, Entry]:
         folder = f"catalog/{version}/{self.pipeline.name}/{step}"
         found = {path.rpartition("/")[2].removesuffix(".json"): self.get_json(path) for path in self.list(folder)}
-        return {key: decoded(value) for key, value in found.items() if value}
+        entries = {key: decoded(value) for key, value in found.items() if value}
+        return {key: entry for key, entry in entries.items() if entry is not None}
 
     def refuse_closed(self) -> None:
         """Refuses to change a version that is closed; production never is.

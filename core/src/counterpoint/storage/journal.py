@@ -2,7 +2,8 @@
 
 Its states, each swapped for the one that was read before, none of which ever returns (every one has a stamp):
 
-- it tells of a promotion and holds its entries: they stand, whatever lies in the catalogue; somebody copies them there;
+- it tells of a promotion and holds its entries: they stand, whatever lies in the catalogue; somebody has production's
+  tables hold them and copies them there;
 - it tells of a promotion and holds no entries: they were copied, and the catalogue says what stands.
 
 It is emptied and not removed: stores remove without looking, so a late remover would take away a later journal.
@@ -21,13 +22,14 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from counterpoint.model import PRODUCTION, Entry
+from counterpoint.storage.production import arrive, keys_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from counterpoint.storage.objects import Found, Objects
 
-_STAMP = "stamp"
+_STAMP, _REMOVED = "stamp", "removed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +61,14 @@ def encoded(objects: Objects, entry: Entry, stamp: str) -> bytes:
     return objects.encoded({**entry.to_dict(), _STAMP: stamp})
 
 
-def decoded(values: Mapping[str, Any]) -> Entry:
-    """The inverse of `encoded`."""
-    return Entry.from_dict({name: value for name, value in values.items() if name != _STAMP})
+def decoded(values: Mapping[str, Any]) -> Entry | None:
+    """The inverse of `encoded`; None for what was taken away."""
+    return None if values.get(_REMOVED) else Entry.from_dict({n: value for n, value in values.items() if n != _STAMP})
+
+
+def removal() -> dict[str, Any]:
+    """What stands in an entry's place when it is taken away: stores remove without looking whether it is the same."""
+    return {_REMOVED: True}
 
 
 def read(objects: Objects, pipeline: str) -> Journal:
@@ -90,20 +97,24 @@ def finish(objects: Objects, pipeline: str) -> Journal:
 
 
 def _copied(objects: Objects, pipeline: str, seen: Journal) -> bool:
-    """Copies what a journal holds into the catalogue; False when the journal is another one by now."""
-    left = {
-        entry_path(PRODUCTION, pipeline, step, partition): encoded(
-            objects, Entry.from_dict(values), f"promoted from {seen.tag}"
-        )
-        for step, entries in seen.entries.items()
-        for partition, values in entries.items()
-    }
+    """Copies what a journal holds into production's tables, then into the catalogue.
+
+    Returns False when the journal is another one by now.
+    """
+    left: dict[str, bytes] = {}
+    for step, values in seen.entries.items():
+        given, removed = keys_in(values)
+        standing = arrive(objects, pipeline, step, given, removed, str(seen.tag))
+        stamp = f"promoted from {seen.tag}"
+        left |= {entry_path(PRODUCTION, pipeline, step, k): encoded(objects, e, stamp) for k, e in standing.items()}
+        gone = objects.encoded({**removal(), _STAMP: stamp})
+        left |= {entry_path(PRODUCTION, pipeline, step, key): gone for key in removed}
     while left:
-        standing = {path: objects.find(path) for path in left}
+        found = {path: objects.find(path) for path in left}
         # after those were read and before any is swapped: see above
         if read(objects, pipeline).found != seen.found:
             return False
-        left = {path: data for path, data in left.items() if not _is_put(objects, path, data, standing[path])}
+        left = {path: data for path, data in left.items() if not _is_put(objects, path, data, found[path])}
     return True
 
 

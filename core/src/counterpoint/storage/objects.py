@@ -186,6 +186,18 @@ class Objects:
         found = self.find(path)
         return None if found is None else found.data
 
+    def must(self, path: str) -> bytes:
+        """The object at a path that refers to something.
+
+        Raises:
+            DamagedOutputError: it is not there any more.
+            StorageError: the root cannot be read.
+        """
+        found = self.get(path)
+        if found is None:
+            raise DamagedOutputError(self.uri(path), "is gone")
+        return found
+
     def exists(self, path: str) -> bool:
         """Whether there is an object at a path; nothing of it is read.
 

@@ -142,18 +142,6 @@ class Store(Catalogue):
         """
         return self.uri(self.path(reference.uri, "tables" if reference.kind == OutputKind.TABLE else "artifacts"))
 
-    def must(self, path: str) -> bytes:
-        """The object at a path that refers to something.
-
-        Raises:
-            DamagedOutputError: it is not there any more.
-            StorageError: the root cannot be read.
-        """
-        found = self.get(path)
-        if found is None:
-            raise DamagedOutputError(self.uri(path), "is gone")
-        return found
-
     def column_of(self, step: str) -> str | None:
         """The column by which the table of a step is partitioned; None where it has one content alone."""
         partitioned = self.pipeline.step(step).output.partitioned

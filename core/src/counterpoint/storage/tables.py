@@ -62,20 +62,24 @@ def replace_partition(uri: str, frame: pl.DataFrame, column: str | None, key: st
     Raises:
         StorageError: the table cannot be written, or other writers kept winning.
     """
-    from deltalake.exceptions import CommitFailedError, DeltaError
-
     for attempt in range(_TRIES):
         try:
             with guarded(uri):
                 return _commit(uri, frame, column, key)
         except StorageError as error:
-            lost = isinstance(error.__cause__, CommitFailedError) or (
-                isinstance(error.__cause__, DeltaError | OSError) and "already exists" in str(error.__cause__)
-            )
-            if not lost:
+            if not is_lost_race(error.__cause__):
                 raise
         time.sleep(random.uniform(0, min(0.05 * 2**attempt, 2.0)))  # noqa: S311 - spreads competing writers
     raise StorageError(f"{uri}: {_TRIES} commits of {key} lost against other writers: run it again")
+
+
+def is_lost_race(error: BaseException | None) -> bool:
+    """Whether a commit failed because another writer's came first."""
+    from deltalake.exceptions import CommitFailedError, DeltaError
+
+    return isinstance(error, CommitFailedError) or (
+        isinstance(error, DeltaError | OSError) and "already exists" in str(error)
+    )
 
 
 def _commit(uri: str, frame: pl.DataFrame, column: str | None, key: str) -> Written:
@@ -84,7 +88,7 @@ def _commit(uri: str, frame: pl.DataFrame, column: str | None, key: str) -> Writ
 
     rows = frame if column is None else frame.with_columns(pl.lit(key).alias(column))
     data = rows.to_arrow(compat_level=pl.CompatLevel.oldest())
-    table = _to_write(uri) or _created(uri, data.schema, column)
+    table = writable(uri) or create_table(uri, data.schema, column)
     write_deltalake(
         table,
         data,
@@ -96,7 +100,7 @@ def _commit(uri: str, frame: pl.DataFrame, column: str | None, key: str) -> Writ
     return Written(table.version(), int(_files(table, column, key)["size_bytes"].sum()))
 
 
-def _to_write(uri: str) -> DeltaTable | None:
+def writable(uri: str) -> DeltaTable | None:
     """The newest state of a table, or None where there is none; a damaged log is set aside, and the table made anew."""
     try:
         table = open_table(uri)
@@ -121,7 +125,7 @@ def _was_set_aside(uri: str) -> bool:
     return damage is not None
 
 
-def _created(uri: str, schema: Any, column: str | None) -> DeltaTable:
+def create_table(uri: str, schema: Any, column: str | None) -> DeltaTable:
     """A new table without rows: of two first writers of one with rows, the second would add its own to the first's."""
     from deltalake import DeltaTable
 

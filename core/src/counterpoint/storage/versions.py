@@ -7,10 +7,13 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.model import PRODUCTION
-from counterpoint.storage.journal import Journal, decoded, entry_path, finish, mark_path, read, swap
+from counterpoint.storage.journal import Journal, decoded, entry_path, finish, mark_path, read, removal, swap
+from counterpoint.storage.production import keys_in, stage
 from counterpoint.storage.tags import check_tag, unknown
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from counterpoint.storage.store import Store
 
 _DATA = ("tables", "artifacts", "dead_letters", "checkpoints", "effects")
@@ -64,8 +67,10 @@ def _own(store: Store, tag: str) -> list[tuple[str, str]]:
     return [(step, name.removesuffix(".json")) for step, _, name in parts]
 
 
-def promote(store: Store) -> Promotion:
+def promote(store: Store, removed: Collection[tuple[str, str]] = ()) -> Promotion:
     """Makes all entries of the store's version those of production, at once; completes what was killed in it.
+
+    `removed` are the steps and partitions that the version does not make any more: they stand no longer.
 
     Raises:
         UsageError: it is production, has no entries, was promoted or is being dropped.
@@ -78,7 +83,9 @@ def promote(store: Store) -> Promotion:
         # what was read before this swap holds at it: else the journal was swapped, by a promotion or a drop
         seen = finish(store, name)
         store.refuse_closed()
-        new = _journal(store, seen)
+        new = _journal(store, seen, removed)
+        for step, values in new.entries.items():
+            stage(store, name, step, keys_in(values)[0])
         if swap(store, name, seen, new):
             return _finished(store, new)
 
@@ -88,7 +95,7 @@ def _finished(store: Store, journal: Journal) -> Promotion:
     return Promotion(str(journal.tag), **journal.told)
 
 
-def _journal(store: Store, seen: Journal) -> Journal:
+def _journal(store: Store, seen: Journal, removed: Collection[tuple[str, str]]) -> Journal:
     """The journal that promotes what the version has now."""
     entries: dict[str, dict[str, Any]] = {}
     replaced = equal = 0
@@ -97,14 +104,18 @@ def _journal(store: Store, seen: Journal) -> Journal:
         if values is None or store.own_entry(step, key) is None:  # the second: its branch chose otherwise since
             continue
         entry = decoded(values)
+        assert entry is not None  # noqa: S101 - nothing is taken away from a version
         entries.setdefault(step, {})[key] = entry.to_dict()
-        standing = store.get_json(entry_path(PRODUCTION, store.pipeline.name, step, key))
+        stored = store.get_json(entry_path(PRODUCTION, store.pipeline.name, step, key))
+        standing = decoded(stored) if stored else None
         if standing is not None:
-            is_equal = decoded(standing).reference.digest == entry.reference.digest
+            is_equal = standing.reference.digest == entry.reference.digest
             replaced, equal = replaced + (not is_equal), equal + is_equal
     count = sum(map(len, entries.values()))
     if not count:
         raise unknown(store.version, store.pipeline.name, [info.tag for info in versions(store)])
+    for step, key in removed:
+        entries.setdefault(step, {})[key] = removal()
     return Journal(store.version, entries, {"entries": count, "replaced": replaced, "equal": equal}, seen.dropping)
 
 
