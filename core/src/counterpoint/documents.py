@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _DEEPEST = 100
 
 
-def parsed(text: str | bytes) -> Any:
-    """The value of a JSON document.
+def parsed(
+    text: str | bytes, *, is_strict: bool = True, each: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+) -> Any:
+    """The value of a JSON document; what we write ourselves may hold NaN, which only `is_strict` refuses.
+
+    `each` says what becomes of every object in it.
 
     Raises:
         ValueError: it is none, it is nested too deep to be worked with, or it holds a number that JSON does not have.
     """
+    options: dict[str, Any] = {"parse_constant": _refuse_constant, "parse_float": _finite} if is_strict else {}
     try:
-        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+        value = json.loads(text, object_hook=each, **options)
     except RecursionError:
         raise ValueError("it is nested too deep") from None
     opened = ("[", "{") if isinstance(text, str) else (b"[", b"{")

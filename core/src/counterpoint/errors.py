@@ -11,7 +11,8 @@ The tree, with the exit code of the command that ends with it; a step that fails
     │   └── UnansweredError      3   its server does not answer now; it may when it is asked again
     ├── DifferenceError          4   compared things differ
     ├── StorageError             2   the root cannot be read or written
-    │   └── DamagedOutputError   2   a stored output is lost, or is not what was written
+    │   ├── DamagedOutputError   2   a stored output is lost, or is not what was written
+    │   └── DamagedFileError     2   a file of the root does not hold what it should
     └── StepError                1   a step failed
         ├── TransientError       1   what another attempt may heal
         ├── SourceError          2   the source of a partition is absent or unreadable
@@ -26,6 +27,7 @@ The tree, with the exit code of the command that ends with it; a step that fails
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
@@ -105,6 +107,17 @@ class DamagedOutputError(StorageError):
         output = f", so {self.output} cannot be read" if self.output else ""
         how = f"make it again with '{self.command}'" if self.command else "run the step again, which makes it again"
         return f"{self.place} {self.what}{output}: {how}"
+
+
+class DamagedFileError(StorageError):
+    """A small file of a root does not hold what was written; `doctor --repair` moves it aside."""
+
+    failure = "bad_configuration"
+
+    def __init__(self, path: str, root: str, reason: str) -> None:
+        command = shlex.join(["counterpoint", "doctor", "--repair", "--root", root])
+        super().__init__(f"{root}/{path} is damaged ({reason}): repair the root by '{command}'")
+        self.reason = reason
 
 
 class StepError(CounterpointError):

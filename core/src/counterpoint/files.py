@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
+from counterpoint.documents import parsed
 from counterpoint.errors import UsageError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def read_document(path: Path, name: str, writer: str, option: str = "") -> tuple
     file = path / name if path.is_dir() else path
     called = f"{option} {file}".strip()
     try:
-        return file, json.loads(file.read_text(encoding="utf-8"))
+        return file, parsed(file.read_bytes(), is_strict=False)
     except OSError as error:
         raise UsageError(f"{called} cannot be read ({error.strerror}): name a {name} that '{writer}' wrote") from error
     except ValueError as error:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.adapter import installed_version
 from counterpoint.cli.environments import python_of
-from counterpoint.cli.output import answer, table
+from counterpoint.cli.output import answer, say, table
 from counterpoint.errors import CounterpointError
 from counterpoint.model.orchestrators import DISTRIBUTIONS, ORCHESTRATORS
 
@@ -23,11 +23,15 @@ _ASK = "import importlib.metadata as m, sys; print(m.version(sys.argv[1]))"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """No arguments of its own."""
+    """What is done beside looking."""
+    words = "move damaged files of the root aside, into its folder 'damaged', and find again what stands"
+    parser.add_argument("--repair", action="store_true", help=words)
 
 
 def run(args: argparse.Namespace) -> int:
     """Checks all environments, the root and the pipelines; exit code 3 when something is missing, 2 for bad waits."""
+    if args.repair:
+        return _repair(args)
     found = [
         _own("counterpoint"),
         _own("torch"),
@@ -44,6 +48,22 @@ def run(args: argparse.Namespace) -> int:
     if any(check["fix"] for check in waits):
         return 2
     return 3 if any(check["fix"] for check in found if check["what"] != _CODE) else 0
+
+
+def _repair(args: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from counterpoint.services.sites import absolute
+    from counterpoint.upkeep import repair
+
+    done = repair(absolute(args.root))
+    if args.json:
+        answer([asdict(act) for act in done])
+    elif done:
+        table("Repaired", ("file", "what was done"), [(act.path, act.done) for act in done])
+    else:
+        say("nothing is damaged")
+    return 0
 
 
 def _waits() -> list[dict[str, Any]]:

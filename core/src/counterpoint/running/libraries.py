@@ -8,9 +8,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from counterpoint.documents import parsed
 from counterpoint.files import put
 from counterpoint.running.forking import preloaded
 from counterpoint.running.warm import Libraries
+from counterpoint.storage.shapes import fits
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -44,9 +46,9 @@ def learn(request: RunRequest, step: str, names: Collection[str]) -> None:
 def _read(request: RunRequest) -> dict[str, list[str]]:
     file = _file(request)
     with suppress(OSError, ValueError):
-        found = json.loads(file.read_text(encoding="utf-8")) if file else {}
-        if isinstance(found, dict):
-            return found
+        found = parsed(file.read_bytes()) if file else {}
+        if fits(found, {str: [str]}):
+            return dict(found)
     return {}
 
 

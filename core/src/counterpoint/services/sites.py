@@ -12,7 +12,7 @@ import socket
 import stat
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from counterpoint.adapter import Site
 from counterpoint.commands import command
@@ -21,6 +21,7 @@ from counterpoint.files import put
 from counterpoint.model.orchestrators import ORCHESTRATORS
 from counterpoint.redaction import redacted
 from counterpoint.services.identity import guardian_of, site_id
+from counterpoint.storage.objects import Objects
 from counterpoint.storage.roots import checked_root
 
 if TYPE_CHECKING:
@@ -183,16 +184,25 @@ def running_site(root: str, orchestrator: str) -> Site | None:
     state = guardian_of(home)
     if state is None or not state.ready or state.stopping or not (home / "site.json").exists():
         return None
-    values = json.loads((home / "site.json").read_text(encoding="utf-8"))
+    values = _remembered(root, orchestrator)
     values["pipelines"] = tuple(values["pipelines"])
     return Site(home=home, secret=_secret(home / "secret"), id=state.site, **values)
 
 
 def remembered(root: str) -> list[str]:
     """The pipelines that services of a root serve, or served last."""
-    places = (home_of(root, name) / "site.json" for name in ORCHESTRATORS)
-    told = (json.loads(place.read_text(encoding="utf-8")) for place in places if place.exists())
-    return [name for values in told for name in values["pipelines"]]
+    return [name for one in ORCHESTRATORS for name in _remembered(root, one).get("pipelines", ())]
+
+
+def _remembered(root: str, orchestrator: str) -> dict[str, Any]:
+    """What was kept of a site, or nothing.
+
+    Raises:
+        DamagedFileError: something else was put there.
+    """
+    home = home_of(root, orchestrator)
+    objects = Objects(str(home.parent.parent))
+    return objects.get_json(f"services/{orchestrator}/site.json") or {}
 
 
 def absolute(root: str) -> str:

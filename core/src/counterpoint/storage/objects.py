@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.errors import DamagedOutputError, StorageError
+from counterpoint.documents import parsed
+from counterpoint.errors import DamagedFileError, DamagedOutputError, StorageError
 from counterpoint.storage.locations import ROOMS, absolute, path_of, relative
 from counterpoint.storage.locks import locked
 from counterpoint.storage.roots import checked_root
@@ -279,7 +280,7 @@ class Objects:
         """The JSON value at a path, or None.
 
         Raises:
-            StorageError: the root cannot be read, or something else than JSON was put there.
+            StorageError: the root cannot be read, or something else was put there.
         """
         data = self.get(path)
         return None if data is None else self.parsed(path, data)
@@ -288,12 +289,18 @@ class Objects:
         """The JSON value that was read at a path.
 
         Raises:
-            StorageError: something else than JSON was put there.
+            DamagedFileError: it is no JSON, or not what such a file holds.
         """
+        from counterpoint.storage.shapes import problem
+
         try:
-            return json.loads(data, object_hook=lambda value: absolute(value, self.root))
-        except (ValueError, RecursionError) as error:
-            raise StorageError(f"{self.uri(path)} is no JSON: {error}; remove it and run its step again") from error
+            value = parsed(data, is_strict=False, each=lambda one: absolute(one, self.root))
+        except ValueError as error:
+            raise DamagedFileError(path, self.root, f"no JSON: {error}") from error
+        reason = problem(path, value)
+        if reason:
+            raise DamagedFileError(path, self.root, reason)
+        return value
 
 
 def json_bytes(value: Any) -> bytes:

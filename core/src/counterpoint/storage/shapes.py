@@ -1,0 +1,163 @@
+"""What each JSON file below a root must look like to be worked with: all kinds of files, by their paths."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from datetime import datetime
+from enum import Enum
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from counterpoint.documents import parsed
+from counterpoint.model import Entry, RunRecord, RunRequest, StepRecord
+
+
+def moment(value: Any) -> bool:
+    """Whether a value is a moment with its zone, as ISO 8601 writes it."""
+    try:
+        return isinstance(value, str) and datetime.fromisoformat(value).tzinfo is not None
+    except ValueError:
+        return False
+
+
+def _request(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and fits(parsed(value, is_strict=False), RunRequest)
+    except ValueError:
+        return False
+
+
+_MAYBE_MOMENT = (moment, None)
+_OWNER = {"host": str, "pid": int, "started": float}
+_ROW = {"date": str, "status": str, "blocked_by": [str], "run_id": str}
+_BACKFILL = {
+    "asked": {"pipeline": str, "first": str, "last": str, "version": str, "orchestrator": str},
+    "owner": _OWNER,
+    "status": str,
+    "report": ({"partitions": [_ROW], "upstream": [_ROW]}, None),
+}
+_STATES = {"steps": {str: str}, "report?": (_ROW, None), "run_id?": str}
+_CASE = {
+    "id": str,
+    "alert": dict,
+    "outbox": [dict],
+    **dict.fromkeys(("occurrences", "held", "deliveries"), list),
+    **dict.fromkeys(("first_seen", "last_seen", "waiting", "told", "sent", "escalated"), _MAYBE_MOMENT),
+}
+_JOURNAL = {"tag": (str, None), "entries": {str: {str: Entry}}, "told": {str: int}, "dropping": [str]}
+_PARTY = {"name": str, "legacy": (dict, None)}
+_OWNERS = {"owner": (_PARTY, None), "since": (str, None), "pending": (dict, None), "history": [dict]}
+_ATTEMPT = {"attempt": int, "at": moment, "last": bool, "error": {"type": str, "message": str}}
+_BREAKER = {"runs": [list], "opened": _MAYBE_MOMENT, "probe": (str, None), "probed": _MAYBE_MOMENT}
+_WAITING = {
+    **dict.fromkeys(("step", "partition", "run_id", "version"), str),
+    **dict.fromkeys(("since", "until"), moment),
+    "for": [str],
+    "ended": _MAYBE_MOMENT,
+}
+_SITE = {"root": str, "pipelines": [str], "ports": {str: int}, "database": (str, None), "schedules": bool}
+_PART = r"[^/]+"
+
+# the first that fits; the names of groups are what a file says of itself
+KINDS: tuple[tuple[str, Any], ...] = (
+    (rf"catalog/{_PART}/{_PART}/\.promotion\.json", _JOURNAL),
+    (rf"catalog/{_PART}/{_PART}/(?P<step>{_PART})/(?P<partition>{_PART})\.json", Entry),
+    (rf"begun/{_PART}/{_PART}/{_PART}\.json", {"run_id": str, "orchestrator": str, "attempt": int, "at": moment}),
+    (rf"runs/{_PART}/(?P<run_id>{_PART})/run\.json", RunRecord),
+    (rf"runs/{_PART}/{_PART}/request\.json", {"request": _request, "owner?": _OWNER, "native?": dict}),
+    (rf"runs/{_PART}/{_PART}/lineage\.json", dict),
+    (rf"runs/{_PART}/{_PART}/{_PART}\.failures\.json", {"attempts": [_ATTEMPT]}),
+    (rf"runs/{_PART}/{_PART}/{_PART}\.bridged\.json", {"bridged": [dict]}),
+    (rf"runs/{_PART}/{_PART}/{_PART}\.waiting\.json", _WAITING),
+    (rf"runs/{_PART}/{_PART}/(?P<name>\w+)(\.\d+)?\.json", StepRecord),
+    (rf"runs/{_PART}/{_PART}/{_PART}\.json", dict),
+    (rf"backfills/{_PART}/{_PART}\.json", ({"status": lambda value: value == "dropped"}, _BACKFILL)),
+    (rf"backfills/{_PART}/{_PART}/{_PART}\.json", _STATES),
+    (rf"versions/{_PART}/{_PART}\.json", {"status": str}),
+    (rf"owners/{_PART}\.json", _OWNERS),
+    (rf"natives/{_PART}\.json", {"pipeline": str, "run_id": str}),
+    (rf"alerts/{_PART}\.json", _CASE),
+    (rf"breakers/{_PART}/{_PART}\.json", _BREAKER),
+    (rf"services/{_PART}/site\.json", _SITE),
+    (rf"resubmitted/{_PART}/{_PART}/to/{_PART}\.json", {"files": {str: int}}),
+    (rf"resubmitted/{_PART}/{_PART}/from/{_PART}\.json", {"sendings": [dict]}),
+)
+
+
+def problem(path: str, value: Any) -> str | None:
+    """What is wrong with the value of a file at a path below the root, or None."""
+    for pattern, shape in KINDS:
+        if said := re.fullmatch(pattern, path):
+            if not fits(value, shape):
+                return "it does not hold what such a file holds"
+            about = value["reference"] if shape is Entry else value
+            other = [name for name, word in said.groupdict().items() if about[name] != word]
+            return f"it is of another {other[0]}" if other else None
+    return None
+
+
+def fits(value: Any, shape: Any) -> bool:
+    """Whether a JSON value has a shape: a type, a dataclass, or JSON values with shapes in the place of values.
+
+    A tuple lists what it may be; an object's keys are required unless they end with `?`; `{str: shape}` is any object.
+    """
+    if isinstance(shape, tuple):
+        return any(fits(value, one) for one in shape)
+    if isinstance(shape, list):
+        return isinstance(value, list) and all(fits(one, shape[0]) for one in value)
+    if isinstance(shape, dict):
+        return isinstance(value, dict) and _object_fits(value, shape)
+    if shape is None or shape is NoneType:
+        return value is None
+    if shape is Any:
+        return True
+    return _type_fits(value, shape)
+
+
+def _object_fits(value: dict[str, Any], shape: dict[Any, Any]) -> bool:
+    if str in shape:
+        return all(fits(one, shape[str]) for one in value.values())
+    return all(
+        fits(value[key], inner) if (key := name.removesuffix("?")) in value else name.endswith("?")
+        for name, inner in shape.items()
+    )
+
+
+def _type_fits(value: Any, shape: Any) -> bool:
+    if is_dataclass(shape):
+        return isinstance(value, dict) and _dataclass_fits(value, shape)
+    if isinstance(shape, type) and issubclass(shape, Enum):
+        return value in {member.value for member in shape} if isinstance(value, str) else False
+    if isinstance(shape, type):
+        kinds = {float: (float, int), dict: dict}.get(shape, shape)
+        return isinstance(value, kinds) and (shape is bool or not isinstance(value, bool))  # type: ignore[arg-type]
+    return _annotation_fits(value, shape)
+
+
+def _annotation_fits(value: Any, shape: Any) -> bool:
+    origin, arguments = get_origin(shape), get_args(shape)
+    if origin in {Union, UnionType}:
+        return fits(value, arguments)
+    if origin in {dict, Mapping}:
+        return fits(value, {str: arguments[1]})
+    if origin in {list, tuple}:
+        return fits(value, [arguments[0]])
+    return bool(shape(value))
+
+
+def _dataclass_fits(value: dict[str, Any], shape: Any) -> bool:
+    hints, required = _hints(shape)
+    # an entry is stamped when it is put
+    return required <= value.keys() <= {*hints, "stamp"} and all(
+        fits(one, hints[name]) for name, one in value.items() if name in hints
+    )
+
+
+@cache
+def _hints(shape: Any) -> tuple[dict[str, Any], set[str]]:
+    hints = get_type_hints(shape, localns={"Mapping": Mapping, "datetime": datetime})
+    required = {one.name for one in fields(shape) if one.default is MISSING and one.default_factory is MISSING}
+    return hints, required

@@ -1,0 +1,147 @@
+"""`doctor --repair`: damaged files of a root are moved aside, and what stands is found again from what is whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from counterpoint.backfill.lease import is_running
+from counterpoint.errors import CounterpointError, DamagedFileError, HeldError
+from counterpoint.model import Entry, Reference
+from counterpoint.model.orchestrators import ORCHESTRATORS
+from counterpoint.running import find_pipeline
+from counterpoint.services.identity import guardian_of
+from counterpoint.services.processes import Owner
+from counterpoint.services.sites import home_of
+from counterpoint.storage import Store
+from counterpoint.storage.digests import content_digest, json_digest, model_digest
+from counterpoint.storage.journal import encoded
+from counterpoint.storage.objects import Objects
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+ASIDE = "damaged"
+# a fingerprint that nothing has: what was found again stands, and is made anew by the next run of its step
+FOUND_AGAIN = "found again"
+_ROOMS = (
+    *("catalog", "versions", "backfills", "owners", "begun", "runs", "natives", "alerts", "breakers", "resubmitted"),
+    "services",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What was done with a file: its path below the root, and what became of it."""
+
+    path: str
+    done: str
+
+
+def repair(root: str) -> list[Act]:
+    """Moves every damaged JSON file of a root aside, and puts entries of the catalogue back from the records of runs.
+
+    An entry is put back when the output that a run recorded is there and has the recorded digest. Nothing is removed;
+    done again, or after it was killed, it completes what is left.
+
+    Raises:
+        HeldError: something runs on the root.
+        StorageError: the root cannot be read or written.
+    """
+    objects = Objects(root)
+    _refuse_running(objects)
+    return [*_set_aside(objects), *_put_back(objects)]
+
+
+def _refuse_running(objects: Objects) -> None:
+    for name in ORCHESTRATORS:
+        if guardian_of(home_of(objects.root, name)) is not None:
+            raise HeldError(f"the services of {name} run on {objects.root}: end them by 'counterpoint down {name}'")
+    for path in objects.list("backfills"):
+        manifest = _whole(objects, path) if path.count("/") == 2 else None  # noqa: PLR2004 - no states of a day
+        if manifest and "owner" in manifest and is_running(manifest):
+            raise HeldError(f"{Owner(**manifest['owner'])} works on the backfill {path}: wait until it has ended")
+    for path in objects.list("runs"):
+        folder, _, name = path.rpartition("/")
+        told = (_whole(objects, path) or {}).get("owner") if name == "request.json" else None
+        owner = Owner(**told) if told else Owner.here()
+        if owner != Owner.here() and owner.is_known and owner.lives and not objects.exists(f"{folder}/run.json"):
+            raise HeldError(f"{owner} runs {folder}: wait until it has ended")
+
+
+def _whole(objects: Objects, path: str) -> Any:
+    """The value of a file, or None of one that is damaged."""
+    try:
+        return objects.get_json(path)
+    except DamagedFileError:
+        return None
+
+
+def _set_aside(objects: Objects) -> Iterator[Act]:
+    for path in [path for room in _ROOMS for path in objects.list(room) if path.endswith(".json")]:
+        try:
+            objects.get_json(path)
+        except DamagedFileError as damage:
+            place = _aside(objects, path)
+            objects.put(place, objects.get(path) or b"")
+            objects.delete(path)
+            yield Act(path, f"moved to {place}: {damage.reason}")
+
+
+def _aside(objects: Objects, path: str) -> str:
+    """A free place for a damaged file."""
+    places = (f"{ASIDE}/{path}{mark}" for mark in ("", *(f".{number}" for number in range(1, 10_000))))
+    return next(place for place in places if not objects.exists(place))
+
+
+def _put_back(objects: Objects) -> Iterator[Act]:
+    for aside in objects.list(f"{ASIDE}/catalog"):
+        path = aside.removeprefix(f"{ASIDE}/").partition(".json")[0] + ".json"
+        _, version, name, *words = path.removesuffix(".json").split("/")
+        if len(words) != 2 or objects.exists(path):  # noqa: PLR2004 - step and partition; else a journal
+            continue
+        try:
+            found = _standing(objects, version, name, (words[0], words[1]))
+        except CounterpointError as error:  # its pipeline is not installed here
+            yield Act(path, f"not found again: {error}")
+            continue
+        if found and objects.swap(path, encoded(found, uuid4().hex), None):
+            yield Act(path, f"found again by run {found.run_id}; its digest is that of the record")
+        elif not found:
+            yield Act(path, "not found again: no run recorded an output that is still whole; the next run makes it")
+
+
+def _standing(objects: Objects, version: str, name: str, cell: tuple[str, str]) -> Entry | None:
+    """The entry of a step and partition by the newest record of it whose output is whole."""
+    records = sorted(_records(objects, version, name, cell), key=lambda one: str(one[1]["ended"]), reverse=True)
+    for run, record in records:
+        reference = Reference.from_dict(record["output"])
+        if _is_whole(Store(objects.root, find_pipeline(run["pipeline"]), version), reference):
+            return Entry(reference, FOUND_AGAIN, {}, "", "", str(run["run_id"]))
+    return None
+
+
+def _records(
+    objects: Objects, version: str, name: str, cell: tuple[str, str]
+) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    """The runs of a version that made an output, each with the record of its step."""
+    for run_id in objects.folders(f"runs/{name}"):
+        run = _whole(objects, f"runs/{name}/{run_id}/run.json")
+        if run is None or run["version"] != version or run["date"] != cell[1].partition(".")[0]:
+            continue
+        for path in objects.list(f"runs/{name}/{run_id}"):
+            is_of_step = path.rpartition("/")[2].partition(".")[0] == cell[0]
+            record = _whole(objects, path) if is_of_step else None
+            output = record.get("output") if record else None
+            if record and output and (output["step"], output["partition"]) == cell:
+                yield run, record
+
+
+def _is_whole(store: Store, reference: Reference) -> bool:
+    try:
+        value = store.read(reference)
+    except CounterpointError:
+        return False
+    digest = {"table": content_digest, "model": model_digest}.get(reference.kind, json_digest)
+    return bool(digest(value) == reference.digest)
