@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
+import random
+from functools import reduce
 from itertools import permutations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -177,3 +179,40 @@ def test_no_report_is_overwritten(
     assert main(["compare", "--merge", "one/results.json", *out]) == 2
     assert words in capsys.readouterr().err
     assert Path("one/results.json").read_bytes() == before
+
+
+def places_of(value: Any, place: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Every place in a document, as the keys that lead to it; of lists the first two elements."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value[:2]) if isinstance(value, list) else ()
+    return [found for key, one in inner for found in ((*place, key), *places_of(one, (*place, key)))]
+
+
+def test_whatever_is_wrong_in_a_report_is_one_clear_error(
+    invented: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = json.loads(json.dumps(invented().report(2)))
+    rng = random.Random(3)  # noqa: S311 - what is damaged
+    for name in ("good", "bad"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "good" / "results.json").write_text(json.dumps(good), encoding="utf-8")
+    words = [str(tmp_path / "good"), str(tmp_path / "bad")]
+    places = [place for place in places_of(good) if place[0] != "tours"]
+    documents: list[str] = ["", "[]", "null", "{}", "[" * 100_000, '{"a": NaN}', "\0"]
+    for _ in range(24):
+        bad, (*way, last) = copy.deepcopy(good), rng.choice(places)
+        holder = reduce(lambda inner, key: inner[key], way, bad)
+        holder[last] = rng.choice([None, "x", [], {}, -1, 1e308, float("inf"), True, "<b>", [[[]]]])
+        documents.append(json.dumps(bad))
+    for text in documents:
+        (tmp_path / "bad" / "results.json").write_text(text, encoding="utf-8")
+        for asked in (["--merge", *words, "--out", str(tmp_path / "out")], ["--against", *words]):
+            code = main(["compare", *asked])
+            said = capsys.readouterr().err
+            assert code in {0, 2, 4}, (text[:100], said)
+            assert code != 2 or said.startswith("counterpoint: "), said
+
+
+def test_a_report_that_is_no_json_to_work_with_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "results.json").write_text("[" * 100_000, encoding="utf-8")
+    assert main(["compare", "--merge", str(tmp_path), str(tmp_path), "--out", str(tmp_path / "out")]) == 2
+    assert "is no JSON: name a results.json" in capsys.readouterr().err

@@ -233,5 +233,5 @@ def test_a_swap_hits_what_was_found_only(store: Store) -> None:
 
 def test_a_journal_that_is_no_json_is_named(store: Store) -> None:
     store.put("catalog/production/shelf/.promotion.json", b'{"half')
-    with pytest.raises(StorageError, match=r"production/shelf/\.promotion\.json is no JSON"):
+    with pytest.raises(StorageError, match=r"production/shelf/\.promotion\.json is damaged \(no JSON"):
         store.entry("metrics", DAY)

@@ -15,12 +15,12 @@ import pytest
 HERE = str(Path(__file__).parent)
 sys.path.insert(0, HERE)
 
+from mill import DAY
+
 from counterpoint.cli.main import main
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-DAY = "2026-01-03"
 
 
 @pytest.fixture(autouse=True, scope="session")

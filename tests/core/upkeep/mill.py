@@ -6,6 +6,8 @@ import polars as pl
 
 from counterpoint.model import Incomplete, Output, OutputKind, Partitions, Pipeline, step, windowed
 
+DAY = "2026-01-03"
+
 
 @step(output=Output(OutputKind.TABLE))
 def grain(partition):

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import DAY
+from mill import DAY
 
 from counterpoint.errors import DamagedFileError, HeldError
 from counterpoint.model import Entry

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from counterpoint.comparison.documented import RESULTS
 from counterpoint.comparison.figures import figures_of, is_busy, summary
 from counterpoint.comparison.noise import ROUNDS
 from counterpoint.errors import UsageError
 from counterpoint.files import read_document
+from counterpoint.storage.shapes import fits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -16,11 +18,6 @@ if TYPE_CHECKING:
 
     Results = Mapping[str, Any]
 
-_NEEDED = {"pipeline", "date", "source", "made", "counterpoint", "machine", "orchestrators", "outputs", "code"} | {
-    "figures",
-    "bouts",
-    "rounds",
-}
 _ONCE = (
     ("wall_seconds", "wall clock", "s"),
     ("cpu_seconds", "CPU", "CPU s"),
@@ -52,17 +49,9 @@ def read_results(path: Path) -> dict[str, Any]:
     file, found = read_document(path, "results.json", "counterpoint compare PIPELINE --out DIR")
     if isinstance(found, dict) and "machines" in found:
         raise UsageError(f"{file} is of several machines: name the reports that it was merged from")
-    if not _is_of_this_release(found):
+    if not fits(found, RESULTS):
         raise UsageError(f"{file} is no results.json of this release of Counterpoint: make that report again")
     return dict(found)
-
-
-def _is_of_this_release(found: Any) -> bool:
-    try:
-        figures_of(counted(found["bouts"]))
-        return bool(found.keys() >= _NEEDED)
-    except (AttributeError, KeyError, TypeError):
-        return False
 
 
 def refuse_other(reports: Mapping[str, Results]) -> None:

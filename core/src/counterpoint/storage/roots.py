@@ -36,7 +36,13 @@ def _folder(root: str) -> str:
     if not root.strip():
         raise StorageError("--root is empty: name a folder or s3://bucket (is COUNTERPOINT_ROOT empty?)")
     path = str(Path(root).absolute())
-    if "\0" in path or len(path.encode(errors="surrogatepass")) > _LONGEST or _has_long_name(path):
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise StorageError(
+            f"--root {path[:60]!r} is no UTF-8, or this locale is not: choose another --root, or set LC_ALL=C.UTF-8"
+        ) from None
+    if "\0" in path or len(path.encode()) > _LONGEST or _has_long_name(path):
         raise StorageError(f"--root {path[:60]!r}... is no path below which data can lie: choose a shorter one")
     strange = sorted(_NOT_FOR_DELTA.intersection(path))
     if strange:

@@ -1,0 +1,70 @@
+"""What of a results.json is read again: a document from another machine must look like this to be worked with."""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import Any
+
+from counterpoint.storage.shapes import moment
+
+_MOST = 1e18
+
+
+def number(value: Any) -> bool:
+    """Whether a value is a number that can be measured."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value) and abs(value) < _MOST
+
+
+def amount(value: Any) -> bool:
+    """Whether it is one that is not negative."""
+    return number(value) and value >= 0
+
+
+def count(value: Any) -> bool:
+    """Whether it is a whole one."""
+    return isinstance(value, int) and amount(value)
+
+
+def _values(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(map(number, value))
+
+
+_SUMMARY = {"median": number, "low": number, "high": number, "values": _values}
+_STEP = {"step": str, "started": (moment, None), "ended": (moment, None)}
+_RUN = {
+    "workload": str,
+    "number": count,
+    "status": str,
+    **dict.fromkeys(("seconds", "cpu_seconds", "database_bytes"), number),
+    "peak_memory": count,
+    "steps": [_STEP],
+}
+_BOUT = {
+    **dict.fromkeys(("orchestrator", "version", "begun"), str),
+    "load": [number],
+    "start": {"seconds": number, "cpu_seconds": number, "database_bytes": count},
+    "idle": ({"cpu_seconds_a_minute": number, "memory": count, "processes": count}, None),
+    "runs": [_RUN],
+    "stop_seconds": number,
+    "others_percent": amount,
+}
+_SIDE = {
+    "name": str,
+    "version": (str, None),
+    "status": str,
+    **dict.fromkeys(("wall_seconds", "run_seconds", "step_cpu_seconds", "cpu_seconds"), (amount, None)),
+    "peak_memory": count,
+    "processes": count,
+}
+_MACHINE = {"system": str, "processor": str, "cores": count, "memory": count, "python": str, "load": [number]}
+RESULTS = {
+    **dict.fromkeys(("pipeline", "date", "source", "made", "counterpoint"), str),
+    "equal": bool,
+    "machine": _MACHINE,
+    "orchestrators": [_SIDE],
+    "outputs": [{"date": str, "step": str, "rows": (count, None), "equal": bool, "digests": {str: (str, None)}}],
+    "code": {str: {"files": count, "lines": count}},
+    "rounds": count,
+    "figures": [{"name": str, "title": str, "unit": str, "on": {str: _SUMMARY}}],
+    "bouts": [_BOUT],
+}
