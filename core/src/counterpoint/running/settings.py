@@ -6,7 +6,6 @@ its page, has those with which its services were started; without any, those tha
 
 from __future__ import annotations
 
-import json
 import logging
 import shlex
 from typing import TYPE_CHECKING, Any
@@ -67,7 +66,7 @@ def note(objects: Objects, pipeline: Pipeline, steps: Iterable[Step], config: Ma
     path, names = made_path(pipeline.name), {name for step in steps for name in read_by(pipeline, step)}
     while True:
         found = objects.find(path)
-        kept = json.loads(found.data)["config"] if found else {}
+        kept = objects.parsed(path, found.data)["config"] if found else {}
         changed = {name: value for name, value in kept.items() if name not in names}
         changed |= {name: config[name] for name in names if name in config}
         if changed == kept or objects.swap(path, json_bytes({"config": changed}), found):

@@ -15,7 +15,6 @@ from counterpoint.services.identity import guardian_of
 from counterpoint.services.processes import Owner
 from counterpoint.services.sites import home_of
 from counterpoint.storage import Store
-from counterpoint.storage.digests import content_digest, json_digest, model_digest
 from counterpoint.storage.journal import encoded
 from counterpoint.storage.objects import Objects
 
@@ -27,7 +26,7 @@ ASIDE = "damaged"
 FOUND_AGAIN = "found again"
 _ROOMS = (
     *("catalog", "versions", "backfills", "owners", "begun", "runs", "natives", "alerts", "breakers", "resubmitted"),
-    "services",
+    *("settings", "effects", "alerted", "services"),
 )
 
 
@@ -106,7 +105,7 @@ def _put_back(objects: Objects) -> Iterator[Act]:
         except CounterpointError as error:  # its pipeline is not installed here
             yield Act(path, f"not found again: {error}")
             continue
-        if found and objects.swap(path, encoded(found, uuid4().hex), None):
+        if found and objects.swap(path, encoded(objects, found, uuid4().hex), None):
             yield Act(path, f"found again by run {found.run_id}; its digest is that of the record")
         elif not found:
             yield Act(path, "not found again: no run recorded an output that is still whole; the next run makes it")
@@ -139,9 +138,9 @@ def _records(
 
 
 def _is_whole(store: Store, reference: Reference) -> bool:
+    """Whether an output can be read, which compares its digest."""
     try:
-        value = store.read(reference)
+        store.read(reference)
     except CounterpointError:
         return False
-    digest = {"table": content_digest, "model": model_digest}.get(reference.kind, json_digest)
-    return bool(digest(value) == reference.digest)
+    return True
