@@ -259,7 +259,7 @@ def test_what_cannot_be_read_is_waited_for_and_told(tmp_path: Path) -> None:
     airflow = Run(str(tmp_path), "airflow")
     assert airflow.until_it_waits() == ("source",)
     (said,) = held(airflow.request)["source"]["for"]
-    assert "owners/halves.json is no JSON" in said
+    assert "owners/halves.json is damaged (no JSON" in said
     assert json.loads(airflow.request.to_json())["scheduled"] is True
     store_of(tmp_path).put("owners/halves.json", json.dumps(Owners().to_dict()).encode())
     assert airflow.until_it_waits() == ()
