@@ -1,8 +1,11 @@
 """`python -m counterpoint`: the same as the command `counterpoint`."""
 
-from __future__ import annotations
-
+import os
 import sys
+
+# Python puts the working folder first, where a file difflib.py would be taken for the library's; -P says not to.
+if not sys.flags.safe_path and sys.path and sys.path[0] in {"", os.getcwd()}:  # noqa: PTH109 - nothing is imported yet
+    del sys.path[0]
 
 from counterpoint.cli.main import main
 

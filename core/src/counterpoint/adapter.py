@@ -184,7 +184,7 @@ class ModuleAdapter:
     def _held(self, plan: Plan, site: Site) -> Plan:
         """A plan that keeps schedules off: the variables HELD those that are new, `hold` those that are known."""
         program = f"import sys; from {self.package}.schedules import hold; hold(sys.argv[1:])"
-        command = (sys.executable, "-c", program, *site.paused)
+        command = (sys.executable, "-P", "-c", program, *site.paused)
         held = {**plan.environment, **self._part("schedules", "HELD", site.home)}
         return replace(plan, prepare=(*plan.prepare, Process("schedules", command)), environment=held)
 

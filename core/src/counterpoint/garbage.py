@@ -27,7 +27,7 @@ def collect_apart() -> None:
 
 def command(module: str, *words: str) -> tuple[str, ...]:
     """What runs a module so."""
-    return (sys.executable, "-m", __name__, module, *words)
+    return (sys.executable, "-P", "-m", __name__, module, *words)
 
 
 def _collect() -> None:

@@ -180,7 +180,7 @@ def test_another_process_is_started_without_them(tmp_path: Path, monkeypatch: py
         assert database_of(args) == database
         assert hand_over("airflow", args.argv) == 0
         assert "pl4nted" not in Path(f"{python}.words").read_text()
-        child = parser().parse_args(Path(f"{python}.words").read_text().splitlines()[2:])
+        child = parser().parse_args(Path(f"{python}.words").read_text().splitlines()[3:])
         assert database_of(child) == database
         assert 'COUNTERPOINT_SETTING_API_TOKEN="pl4nted-set4"' in Path(f"{python}.env").read_text()
     finally:

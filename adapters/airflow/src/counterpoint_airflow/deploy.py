@@ -100,7 +100,7 @@ def plan(site: Site) -> Plan:
     # told once, a triggerer waits for 10 s for a process of its own that has ended
     others = (Process(name.split()[0], (airflow, *name.split()), slow="triggerer" in name) for name in names)
     return Plan(
-        prepare=(Process("migrate", (sys.executable, "-m", "counterpoint_airflow.deploy", *site.pipelines)),),
+        prepare=(Process("migrate", (sys.executable, "-P", "-m", "counterpoint_airflow.deploy", *site.pipelines)),),
         processes=(Process("api-server", (airflow, "api-server"), hasty), *others),
         ready=lambda: _missing(site),
         environment=environment(site.home, site.secret, site.database, site.url()),

@@ -56,7 +56,7 @@ def plan(site: Site) -> Plan:
     storage = f"storage: {{postgres: {{postgres_url: {{env: {_DATABASE}}}}}}}\n" if url else ""
     (site.home / "dagster.yaml").write_text(_YAML + storage, encoding="utf-8")
     web = ("-h", "127.0.0.1", "-p", str(site.ports["web"]), *module)
-    orderly = (sys.executable, "-m", "counterpoint_dagster.deploy", *site.pipelines)
+    orderly = (sys.executable, "-P", "-m", "counterpoint_dagster.deploy", *site.pipelines)
     return Plan(
         prepare=(Process("database", orderly),),
         processes=(

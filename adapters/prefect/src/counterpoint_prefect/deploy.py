@@ -46,7 +46,7 @@ _OF_AN_INSTALLATION = tuple(
 
 def plan(site: Site) -> Plan:
     """The services of a site."""
-    prefect, this = ((sys.executable, "-m", name) for name in ("prefect", "counterpoint_prefect.deploy"))
+    prefect, this = ((sys.executable, "-P", "-m", name) for name in ("prefect", "counterpoint_prefect.deploy"))
     server = ("server", "start", "--host", "127.0.0.1", "--port", str(site.ports["web"]))
     worker = ("worker", *f"start --pool {pool_of(site)} --type process --name counterpoint".split())
     return Plan(

@@ -108,7 +108,7 @@ def _orchestrator(name: str) -> dict[str, Any]:
     try:
         python = python_of(name)
         asked = subprocess.run(
-            [python, "-c", _ASK, DISTRIBUTIONS[name]], capture_output=True, text=True, timeout=60, check=False
+            [python, "-P", "-c", _ASK, DISTRIBUTIONS[name]], capture_output=True, text=True, timeout=60, check=False
         )
     except (CounterpointError, OSError, subprocess.TimeoutExpired) as error:
         return {"what": name, "state": str(error), "fix": "make setup"}

@@ -44,7 +44,7 @@ def hand_over(orchestrator: str, argv: list[str]) -> int | None:
     if python == Path(sys.executable):
         return None
     process = subprocess.Popen(
-        [str(python), "-m", "counterpoint", *argv],
+        [str(python), "-P", "-m", "counterpoint", *argv],
         preexec_fn=die_with_parent(signal.SIGTERM),  # noqa: PLW1509 - no threads here
     )
     while True:

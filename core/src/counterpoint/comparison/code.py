@@ -41,7 +41,7 @@ def _by_hand() -> dict[str, dict[str, int]]:
 
 
 def _folder(python: Path, package: str) -> Path:
-    asked = subprocess.run([python, "-c", _WHERE, package], capture_output=True, text=True, check=True)
+    asked = subprocess.run([python, "-P", "-c", _WHERE, package], capture_output=True, text=True, check=True)
     return Path(asked.stdout.strip())
 
 

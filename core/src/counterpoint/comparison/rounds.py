@@ -78,7 +78,7 @@ def rounds_of(
     bouts = []
     for number, name in product(range(1, rounds + 1), orchestrators):
         python = python_of(name)
-        command = (str(python), "-m", "counterpoint.comparison.bout", name, *words)
+        command = (str(python), "-P", "-m", "counterpoint.comparison.bout", name, *words)
         kept = folder / f"{name}-{number}-{state(name, python, words)}.json"
         bouts.append((f"round {number} of {rounds}: {name}", command, kept))
     with TemporaryDirectory(prefix="counterpoint-prepared-") as prepared:

@@ -69,7 +69,7 @@ def _contest(comparison: Comparison, name: str, python: Path) -> Contestant:
     words += ["--source", comparison.source] if comparison.source else []
     words += [word for setting in comparison.settings for word in ("--set", setting)]
     words += ["--root", str(root), "--json"]
-    measured = measure([str(python), "-m", "counterpoint", *words])
+    measured = measure([str(python), "-P", "-m", "counterpoint", *words])
     # as a person would type it here
     shown = [os.path.relpath(word) if word == str(root) and root.is_relative_to(Path.cwd()) else word for word in words]
     record = json.loads(measured.answer) if measured.answer.strip() else None

@@ -53,7 +53,7 @@ def ask(adapter: str, pipeline: str, python_of: Callable[[str], Path]) -> tuple[
     python = python_of(adapter)
     if python == Path(sys.executable):
         return lacks(adapter, pipeline)
-    command = [str(python), "-m", __name__, adapter, pipeline]
+    command = [str(python), "-P", "-m", __name__, adapter, pipeline]
 
     def refused(code: int, said: str) -> CounterpointError:
         return (UsageError if code == UsageError.exit_code else ServiceError)(f"{adapter}: {said}")

@@ -79,7 +79,7 @@ class Served:
         words = (self.name, self.root, self.pipeline)
         if self.python == Path(sys.executable):
             return carry_out(what, *words)
-        command = [str(self.python), "-m", __name__, str(os.getpid()), what, *words]
+        command = [str(self.python), "-P", "-m", __name__, str(os.getpid()), what, *words]
 
         def refused(_: int, said: str) -> ServiceError:
             down = counterpoint_command("down", self.name, root=self.root)

@@ -107,7 +107,7 @@ def _run(question: Question, name: str, pythons: Mapping[str, Path]) -> RunSide:
     words += ["--version", VERSION, *question.words, *(["--service"] if question.service and name != "local" else [])]
     command = ["counterpoint", *words, "--root", root]
     log.info("%s: %s", name, shlex.join(redacted_values(command)))
-    report = _answer(name, [str(pythons[name]), "-m", *command, "--json"])
+    report = _answer(name, [str(pythons[name]), "-P", "-m", *command, "--json"])
     found = RunSide(name, root, question.pipeline, question.config, None, command)
     return replace(found, orchestrator_version=_version(found, report))
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import os
+import sys
 from functools import cache
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from counterpoint.errors import UsageError
@@ -14,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 GROUP = "counterpoint.pipelines"
+# the folder in which PIPELINE as module:object is looked for
+FOLDER = "COUNTERPOINT_FOLDER"
 
 
 def registered() -> dict[str, str]:
@@ -35,6 +40,8 @@ def find_pipeline(name: str) -> Pipeline:
         UsageError: there is none; a near name is suggested.
     """
     known = {} if ":" in name else registered()
+    if ":" in name:
+        _look_in_working_folder()
     if ":" not in name and name not in known:
         near = difflib.get_close_matches(name, known, 1)
         hint = f"did you mean {near[0]!r}?" if near else f"registered are: {', '.join(known) or 'none'}"
@@ -51,6 +58,16 @@ def name_of(name: str) -> str | None:
         return find_pipeline(name).name
     except Exception:  # noqa: BLE001 - whatever somebody's module does when it is imported
         return None
+
+
+def _look_in_working_folder() -> None:
+    """Has modules found in the folder that the command was given in, after all that is installed.
+
+    Processes that it starts look there, too, whatever folder they work in.
+    """
+    folder = os.environ.setdefault(FOLDER, str(Path.cwd()))
+    if folder not in sys.path:
+        sys.path.append(folder)
 
 
 def refuse_shared_steps(names: Iterable[str]) -> None:

@@ -126,7 +126,7 @@ class Warm:
         self.orders, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", _SERVE, str(os.getpid()), *map(",".join, libraries)],
+                [sys.executable, "-P", "-c", _SERVE, str(os.getpid()), *map(",".join, libraries)],
                 stdin=theirs.fileno(),
                 stdout=STDERR,
                 env=_environment(),
@@ -185,7 +185,7 @@ def take(surroundings: Any) -> None:
 
 def command_of_service(place: Path) -> list[str]:
     """What starts the service `steps`, which listens at `place`."""
-    return [sys.executable, "-c", _LISTEN, str(place)]
+    return [sys.executable, "-P", "-c", _LISTEN, str(place)]
 
 
 def served() -> Service | None:

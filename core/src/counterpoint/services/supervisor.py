@@ -223,7 +223,7 @@ def _complete(site: Site, process: Process, environment: dict[str, str]) -> None
 
 def _guardian(site: Site, plan: Plan, environment: dict[str, str]) -> subprocess.Popen[bytes]:
     guardian = subprocess.Popen(
-        [sys.executable, "-m", "counterpoint.services.guardian"],
+        [sys.executable, "-P", "-m", "counterpoint.services.guardian"],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         start_new_session=True,
