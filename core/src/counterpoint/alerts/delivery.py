@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 from counterpoint.errors import UsageError
 from counterpoint.redaction import MASK, redacted
+from counterpoint.terminal import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -66,6 +67,8 @@ def _service(url: str) -> NotifyBase | None:
     service = apprise.Apprise.instantiate(url, asset=asset)
     if service is not None:
         service.socket_connect_timeout = service.socket_read_timeout = _SOCKET_SECONDS
+        # an error's words are no page: what is marked up in them stays as it was written
+        service.notify_format = apprise.NotifyFormat.TEXT
         if service.overflow_mode == apprise.OverflowMode.UPSTREAM:  # which refuses what is too long for a pager
             service.overflow_mode = apprise.OverflowMode.TRUNCATE
     return service
@@ -76,7 +79,7 @@ class _Sender(threading.Thread):
 
     def __init__(self, url: str, title: str, body: str) -> None:
         super().__init__(daemon=True)
-        self.url, self.title, self.body = url, title, body
+        self.url, self.title, self.body = url, " ".join(visible(title).split()), visible(body)
         self.error: str | None = f"no answer within {SECONDS:g} s"
 
     def run(self) -> None:

@@ -11,9 +11,10 @@ import sys
 from typing import TYPE_CHECKING
 
 import counterpoint
+from counterpoint.cli.output import say
 from counterpoint.cli.secrets import take_secrets
 from counterpoint.errors import CounterpointError
-from counterpoint.redaction import Redacting, redacted
+from counterpoint.terminal import Visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(args.run(args))
     except CounterpointError as error:
-        print(f"counterpoint: {redacted(str(error))}", file=sys.stderr)
+        say(f"counterpoint: {error}")
         return error.exit_code
     except KeyboardInterrupt:
         print("counterpoint: interrupted", file=sys.stderr)
@@ -102,7 +103,7 @@ def _interrupt(*_: object) -> None:
 
 def _log(*, quiet: bool) -> None:
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(Redacting("%(message)s"))
+    handler.setFormatter(Visible("%(message)s"))
     own = logging.getLogger("counterpoint")
     own.handlers, own.propagate = [handler], False
     own.setLevel(logging.WARNING if quiet else logging.INFO)

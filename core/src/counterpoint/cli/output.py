@@ -1,4 +1,7 @@
-"""What commands print: tables for people on stderr, one JSON document for programs on stdout."""
+"""What commands print: tables for people on stderr, one JSON document for programs on stdout.
+
+Everything for people passes `shown` or `say`: what comes from outside is neither markup nor a terminal's command.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,12 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
+from counterpoint.terminal import visible
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from rich.text import Text
 
 
 def answer(document: Any) -> None:
@@ -22,12 +29,21 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> 
     from rich.console import Console
     from rich.table import Table
 
-    shown = Table(*columns, title=title, title_justify="left")
+    drawn = Table(title=shown(title, "table.title"), title_justify="left")
+    for column in columns:
+        drawn.add_column(shown(column))
     for row in rows:
-        shown.add_row(*("" if cell is None else str(cell) for cell in row))
-    Console(stderr=True).print(shown)
+        drawn.add_row(*map(shown, row))
+    Console(stderr=True).print(drawn)
+
+
+def shown(cell: Any, style: str = "") -> Text:
+    """A value as a cell of a table: its brackets are brackets."""
+    from rich.text import Text
+
+    return Text("" if cell is None else visible(str(cell)), style=style)
 
 
 def say(text: str) -> None:
     """Writes a line for people to stderr."""
-    print(text, file=sys.stderr)
+    print(visible(text), file=sys.stderr)

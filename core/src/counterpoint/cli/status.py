@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.cli.output import answer, say
+from counterpoint.cli.output import answer, say, shown
 from counterpoint.cli.run import setting_options, settings
 from counterpoint.commands import command, setting_words
 
@@ -101,8 +101,10 @@ def _block(found: dict[str, Any], rows: list[dict[str, Any]]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    shown = Table(f"{found['pipeline']}, {found['version']}", *(row["date"] for row in rows))
+    drawn = Table()
+    for column in (f"{found['pipeline']}, {found['version']}", *(row["date"] for row in rows)):
+        drawn.add_column(shown(column))
     for step in found["steps"]:
         marks = [_MARKS[row["steps"][step]] for row in rows]
-        shown.add_row(step, *(Text(mark, style=style, justify="center") for mark, style in marks))
-    return shown
+        drawn.add_row(shown(step), *(Text(mark, style=style, justify="center") for mark, style in marks))
+    return drawn

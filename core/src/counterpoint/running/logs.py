@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from counterpoint.redaction import Redacting, mask_streams
+from counterpoint.terminal import Visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,5 +47,5 @@ def log_warnings() -> None:
     mask_streams()
     shown = logging.StreamHandler()
     shown.setLevel(logging.WARNING)
-    shown.setFormatter(Redacting("%(message)s"))
+    shown.setFormatter(Visible("%(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[shown])
