@@ -52,6 +52,8 @@ class TestStreamrec:
 
     def test_edges_are_native(self, dag: Any) -> None:
         edges = {task.task_id: task.upstream_task_ids for task in dag.tasks}
+        # the last step runs whatever failed: a task without a worker shows the failure to Airflow
+        assert edges.pop("__watcher") == set(streamrec.step_names) - {"registered_models"}
         assert edges == {s.name: set(s.upstream) for s in streamrec.steps}
 
     def test_pools_trigger_rules_and_time_outs_are_native(self, dag: Any) -> None:
@@ -69,7 +71,7 @@ class TestStreamrec:
         assert dag.get_task("retrieval_evaluation").retries == 0
 
     def test_outlets_are_assets_by_public_names(self, dag: Any) -> None:
-        assets = {task.task_id: [(a.name, a.uri) for a in task.outlets] for task in dag.tasks}
+        assets = {task.task_id: [(a.name, a.uri) for a in task.outlets] for task in dag.tasks if task.outlets}
         assert assets == {name: [(name, f"counterpoint://streamrec/{name}")] for name in streamrec.step_names}
 
     def test_the_dag_tells_its_windows_settings_and_deadline(self, dag: Any) -> None:
