@@ -174,7 +174,7 @@ def former_owner(store: Store, asked: Any) -> Iterator[None]:
     mine = claim(store, asked)
     yield
     with pytest.raises(HeldError, match="was taken over by process"):
-        mine.release({"status": "success"})
+        mine.release({"status": "success", "partitions": [], "upstream": []})
 
 
 def test_a_former_owner_records_nothing(farm: Farm, quick: None) -> None:
@@ -195,7 +195,7 @@ def _a_former_owner_records_nothing(store: Store, asked: Any) -> None:
         assert list(former) == []
         time.sleep(0.5)  # it is renewed meanwhile
         mine.refuse_lost()
-    mine.release({"status": "success"})
+    mine.release({"status": "success", "partitions": [], "upstream": []})
     assert manifest_in(store, "v2")["token"] == mine.token
     free(store, lambda version, _: version == "v2")
 

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 WORDS = ("--workloads", "empty")
 
 
+BOUT = "counterpoint.comparison.bout"
+
+
 def one_run(number: int, seconds: float, status: str = "success") -> dict[str, Any]:
     ends = [("00.0", "01.0"), ("01.5", "02.0"), ("02.2", "03.0")]
     steps = [{"step": "a", "started": f"2026-01-01T00:00:{a}", "ended": f"2026-01-01T00:00:{b}"} for a, b in ends]
@@ -101,8 +104,8 @@ def test_what_was_measured_is_kept_and_gone_on_from(tmp_path: Path, monkeypatch:
     held = []
 
     def hold(command: tuple[str, ...], _kept: Path) -> dict[str, Any]:
-        held.append(command[3])
-        return {"orchestrator": command[3]}
+        held.append(command[command.index(BOUT) + 1])
+        return {"orchestrator": command[command.index(BOUT) + 1]}
 
     monkeypatch.setattr(rounds, "_held", hold)
     again = rounds_of(("local",), 2, tmp_path, here, WORDS)
@@ -117,7 +120,7 @@ def test_what_is_left_is_told_once_it_is_known(
     now = {"seconds": 0.0}
 
     def hold(command: tuple[str, ...], _kept: Path) -> dict[str, Any]:
-        now["seconds"] += {"local": 6, "airflow": 60, "dagster": 120}[command[3]]
+        now["seconds"] += {"local": 6, "airflow": 60, "dagster": 120}[command[command.index(BOUT) + 1]]
         return {}
 
     monkeypatch.setattr(rounds, "_held", hold)

@@ -120,12 +120,15 @@ def test_runs_are_matched_by_step(root: Path, production: Store, command: Comman
 def test_elements_of_a_mapped_step_are_outputs_of_their_own(root: Path, production: Store, command: Command) -> None:
     from dataclasses import replace
 
+    from counterpoint.model import Status, StepRecord
+
     for run_id, last in (("a", 3.0), ("b", 4.0)):
         parts = [publish(production, METRICS, f"{DAYS[0]}.{n}", {"n": value}) for n, value in enumerate((1.0, last))]
         digest = "sha256:" + run_id * 64
         record(production, run_id, DAYS[0], [replace(parts[0], kind="mapped", partition=DAYS[0], digest=digest)])
         for number, part in enumerate(parts):
-            production.put_json(f"runs/orchard/{run_id}/metrics.{number}.json", {"output": part.to_dict()})
+            told = StepRecord("metrics", Status.SUCCESS, output=part)
+            production.put_json(f"runs/orchard/{run_id}/metrics.{number}.json", told.to_dict())
     code, document, _ = command("a", "b")
     assert (code, outputs(document)) == (4, [("metrics", f"{DAYS[0]}.1")])
     assert outputs(document, equal=True) == [("metrics", f"{DAYS[0]}.0")]

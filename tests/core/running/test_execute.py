@@ -115,14 +115,14 @@ def test_an_input_that_failed_is_none_and_one_that_is_not_selected_must_stand(to
     request = toys.request("failing")
     fine = execute(request, "fine")
     assert toys.store(request).read(execute(request, "anyway", {"fine": fine})) == [3, None]
-    with pytest.raises(MissingInputError, match="anyway of 2026-01-03 needs fails, which does not stand: run it first"):
+    with pytest.raises(MissingInputError, match="needs fails, which does not stand: make it first: 'counterpoint run"):
         execute(replace(request, steps=("anyway",)), "anyway")
 
 
 def test_a_window_that_is_incomplete_names_what_is_missing(toys: Toys) -> None:
     request = toys.request("windows")
     execute(request, "source")
-    with pytest.raises(MissingInputError, match=r"needs source of t-1\.\.t, but these are missing: 2026-01-02; run"):
+    with pytest.raises(MissingInputError, match=r"of t-1\.\.t, but these are missing: 2026-01-02; make them"):
         execute(request, "recent")
     execute(toys.request("windows", "2026-01-02"), "source")
     days = toys.store(request).read(execute(request, "recent"))

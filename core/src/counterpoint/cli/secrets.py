@@ -6,6 +6,7 @@ import json
 import os
 from typing import TYPE_CHECKING
 
+from counterpoint.documents import parsed
 from counterpoint.redaction import redacted, sealed
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def take_secrets(args: argparse.Namespace) -> None:
 def _setting(text: str) -> str:
     name, _, value = text.partition("=")
     try:
-        given = json.loads(value)
+        given = parsed(value)
     except ValueError:
         return text  # who reads it tells what is wrong
     kept = sealed({name: given})[name]

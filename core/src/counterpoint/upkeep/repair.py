@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from counterpoint.backfill.lease import is_running
+from counterpoint.commands import command
 from counterpoint.errors import CounterpointError, DamagedFileError, HeldError
 from counterpoint.model import Entry, Reference
 from counterpoint.model.orchestrators import ORCHESTRATORS
@@ -56,7 +57,8 @@ def repair(root: str) -> list[Act]:
 def _refuse_running(objects: Objects) -> None:
     for name in ORCHESTRATORS:
         if guardian_of(home_of(objects.root, name)) is not None:
-            raise HeldError(f"the services of {name} run on {objects.root}: end them by 'counterpoint down {name}'")
+            end = command("down", name, root=objects.root)
+            raise HeldError(f"the services of {name} run on {objects.root}: end them by '{end}'")
     for path in objects.list("backfills"):
         manifest = _whole(objects, path) if path.count("/") == 2 else None  # noqa: PLR2004 - no states of a day
         if manifest and "owner" in manifest and is_running(manifest):
