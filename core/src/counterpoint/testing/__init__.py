@@ -1,12 +1,19 @@
-"""The conformance kit: what any adapter, also a stranger's, must do as the local runner does."""
+"""The conformance kit: what any adapter, also a stranger's, must do as the local runner does.
+
+Its parts are imported when they are first asked for: step functions of scenarios need none of them.
+"""
 
 from __future__ import annotations
 
-from counterpoint.testing.conformance import check_behaviour, check_round_trip, check_schedules
-from counterpoint.testing.differences import ConformanceError, Difference
-from counterpoint.testing.local import LocalAdapter
-from counterpoint.testing.scenarios import SCENARIOS, Scenario
-from counterpoint.testing.suite import ConformanceSuite
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from counterpoint.testing.conformance import check_behaviour, check_round_trip, check_schedules
+    from counterpoint.testing.differences import ConformanceError, Difference
+    from counterpoint.testing.local import LocalAdapter
+    from counterpoint.testing.scenarios import SCENARIOS, Scenario
+    from counterpoint.testing.suite import ConformanceSuite
 
 __all__ = [
     "SCENARIOS",
@@ -19,3 +26,16 @@ __all__ = [
     "check_round_trip",
     "check_schedules",
 ]
+_PLACES = {
+    **dict.fromkeys(("check_behaviour", "check_round_trip", "check_schedules"), "conformance"),
+    **dict.fromkeys(("ConformanceError", "Difference"), "differences"),
+    **dict.fromkeys(("SCENARIOS", "Scenario"), "scenarios"),
+    "LocalAdapter": "local",
+    "ConformanceSuite": "suite",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
