@@ -5,7 +5,7 @@ The services are started once and serve all scenarios, some at the same time; ea
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
 import pytest
@@ -50,7 +50,9 @@ def checks(request: pytest.FixtureRequest, engine: ServiceEngine, root: Path) ->
     chosen = [item.callspec.params["scenario"] for item in request.session.items if item.parent is request.node]
     chosen.sort(key=lambda scenario: scenario.name not in FIRST)
     with ThreadPoolExecutor(AT_ONCE) as workers:
-        yield {one.name: workers.submit(check_behaviour, engine.adapter, one, root, engine) for one in chosen}
+        found = {one.name: workers.submit(check_behaviour, engine.adapter, one, root, engine) for one in chosen}
+        wait(found.values())  # pytest changes the environment from test to test, which Prefect reads meanwhile
+        yield found
         workers.shutdown(cancel_futures=True)
 
 
