@@ -14,7 +14,7 @@ import pytest
 from workshop import AFTER, BEFORE, CONFIG, DAY, PIPELINE, SECRET, Workshop, days_of_events
 
 from counterpoint.lineage import PipelineRunMetadata, gather, keep
-from counterpoint.model import code_digest, code_of
+from counterpoint.model import Status, StepRecord, code_digest, code_of
 from counterpoint.redaction import redacted_values
 from counterpoint.storage import json_digest
 
@@ -104,8 +104,8 @@ def test_no_secret_of_configuration_or_environment_is_stored(
 def test_the_devices_that_steps_computed_on_are_those_of_their_records(workshop: Workshop) -> None:
     workshop.trained()
     used = {"kind": "cuda", "names": ["H100"], "count": 1, "available": {"cuda": ["H100", "A10"]}}
-    record = {"details": {"device": used}}
-    workshop.store.put_json(f"runs/workshop/run of {DAY}/trained.json", record)
+    record = StepRecord("trained", Status.SUCCESS, details={"device": used})
+    workshop.store.put_json(f"runs/workshop/run of {DAY}/trained.json", record.to_dict())
     told = gather(workshop.store, PIPELINE, workshop.request()).environment
     assert (told["device"], told["devices"]) == ("cuda", {"trained": used})
 

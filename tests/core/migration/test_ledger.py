@@ -78,6 +78,6 @@ def test_outputs_of_somebody_elses_dag_are_a_side_of_their_own() -> None:
 
 def test_an_entry_tells_the_first_step_that_differs() -> None:
     causes = [{"step": "sum", "dates": ["2026-01-02"]}, {"step": "report", "dates": ["2026-01-02"]}]
-    found = entry_of({**VERDICT, "equal": False, "causes": causes}, {"code": "c"}, Path("out"))
+    found = entry_of({**VERDICT, "equal": False, "causes": causes}, {"code": "c"}, Path("out"), {"rows": "3"})
     assert (found["first"], found["outputs"]) == ({"step": "sum", "date": "2026-01-02"}, 2)
-    assert found["verdict"] == str(Path("out/verdict.json"))
+    assert (found["verdict"], found["settings"]) == (str(Path("out/verdict.json")), {"rows": "3"})

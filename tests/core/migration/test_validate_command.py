@@ -54,8 +54,9 @@ def command(place: Path, capfd: pytest.CaptureFixture[str]) -> Command:
         parser.set_defaults(json=True, quiet=False, root=str(place / "root"))
         validating.arguments(parser)
         argv = [str(word) for word in words]
+        given = argparse.Namespace(action="validate", argv=["migrate", "validate", *argv])
         try:
-            code = validating.run(parser.parse_args(argv, argparse.Namespace(argv=["migrate", "validate", *argv])))
+            code = validating.run(parser.parse_args(argv, given))
         except CounterpointError as error:
             return error.exit_code, None, str(error)
         told = capfd.readouterr()

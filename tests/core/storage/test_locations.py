@@ -43,11 +43,11 @@ def files(root: str) -> dict[str, bytes]:
 
 def test_no_stored_object_names_its_root(store: Store) -> None:
     furnished(store)
-    store.put_json("runs/shelf/r/run.json", {"run_id": "r", "lineage": store.uri("runs/shelf/r/lineage.json")})
+    store.put_json("runs/shelf/r/told.bridged.json", {"bridged": [], "lineage": store.uri("runs/shelf/r/lineage.json")})
     # the first commit of a table tells of its place, which nothing reads
     named = [path for path, data in files(store.root).items() if store.root.encode() in data]
     assert [path for path in named if "_delta_log" not in path] == []
-    assert store.get_json("runs/shelf/r/run.json")["lineage"] == store.uri("runs/shelf/r/lineage.json")
+    assert store.get_json("runs/shelf/r/told.bridged.json")["lineage"] == store.uri("runs/shelf/r/lineage.json")
 
 
 @pytest.mark.parametrize("is_old", [False, True], ids=["relative", "absolute"])

@@ -71,7 +71,8 @@ def question_of(args: argparse.Namespace) -> Question:
     config = settings(args)
     sides = ("--from", args.from_side, "--to", args.to_side, "--dates", args.dates)
     words = ("migrate", args.action, args.pipeline, *sides, *(["--service"] if args.service else []))
-    refuse_unsaid(Objects(absolute(args.root)), find_pipeline(args.pipeline), config, *words)
+    if "://" not in absolute(args.root):  # another root is refused anyway, without a look at it
+        refuse_unsaid(Objects(absolute(args.root)), find_pipeline(args.pipeline), config, *words)
     return Question(
         pipeline=args.pipeline,
         first=first,

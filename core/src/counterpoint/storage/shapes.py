@@ -47,7 +47,7 @@ _CASE = {
     **dict.fromkeys(("occurrences", "held", "deliveries"), list),
     **dict.fromkeys(("first_seen", "last_seen", "waiting", "told", "sent", "escalated"), _MAYBE_MOMENT),
 }
-_JOURNAL = {"tag": (str, None), "entries": {str: {str: Entry}}, "told": {str: int}, "dropping": [str]}
+_JOURNAL = {"tag": (str, None), "entries": {str: {str: (Entry, None)}}, "told": {str: int}, "dropping": [str]}
 _PARTY = {"name": str, "legacy": (dict, None)}
 _OWNERS = {"owner": (_PARTY, None), "since": (str, None), "pending": (dict, None), "history": [dict]}
 _ATTEMPT = {"attempt": int, "at": moment, "last": bool, "error": {"type": str, "message": str}}
