@@ -47,7 +47,9 @@ _CASE = {
     **dict.fromkeys(("occurrences", "held", "deliveries"), list),
     **dict.fromkeys(("first_seen", "last_seen", "waiting", "told", "sent", "escalated"), _MAYBE_MOMENT),
 }
-_JOURNAL = {"tag": (str, None), "entries": {str: {str: (Entry, None)}}, "told": {str: int}, "dropping": [str]}
+# what stands in the place of an entry that a promotion has taken away
+_REMOVED = {"removed": lambda value: value is True}
+_JOURNAL = {"tag": (str, None), "entries": {str: {str: (Entry, _REMOVED)}}, "told": {str: int}, "dropping": [str]}
 _PARTY = {"name": str, "legacy": (dict, None)}
 _OWNERS = {"owner": (_PARTY, None), "since": (str, None), "pending": (dict, None), "history": [dict]}
 _ATTEMPT = {"attempt": int, "at": moment, "last": bool, "error": {"type": str, "message": str}}
@@ -94,6 +96,8 @@ def problem(path: str, value: Any) -> str | None:
     """What is wrong with the value of a file at a path below the root, or None."""
     for pattern, shape in KINDS:
         if said := re.fullmatch(pattern, path):
+            if shape is Entry and fits(value, _REMOVED):
+                return None
             if not fits(value, shape):
                 return "it does not hold what such a file holds"
             about = value["reference"] if shape is Entry else value
