@@ -47,7 +47,8 @@ class Harbour:
     def made(self, name: str, step: str, key: str, ended: datetime, seconds: float = 60) -> None:
         """The step stands, made in those seconds by a run of that partition."""
         store, run = self.store(name), f"run-{key}"
-        times = {"started": (ended - timedelta(seconds=seconds)).isoformat(), "ended": ended.isoformat()}
+        told = {"name": step, "status": "success"}
+        times = {**told, "started": (ended - timedelta(seconds=seconds)).isoformat(), "ended": ended.isoformat()}
         store.put_json(record_path(name, run, step), times)
         self.published(name, step, key, run)
 
@@ -62,7 +63,7 @@ class Harbour:
     def failed(
         self, name: str, step: str, at: datetime, *, last: bool, run: str = "run", index: int | None = None
     ) -> None:
-        attempt = {"attempt": 1, "at": at.isoformat(), "last": last}
+        attempt = {"attempt": 1, "at": at.isoformat(), "last": last, "error": {"type": "ValueError", "message": "no"}}
         self.store(name).put_json(failure_path(name, run, step, index), {"attempts": [attempt]})
 
 

@@ -112,7 +112,8 @@ def test_usual_seconds_of_a_mapped_step_are_from_its_first_start_to_its_last_end
     store = harbour.store("mapping")
     for index, minute in enumerate((0, 4, 2)):
         begins = TWO + minute * MINUTE
-        times = {"started": begins.isoformat(), "ended": (begins + MINUTE).isoformat()}
+        told = {"name": "each", "status": "success"}
+        times = {**told, "started": begins.isoformat(), "ended": (begins + MINUTE).isoformat()}
         store.put_json(f"runs/mapping/run/each.{index}.json", times)
         harbour.published("mapping", "each", f"2026-01-05.{index}", "run")
     assert usual_seconds(store, ["each"], KEY) == {"each": 300.0}
