@@ -71,9 +71,7 @@ def question_of(args: argparse.Namespace) -> Question:
     config = settings(args)
     sides = ("--from", args.from_side, "--to", args.to_side, "--dates", args.dates)
     words = ("migrate", args.action, args.pipeline, *sides, *(["--service"] if args.service else []))
-    if "://" not in absolute(args.root):  # another root is refused anyway, without a look at it
-        refuse_unsaid(Objects(absolute(args.root)), find_pipeline(args.pipeline), config, *words)
-    return Question(
+    question = Question(
         pipeline=args.pipeline,
         first=first,
         last=last if dots else first,
@@ -87,6 +85,8 @@ def question_of(args: argparse.Namespace) -> Question:
         options=Options((), tolerance_of(args.tolerance or "0"), _SAMPLES),
         strict_order=args.strict_order,
     )
+    refuse_unsaid(Objects(question.root), find_pipeline(args.pipeline), config, *words)
+    return question
 
 
 def _words(args: argparse.Namespace, config: Mapping[str, Any]) -> tuple[str, ...]:

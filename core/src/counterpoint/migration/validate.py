@@ -51,6 +51,10 @@ class Question:
     options: Options = field(default_factory=Options)
     strict_order: bool = False
 
+    def __post_init__(self) -> None:
+        if "://" in self.root:
+            raise UsageError(f"each side has a folder of its own, so {self.root} does not do: name a folder by --root")
+
     @property
     def described(self) -> Pipeline:
         """The pipeline with its settings."""
@@ -82,8 +86,6 @@ def sides_of(question: Question, python_of: Callable[[str], Path]) -> tuple[Side
     """
     if question.legacy is None and question.source == question.target:
         raise UsageError(f"--from and --to are both {question.source}: name two, or give the first one's --legacy FILE")
-    if "://" in question.root:
-        raise UsageError(f"each side has a folder of its own, so {question.root} does not do: name a folder by --root")
     dates, pythons = question.dates, {name: python_of(name) for name in _run_by_us(question)}
     log.info("%s: %s, %s to %s", question.pipeline, f"{len(dates)} dates", dates[0], dates[-1])
     left = _legacy(question) if question.legacy else _run(question, question.source, pythons)

@@ -27,6 +27,7 @@ from counterpoint.running.effects import (
     outcomes_of,
     refuse_held_back,
 )
+from counterpoint.running.ending import note_ended
 from counterpoint.running.failing import failed, told
 from counterpoint.running.inputs import (
     Given,
@@ -128,7 +129,7 @@ def execute(
     note_made(work)
     tell_success(work, product, attempt)
     forget(work)
-    _note_ended(work)
+    note_ended(work)
     return product.reference
 
 
@@ -143,12 +144,6 @@ def record_failure(
 def _fail(work: Work, meter: _Meter, record: StepRecord) -> None:
     _record(work, meter, record)
     tell_failure(work, record)
-    _note_ended(work)
-
-
-def _note_ended(work: Work) -> None:
-    from counterpoint.running.ending import note_ended
-
     note_ended(work)
 
 
