@@ -36,7 +36,7 @@ class ProcessId:
     @classmethod
     def of(cls, pid: int) -> ProcessId:
         """The identity of a process that runs; one that is gone is given a start that no process has."""
-        return cls(pid, _started(pid) or "never", _boot())
+        return cls(pid, started_at(pid) or "never", boot())
 
     @classmethod
     def parse(cls, text: str) -> ProcessId:
@@ -47,7 +47,7 @@ class ProcessId:
     @property
     def lives(self) -> bool:
         """Whether that process, and not another one of its number, still runs."""
-        return self.boot == _boot() and _started(self.pid) == self.started
+        return self.boot == boot() and started_at(self.pid) == self.started
 
     def __str__(self) -> str:
         """One word, as it stands in an environment."""
@@ -55,14 +55,14 @@ class ProcessId:
 
 
 @cache
-def _boot() -> str:
+def boot() -> str:
     """What changes when the machine is started again."""
     with suppress(OSError):
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     return ""
 
 
-def _started(pid: int) -> str | None:
+def started_at(pid: int) -> str | None:
     """When a process began, in a clock that nobody can turn; None when it has ended."""
     if _LINUX:
         stat = _stat(pid)
@@ -152,7 +152,7 @@ def _belongs(pid: int, stat: list[str], step: ProcessId) -> bool:
     """Whether the step started a process; its session is another's once a process of its number has begun since."""
     if pid == os.getpid():
         return False
-    own = int(stat[_SESSION]) == step.pid and _started(step.pid) in {None, step.started}
+    own = int(stat[_SESSION]) == step.pid and started_at(step.pid) in {None, step.started}
     return own or f"{ATTEMPT}={step}".encode() in _environment(pid)
 
 

@@ -12,7 +12,6 @@ from counterpoint.adapter import installed_version
 from counterpoint.cli.environments import python_of
 from counterpoint.cli.output import answer, say, table
 from counterpoint.errors import CounterpointError
-from counterpoint.model.orchestrators import DISTRIBUTIONS, ORCHESTRATORS
 
 if TYPE_CHECKING:
     import argparse
@@ -30,13 +29,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Checks all environments, the root and the pipelines; exit code 3 when something is missing, 2 for bad waits."""
+    from counterpoint.model.orchestrators import DISTRIBUTIONS
+
     if args.repair:
         return _repair(args)
     found = [
         _own("counterpoint"),
         _own("torch"),
         _own("mlflow"),
-        *map(_orchestrator, ORCHESTRATORS),
+        *(_orchestrator(name, distribution) for name, distribution in DISTRIBUTIONS.items()),
         _root(args.root),
     ]
     waits = _waits()
@@ -104,11 +105,11 @@ def _own(distribution: str) -> dict[str, Any]:
     return {"what": distribution, "state": version or "not installed", "fix": fix}
 
 
-def _orchestrator(name: str) -> dict[str, Any]:
+def _orchestrator(name: str, distribution: str) -> dict[str, Any]:
     try:
         python = python_of(name)
         asked = subprocess.run(
-            [python, "-P", "-c", _ASK, DISTRIBUTIONS[name]], capture_output=True, text=True, timeout=60, check=False
+            [python, "-P", "-c", _ASK, distribution], capture_output=True, text=True, timeout=60, check=False
         )
     except (CounterpointError, OSError, subprocess.TimeoutExpired) as error:
         return {"what": name, "state": str(error), "fix": "make setup"}
@@ -116,7 +117,7 @@ def _orchestrator(name: str) -> dict[str, Any]:
         return {
             "what": name,
             "state": f"not installed in {python}",
-            "fix": f"pip install {DISTRIBUTIONS[name]}",
+            "fix": f"pip install {distribution}",
         }
     return {"what": name, "state": f"{asked.stdout.strip()} in {python.parent.parent}", "fix": None}
 

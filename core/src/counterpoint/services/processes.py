@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 
 import psutil
 
+from counterpoint.processes import boot, started_at
 from counterpoint.site import SITE
 
 if TYPE_CHECKING:
@@ -139,27 +139,17 @@ def _is_hidden(pid: int) -> bool:
 
 def _started(pid: int) -> float | None:
     """When a process started, or None for one that is gone, a zombie, or not to be seen."""
-    if sys.platform != "linux":
-        with suppress(psutil.Error, OSError):
-            process = psutil.Process(pid)
-            return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
-        return None
-    try:
-        # behind the name, which may hold anything: the state, and as the 20th from there the ticks since the boot
-        state, *numbers = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-    except OSError:
-        return None
-    return None if state in {b"Z", b"X"} else float(numbers[18])
+    started = started_at(pid)
+    return None if started is None else float(started)
 
 
 @cache
 def _machine() -> str:
     """This boot and this space of process ids; where the system does not tell, the network card's address."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
-    except OSError:
-        return f"node {uuid.getnode():x}"
+    with suppress(OSError):
+        if boot():
+            return f"{boot()} {Path('/proc/self/ns/pid').readlink()}"
+    return f"node {uuid.getnode():x}"
 
 
 @dataclass(frozen=True, slots=True)
