@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import time
@@ -40,7 +41,7 @@ def test_the_readme_has_commands() -> None:
 @pytest.mark.parametrize("command", [c for c in commands() if not c.startswith("make")])
 def test_command(command: str, tmp_path: Path) -> None:
     done = subprocess.run(
-        small(command).split(),
+        shlex.split(small(command)),
         cwd=ROOT,
         env={**os.environ, "COUNTERPOINT_ROOT": str(tmp_path / "data")},
         capture_output=True,

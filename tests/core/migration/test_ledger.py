@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from counterpoint.migration.ledger import entries, entry_of, last_of, note, pair_of, pairs, streak_of
+from counterpoint.migration.validate import Question
 from counterpoint.model import PartitionKind, Partitions
+from counterpoint.storage import json_digest
 from counterpoint.storage.objects import Objects
 
 DAYS = Partitions(start="2026-01-01")
@@ -78,6 +80,9 @@ def test_outputs_of_somebody_elses_dag_are_a_side_of_their_own() -> None:
 
 def test_an_entry_tells_the_first_step_that_differs() -> None:
     causes = [{"step": "sum", "dates": ["2026-01-02"]}, {"step": "report", "dates": ["2026-01-02"]}]
-    found = entry_of({**VERDICT, "equal": False, "causes": causes}, {"code": "c"}, Path("out"), {"rows": "3"})
+    linear, day = "counterpoint.testing.scenarios:linear", "2026-01-02"
+    question = Question(linear, day, day, "airflow", "dagster", "root", {"offset": 3})
+    found = entry_of(question, {**VERDICT, "equal": False, "causes": causes}, {"code": "c"}, Path("out"))
     assert (found["first"], found["outputs"]) == ({"step": "sum", "date": "2026-01-02"}, 2)
-    assert (found["verdict"], found["settings"]) == (str(Path("out/verdict.json")), {"rows": "3"})
+    assert (found["verdict"], found["config"]) == (str(Path("out/verdict.json")), {"offset": 3})
+    assert found["settings"]["offset"] == json_digest(3)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import os
+import py_compile
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,7 +27,6 @@ from counterpoint.storage import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from conftest import OnPath
 
@@ -141,3 +143,48 @@ def test_code_that_changes_while_it_runs_is_of_unknown_age(quarry: Quarry, caplo
     assert quarry.here("first") == 210
     assert quarry.state is Freshness.STALE
     assert "was made while its code changed (quarry.pebbles), so it counts as stale: run it again" in caplog.text
+
+
+def rewritten(quarry: Quarry, *, kept: bool) -> None:
+    """Bytecode of the old code, and a source of the same size and second; `kept`: with the time of the old one."""
+    source = quarry.package / "stones.py"
+    py_compile.compile(str(source), doraise=True)
+    before = source.stat()
+    quarry.write("stones.py", "WEIGHT = 3\n")
+    shift = 0 if kept else 1
+    os.utime(source, ns=(before.st_atime_ns, before.st_mtime_ns // 10**9 * 10**9 + shift))
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_bytecode_of_the_old_code_is_not_run(quarry: Quarry, kept: bool) -> None:  # noqa: FBT001
+    rewritten(quarry, kept=kept)
+    assert quarry.run("first").status is Status.SUCCESS
+    assert (quarry.standing, quarry.state) == (63, Freshness.FRESH)
+
+
+def test_what_was_made_by_bytecode_of_the_old_code_is_stale(quarry: Quarry) -> None:
+    rewritten(quarry, kept=True)
+    importlib.import_module("quarry.stones")
+    assert quarry.here("first") == 42
+    assert quarry.state is Freshness.STALE
+    quarry.run("second")
+    assert (quarry.standing, quarry.state) == (63, Freshness.FRESH)
+
+
+def test_bytecode_that_is_right_is_left(quarry: Quarry) -> None:
+    cached = Path(py_compile.compile(str(quarry.package / "stones.py"), doraise=True) or "")
+    before = cached.stat()
+    quarry.run("first")
+    assert (cached.stat().st_ino, cached.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def test_bytecode_that_cannot_be_removed_makes_stale_what_it_runs(
+    quarry: Quarry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: str) -> None:
+        raise PermissionError
+
+    rewritten(quarry, kept=True)
+    monkeypatch.setattr(os, "unlink", refuse)
+    assert quarry.here("first") == 42
+    assert quarry.state is Freshness.STALE

@@ -325,13 +325,15 @@ def test_what_works_in_the_home_but_is_not_the_sites_is_left_alone(tmp_path: Pat
     sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
     others = [
         subprocess.Popen(sleep, cwd=site.home, env={}),
+        # as in a container: nothing is known of who began its session
+        subprocess.Popen(sleep, cwd=site.home, env={}, start_new_session=True),
         subprocess.Popen(sleep, cwd=site.home, env={**os.environ, SITE: "of-another-machine", MARK: mark_of(site)}),
     ]
     try:
         with serving(adapter, site):  # type: ignore[arg-type]
             pass
         stop_site(site.home)
-        assert [other.poll() for other in others] == [None, None]
+        assert [other.poll() for other in others] == [None] * 3
     finally:
         for other in others:
             other.kill()

@@ -249,7 +249,8 @@ def test_a_run_that_airflow_started_makes_its_own_request(monkeypatch: pytest.Mo
     assert (made.config, made.scheduled) == ({"offset": 9}, True)
     run.logical_date = datetime(2026, 1, 8, tzinfo=UTC)
     for kind in set(DagRunType) - {DagRunType.SCHEDULED}:
-        run.run_type = kind
+        # a run keeps what it was asked for at its first step, so each is another run
+        run.run_type, run.run_id = kind, f"{kind.value}__1"
         assert not request_of(served, {"dag_run": run}).scheduled
     asked = RunRequest(served, "2026-01-02", "mine", "elsewhere", steps=("linear_mean",))
     run.conf = {"counterpoint": asked.to_json()}

@@ -8,8 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cryptography.fernet import Fernet
+
 from counterpoint.adapter import Plan, Process
 from counterpoint.errors import ServiceError, UsageError
+from counterpoint.files import put
 from counterpoint.running import find_pipeline
 from counterpoint.services.claims import Claim, carried_out, may_set
 from counterpoint_airflow.observe import call
@@ -89,7 +92,7 @@ def _database(home: Path, database: str | None, patience: int = 60) -> str:
 
 
 def plan(site: Site) -> Plan:
-    """The services of a site; the DAG file is written into its folder."""
+    """The services of a site; the DAG file and the key are written into its home."""
     _write_entry(site.home)
     airflow = str(Path(sys.executable).parent / "airflow")
     # Airflow notes who asked in the API server's event loop, which the request that holds the lock needs to end: one of
@@ -109,9 +112,13 @@ def plan(site: Site) -> Plan:
 
 
 def _write_entry(home: Path) -> None:
+    """The DAG file, and the file of settings with the key by which the components encrypt."""
     folder = home / "dags"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / _FILE).write_text(_ENTRY, encoding="utf-8")
+    if not (config := home / "airflow.cfg").exists():
+        # each component would write one with a key of its own, and could not read what another has encrypted
+        put(config, f"[core]\nfernet_key = {Fernet.generate_key().decode()}\n")
 
 
 def _missing(site: Site) -> str | None:

@@ -7,12 +7,11 @@ from typing import Any
 from counterpoint.backfill.lease import forget, free
 from counterpoint.backfill.records import folder_of, manifest_in, manifest_path
 from counterpoint.commands import command
-from counterpoint.errors import DamagedOutputError, UsageError
+from counterpoint.errors import UsageError
 from counterpoint.lineage import promote_models
 from counterpoint.model import RunRequest
 from counterpoint.running import find_pipeline
 from counterpoint.running.inputs import Work, is_skipped
-from counterpoint.running.remaking import remake_command
 from counterpoint.running.settings import note
 from counterpoint.storage import Store, drop, promote
 from counterpoint.storage.versions import is_promoted
@@ -80,16 +79,11 @@ def _refuse_damaged(store: Store, name: str) -> None:
     Raises:
         DamagedOutputError: it is not; holds the command that makes it again.
     """
-    for step in store.pipeline.step_names:
-        for entry in store.own_entries(step).values():
-            if not entry.reference.uri:
-                continue
-            try:
-                store.read(entry.reference)
-            except DamagedOutputError as damage:
-                request = RunRequest(name, entry.reference.partition, "", store.root, version=store.version)
-                damage.command = remake_command(request, entry.reference.partition)
-                raise
+    for step in store.pipeline.steps:
+        for key, entry in store.own_entries(step.name).items():
+            if entry.reference.uri:
+                request = RunRequest(name, key, "", store.root, version=store.version)
+                Work(request, store.pipeline, step, store).read(entry.reference)
 
 
 def _refuse_unfinished(store: Store, name: str) -> None:

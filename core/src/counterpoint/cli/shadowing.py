@@ -38,16 +38,14 @@ def _root(sub: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Compares what is not in the ledger; 4 when a date differs."""
-    from dataclasses import replace
-
     from counterpoint.errors import DifferenceError
     from counterpoint.migration.shadow import shadow
     from counterpoint.services.sites import absolute
     from counterpoint.storage.objects import Objects
 
-    root, question = absolute(args.root), question_of(args)
-    if "://" in root:  # what the sides make is large, and is compared here
-        question = replace(question, root=str(Path("counterpoint-data").absolute()))
+    root = absolute(args.root)
+    # what the sides make is large, and is compared here
+    question = question_of(args, str(Path("counterpoint-data").absolute()) if "://" in root else None)
     found = shadow(question, python_of, Objects(root), args.out, force=args.force, command=args.argv)
     if args.json:
         answer(found)

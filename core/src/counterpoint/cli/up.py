@@ -85,7 +85,7 @@ def _serve(root: str, names: Sequence[str], orchestrator: str, given: Mapping[st
     """
     from counterpoint.errors import UsageError
     from counterpoint.running import find_pipeline
-    from counterpoint.running.settings import made_with, serve
+    from counterpoint.running.settings import made_with, serve, served_with
     from counterpoint.storage.objects import Objects
 
     pipelines, objects = {name: find_pipeline(name) for name in names}, Objects(root)
@@ -93,7 +93,8 @@ def _serve(root: str, names: Sequence[str], orchestrator: str, given: Mapping[st
         if not any(name in pipeline.config for pipeline in pipelines.values()):
             raise UsageError(f"none of {', '.join(pipelines)} has a setting {name!r}: leave it out")
     for name, pipeline in pipelines.items():
-        asked = {**made_with(objects, pipeline.name), **given}
+        # what a cut-over gave it counts until production was made
+        asked = {**(made_with(objects, pipeline.name) or served_with(objects, pipeline.name, orchestrator)), **given}
         config = {key: value for key, value in asked.items() if key in pipeline.config}
         pipeline.configured(config)
         serve(objects, pipeline.name, orchestrator, config)

@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     return _again(args) if args.again else _validate(args)
 
 
-def question_of(args: argparse.Namespace) -> Question:
+def question_of(args: argparse.Namespace, folder: str | None = None) -> Question:
     """What a command line asks to be proved.
 
     Raises:
@@ -77,7 +77,7 @@ def question_of(args: argparse.Namespace) -> Question:
         last=last if dots else first,
         source=args.from_side,
         target=args.to_side,
-        root=absolute(args.root),
+        root=folder or absolute(args.root),
         config=config,
         words=_words(args, config),
         legacy=args.legacy,
@@ -85,7 +85,7 @@ def question_of(args: argparse.Namespace) -> Question:
         options=Options((), tolerance_of(args.tolerance or "0"), _SAMPLES),
         strict_order=args.strict_order,
     )
-    refuse_unsaid(Objects(question.root), find_pipeline(args.pipeline), config, *words)
+    refuse_unsaid(Objects(absolute(args.root)), find_pipeline(args.pipeline), config, *words)
     return question
 
 

@@ -19,7 +19,7 @@ from counterpoint.migration.dividing import Change, brought_back, given, refuse_
 from counterpoint.migration.ledger import code_of, entries, pair_of, setting_digests, streak_of
 from counterpoint.running import owners
 from counterpoint.running.owners import CUTOVER, DONE, ROLLBACK, UNDONE, Party
-from counterpoint.running.settings import served_with
+from counterpoint.running.settings import is_settled, serve, served_with
 from counterpoint.services.processes import Owner
 
 if TYPE_CHECKING:
@@ -112,14 +112,16 @@ def _proof(move: Move, source: Party, target: Party, after: int) -> dict[str, An
         raise UsageError(f"{move.pipeline.name}, {pair}: {streak}, and --after {after} asks for {after}: {hint}")
     if found[-1]["digests"]["code"] != code_of(move.pipeline):
         raise UsageError(f"{move.pipeline.name}: its code is another one since {streak.last} was compared: {hint}")
-    _refuse_other_settings(move, target, found[-1])
+    _settle_settings(move, target, found[-1])
     return streak.to_dict()
 
 
-def _refuse_other_settings(move: Move, target: Party, entry: Mapping[str, Any]) -> None:
-    """Refuses when the target would run with other settings than were compared."""
+def _settle_settings(move: Move, target: Party, entry: Mapping[str, Any]) -> None:
+    """Refuses when the target would run with other settings than were compared; where it knows none, it gets these."""
     if target.legacy is not None or "settings" not in entry:
         return
+    if not is_settled(move.objects, move.pipeline.name, target.name):
+        serve(move.objects, move.pipeline.name, target.name, entry.get("config", {}))
     served = served_with(move.objects, move.pipeline.name, target.name)
     will = {name: value for name, value in served.items() if name in move.pipeline.config}
     digests = setting_digests(move.pipeline.configured(will))

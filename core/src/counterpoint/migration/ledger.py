@@ -11,6 +11,7 @@ from uuid import uuid4
 from counterpoint.model import PartitionKind
 from counterpoint.model import code_of as code_of_step
 from counterpoint.model.serial import to_values
+from counterpoint.redaction import sealed
 from counterpoint.storage import json_digest
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def setting_digests(pipeline: Pipeline) -> dict[str, str]:
 
 
 def entry_of(
-    verdict: Mapping[str, Any], digests: Mapping[str, str | None], folder: Path, settings: Mapping[str, str]
+    question: Question, verdict: Mapping[str, Any], digests: Mapping[str, str | None], folder: Path
 ) -> dict[str, Any]:
     """What the ledger keeps of a verdict on one date."""
     causes, (date,) = verdict["causes"], verdict["dates"]
@@ -134,7 +135,8 @@ def entry_of(
         "first": {"step": causes[0]["step"], "date": causes[0]["dates"][0]} if causes else None,
         "outputs": len(verdict["outputs"]),
         "digests": dict(digests),
-        "settings": dict(settings),
+        "settings": setting_digests(question.described),
+        "config": sealed(question.config),
         "commit": verdict["git"]["commit"],
         "counterpoint": verdict["counterpoint"],
         "verdict": str(folder / "verdict.json"),

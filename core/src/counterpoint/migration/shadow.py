@@ -13,7 +13,6 @@ from counterpoint.migration.ledger import (
     last_of,
     note,
     pair_of,
-    setting_digests,
     streak_of,
 )
 from counterpoint.migration.verdict import validate
@@ -50,7 +49,7 @@ def shadow(
     """
     pipeline = question.described
     pair, digests = pair_of(question.source, question.target, legacy=question.legacy is not None), digests_of(question)
-    told, settings = [], setting_digests(pipeline)
+    told = []
     for date in question.dates:
         before = None if force else last_of(objects, pipeline.name, pair, date)
         reused = before is not None and before["equal"] and before["digests"] == digests
@@ -59,7 +58,7 @@ def shadow(
         else:
             found = validate(replace(question, first=date, last=date), python_of, command)
             write_verdict(found, out / date)
-            note(objects, pipeline.name, pair, entry_of(found, digests, (out / date).absolute(), settings))
+            note(objects, pipeline.name, pair, entry_of(question, found, digests, (out / date).absolute()))
             log.info("%s", sentence_of(found))
         told.append({**_brief(last_of(objects, pipeline.name, pair, date) or {}), "reused": reused})
     streak = streak_of(entries(objects, pipeline.name, pair), pipeline.partitions)

@@ -7,9 +7,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.commands import command
 from counterpoint.errors import CounterpointError, DamagedOutputError, MissingInputError, SourceError
-from counterpoint.model import PRODUCTION, Observed, Pipeline, Reference, RunRequest, Step, code_digest, load
+from counterpoint.model import Observed, Pipeline, Reference, RunRequest, Step, code_digest, load
 from counterpoint.model.code import code_of, outdated, reach_of
 from counterpoint.model.functions import parameters_of
 from counterpoint.running.remaking import remake_command
@@ -97,19 +96,12 @@ def _window(work: Work, given: Input) -> dict[str, Reference | None]:
     entries = {key: work.store.entry(given.step, key) for key in keys}
     missing = [k for k, entry in entries.items() if entry is None and not work.store.is_skipped(given.step, k)]
     if missing:
+        again = remake_command(work.request, work.request.partition)
         raise MissingInputError(
             f"step {work.step.name} of {work.request.partition} needs {given.step} of {given.window}, but"
-            f" these are missing: {', '.join(missing)}; make them first: '{_making(work)}'"
+            f" these are missing: {', '.join(missing)}; make them first: '{again}'"
         )
     return {key: entry.reference if entry else None for key, entry in entries.items()}
-
-
-def _making(work: Work) -> str:
-    """The command that runs a partition with all that it needs; of a backfill, that which goes on with it."""
-    request = work.request
-    if request.version != PRODUCTION:
-        return command("retry", request.pipeline, "--backfill", request.version, root=request.root)
-    return command("run", request.pipeline, "--date", request.partition, root=request.root, config=request.config)
 
 
 def _standing(work: Work, given: Input) -> Given:
@@ -120,8 +112,9 @@ def _standing(work: Work, given: Input) -> Given:
         return None
     entry = work.store.entry(given.step, key)
     if entry is None:
+        again = remake_command(work.request, key)
         raise MissingInputError(
-            f"step {work.step.name} of {key} needs {given.step}, which does not stand: make it first: '{_making(work)}'"
+            f"step {work.step.name} of {key} needs {given.step}, which does not stand: make it first: '{again}'"
         )
     return entry.reference
 
@@ -137,6 +130,14 @@ def is_skipped(work: Work, name: str) -> bool:
 
 def _elements(work: Work, step: str) -> tuple[Reference, ...]:
     return tuple(entry.reference for entry in standing_elements(work, step))
+
+
+def standing_entries(work: Work) -> list[Entry]:
+    """What stands of a step for the partition: of a mapped step, of each element."""
+    if work.step.map_over is not None:
+        return standing_elements(work, work.step.name)
+    entry = work.store.entry(work.step.name, work.key)
+    return [entry] if entry else []
 
 
 def standing_elements(work: Work, step: str) -> list[Entry]:

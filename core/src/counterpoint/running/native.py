@@ -152,9 +152,11 @@ def settled(pipeline: Pipeline, request: RunRequest, ended: Mapping[str, Status]
 
 def _choices(pipeline: Pipeline, request: RunRequest, states: Mapping[str, Status]) -> dict[str, str]:
     """What the branches that have ended well chose."""
-    ended = [s.name for s in pipeline.steps if s.output.kind is OutputKind.BRANCH and states.get(s.name) == "success"]
-    entries = {name: work_for(request, name).store.entry(name, request.partition) for name in ended}
-    found = {
-        name: choice_of(work_for(request, name).store, entry.reference) for name, entry in entries.items() if entry
-    }
-    return {name: choice for name, choice in found.items() if choice is not None}
+    found: dict[str, str] = {}
+    for step in pipeline.steps:
+        if step.output.kind is OutputKind.BRANCH and states.get(step.name) == Status.SUCCESS:
+            store = work_for(request, step.name).store
+            entry = store.entry(step.name, request.partition)
+            if entry and (choice := choice_of(store, entry.reference)) is not None:
+                found[step.name] = choice
+    return found

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import UsageError
 from counterpoint.model import PRODUCTION, OutputKind, RunRequest
-from counterpoint.running.inputs import Work, standing_elements
+from counterpoint.running.inputs import Work, standing_entries
 from counterpoint.running.known import find_pipeline
 
 if TYPE_CHECKING:
@@ -34,9 +34,7 @@ def read_output(name: str, days: Days | Iterable[Days] | None, root: str | None,
     found: dict[str, list[Any]] = {}
     for key in keys:
         work = Work(RunRequest(called, key, "", store.root, version=version), pipeline, pipeline.step(step), store)
-        entry = store.entry(step, key)
-        entries = standing_elements(work, step) if work.step.map_over else [entry] if entry else []
-        found[key] = [work.read(each.reference) for each in entries]
+        found[key] = [work.read(entry.reference) for entry in standing_entries(work)]
     missing = [key for key in keys if not found[key]] if keys else ["any day"]
     if missing:
         raise UsageError(f"{name} does not stand in {version} below {place} for {', '.join(missing)}: run it first")

@@ -48,6 +48,11 @@ def served_with(objects: Objects, pipeline: str, orchestrator: str) -> dict[str,
     return dict(found["config"]) if found else made_with(objects, pipeline)
 
 
+def is_settled(objects: Objects, pipeline: str, orchestrator: str) -> bool:
+    """Whether anything says with which settings an orchestrator runs a pipeline by itself."""
+    return any(objects.get_json(path) for path in (served_path(pipeline, orchestrator), made_path(pipeline)))
+
+
 def serve(objects: Objects, pipeline: str, orchestrator: str, config: Mapping[str, Any]) -> None:
     """Keeps the settings with which services are started; secrets go by the environment."""
     path = served_path(pipeline, orchestrator)

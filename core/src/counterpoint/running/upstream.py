@@ -19,6 +19,7 @@ from counterpoint.running.inputs import (
     observed,
     references_of,
     standing_elements,
+    standing_entries,
 )
 from counterpoint.running.remaking import remake_command
 from counterpoint.storage.inventory import Inventory
@@ -71,20 +72,13 @@ def damage_of(work: Work, inventory: Inventory | None = None, *, verify: bool = 
     The error holds the command that makes the output again.
     """
     looked = inventory or Inventory(work.store)
-    for entry in _standing(work):
+    for entry in standing_entries(work):
         found = looked.lacks(entry.reference) or (_differs(work, entry.reference) if verify else None)
         if found is not None:
             found.output = f"{work.step.name} of {entry.reference.partition}"
             found.command = remake_command(work.request, entry.reference.partition)
             return found
     return None
-
-
-def _standing(work: Work) -> list[Entry]:
-    if work.step.map_over is not None:
-        return standing_elements(work, work.step.name)
-    entry = work.store.entry(work.step.name, work.key)
-    return [entry] if entry else []
 
 
 def _differs(work: Work, reference: Reference) -> DamagedOutputError | None:

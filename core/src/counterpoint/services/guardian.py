@@ -158,7 +158,8 @@ class Guardian:
                 self._ask(slow)
                 slow = []
             time.sleep(_TICK / 4)
-        end_all([*by_number(descendants(os.getpid())), *of_site(self.site, str(self.home.resolve()))])
+        sessions = [process.pid for process in self.processes.values()]
+        end_all([*by_number(descendants(os.getpid())), *of_site(self.site, str(self.home.resolve()), sessions)])
         for process in self.processes.values():
             process.wait()
         (self.home / STATE).unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from counterpoint.processes import ProcessId
+from counterpoint.processes import ProcessId, boot
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,6 +73,11 @@ class Guarded:
         part = home / f"{STATE}.part"
         part.write_text(json.dumps(values), encoding="utf-8")
         part.replace(home / STATE)
+
+    @property
+    def sessions(self) -> list[int]:
+        """The sessions that its processes were begun in; none of another start of the machine."""
+        return [int(one["pid"]) for one in self.processes.values()] if self.guardian.boot == boot() else []
 
     @property
     def lives(self) -> bool:

@@ -18,25 +18,23 @@ from counterpoint.processes import boot, started_at
 from counterpoint.site import SITE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
 # in the environment of every process of a site: its home; SITE is its identity
 MARK = "COUNTERPOINT_SERVICE"
 
 
-def of_site(site: str, home: str) -> list[psutil.Process]:
+def of_site(site: str, home: str, sessions: Collection[int]) -> list[psutil.Process]:
     """All living processes of a site, by its identity.
 
     Of what has written a title over its environment, as Airflow's idle workers do, those that work in the site's home
-    and were begun in the session of one of these, or of one that is gone.
+    and were begun in the session of one of these, or in one of `sessions`, which the guardian has begun.
     """
     known = living(SITE, site)
-    leaders = {process.pid for process in known}
+    leaders = {process.pid for process in known}.union(sessions)
 
     def belongs(process: psutil.Process) -> bool:
-        leader = os.getsid(process.pid)
-        ours = leader in leaders or leader == process.pid or not psutil.pid_exists(leader)
-        return not process.environ() and process.cwd() == home and ours
+        return not process.environ() and process.cwd() == home and os.getsid(process.pid) in leaders
 
     return known + [process for process in _those(belongs) if process not in known]
 

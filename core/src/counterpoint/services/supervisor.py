@@ -152,10 +152,10 @@ def clean_up(home: Path) -> bool:
 
 
 def _end_rest(home: Path) -> bool:
-    site = known_id(home)
-    left = of_site(site, str(home.resolve())) if site else []
+    site, last = known_id(home), guarded(home)
+    left = of_site(site, str(home.resolve()), last.sessions if last else ()) if site else []
     end_all(left)
-    if guarded(home):
+    if last:
         (home / STATE).unlink(missing_ok=True)
     return bool(left)
 

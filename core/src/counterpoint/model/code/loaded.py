@@ -8,15 +8,19 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from counterpoint.model.code.bytecode import wrong_bytecode
+from counterpoint.model.code.witness import changed_at
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from counterpoint.model.code.walk import Reach
 
 # a module that is here, and of which nothing better is known, was not loaded before this moment, or just before it
 _SINCE = time.time_ns()
 _LOADED: dict[str, int] = {}
+# loaded from bytecode of another source, which is gone meanwhile
+_WRONG: set[str] = set()
 
 
 @contextmanager
@@ -26,19 +30,30 @@ def loading() -> Iterator[None]:
     try:
         yield
     finally:
-        _LOADED.update(dict.fromkeys(sys.modules.keys() - before, begun))
+        new = sys.modules.keys() - before
+        _LOADED.update(dict.fromkeys(new, begun))
+        _WRONG.difference_update(new)
 
 
 def outdated(reach: Reach) -> list[str]:
-    """The modules that this process has loaded, and that may have been changed on disk since."""
+    """The modules that this process has loaded, and that may have been changed on disk since.
+
+    Bytecode of another source is removed, so that what is not loaded yet is made from the source. What was loaded from
+    such a file counts as changed; so does what will be, where the file cannot be removed.
+    """
+    kept: set[str] = set()
+    for name, file in reach.files.items():
+        if cached := wrong_bytecode(file):
+            kept.update(() if _removed(cached) else [name])
+            _WRONG.update([name] if name in sys.modules else ())
     modules = [*reach.files.items(), *reach.metadata.values()]
-    return sorted(name for name, file in modules if name in sys.modules and _changed(file) > _LOADED.get(name, _SINCE))
+    changed = {name for name, file in modules if name in sys.modules and changed_at(file) > _LOADED.get(name, _SINCE)}
+    return sorted(changed | kept | _WRONG & reach.files.keys() & sys.modules.keys())
 
 
-def _changed(file: Path) -> int:
+def _removed(file: str) -> bool:
     try:
-        state = os.stat(file)  # noqa: PTH116 - as the digests look
-    except OSError:
-        return time.time_ns()
-    # a copy may keep the time of the original, but not that of the change
-    return max(state.st_mtime_ns, state.st_ctime_ns)
+        os.unlink(file)  # noqa: PTH108
+    except OSError:  # it lies in a folder that only others may write
+        return False
+    return True
