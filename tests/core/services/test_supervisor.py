@@ -352,6 +352,18 @@ def test_a_copy_of_a_root_is_another_site(tmp_path: Path) -> None:
     assert site_of(adapter, tmp_path / "root").id == site.id
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="orphans come to the guardian on Linux only")
+def test_what_its_processes_leave_behind_is_taken_note_of(tmp_path: Path) -> None:
+    """A service that starts short programs for months must not fill the table of processes."""
+    orphan = "import os, time; os.fork() and os._exit(0); time.sleep(0.2)"
+    code = f"import subprocess, sys, time; [subprocess.run([sys.executable, '-c', {orphan!r}]) for _ in range(3)]"
+    adapter = FakeAdapter(Process("busy", (sys.executable, "-c", f"{code}; open('done', 'w'); time.sleep(600)")))
+    with serving(adapter, site_of(adapter, tmp_path)) as site:  # type: ignore[arg-type]
+        assert until((site.home / "done").exists)
+        guardian = psutil.Process(json.loads((site.home / "processes.json").read_text())["guardian"])
+        assert until(lambda: all(child.status() != psutil.STATUS_ZOMBIE for child in guardian.children()), 5)
+
+
 def test_the_death_of_the_guardian_is_told_at_once_and_nothing_is_left(tmp_path: Path) -> None:
     adapter = FakeAdapter(Process("stubborn", (sys.executable, "-c", STUBBORN)))
     with serving(adapter, site_of(adapter, tmp_path)) as site:  # type: ignore[arg-type]

@@ -93,6 +93,7 @@ class Guardian:
         while not self.stopping and alone(self.home, USE) is None:
             self._listen()
             self._revive()
+            self._reap()
             if (seen := [p.poll() for p in self.processes.values()]) != codes:
                 codes = seen
                 self.tell()
@@ -123,6 +124,15 @@ class Guardian:
                     self._recover(process, log)
             self._launch(process)
             self.tell()
+
+    def _reap(self) -> None:
+        """Takes note of the end of what its processes have left behind, which would keep its number for ever."""
+        if sys.platform != "linux":  # such processes come to their guardian on Linux only
+            return
+        own = {process.pid for process in self.processes.values()}
+        with suppress(ChildProcessError):  # it has none
+            while (ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) and ended.si_pid not in own:
+                os.waitpid(ended.si_pid, os.WNOHANG)
 
     def _recover(self, process: dict[str, Any], log: IO[bytes]) -> None:
         """Runs what puts in order whatever the process has left undone."""
