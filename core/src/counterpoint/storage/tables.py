@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import random
+import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -62,6 +63,7 @@ def replace_partition(uri: str, frame: pl.DataFrame, column: str | None, key: st
     Raises:
         StorageError: the table cannot be written, or other writers kept winning.
     """
+    _refuse_without_proc(uri)
     for attempt in range(_TRIES):
         try:
             with guarded(uri):
@@ -71,6 +73,17 @@ def replace_partition(uri: str, frame: pl.DataFrame, column: str | None, key: st
                 raise
         time.sleep(random.uniform(0, min(0.05 * 2**attempt, 2.0)))  # noqa: S311 - spreads competing writers
     raise StorageError(f"{uri}: {_TRIES} commits of {key} lost against other writers: run it again")
+
+
+def _refuse_without_proc(uri: str) -> None:
+    """Says what the library's writer would panic about: on Linux it reads the memory that it may use there."""
+    if sys.platform == "linux" and not Path("/proc/meminfo").exists():
+        found = StorageError(
+            f"{uri} cannot be written: /proc is not mounted here, and Delta tables need it; mount it"
+            " (mount -t proc proc /proc), or let the container or sandbox have it"
+        )
+        found.failure = "bad_configuration"
+        raise found
 
 
 def is_lost_race(error: BaseException | None) -> bool:
