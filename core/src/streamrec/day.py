@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import polars as pl
 
 from counterpoint.errors import ContractError
+from counterpoint.redaction import row_value
 from streamrec.config import COARSE_DUPLICATES
 from streamrec.judging import UNIQUE
 
@@ -92,7 +93,7 @@ class Day:
         users = self._good.group_by("user_id").len()
         user, count = users.sort(["len", "user_id"], descending=[True, False]).row(0)
         if count > limit * rows:
-            what = f"column user_id, check max_user_share: {count} of {rows} events are of user {user!r}"
+            what = f"column user_id, check max_user_share: {count} of {rows} events are of user {row_value(user)}"
             self._fail(f"{what}, over {limit:.0%}", "is it a machine? raise the limit in [contract] if not")
 
     def _check_watched(self) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from counterpoint.errors import ContractError
+from counterpoint.redaction import shows_rows
 from streamrec.schema import KEY
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class Verdict:
 
 
 def _example(row: dict[str, Any]) -> str:
-    return f"{row['reason'].split(': ', 1)[-1]} ({row['origin']})"
+    return f"{row['reason'].split(': ', 1)[-1]} ({row['origin']})" if shows_rows() else str(row["origin"])
 
 
 def judge(rows: pl.DataFrame, partition: Partition, limits: dict[str, Any]) -> Verdict:
@@ -107,12 +108,14 @@ def _first(found: pl.DataFrame, columns: list[str]) -> pl.DataFrame:
 
 
 def _reason(columns: list[str]) -> pl.Expr:
-    """Such as `event_type, known type: 'hover'`; long values are cut."""
+    """Such as `event_type, known type: 'hover'`; long values are cut, or left out with all where none are shown."""
     values = [pl.when(pl.col("column") == name).then(pl.col(name).cast(pl.String)) for name in columns]
     event = pl.concat_str([pl.col(name).cast(pl.String) for name in KEY], separator=" ")
     value = pl.coalesce(*values, pl.when(pl.col("check") == UNIQUE).then(event))
     length = value.str.len_chars()
     tail = pl.lit("... of ") + length.cast(pl.String) + pl.lit(" characters")
     cut = pl.when(length > _SHOWN).then(value.str.slice(0, _SHOWN) + tail).otherwise(value)
+    if not shows_rows():
+        return pl.col("column") + pl.lit(", ") + pl.col("check")
     quoted = pl.when(pl.col("column") == "malformed").then(cut).otherwise(pl.lit("'") + cut + pl.lit("'"))
     return pl.col("column") + pl.lit(", ") + pl.col("check") + pl.lit(": ") + quoted.fill_null("null")

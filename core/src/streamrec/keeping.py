@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from counterpoint.errors import UsageError
+from counterpoint.redaction import redacted, row_value
 from counterpoint.storage.texts import exact, number_type
 
 if TYPE_CHECKING:
@@ -70,13 +71,13 @@ class Keep:
         unread = [inputs[name].is_not_null() & numbers[name].is_null() for name in self._numbers]
         for name, bad in zip(self._numbers, unread, strict=True):
             if bad.sum() * 2 > len(bad):
-                shown = ", ".join(map(repr, inputs[name].filter(bad).head(3)))
+                shown = ", ".join(map(row_value, inputs[name].filter(bad).head(3)))
                 raise self._fails(f"column {name!r} stands beside a number and holds none ({shown})")
         rest = found.drop(_PREFIX + name for name in self.columns)
         return _marked(rest, verdict, inputs, dict(zip(self._numbers, unread, strict=True)))
 
     def _fails(self, error: object) -> UsageError:
-        reason = str(error).splitlines()[0]
+        reason = redacted(str(error)).splitlines()[0]
         return UsageError(f"[interactions] keep = {self._keep!r} fails on {self._file}: {reason}")
 
     def _as_numbers(self, types: Types) -> tuple[str, ...]:

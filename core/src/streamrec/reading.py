@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from counterpoint.errors import SourceError
+from counterpoint.redaction import UNSHOWN, row_value, shows_rows
 from streamrec.dating import is_local
 from streamrec.keeping import Keep
 from streamrec.parsing import event_columns, stamps
@@ -66,7 +67,7 @@ class OpenedFile:
         profile = self._profile
         assumed = stamps(pl.col(self._stamp), examples.dtype, Profile(format=profile.format, timezone="UTC"))
         zoneless = profile.timezone is None and examples.to_frame().select(assumed.is_not_null().all()).item()
-        shown = ", ".join(repr(str(value)[:40]) for value in examples)
+        shown = ", ".join(row_value(str(value)[:40]) for value in examples)
         what = f"{self._file}: {count} values of column {self._stamp!r}"
         if zoneless:
             return f"{what} have no time zone (such as {shown}): write [timestamps] timezone in a profile"
@@ -107,7 +108,8 @@ class OpenedFile:
     def _check_readable(self, found: pl.DataFrame) -> None:
         unread = found.filter(pl.col("malformed").str.contains("watch_seconds='", literal=True))
         if len(unread) * 2 > len(found):
-            column, shown = self._profile.column("watch_seconds"), ", ".join(unread["malformed"].head(3))
+            column = self._profile.column("watch_seconds")
+            shown = ", ".join(unread["malformed"].head(3)) if shows_rows() else UNSHOWN
             raise SourceError(f"{self._file}: column {column!r} holds no numbers ({shown}): name another one")
 
 

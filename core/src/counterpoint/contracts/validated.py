@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import ContractError
+from counterpoint.redaction import UNSHOWN, shows_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -86,17 +87,30 @@ def failures_of(schema: Any, frame: pl.DataFrame) -> list[dict[str, Any]]:
 
 
 def sentence(failures: list[dict[str, Any]]) -> str:
-    """Column, check, count and three examples of the check that fails most."""
-    groups: dict[tuple[str, str], list[Any]] = {}
+    """Column, check, count and three examples (values, or numbers of rows) of the check that fails most."""
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for failure in failures:
-        groups.setdefault((str(failure["column"]), str(failure["check"])), []).append(failure["failure_case"])
-    (column, check), values = max(groups.items(), key=lambda group: (len(group[1]), group[0]))
-    examples = ", ".join(repr(value)[:100] for value in values[:_EXAMPLES])
-    return f"column {column}, check {check}: {len(values)} times, such as {examples}"
+        groups.setdefault((str(failure["column"]), str(failure["check"])), []).append(failure)
+    (column, check), found = max(groups.items(), key=lambda group: (len(group[1]), group[0]))
+    return f"column {column}, check {check}: {len(found)} times, such as {_examples(found[:_EXAMPLES])}"
+
+
+def _examples(failures: list[dict[str, Any]]) -> str:
+    """Values; where none are shown, the numbers of their rows."""
+    if shows_rows() or all(map(_is_of_columns, failures)):
+        return ", ".join(repr(failure["failure_case"])[:100] for failure in failures)
+    rows = [str(failure["index"]) for failure in failures if failure["index"] is not None]
+    return f"row {', '.join(rows)} (counted from 0)" if rows else UNSHOWN
+
+
+def _is_of_columns(failure: dict[str, Any]) -> bool:
+    """Whether a failure tells of a column's name or type, and of no row."""
+    return failure["index"] is None and str(failure["check"]).startswith(("column_", "dtype("))
 
 
 def _reason(failure: dict[str, Any]) -> str:
-    return f"{failure['column']}, {failure['check']}: {str(failure['failure_case'])[:100]!r}"
+    broken = f"{failure['column']}, {failure['check']}"
+    return f"{broken}: {str(failure['failure_case'])[:100]!r}" if shows_rows() else broken
 
 
 def _name(schema: Any) -> str:

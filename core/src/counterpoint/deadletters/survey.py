@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from counterpoint.deadletters.ledger import read_ledger, senders
 from counterpoint.deadletters.letters import State, all_letters
 from counterpoint.deadletters.resubmitted import arrivals, receivers
+from counterpoint.redaction import UNSHOWN, shows_rows
 
 if TYPE_CHECKING:
     import polars as pl
@@ -66,5 +67,17 @@ def shown(store: Store, step: str | None = None, partition: str | None = None, l
         found = found.filter(pl.col("partition").str.split(".").list.first() == partition)
     names = ("step", "partition", "id", "state", "since", "reason", "column", "origin", "run_id", "row")
     rows = found.head(limit or found.height).select(names).to_dicts()
-    readable = [{**row, "since": row["since"].isoformat(), "row": json.loads(row["row"])} for row in rows]
-    return {"pipeline": store.pipeline.name, "total": found.height, "rows": readable}
+    return {"pipeline": store.pipeline.name, "total": found.height, "rows": [_readable(row) for row in rows]}
+
+
+def _readable(row: dict[str, Any]) -> dict[str, Any]:
+    told = {**row, "since": row["since"].isoformat()}
+    if shows_rows():
+        return {**told, "row": json.loads(row["row"])}
+    return {**told, "row": None, "reason": _without_value(row["reason"], row["column"])}
+
+
+def _without_value(reason: str | None, column: str | None) -> str:
+    """Column and check of a reason as `split` words it; nothing of one that a step worded itself."""
+    worded = bool(column) and str(reason).startswith(f"{column}, ")
+    return str(reason).partition(": ")[0] if worded else f"{column or 'a row'} {UNSHOWN}"

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from counterpoint.redaction import shows_rows
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -29,6 +31,10 @@ class Options:
     key: tuple[str, ...] = ()
     tolerance: Tolerance = field(default_factory=Tolerance)
     samples: int = 10
+
+    def __post_init__(self) -> None:
+        if not shows_rows():  # a sample is a value of a row
+            object.__setattr__(self, "samples", 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ import polars as pl
 from counterpoint.diff.report import plain
 from counterpoint.migration.multiset import surplus
 from counterpoint.migration.timehints import interval, late_rows, local_time, other_day
+from counterpoint.redaction import row_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -173,7 +174,7 @@ def filtered(pair: Pair) -> Hint | None:
         for name in extra.columns:
             values = extra[name].unique()
             if len(values) == 1 and _is_category(other[name], extra.height) and not _holds(other[name], values[0]):
-                return _filter(side, extra.height, f"{name} = {plain(values[0])!r}", other.height, name)
+                return _filter(side, extra.height, f"{name} = {row_value(plain(values[0]))}", other.height, name)
     return None
 
 
@@ -216,8 +217,8 @@ def _range(name: str, extra: pl.Series, other: pl.Series) -> str | None:
     if None in (low, high, least, most) or extra.null_count():
         return _null(name, extra, other)
     if high < least:  # type: ignore[operator]  # numbers
-        return f"{name} <= {plain(high)}"
-    return f"{name} >= {plain(low)}" if low > most else None  # type: ignore[operator]
+        return f"{name} <= {row_value(plain(high))}"
+    return f"{name} >= {row_value(plain(low))}" if low > most else None  # type: ignore[operator]
 
 
 def _null(name: str, extra: pl.Series, other: pl.Series) -> str | None:

@@ -6,6 +6,7 @@ import traceback
 from contextlib import suppress
 from typing import Any
 
+from counterpoint.redaction.rows import checked
 from counterpoint.redaction.text import redacted, redacted_values
 
 _DEEPEST = 32
@@ -18,9 +19,10 @@ def scrub(error: BaseException) -> None:
 
 
 def safe(error: BaseException) -> bool:
-    """Whether nothing that an error and those that it was raised from say of themselves holds a secret."""
-    told = "".join(line for found in _all(error) for line in traceback.format_exception_only(found))
-    return redacted(told) == told
+    """Whether an error and those that it was raised from tell no secret, and no value of a row that is not shown."""
+    every = _all(error)
+    told = "".join(line for found in every for line in traceback.format_exception_only(found))
+    return redacted(told) == told and not any(map(checked, every))
 
 
 def _all(error: BaseException) -> list[BaseException]:

@@ -14,6 +14,7 @@ from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 from counterpoint.redaction.forms import MASK, is_word, without_forms
 from counterpoint.redaction.names import PREFIX, is_secret
+from counterpoint.redaction.rows import without_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -32,9 +33,9 @@ def hide(values: Iterable[Any], name: str = "secret") -> None:
 
 
 def redacted(text: str, also: Iterable[str] = ()) -> str:
-    """The text with every secret masked; `also` are secrets of the moment."""
+    """The text with every secret masked, and without values of rows where none are shown; `also` are more secrets."""
     pattern = _pattern(frozenset((*_planted(), *_HIDDEN, *also)))
-    return without_forms(pattern.sub(MASK, text) if pattern else text)
+    return without_rows(without_forms(pattern.sub(MASK, text) if pattern else text))
 
 
 def redacted_values(value: Any, name: str = "") -> Any:

@@ -12,7 +12,7 @@ import counterpoint
 from counterpoint import errors
 from counterpoint.errors import ChildStepError, StepKilledError, StepTimeoutError
 from counterpoint.model import HANDLING, ErrorInfo, FailureClass, causes, classify, unset_variable
-from counterpoint.redaction import redacted
+from counterpoint.redaction import checked, redacted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,7 +55,7 @@ def _by_name(kind: str) -> FailureClass | None:
 def _message(error: BaseException) -> str:
     if name := unset_variable(error):
         return f"the environment variable {name} is not set: set {name} in the environment of the step's worker"
-    return _shortened(redacted(str(error)))
+    return _shortened(checked(error) or redacted(str(error)))
 
 
 def _shortened(message: str) -> str:

@@ -11,6 +11,7 @@ from codecs import getincrementaldecoder
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from counterpoint.redaction import row_value
 from counterpoint.storage.csvlines import ragged, record_lines, records, swallowed, unfinished
 
 if TYPE_CHECKING:
@@ -191,7 +192,8 @@ def _by_hand(file: CsvFile, columns: Sequence[str], look: _Look) -> pl.DataFrame
     found = list(records(file))
     if found and not look.ended and len(found[-1][1]) < len(file.names):
         line, fields = found[-1]
-        raise CsvError(f"it is cut in the middle: its last line {line} is unfinished ({','.join(fields)[:80]!r})")
+        shown = row_value(",".join(fields)[:80])
+        raise CsvError(f"it is cut in the middle: its last line {line} is unfinished ({shown})")
     if look.lines > len(found) and (wrong := swallowed(file)):
         raise CsvError(wrong)
     places = [file.names.index(name) for name in columns]

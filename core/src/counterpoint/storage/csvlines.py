@@ -7,6 +7,8 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from counterpoint.redaction import row_value
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -35,7 +37,8 @@ def ragged(file: CsvFile) -> str | None:
         if len(fields) != wanted:
             few = len(fields) < wanted
             hint = "is it cut?" if few else "is there a comma too much, or a text with commas without quotes?"
-            return f"its line {line} has {len(fields)} fields, its header {wanted} ({','.join(fields)[:80]!r}): {hint}"
+            shown = row_value(",".join(fields)[:80])
+            return f"its line {line} has {len(fields)} fields, its header {wanted} ({shown}): {hint}"
     return None
 
 
