@@ -13,7 +13,7 @@ import pandera.polars as pa
 import polars as pl
 
 from streamrec.duplicates import first_of_each
-from streamrec.schema import COUNTS, EVENT_TYPES, FEATURES, KEY, RAW, SUMS, VALIDATED
+from streamrec.schema import COUNTS, EVENT_TYPES, FEATURES, INSIDE, KEY, RAW, SUMS, VALIDATED
 
 if TYPE_CHECKING:
     from pandera.api.polars.types import PolarsData
@@ -33,7 +33,7 @@ def event_rules(partition: Partition, limits: dict[str, Any]) -> pa.DataFrameSch
         "item_id": length,
         "event_type": pa.Check.isin(EVENT_TYPES, error="known type"),
         "watch_seconds": pa.Check.in_range(0.0, limits["max_watch_seconds"], error="range"),
-        "timestamp": pa.Check.in_range(partition.start, partition.end, include_max=False, error="inside its day"),
+        "timestamp": pa.Check.in_range(partition.start, partition.end, include_max=False, error=INSIDE),
     }
     names = ["malformed", *(name for name in RAW if name != "malformed")]
     columns = {n: pa.Column(RAW[n], checks.get(n), nullable=n in _MAY_BE_NULL) for n in names}

@@ -10,6 +10,7 @@ from counterpoint.errors import ContractError
 from counterpoint.redaction import row_value
 from streamrec.config import COARSE_DUPLICATES
 from streamrec.judging import UNIQUE
+from streamrec.schema import INSIDE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,7 +72,14 @@ class Day:
         limit = self._limits["max_bad_rate"]
         if len(self._verdict.rejected.filter(counted)) > limit * self._verdict.total:
             what = self._verdict.worst(counted, "max_bad_rate", limit)
-            self._fail(what, "correct the source, or the limit in [contract]")
+            self._fail(what, f"{self._of_days(counted)}correct the source, or the limit in [contract]")
+
+    def _of_days(self, counted: pl.Expr) -> str:
+        """Which day a row must be inside of, where some are not."""
+        strayed = self._verdict.rejected.filter(counted & (pl.col("check") == INSIDE))
+        if strayed.is_empty():
+            return ""
+        return "a day, as {date} in a file's name, is one of UTC (for others: timezone in [timestamps]); "
 
     def _check_rows(self) -> None:
         rows, least = len(self._good), max(1, self._limits["minimum_rows"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from streamrec.config import FIRST_DAY
+from streamrec.schema import INSIDE
 
 
 def to_their_days(rejected: pl.DataFrame) -> pl.DataFrame:
@@ -13,5 +14,5 @@ def to_their_days(rejected: pl.DataFrame) -> pl.DataFrame:
     A stamp before the first day there can be is taken for a wrong one, and its event goes back where it was.
     """
     day = pl.col("timestamp").dt.strftime("%Y-%m-%d")
-    strayed = (pl.col("check") == "inside its day") & (day >= FIRST_DAY)
+    strayed = (pl.col("check") == INSIDE) & (day >= FIRST_DAY)
     return rejected.with_columns(partition=pl.when(strayed).then(day).otherwise("partition"))

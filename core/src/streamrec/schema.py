@@ -6,6 +6,7 @@ import polars as pl
 
 EVENT_TYPES = ("impression", "click", "play", "complete", "like")
 KEY = ("user_id", "item_id", "event_type", "timestamp")  # of an event: equal ones are duplicates
+INSIDE = "inside its day"  # the check of stamps
 STAMP = pl.Datetime("us", "UTC")
 
 RAW: dict[str, pl.DataType] = {

@@ -111,6 +111,31 @@ def test_the_names_of_things_keep_their_brackets(tmp_path: Path) -> None:
     assert "no[/such].parquet" in said
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run", "streamrec", "--\x1b[31mred\x9b1m", "x\u202ey"),
+        ("run", "streamrec", "\x1b[2J"),
+        ("\x1b]0;owned\x07",),
+        ("up", "\x1b[31mairflow"),
+        ("dlq", "show", "streamrec", "--limit", "\x1b[31m9"),
+        ("backfill", "streamrec", "--order", "[/red]\x1b[31m"),
+    ],
+)
+def test_no_argument_commands_the_terminal(tmp_path: Path, words: tuple[str, ...]) -> None:
+    done, said = on_terminal(tmp_path, *words)
+    assert done == 2
+    assert "error: " in said
+    assert harmless(said), repr(said)
+
+
+def test_no_argument_is_told_that_is_a_secret(tmp_path: Path) -> None:
+    done, said = on_terminal(
+        tmp_path, "run", "streamrec", "--sett", "api_token=pl4nted-arg1", "--db-password=pl4nted-arg2"
+    )
+    assert (done, "error: " in said, "pl4nted" in said) == (2, True, False), said
+
+
 def test_a_mail_is_plain_text_with_one_subject(monkeypatch: pytest.MonkeyPatch) -> None:
     import smtplib
 

@@ -72,7 +72,7 @@ def test_the_report_shows_both(tmp_path: Path) -> None:
     assert "✗ no answer" in page
     assert '0.95 <span class="soft">0.90 – 1.02</span>' in page
     text = (tmp_path / "report.md").read_text(encoding="utf-8")
-    assert "| a bug in <validation> | no: cause | no answer |" in text
+    assert "| a bug in &lt;validation&gt; | no: cause | no answer |" in text
     assert "| airflow | 20.0 s | 20.0 s | 0.95 (0.90 – 1.02) | 0.95 (0.90 – 1.02) |" in text
 
 

@@ -118,6 +118,7 @@ def test_stamps_out_of_the_day(stamp, deliver, profiled, lines, today):
     with pytest.raises(ContractError, match=r"column timestamp, check inside its day: 50 rows") as caught:
         validated(source, today)
     assert stamp[:10] in str(caught.value)
+    assert "a day, as {date} in a file's name, is one of UTC" in str(caught.value)
     assert len(caught.value.rejected) == 50
 
 
@@ -128,8 +129,11 @@ def test_a_file_of_another_century(stamp, deliver, lines, today):
 
 
 def test_all_users_null(deliver, lines, today):
-    with pytest.raises(ContractError, match=r"200 of 200 rows \(100.0%\).*column user_id, check not null: 200 rows"):
+    with pytest.raises(
+        ContractError, match=r"200 of 200 rows \(100.0%\).*column user_id, check not null: 200 rows"
+    ) as caught:
         validated(deliver(changed(lines, "user_id", "")), today)
+    assert "UTC" not in str(caught.value)
 
 
 def test_duplicate_rows(deliver, lines, today):

@@ -8,13 +8,13 @@ import logging
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import counterpoint
 from counterpoint.cli.output import say
 from counterpoint.cli.secrets import take_secrets
 from counterpoint.errors import CounterpointError
-from counterpoint.terminal import Visible
+from counterpoint.terminal import Visible, visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,9 +43,16 @@ COMMANDS = (
 INTERRUPTED = 130
 
 
+class _Parser(argparse.ArgumentParser):
+    """One whose errors, which repeat what was typed, command no terminal and tell no secret."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(visible(message))
+
+
 def parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog="counterpoint",
         description="Write an ML pipeline once; run it natively on Airflow, Dagster or Prefect.",
         epilog="exit codes: 0 done, 1 a step failed, 2 bad usage or input, 3 an orchestrator is missing or"

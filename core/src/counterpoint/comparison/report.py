@@ -6,17 +6,21 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from jinja2 import pass_context
+
 from counterpoint.advice import advise, typical
 from counterpoint.comparison.charts import bars, shown, timeline
 from counterpoint.comparison.summary import summary_of
 from counterpoint.files import put
 from counterpoint.model.orchestrators import ORCHESTRATORS
+from counterpoint.terminal import markdown, markdown_block, markdown_code
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from jinja2 import Environment
+    from jinja2.runtime import Context
 
 
 def write_report(results: Mapping[str, Any], out: Path) -> Path:
@@ -43,15 +47,41 @@ def templates() -> Environment:
     loader = PackageLoader("counterpoint.comparison")
     found = Environment(
         loader=loader,
-        autoescape=select_autoescape(["html.j2"]),
+        autoescape=select_autoescape(["html.j2", "md.j2"]),
+        finalize=_outside,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters |= {"bars": bars, "shown": shown}
+    found.filters |= {"bars": bars, "shown": shown, "code": _code, "block": _block}
     found.globals |= {"timeline": _timeline, "summary": summary_of, "advise": _advices}
     found.filters |= {"seconds": _seconds, "memory": _memory, "short": _short, "number": _number, "moment": _moment}
     return found
+
+
+class _Made(str):
+    """Markdown that is not escaped again."""
+
+    __slots__ = ()
+
+    def __html__(self) -> str:
+        return self
+
+
+@pass_context
+def _outside(page: Context, value: Any) -> Any:
+    """What is put into Markdown is text, and none of its marks; HTML is escaped by Jinja itself."""
+    if hasattr(value, "__html__") or not str(page.name).endswith(".md.j2"):
+        return value
+    return _Made(markdown(str(value)))
+
+
+def _code(text: str, *, cell: bool = True) -> _Made:
+    return _Made(markdown_code(text, cell=cell))
+
+
+def _block(text: str, language: str) -> _Made:
+    return _Made(markdown_block(text, language))
 
 
 def _advices(results: Mapping[str, Any]) -> list[dict[str, Any]]:

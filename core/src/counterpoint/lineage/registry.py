@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from counterpoint.lineage.shared import ARTIFACTS, local_folder
 from counterpoint.storage.locks import locked
 from counterpoint.storage.objects import guarded
 
@@ -25,14 +26,7 @@ if TYPE_CHECKING:
     from counterpoint.storage.objects import Objects
 
 TAG = "counterpoint"
-# where MLflow keeps absolute URIs of artifacts, which lie below this folder of a root
-_ARTIFACTS = (
-    ("experiments", "artifact_location"),
-    ("runs", "artifact_uri"),
-    ("model_versions", "source"),
-    ("model_versions", "storage_location"),
-    ("logged_models", "artifact_location"),
-)
+# the folder of a root below which artifacts lie
 _BELOW = "/mlflow/artifacts"
 _ELSEWHERE = "SELECT 1 FROM {0} WHERE {1} LIKE ? AND substr({1}, 1, ?) <> ?"
 _MOVE = "UPDATE {0} SET {1} = ? || substr({1}, instr({1}, ?) + ?) WHERE {1} LIKE ? AND substr({1}, 1, ?) <> ?"
@@ -55,11 +49,11 @@ class Place:
 
 
 def place_of(store: Objects) -> Place:
-    """Where the tracking of a root lies; with an S3 root its database is a local file beside it."""
+    """Where the tracking of a root lies; that of a root in a bucket has its database in a local folder of its own."""
     uri = os.environ.get("MLFLOW_TRACKING_URI")
     if uri:
         return Place(uri, None, None)
-    folder = Path(store.root if store.is_local else "counterpoint-data").absolute() / "mlflow"
+    folder = Path(store.root).absolute() / "mlflow" if store.is_local else local_folder(store)
     artifacts = folder.joinpath("artifacts").as_uri() if store.is_local else store.uri("mlflow/artifacts")
     return Place(f"sqlite:///{folder / 'mlflow.db'}", artifacts, folder)
 
@@ -88,7 +82,7 @@ def relocate(place: Place) -> None:
     with closing(sqlite3.connect(place.folder / "mlflow.db")) as database, database:  # type: ignore[operator]
         known = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         here = (f"file:%{_BELOW}%", len(place.artifacts), place.artifacts)
-        for names in _ARTIFACTS:
+        for names in ARTIFACTS:
             if names[0] in known and database.execute(_ELSEWHERE.format(*names), here).fetchone():
                 database.execute(_MOVE.format(*names), (place.artifacts, _BELOW, len(_BELOW), *here))
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,6 +16,8 @@ _NOT_FOR_DELTA = frozenset("%[]^|\\")
 _BUCKETS = frozenset({"s3", "s3a", "gs", "az", "abfs", "abfss"})
 # a path has at most 4,096 bytes, and what lies below the root needs some of them
 _LONGEST = 3000
+# so much of an address stands in the name of a folder
+_NAME = 40
 
 
 def checked_root(root: str) -> str:
@@ -30,6 +34,13 @@ def checked_root(root: str) -> str:
     if not address.netloc:
         raise StorageError(f"--root {root} names no bucket: write it s3://bucket or s3://bucket/place")
     return root
+
+
+def folder_name(root: str) -> str:
+    """What the folder is called in which lies what a root in a bucket needs on a file system; no two share one."""
+    place = root.rstrip("/")
+    name = re.sub(r"[^\w.-]+", "-", place)[-_NAME:]
+    return f"{name}-{hashlib.sha256(place.encode()).hexdigest()[:8]}"
 
 
 def _folder(root: str) -> str:
