@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.cli.output import answer, say, table
@@ -22,8 +20,6 @@ _OPTIONS = {
 }
 _FLAGS = {"first": "--from", "last": "--to", "dry_run": "--dry-run"}
 _SHOWN = 20
-_SPAN = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -97,8 +93,9 @@ def _show(args: argparse.Namespace, store: Store) -> None:
 
 def _reprocess(args: argparse.Namespace, store: Store) -> None:
     from counterpoint.deadletters import reprocess
+    from counterpoint.model.lengths import length_of
 
-    delay = {"delay": span(args.delay)} if args.delay else {}
+    delay = {"delay": length_of(args.delay, "--delay")} if args.delay else {}
     found = reprocess(store, args.step, first=args.first, last=args.last, dry_run=args.dry_run, **delay)
     found["next"] = _next(store, found, args.pipeline)
     if args.json:
@@ -126,17 +123,3 @@ def _next(store: Store, found: dict[str, Any], pipeline: str) -> str | None:
         return None
     words = ("backfill", pipeline, "--from", min(stale), "--to", max(standing), "--stale")
     return command(*words, root=store.root, config=made_with(store, store.pipeline.name))
-
-
-def span(text: str) -> timedelta:
-    """A length of time written as 30s, 15m, 1h or 2d.
-
-    Raises:
-        UsageError: it is written otherwise.
-    """
-    from counterpoint.errors import UsageError
-
-    found = _SPAN.fullmatch(text)
-    if not found:
-        raise UsageError(f"--delay {text!r} is no length of time: write 30s, 15m, 1h or 2d")
-    return timedelta(**{_UNITS[found[2]]: float(found[1])})

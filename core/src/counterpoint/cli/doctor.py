@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.adapter import installed_version
+from counterpoint.cli.cleaning import clean_root, options, refuse_contradictions
 from counterpoint.cli.environments import python_of
 from counterpoint.cli.output import answer, say, table
 from counterpoint.errors import CounterpointError
@@ -25,14 +26,18 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """What is done beside looking."""
     words = "move damaged files of the root aside, into its folder 'damaged', and find again what stands"
     parser.add_argument("--repair", action="store_true", help=words)
+    options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Checks all environments, the root and the pipelines; exit code 3 when something is missing, 2 for bad waits."""
     from counterpoint.model.orchestrators import DISTRIBUTIONS
 
+    refuse_contradictions(args)
     if args.repair:
         return _repair(args)
+    if args.clean:
+        return clean_root(args)
     found = [
         _own("counterpoint"),
         _own("torch"),

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
     from counterpoint.model import Entry, Step
     from counterpoint.storage import Store
+    from counterpoint.storage.objects import Objects
 
+# dead_letters/VERSION/PIPELINE/STEP
+_DEPTH = 3
 _TOLD = ("reason", "column", "origin")
 _SCHEMA = ("id", "number", "since", "again", *_TOLD, "row", "run_id")
 
@@ -168,3 +171,19 @@ def rows_as_they_were(store: Store, version: str, step: str, partition: str) -> 
     found = found.sort("number")
     frame = pl.read_parquet(BytesIO(found["frame"][0]))
     return found["id"].to_list(), frame
+
+
+def runs_of_letters(objects: Objects) -> set[str]:
+    """The runs by which the dead letters below a root were kept, of all pipelines and versions."""
+    import polars as pl
+
+    found: set[str] = set()
+    for path in sorted({path.partition("/_delta_log/")[0] for path in objects.list("dead_letters")}):
+        uri = objects.uri(path)
+        with guarded(uri):
+            table = open_table(uri) if path.count("/") == _DEPTH else None
+            files = files_of(table)["path"].to_list() if table else []
+            for file in files:
+                rows = pl.read_parquet(f"{uri}/{file}", columns=["run_id"], glob=False, **remote(uri))
+                found.update(rows["run_id"].to_list())
+    return found

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from counterpoint.errors import UsageError
 from counterpoint.lineage.shared import ARTIFACTS, local_folder
 from counterpoint.storage.locks import locked
 from counterpoint.storage.objects import guarded
@@ -114,7 +115,10 @@ def once(make: Callable[[], Any]) -> None:
 def versions_of(client: MlflowClient, pipeline: str, version: str) -> list[Any]:
     """All registered versions that a pipeline made in a version of its data."""
     wanted = {f"{TAG}.pipeline": pipeline, f"{TAG}.version": version}
-    query = " and ".join(f"tags.`{name}` = '{value}'" for name, value in wanted.items())
+    return _all_versions(client, " and ".join(f"tags.`{name}` = '{value}'" for name, value in wanted.items()))
+
+
+def _all_versions(client: MlflowClient, query: str) -> list[Any]:
     found, token = list[Any](), None
     while True:
         page = client.search_model_versions(query, page_token=token)
@@ -122,3 +126,26 @@ def versions_of(client: MlflowClient, pipeline: str, version: str) -> list[Any]:
         token = page.token
         if not token:
             return found
+
+
+def runs_of_models(objects: Objects) -> set[str]:
+    """The runs by which the models below a root were registered, of all pipelines.
+
+    Raises:
+        UsageError: the registry cannot be asked from here; names the fix.
+    """
+    place = place_of(objects)
+    if place.is_empty:
+        if not objects.is_local and objects.list("mlflow/artifacts"):
+            raise UsageError(
+                f"{objects.root} holds models, and {place.folder} not the registry that knows their runs: work in the"
+                " folder where they were registered, or set MLFLOW_TRACKING_URI"
+            )
+        return set()
+    try:
+        found = _all_versions(client_of(place), "")
+    except ImportError:
+        raise UsageError(
+            f"{place.uri} knows which runs models are of, and mlflow is not installed here: pip install mlflow"
+        ) from None
+    return {version.tags[f"{TAG}.run_id"] for version in found if f"{TAG}.run_id" in version.tags}

@@ -7,9 +7,10 @@ from collections import Counter
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.errors import DefinitionError
+from counterpoint.errors import DefinitionError, UsageError
 from counterpoint.model.code import step_reach
 from counterpoint.model.failures import FailureClass
+from counterpoint.model.lengths import kept_for
 from counterpoint.model.near import near
 from counterpoint.model.policies import TriggerRule
 
@@ -63,6 +64,20 @@ def check_failures(pipeline: str, failures: Mapping[str, str]) -> None:
             )
         if ":" not in reference:
             raise DefinitionError(f"pipeline {pipeline}: write the exception {reference!r} as 'module:Class'")
+
+
+def check_retain(pipeline: str, retain: str | None) -> None:
+    """Refuses a time for which records are kept that is none.
+
+    Raises:
+        DefinitionError: names pipeline and fix.
+    """
+    if retain is None:
+        return
+    try:
+        kept_for(str(retain), "retain")
+    except UsageError as error:
+        raise DefinitionError(f"pipeline {pipeline}: {error}") from None
 
 
 def _names(pipeline: str, names: list[str]) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import DefinitionError, UsageError
-from counterpoint.model.checks import check, check_failures
+from counterpoint.model.checks import check, check_failures, check_retain
 from counterpoint.model.partitions import Partitions
 from counterpoint.model.steps import Draft, Step
 from counterpoint.redaction import unsealed
@@ -24,7 +24,8 @@ class Pipeline:
 
     `config` holds its settings, JSON values that step functions receive by parameter name. `deadline` is
     the time after the scheduled start by which a run should have ended. `failures` maps exception classes, as
-    `module:Class`, to the `FailureClass` that they are of.
+    `module:Class`, to the `FailureClass` that they are of. `retain` is how long the records of a run are kept that
+    nothing needs any more, as `90d`: `doctor --clean` goes by it.
 
     Raises:
         DefinitionError: the description contradicts itself; the message names the step and the fix.
@@ -39,10 +40,12 @@ class Pipeline:
     config: Mapping[str, Any] = field(default_factory=dict)
     description: str = ""
     failures: Mapping[str, str] = field(default_factory=dict)
+    retain: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "steps", tuple(self._resolved(self.steps)))
         check_failures(self.name, self.failures)
+        check_retain(self.name, self.retain)
         check(self.name, self.steps, self.pools)
 
     def _resolved(self, drafts: Iterable[Step | Draft]) -> list[Step]:

@@ -43,6 +43,7 @@ def _about(pipeline: Pipeline) -> list[str]:
     said += ["windows shrink at the start"] if pipeline.partitions.incomplete is Incomplete.SHRINK else []
     said += [f"scheduled {pipeline.schedule.cron} UTC"] if pipeline.schedule else []
     said += [f"deadline {_span(pipeline.deadline)}"] if pipeline.deadline else []
+    said += [f"records of runs are kept for {pipeline.retain}"] if pipeline.retain else []
     said += [f"pool {pool.name} ({pool.slots} slots)" for pool in pipeline.pools]
     return ["; ".join(said)]
 

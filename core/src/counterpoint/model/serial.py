@@ -55,6 +55,7 @@ def pipeline_from(values: Mapping[str, Any]) -> Pipeline:
         config=values["config"],
         description=values["description"],
         failures=values["failures"],
+        retain=values.get("retain"),
     )
 
 

@@ -16,6 +16,7 @@ from counterpoint.documents import parsed
 from counterpoint.errors import DamagedFileError, DamagedOutputError, StorageError
 from counterpoint.storage.locations import ROOMS, absolute, path_of, relative
 from counterpoint.storage.locks import locked
+from counterpoint.storage.packs import folder_of, members
 from counterpoint.storage.roots import checked_root
 
 if TYPE_CHECKING:
@@ -140,7 +141,8 @@ class Objects:
         import obstore
         from obstore.exceptions import AlreadyExistsError, PreconditionError
 
-        mode: Any = "create" if old is None else {"e_tag": old.e_tag}
+        # what was found in a pack does not lie by itself yet
+        mode: Any = "create" if old is None or old.e_tag is None else {"e_tag": old.e_tag}
         with guarded(self.uri(path)):
             try:
                 obstore.put(self._store(), path, data, mode=mode, use_multipart=False)
@@ -162,11 +164,18 @@ class Objects:
             yield
 
     def find(self, path: str) -> Found | None:
-        """The object at a path, to be swapped, or None.
+        """The object at a path, to be swapped, or None; also one that lies in the pack of its run.
 
         Raises:
             StorageError: the root cannot be read.
         """
+        return self._find(path) or self._packed(path)
+
+    def _packed(self, path: str) -> Found | None:
+        packed = members(self, path)
+        return Found(json_bytes(packed[path])) if path in packed else None
+
+    def _find(self, path: str) -> Found | None:
         import obstore
 
         if self.is_local and not Path(self.uri(path)).is_file():
@@ -209,15 +218,24 @@ class Objects:
 
         with guarded(self.uri(path)):
             if self.is_local:
-                return Path(self.uri(path)).exists()
+                return Path(self.uri(path)).exists() or path in members(self, path)
             try:
                 obstore.head(self._store(), path)
             except FileNotFoundError:
-                return False
+                return path in members(self, path)
             return True
 
     def sizes(self, prefix: str) -> dict[str, int]:
-        """The sizes in bytes of all objects below a folder, by path.
+        """The sizes in bytes of all objects below a folder, by path; of one run also of those in its pack.
+
+        Raises:
+            StorageError: the root cannot be read.
+        """
+        packed = members(self, prefix) if folder_of(prefix) == prefix else {}
+        return {path: len(json_bytes(value)) for path, value in packed.items()} | self.sizes_apart(prefix)
+
+    def sizes_apart(self, prefix: str) -> dict[str, int]:
+        """The sizes in bytes of all objects that lie by themselves below a folder, by path.
 
         Raises:
             StorageError: the root cannot be read.
@@ -253,6 +271,15 @@ class Objects:
                 shutil.rmtree(self.uri(folder))
             elif not self.is_local and (paths := self.list(folder)):
                 obstore.delete(self._store(), paths)
+
+    def delete_empty(self, folder: str) -> None:
+        """Removes a folder in which nothing is left; a bucket has no folders."""
+        if not self.is_local:
+            return
+        place = Path(self.uri(folder))
+        for empty in [*sorted((path for path in place.rglob("*") if path.is_dir()), reverse=True), place]:
+            with suppress(OSError):
+                empty.rmdir()
 
     def folders(self, prefix: str) -> builtins.list[str]:
         """The names of the folders in a folder, sorted."""

@@ -13,6 +13,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from counterpoint.documents import parsed
 from counterpoint.model import Entry, RunRecord, RunRequest, StepRecord
+from counterpoint.storage.packs import PACK, folder_of
 
 
 def moment(value: Any) -> bool:
@@ -68,6 +69,7 @@ KINDS: tuple[tuple[str, Any], ...] = (
     (rf"catalog/{_PART}/{_PART}/\.promotion\.json", _JOURNAL),
     (rf"catalog/{_PART}/{_PART}/(?P<step>{_PART})/(?P<partition>{_PART})\.json", Entry),
     (rf"begun/{_PART}/{_PART}/{_PART}\.json", {"run_id": str, "orchestrator": str, "attempt": int, "at": moment}),
+    (rf"runs/{_PART}/{_PART}/{re.escape(PACK)}", {"files": {str: dict}}),
     (rf"runs/{_PART}/(?P<run_id>{_PART})/run\.json", RunRecord),
     (rf"runs/{_PART}/{_PART}/request\.json", {"request": _request, "owner?": _OWNER, "native?": dict}),
     (rf"runs/{_PART}/{_PART}/lineage\.json", dict),
@@ -100,10 +102,18 @@ def problem(path: str, value: Any) -> str | None:
                 return None
             if not fits(value, shape):
                 return "it does not hold what such a file holds"
+            if path.endswith(f"/{PACK}"):
+                return _problem_inside(path, value["files"])
             about = value["reference"] if shape is Entry else value
             other = [name for name, word in said.groupdict().items() if about[name] != word]
             return f"it is of another {other[0]}" if other else None
     return None
+
+
+def _problem_inside(path: str, files: Mapping[str, Any]) -> str | None:
+    """What is wrong with a file in the pack of a run, or None."""
+    told = ((name, problem(f"{folder_of(path)}/{name}", value)) for name, value in files.items())
+    return next((f"{name} in it: {wrong}" for name, wrong in told if wrong), None)
 
 
 def fits(value: Any, shape: Any) -> bool:

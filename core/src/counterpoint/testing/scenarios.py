@@ -50,6 +50,7 @@ linear = Pipeline(
     description="One step after the other; the last one waits without reading.",
     schedule=Schedule("0 2 * * *"),
     deadline=timedelta(hours=2),
+    retain="90d",
     config={"offset": 7},
     steps=(
         _step("linear_numbers", "numbers", description="The first one."),

@@ -1,7 +1,9 @@
-"""Looking after a root: finding again what stands when files of it are damaged."""
+"""Looking after a root: finding again what stands when files of it are damaged, and removing what nothing needs."""
 
 from __future__ import annotations
 
+from counterpoint.upkeep.cleaning import Cleaned, clean
+from counterpoint.upkeep.limits import limits_of
 from counterpoint.upkeep.repair import Act, repair
 
-__all__ = ["Act", "repair"]
+__all__ = ["Act", "Cleaned", "clean", "limits_of", "repair"]

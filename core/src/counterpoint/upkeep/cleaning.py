@@ -1,0 +1,185 @@
+"""`doctor --clean`: records of ended runs that nothing needs are removed, those that are needed lie in one file a run.
+
+A run is read as it was until it is gone: its files are packed into one object, which is then removed as a whole.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.documents import parsed
+from counterpoint.storage.objects import Objects, json_bytes
+from counterpoint.storage.packs import pack_path
+from counterpoint.upkeep.referring import pipelines_to_be_repaired, referred_to
+from counterpoint.upkeep.surveying import LINEAGE, Run, busy_backfills, run_at
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import timedelta
+
+Notes = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """What was removed of a pipeline, or would be: runs, and files and bytes of them; and how many runs were packed."""
+
+    pipeline: str
+    removed: int
+    packed: int
+    kept: int
+    files: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    removed: list[Run]
+    packed: list[Run]
+    kept: list[Run]
+    notes: Notes
+    natives: dict[tuple[str, str], list[str]]
+
+
+def clean(
+    root: str, limits: Mapping[str, timedelta], *, dry_run: bool = False, now: datetime | None = None
+) -> list[Cleaned]:
+    """Removes or packs what runs left that ended longer ago than the limit of their pipeline; others are left alone.
+
+    Killed at any moment it leaves every run whole or gone; done again, it completes what is left.
+
+    Raises:
+        DamagedFileError: a file is damaged; nothing was removed.
+        UsageError: the registry of models cannot be asked from here; nothing was removed.
+        StorageError: the root cannot be read or written.
+    """
+    objects, moment = Objects(root), now or datetime.now(UTC)
+    limits = {name: limit for name, limit in limits.items() if name not in pipelines_to_be_repaired(objects)}
+    before = {name: moment - limit for name, limit in limits.items()}
+    plan = _plan(objects, before)
+    if not dry_run:
+        _carry_out(objects, plan, before)
+    return [_told(name, plan) for name in sorted(limits)]
+
+
+def _plan(objects: Objects, before: Mapping[str, datetime]) -> _Plan:
+    notes = {path: objects.get_json(path) for path in objects.list("begun")}
+    superseded = {path: note for path, note in notes.items() if note and _is_superseded(objects, path, note, before)}
+    left = [note for path, note in notes.items() if note and path not in superseded]
+    begun = {note["run_id"] for note in left}
+    busy = busy_backfills(objects)
+    # runs are listed before what refers to them is read: one that begins meanwhile is not among them
+    places = [(name, run_id) for name in objects.folders("runs") for run_id in objects.folders(f"runs/{name}")]
+    runs = [run_at(objects, *place, busy) for place in places]
+    old = [run for run in runs if _is_old(run, before) and not _is_young(run, left, before)]
+    needed = _closed(runs, old, referred_to(objects) | begun)
+    removed = [run for run in old if run.run_id not in needed]
+    stays = [run for run in old if run.run_id in needed]
+    packed = [run for run in stays if len(_apart(run)) > 1]
+    gone = {(run.pipeline, run.run_id) for run in removed}
+    kept = [run for run in runs if (run.pipeline, run.run_id) not in gone]
+    return _Plan(removed, packed, kept, superseded, _natives(objects))
+
+
+def _is_old(run: Run, before: Mapping[str, datetime]) -> bool:
+    return run.pipeline in before and run.has_ended and run.last is not None and run.last < before[run.pipeline]
+
+
+def _is_young(run: Run, notes: list[dict[str, Any]], before: Mapping[str, datetime]) -> bool:
+    """Whether an orchestrator began steps of an old run anew."""
+    mine = [note["at"] for note in notes if note["run_id"] == run.run_id]
+    return any(datetime.fromisoformat(at) >= before[run.pipeline] for at in mine)
+
+
+def _is_superseded(objects: Objects, path: str, note: Mapping[str, Any], before: Mapping[str, datetime]) -> bool:
+    """Whether a note of what began last is old and its output stands; where sides own steps, it says who made it."""
+    _, name, partition, file = path.split("/")
+    if name not in before or datetime.fromisoformat(note["at"]) >= before[name]:
+        return False
+    entry = objects.get_json(f"catalog/production/{name}/{file.removesuffix('.json')}/{partition}.json")
+    return bool(entry) and not entry.get("removed") and not objects.exists(f"owners/{name}.json")
+
+
+def _closed(runs: list[Run], old: list[Run], words: set[str]) -> set[str]:
+    """The names of all runs that are not old, or that something refers to, or that such a run refers to."""
+    by_name = defaultdict[str, list[Run]](list)
+    for run in runs:
+        by_name[run.run_id].append(run)
+    may_go = {(run.pipeline, run.run_id) for run in old}
+    found = {run.run_id for run in runs if (run.pipeline, run.run_id) not in may_go} | (words & by_name.keys())
+    left = list(found)
+    while left:
+        more = {word for run in by_name[left.pop()] for word in run.words & by_name.keys()} - found
+        found |= more
+        left += more
+    return found
+
+
+def _natives(objects: Objects) -> dict[tuple[str, str], list[str]]:
+    """Where the names stand that orchestrators have for runs."""
+    found = defaultdict[tuple[str, str], list[str]](list)
+    for path in objects.list("natives"):
+        if told := objects.get_json(path):
+            found[told["pipeline"], told["run_id"]].append(path)
+    return found
+
+
+def _apart(run: Run) -> list[str]:
+    """The files of a run that a pack can take; its lineage has a place that others were told."""
+    return [path for path in run.files if path.endswith(".json") and path != f"{run.folder}/{LINEAGE}"]
+
+
+def _carry_out(objects: Objects, plan: _Plan, before: Mapping[str, datetime]) -> None:
+    for path, note in plan.notes.items():
+        if objects.get_json(path) == note:
+            objects.delete(path)
+            objects.delete_empty(path.rpartition("/")[0])
+    for run in plan.kept:
+        if not run.files:  # whoever removed it was killed
+            objects.delete_empty(run.folder)
+    busy = busy_backfills(objects)
+    for run in plan.removed:
+        if _is_old(run_at(objects, run.pipeline, run.run_id, busy), before):
+            _remove(objects, run, plan.natives.get((run.pipeline, run.run_id), []))
+    for run in plan.packed:
+        _pack(objects, run.folder, LINEAGE)
+
+
+def _remove(objects: Objects, run: Run, natives: list[str]) -> None:
+    for path in natives:
+        objects.delete(path)
+    _pack(objects, run.folder)
+    if set(objects.sizes_apart(run.folder)) <= {pack_path(run.folder)}:  # else somebody writes to it again
+        objects.delete(pack_path(run.folder))
+        objects.delete_empty(run.folder)
+
+
+def _pack(objects: Objects, folder: str, *besides: str) -> None:
+    """Puts the files of a run into one object, then removes those that are as they were packed."""
+    apart = {pack_path(folder), *(f"{folder}/{name}" for name in besides)}
+    paths = [path for path in objects.list(folder) if path not in apart and path.endswith(".json")]
+    found = {path: objects.get(path) for path in paths}
+    files = {path.removeprefix(f"{folder}/"): parsed(data, is_strict=False) for path, data in found.items() if data}
+    if not files or len(files) < len(found):  # somebody else has just removed it
+        return
+    objects.put(pack_path(folder), json_bytes({"files": files}))
+    for path in objects.sizes_apart(folder):
+        if path in found and objects.get(path) == found[path]:
+            objects.delete(path)
+
+
+def _told(name: str, plan: _Plan) -> Cleaned:
+    removed, packed, kept = ([r for r in runs if r.pipeline == name] for runs in (plan.removed, plan.packed, plan.kept))
+    natives = sum(len(plan.natives.get((name, run.run_id), [])) for run in removed)
+    notes = sum(path.split("/")[1] == name for path in plan.notes)
+    fewer = sum(len(run.files) for run in removed) + sum(_fewer(run) for run in packed)
+    size = sum(sum(run.files.values()) for run in removed)
+    return Cleaned(name, len(removed), len(packed), sum(bool(run.files) for run in kept), fewer + natives + notes, size)
+
+
+def _fewer(run: Run) -> int:
+    """How many files less a run has once it is packed."""
+    return len(_apart(run)) - (0 if pack_path(run.folder) in run.files else 1)

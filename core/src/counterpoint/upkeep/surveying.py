@@ -1,0 +1,108 @@
+"""What the runs below a root left, whether each has ended, when it was last heard of, and what it refers to."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.backfill.lease import is_running
+from counterpoint.model import RunRequest
+from counterpoint.services.processes import Owner
+from counterpoint.storage.packs import pack_path
+from counterpoint.storage.shapes import moment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from counterpoint.storage.objects import Objects
+
+LINEAGE = "lineage.json"
+_MOMENTS = frozenset({"started", "ended", "at", "since"})
+_BETWEEN = re.compile(r"[\s/'\"]+")
+_MANIFEST_DEPTH = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a run left: its files by their paths, the last moment that they tell of, and all words in them.
+
+    `called` is how its pipeline is found.
+    """
+
+    pipeline: str
+    run_id: str
+    files: Mapping[str, int]
+    has_ended: bool
+    last: datetime | None
+    words: frozenset[str]
+    called: str | None
+
+    @property
+    def folder(self) -> str:
+        """Where it lies."""
+        return f"runs/{self.pipeline}/{self.run_id}"
+
+
+def run_at(objects: Objects, pipeline: str, run_id: str, busy: frozenset[tuple[str, str]]) -> Run:
+    """A run as it is now; of a backfill that is `busy` it has not ended, whatever is recorded of it.
+
+    Raises:
+        DamagedFileError: a file of it is damaged.
+    """
+    folder = f"runs/{pipeline}/{run_id}"
+    paths = [path for path in objects.list(folder) if path != pack_path(folder)]
+    values = {path.removeprefix(f"{folder}/"): objects.get_json(path) for path in paths if path.endswith(".json")}
+    record, kept = values.get("run.json"), values.get("request.json") or {}
+    request = RunRequest.from_json(kept["request"]) if kept else None
+    version = record["version"] if record else request.version if request else None
+    ended = (record is not None or _was_killed(kept)) and (pipeline, version) not in busy
+    moments = [one for name, value in values.items() if name != LINEAGE for one in _moments(value)]
+    words = frozenset(word for value in [*values.values(), request and request.origin] for word in words_of(value))
+    called = record["pipeline"] if record else request.pipeline if request else None
+    return Run(
+        pipeline, run_id, objects.sizes_apart(folder), ended, max(moments, default=None), words - {run_id}, called
+    )
+
+
+def _was_killed(kept: Mapping[str, Any]) -> bool:
+    """Whether a run left no record because its command, whose children its steps were, is dead."""
+    if "owner" not in kept or kept.get("service"):
+        return False
+    owner = Owner(**kept["owner"])
+    return owner.is_known and not owner.lives
+
+
+def _moments(value: Any) -> Iterator[datetime]:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if name in _MOMENTS and moment(inner):
+                yield datetime.fromisoformat(inner)
+            yield from _moments(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _moments(inner)
+
+
+def words_of(value: Any) -> Iterator[str]:
+    """All strings in a JSON value, and the words in them: names of runs stand in commands and locations, too."""
+    if isinstance(value, str):
+        yield value
+        yield from _BETWEEN.split(value)
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from words_of(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from words_of(inner)
+
+
+def busy_backfills(objects: Objects) -> frozenset[tuple[str, str]]:
+    """The pipelines and versions on whose backfills somebody works."""
+    found = set()
+    for path in objects.list("backfills"):
+        manifest = objects.get_json(path) if path.count("/") == _MANIFEST_DEPTH else None
+        if manifest and "owner" in manifest and is_running(manifest):
+            found.add((path.split("/")[1], path.split("/")[2].removesuffix(".json")))
+    return frozenset(found)
