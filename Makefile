@@ -17,11 +17,11 @@ setup: .venv/.complete  ## makes the environments: .venv, and .venv-airflow, .ve
 compare: setup  ## StreamRec on Airflow, Dagster and Prefect, each really running; writes report/; QUICK=1 takes a fifth of the events, measures half of it, once, without the tour
 	.venv/bin/counterpoint compare streamrec --out report $(if $(QUICK),--rounds 1 --workloads empty$(comma)long --source $(call events,20000,2000,500),--source $(call events,100000,10000,2500) --tour)
 
-test: setup  ## every test: style, types, documentation, core without any orchestrator, then each orchestrator
+test: setup  ## the tests: style, types, documentation, core without any orchestrator, then each orchestrator
 	$(TOX)
 
-matrix: setup  ## the tests on every supported Python, and on the oldest supported release of each orchestrator
-	$(TOX) -m matrix
+matrix: setup  ## every test, also the longest; on every supported Python, and on the oldest supported release of each orchestrator
+	COUNTERPOINT_TESTS=all $(TOX) -m matrix
 
 up: setup  ## ORCHESTRATOR=airflow|dagster|prefect: its real services and pages, until Ctrl-C
 	.venv/bin/counterpoint up $(or $(ORCHESTRATOR),$(error say which: make up ORCHESTRATOR=dagster))

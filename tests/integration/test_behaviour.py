@@ -6,7 +6,7 @@ The services are started once and serve all scenarios, some at the same time; ea
 from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -30,14 +30,40 @@ AT_ONCE = 3
 FIRST = ("all_done_trigger", "window")
 
 
+# what these do is the same in one process, where every scenario is run as well (tests/conformance)
+PLAIN = (
+    "linear",
+    "diamond",
+    "fan_out",
+    "condition_false",
+    "retry_exhausted",
+    "in_vain",
+    "hidden_failure",
+    "late_marker",
+)
+
+
+def marked_scenarios() -> list[Any]:
+    """The scenarios; where a service needs ten seconds for a run, the plain ones wait for `make matrix`."""
+    rare = [] if ORCHESTRATOR == "prefect" else PLAIN
+    return [pytest.param(one, marks=[pytest.mark.release] if one.name in rare else []) for one in SCENARIOS]
+
+
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("root")
 
 
 @pytest.fixture(scope="module")
-def engine(root: Path) -> Iterator[ServiceEngine]:
-    served = tuple(scenario.reference for scenario in SCENARIOS)
+def chosen(request: pytest.FixtureRequest) -> list[Scenario]:
+    """The scenarios that are tested; those that take longest first."""
+    found = [item.callspec.params["scenario"] for item in request.session.items if item.parent is request.node]
+    return sorted(found, key=lambda scenario: scenario.name not in FIRST)
+
+
+@pytest.fixture(scope="module")
+def engine(root: Path, chosen: list[Scenario]) -> Iterator[ServiceEngine]:
+    served = tuple(scenario.reference for scenario in chosen)
     with engine_for(ORCHESTRATOR, str(root), served, service=True) as found:
         assert isinstance(found, ServiceEngine)
         yield found
@@ -45,10 +71,8 @@ def engine(root: Path) -> Iterator[ServiceEngine]:
 
 
 @pytest.fixture(scope="module")
-def checks(request: pytest.FixtureRequest, engine: ServiceEngine, root: Path) -> Iterator[dict[str, Future[None]]]:
+def checks(chosen: list[Scenario], engine: ServiceEngine, root: Path) -> Iterator[dict[str, Future[None]]]:
     """The check of every scenario that is tested, on its way."""
-    chosen = [item.callspec.params["scenario"] for item in request.session.items if item.parent is request.node]
-    chosen.sort(key=lambda scenario: scenario.name not in FIRST)
     with ThreadPoolExecutor(AT_ONCE) as workers:
         found = {one.name: workers.submit(check_behaviour, engine.adapter, one, root, engine) for one in chosen}
         wait(found.values())  # pytest changes the environment from test to test, which Prefect reads meanwhile
@@ -56,6 +80,6 @@ def checks(request: pytest.FixtureRequest, engine: ServiceEngine, root: Path) ->
         workers.shutdown(cancel_futures=True)
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+@pytest.mark.parametrize("scenario", marked_scenarios(), ids=lambda scenario: scenario.name)
 def test_a_scenario_ends_as_on_the_local_runner(scenario: Scenario, checks: dict[str, Future[None]]) -> None:
     checks[scenario.name].result()

@@ -94,7 +94,14 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Field, An
         yield field, engine.site
 
 
-KILLS = [("step", "2026-01-03"), ("worker", "2026-01-04"), ("server", "2026-01-05"), ("command", "2026-01-06")]
+# where a service needs a minute to come back, the gate kills those that are killed most often
+RARE = [] if ORCHESTRATOR == "prefect" else [pytest.mark.release]
+KILLS = [
+    ("step", "2026-01-03"),
+    pytest.param("worker", "2026-01-04", marks=RARE),
+    pytest.param("server", "2026-01-05", marks=RARE),
+    ("command", "2026-01-06"),
+]
 
 
 @pytest.mark.parametrize(("what", "day"), KILLS)

@@ -61,6 +61,15 @@ def test_a_csv_cut_in_the_middle(missing, tmp_path, lines, today):
         raw_interactions(today, str(tmp_path))
 
 
+def test_a_csv_damaged_in_its_last_column_is_not_half_a_day(tmp_path, lines, today):
+    """The rest of the day is lost, and the column in which that shows is one that nobody reads."""
+    header, *rows = (f"{line},note" for line in lines)
+    text = "\n".join([header, *rows[:100]]).encode()
+    (tmp_path / "a.csv").write_bytes(text[:-2] + b"\x00\xff\x00")
+    with pytest.raises(SourceError, match=r"is cut or damaged: its last line 101 has no end"):
+        raw_interactions(today, str(tmp_path))
+
+
 def test_a_csv_cut_inside_quotes(tmp_path, lines, today):
     (tmp_path / "a.csv").write_text("\n".join([*lines, 'u,i,play,1,2026-01-03T10:00:00Z,tv,"dra']))
     with pytest.raises(SourceError, match=r"is cut"):

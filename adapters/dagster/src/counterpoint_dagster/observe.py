@@ -25,10 +25,15 @@ LOCATION = "counterpoint_dagster.definitions"
 _LAUNCH = """mutation($p: ExecutionParams!) { launchPipelineExecution(executionParams: $p) { __typename
   ... on LaunchRunSuccess { run { runId } } ... on PythonError { message }
   ... on RunConfigValidationInvalid { errors { message } } ... on PipelineNotFoundError { message } } }"""
-# with the names that Dagster itself has for the statistics of a step
 _RUNS = """query($f: RunsFilter!) { runsOrError(filter: $f) { ... on Runs { results { runId status creationTime
-  tags { key value } assetSelection { path } stepStats { step_key: stepKey status start_time: startTime
-  end_time: endTime attempts { startTime } materialization_events: materializations { __typename } } } } } }"""
+  tags { key value } assetSelection { path } } } } }"""
+# with the names that Dagster itself has for the statistics of a step
+_STATS = """query($f: RunsFilter!) { runsOrError(filter: $f) { ... on Runs { results { runId stepStats {
+  step_key: stepKey status start_time: startTime end_time: endTime attempts { startTime }
+  materialization_events: materializations { __typename } } } } } }"""
+_ENDED = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
+# the statistics of runs that ended well: nothing is added to them any more
+_KEPT: dict[tuple[str, str], list[Any]] = {}
 
 
 def run(request: RunRequest, home: Path) -> NativeRun:
@@ -139,16 +144,27 @@ def observe(site: Site, request: RunRequest, native_id: str) -> NativeRun | None
 
 
 def runs_with(site: Site, tag: str, value: str) -> list[dict[str, Any]]:
-    """The runs that have a tag, oldest first."""
+    """The runs that have a tag, oldest first; those that have ended with the statistics of their steps.
+
+    To make these costs the webserver far more than all else, so they are asked for once.
+    """
     found = graphql(site, _RUNS, {"f": {"tags": [{"key": tag, "value": value}]}})["runsOrError"]["results"]
-    return sorted(found, key=lambda run: run["creationTime"])
+    states = {run["runId"]: run["status"] for run in found}
+    wanted = [run_id for run_id, status in states.items() if status in _ENDED and (site.id, run_id) not in _KEPT]
+    stats: dict[str, list[Any]] = {}
+    if wanted:
+        told = graphql(site, _STATS, {"f": {"runIds": wanted}})["runsOrError"]["results"]
+        stats = {run["runId"]: run["stepStats"] for run in told}
+        _KEPT.update({(site.id, run_id): stats[run_id] for run_id in stats if states[run_id] == "SUCCESS"})
+    rows = [{**run, "stepStats": stats.get(run["runId"]) or _KEPT.get((site.id, run["runId"]), [])} for run in found]
+    return sorted(rows, key=lambda run: run["creationTime"])
 
 
 def native_of(
     pipeline: Pipeline, request: RunRequest, native_id: str, runs: Sequence[dict[str, Any]]
 ) -> NativeRun | None:
     """What a run and those that followed it come to; None while something of it is still to come."""
-    if not runs or any(run["status"] not in {"SUCCESS", "FAILURE", "CANCELED"} for run in runs):
+    if not runs or any(run["status"] not in _ENDED for run in runs):
         return None
     stats = {s["step_key"]: SimpleNamespace(**s) for run in runs for s in run["stepStats"]}
     states = ended(request, states_of(stats.values(), pipeline))

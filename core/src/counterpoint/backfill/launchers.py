@@ -125,9 +125,11 @@ class ServiceLauncher(Launcher):
 
     def ended(self) -> list[Outcome]:
         """Asks the orchestrator until a run has ended."""
-        while not (found := self.seen()):
-            time.sleep(POLL_SECONDS)
-        return found
+        while True:
+            begun = time.monotonic()
+            if found := self.seen():
+                return found
+            time.sleep(self.engine.pause(begun, POLL_SECONDS))
 
     def seen(self) -> list[Outcome]:
         """The runs that have ended by now."""

@@ -54,8 +54,7 @@ class NativeLauncher(Launcher):
             found = [*self._told(), *self._alone.seen()]
             if found:
                 return found
-            # a question about many partitions takes its time
-            time.sleep(max(POLL_SECONDS, 2 * (time.monotonic() - begun)))
+            time.sleep(self.engine.pause(begun, POLL_SECONDS))
 
     def stop(self) -> None:
         """Cancels the backfill that runs."""

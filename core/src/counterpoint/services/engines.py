@@ -125,13 +125,25 @@ class ServiceEngine:
         ended: dict[str, NativeRun] = {}
         deadline = time.monotonic() + RUN_SECONDS
         while len(ended) < len(waiting):
+            begun = time.monotonic()
             for request, native_id in waiting:
                 if request.run_id not in ended and (run := self.observe(request, native_id)):
                     ended[request.run_id] = run
             if time.monotonic() > deadline:
                 raise ServiceError(f"{self.adapter.name}: runs did not end in {RUN_SECONDS:g} s: see its page")
-            time.sleep(self.poll_seconds if len(ended) < len(waiting) else 0)
+            if len(ended) < len(waiting):
+                time.sleep(self.pause(begun, self.poll_seconds))
         return [ended[request.run_id] for request, _ in waiting]
+
+    @staticmethod
+    def pause(begun: float, least: float) -> float:
+        """Seconds until services are asked again: who is slow to answer works, and is not kept busy by questions.
+
+        Args:
+            begun: when they were asked last, by the monotonic clock.
+            least: in seconds.
+        """
+        return max(least, 4 * (time.monotonic() - begun))
 
     def submit(self, request: RunRequest) -> str:
         """Starts a run; returns the orchestrator's own name of it."""

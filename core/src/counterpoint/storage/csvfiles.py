@@ -194,6 +194,8 @@ def _by_hand(file: CsvFile, columns: Sequence[str], look: _Look) -> pl.DataFrame
         line, fields = found[-1]
         shown = row_value(",".join(fields)[:80])
         raise CsvError(f"it is cut in the middle: its last line {line} is unfinished ({shown})")
+    if found and not look.ended and (look.not_utf8 or 0) >= found[-1][0]:  # all else is text: it was no other encoding
+        raise CsvError(f"it is cut or damaged: its last line {look.not_utf8} has no end, and bytes that are no UTF-8")
     if look.lines > len(found) and (wrong := swallowed(file)):
         raise CsvError(wrong)
     places = [file.names.index(name) for name in columns]
