@@ -1,6 +1,6 @@
 """StreamRec as a DAG of the older kind, run day after day by a real Airflow, against Dagster's assets: equal.
 
-One day; seven take seven minutes: COUNTERPOINT_CLASSIC_DAYS=7 python -m pytest tests/integration/test_classic.py
+Two days; seven take seven minutes: COUNTERPOINT_CLASSIC_DAYS=7 python -m pytest tests/integration/test_classic.py
 """
 
 from __future__ import annotations
@@ -32,10 +32,11 @@ pytestmark = [
     pytest.mark.long,
     pytest.mark.torch,
     pytest.mark.timeout(1800),
+    pytest.mark.release,
 ]
 BY_HAND = Path(__file__).resolve().parents[2] / "benchmarks" / "handwritten"
 SOURCE = "synthetic:rows=600,users=60,items=40,seed=7"
-DAYS = [f"2026-01-{7 + number:02}" for number in range(int(os.environ.get("COUNTERPOINT_CLASSIC_DAYS", "1")))]
+DAYS = [f"2026-01-{7 + number:02}" for number in range(int(os.environ.get("COUNTERPOINT_CLASSIC_DAYS", "2")))]
 DAG = "streamrec_classic"
 # as its docstring says
 POOLS = {"gpu_pool": 4, "feature_store_pool": 2, "model_registry_pool": 1}

@@ -36,7 +36,7 @@ def validate(tmp_path: Path) -> Callable[[], tuple[int, dict[str, Any]]]:
 
     def run() -> tuple[int, dict[str, Any]]:
         parser = argparse.ArgumentParser()
-        parser.set_defaults(json=False, quiet=False, root=str(tmp_path / "root"))
+        parser.set_defaults(action="validate", json=False, quiet=False, root=str(tmp_path / "root"))
         validating.arguments(parser)
         words = ["market:shop", "--from", "airflow", "--to", "dagster", "--dates", f"{DAYS[0]}..{DAYS[-1]}"]
         words += ["--legacy", str(tmp_path / "legacy.toml"), "--out", str(tmp_path / "out")]
