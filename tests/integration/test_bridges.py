@@ -29,7 +29,13 @@ if TYPE_CHECKING:
 
     from counterpoint.adapter import Plan, Site
 
-pytestmark = [pytest.mark.dagster, pytest.mark.service, pytest.mark.long, pytest.mark.timeout(1200)]
+pytestmark = [
+    pytest.mark.dagster,
+    pytest.mark.service,
+    pytest.mark.long,
+    pytest.mark.timeout(1200),
+    pytest.mark.release,
+]
 HERE = Path(__file__).parent
 ANY = "counterpoint.testing.scenarios:linear"
 PATIENCE = 240

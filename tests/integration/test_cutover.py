@@ -233,6 +233,7 @@ def a_side_that_is_down_is_told_at_its_start(harbour: Harbour) -> None:
 
 
 @pytest.mark.dagster
+@pytest.mark.release
 def test_a_step_is_computed_by_its_owner_alone(tmp_path: Path, airflow_python: Path) -> None:
     with harbour_of(tmp_path, "lighthouse:beacon") as harbour:
         assert harbour.migrate("cutover", "--from", "dagster", "--to", "airflow", "--after", "0")[0] == 0
