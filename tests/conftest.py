@@ -39,8 +39,8 @@ def _missing(distribution: str) -> bool:
 
 
 MISSING = frozenset(need for need, distribution in NEEDS.items() if _missing(distribution))
-# what is as long as it is rare waits for `make matrix`
-NOT_HERE = MISSING if os.environ.get("COUNTERPOINT_TESTS") == "all" else MISSING | {"release"}
+# also what waits for `make matrix` otherwise
+ALL = os.environ.get("COUNTERPOINT_TESTS") == "all"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -82,13 +82,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=_shortness)
     kept, dropped = [], []
     for item in items:
-        missing = NOT_HERE.intersection(mark.name for mark in item.iter_markers())
+        missing = MISSING.intersection(mark.name for mark in item.iter_markers())
+        missing |= {"release"} if any(map(_waits, item.iter_markers("release"))) else set()
         (dropped if missing else kept).append(item)
         if missing:
             config.stash[LEFT_OUT][min(missing)] += 1
     if dropped:
         items[:] = kept
         config.hook.pytest_deselected(items=dropped)
+
+
+def _waits(release: pytest.Mark) -> bool:
+    """Whether a test waits for a release: where one of the orchestrators is that the mark names, or everywhere."""
+    return not ALL and (not release.args or not MISSING.issuperset(release.args))
 
 
 def _shortness(item: pytest.Item) -> tuple[bool, bool, float]:

@@ -45,8 +45,8 @@ PLAIN = (
 
 def marked_scenarios() -> list[Any]:
     """The scenarios; where a service needs ten seconds for a run, the plain ones wait for `make matrix`."""
-    rare = [] if ORCHESTRATOR == "prefect" else PLAIN
-    return [pytest.param(one, marks=[pytest.mark.release] if one.name in rare else []) for one in SCENARIOS]
+    rare = pytest.mark.release("airflow", "dagster")
+    return [pytest.param(one, marks=[rare] if one.name in PLAIN else []) for one in SCENARIOS]
 
 
 @pytest.fixture(scope="module")

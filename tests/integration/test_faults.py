@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 
     Once = Callable[[str, Callable[[], Any]], Any]
 
-pytestmark = [pytest.mark.service, pytest.mark.long, pytest.mark.timeout(1200)]
+pytestmark = [
+    pytest.mark.service,
+    pytest.mark.long,
+    pytest.mark.timeout(1200),
+    pytest.mark.release("airflow", "dagster"),
+]
 ON = next(iter(sorted(find_adapters())), "local")
-if ON not in {"local", "prefect"}:
-    pytestmark.append(pytest.mark.release)
 HERE = str(Path(__file__).parents[2] / "benchmarks" / "faults")
 FOUR = ("contract_breach", "transient_that_heals", "killed", "one_evaluation_fails")
 

@@ -95,7 +95,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Field, An
 
 
 # where a service needs a minute to come back, the gate kills those that are killed most often
-RARE = [] if ORCHESTRATOR == "prefect" else [pytest.mark.release]
+RARE = pytest.mark.release("airflow", "dagster")
 KILLS = [
     ("step", "2026-01-03"),
     pytest.param("worker", "2026-01-04", marks=RARE),

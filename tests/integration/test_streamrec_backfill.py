@@ -21,13 +21,17 @@ if TYPE_CHECKING:
 
     Once = Callable[[str, Callable[[], Any]], Any]
 
-pytestmark = [pytest.mark.service, pytest.mark.long, pytest.mark.torch, pytest.mark.timeout(2400)]
+pytestmark = [
+    pytest.mark.service,
+    pytest.mark.long,
+    pytest.mark.torch,
+    pytest.mark.timeout(2400),
+    pytest.mark.release("airflow", "dagster"),  # ten minutes of a process a task: test_stranger.py has a backfill there
+]
 INSTALLED = sorted(find_adapters())
 if not INSTALLED:
     pytest.skip("no orchestrator is installed in this environment", allow_module_level=True)
 ORCHESTRATOR = INSTALLED[0]
-if ORCHESTRATOR != "prefect":  # a process a task, ten minutes in all: test_stranger.py has a backfill there, too
-    pytestmark.append(pytest.mark.release)
 FIRST, BAD, LAST = "2026-01-07", "2026-01-08", "2026-01-09"
 RECIPE = {"rows": 1200, "users": 120, "items": 60, "seed": 7}
 

@@ -62,4 +62,4 @@ def _told(database: Path, artifacts: str, _changed: int) -> tuple[frozenset[str]
 
 def _runs_of(store: Objects) -> set[str]:
     """The ids of the runs that a root tells of."""
-    return {parts[2] for path in store.list("runs") if len(parts := path.split("/")) > 3}  # noqa: PLR2004 - runs/pipeline/id/file
+    return {run_id for pipeline in store.folders("runs") for run_id in store.folders(f"runs/{pipeline}")}

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
-import re
 import secrets
 import socket
 import stat
@@ -22,16 +20,12 @@ from counterpoint.model.orchestrators import ORCHESTRATORS
 from counterpoint.redaction import redacted
 from counterpoint.services.identity import guardian_of, site_id
 from counterpoint.storage.objects import Objects
-from counterpoint.storage.roots import checked_root
+from counterpoint.storage.roots import checked_root, folder_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from counterpoint.adapter import Adapter
-
-# so much of an address stands in the name of a folder
-_NAME = 40
-
 
 log = logging.getLogger(__name__)
 # of these folders it was told in this process
@@ -46,10 +40,7 @@ def home_of(root: str, orchestrator: str) -> Path:
     """
     if "://" not in root:
         return Path(root).absolute() / "services" / orchestrator
-    place = root.rstrip("/")
-    name = re.sub(r"[^\w.-]+", "-", place)[-_NAME:]
-    digest = hashlib.sha256(place.encode()).hexdigest()[:8]
-    return Path("counterpoint-data").absolute() / "services" / f"{name}-{digest}" / orchestrator
+    return Path("counterpoint-data").absolute() / "services" / folder_name(root) / orchestrator
 
 
 def make_private(home: Path) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from counterpoint.backfill.lease import is_running
 from counterpoint.model import RunRequest
 from counterpoint.services.processes import Owner
-from counterpoint.storage.packs import pack_path
+from counterpoint.storage.packs import members, pack_path
 from counterpoint.storage.shapes import moment
 
 if TYPE_CHECKING:
@@ -52,8 +52,10 @@ def run_at(objects: Objects, pipeline: str, run_id: str, busy: frozenset[tuple[s
         DamagedFileError: a file of it is damaged.
     """
     folder = f"runs/{pipeline}/{run_id}"
-    paths = [path for path in objects.list(folder) if path != pack_path(folder)]
-    values = {path.removeprefix(f"{folder}/"): objects.get_json(path) for path in paths if path.endswith(".json")}
+    files = objects.sizes_apart(folder)
+    apart = [path for path in files if path.endswith(".json") and path != pack_path(folder)]
+    found = {**members(objects, folder), **{path: objects.get_json(path) for path in apart}}
+    values = {path.removeprefix(f"{folder}/"): value for path, value in found.items()}
     record, kept = values.get("run.json"), values.get("request.json") or {}
     request = RunRequest.from_json(kept["request"]) if kept else None
     version = record["version"] if record else request.version if request else None
@@ -61,9 +63,7 @@ def run_at(objects: Objects, pipeline: str, run_id: str, busy: frozenset[tuple[s
     moments = [one for name, value in values.items() if name != LINEAGE for one in _moments(value)]
     words = frozenset(word for value in [*values.values(), request and request.origin] for word in words_of(value))
     called = record["pipeline"] if record else request.pipeline if request else None
-    return Run(
-        pipeline, run_id, objects.sizes_apart(folder), ended, max(moments, default=None), words - {run_id}, called
-    )
+    return Run(pipeline, run_id, files, ended, max(moments, default=None), words - {run_id}, called)
 
 
 def _was_killed(kept: Mapping[str, Any]) -> bool:

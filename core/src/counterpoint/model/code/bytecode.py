@@ -11,7 +11,7 @@ import os
 from importlib.util import MAGIC_NUMBER, cache_from_source
 from typing import TYPE_CHECKING
 
-from counterpoint.model.code.witness import TICK, changed_at
+from counterpoint.model.code.witness import TICK
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 _HEADER, _HASHED, _CHECKED = 16, 0b01, 0b10
 
 
-def wrong_bytecode(source: Path) -> str | None:
+def wrong_bytecode(source: Path, changed: int) -> str | None:
     """The file of cached bytecode that Python would take for a source which it was not made from.
 
-    Raises:
-        OSError: the source cannot be read.
+    Args:
+        source: the file of the module.
+        changed: when it was changed last, in nanoseconds.
     """
     try:
         cached = cache_from_source(source)
-        state = os.stat(cached)  # noqa: PTH116 - asked of every module of a step
-    except (OSError, NotImplementedError):
+        made = os.stat(cached).st_mtime_ns  # noqa: PTH116 - asked of every module of a step
+    except (OSError, NotImplementedError):  # there is none, or this Python keeps none
         return None
     # made long after the last change, it is of this source
-    is_new = state.st_mtime_ns <= changed_at(source) + TICK
-    return cached if is_new and _is_wrong(source, cached) else None
+    return cached if made <= changed + TICK and _is_wrong(source, cached) else None
 
 
 def _is_wrong(source: Path, cached: str) -> bool:
@@ -44,7 +44,7 @@ def _is_wrong(source: Path, cached: str) -> bool:
         if header[:4] != MAGIC_NUMBER or not _is_believed(header, source):
             return False
         return bool(marshal.loads(body) != compile(text, source, "exec", dont_inherit=True))  # noqa: S302 - not run
-    except (SyntaxError, ValueError, EOFError, TypeError):  # its import will tell
+    except (OSError, SyntaxError, ValueError, EOFError, TypeError):  # its import will tell
         return False
 
 

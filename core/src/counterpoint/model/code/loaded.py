@@ -41,14 +41,17 @@ def outdated(reach: Reach) -> list[str]:
     Bytecode of another source is removed, so that what is not loaded yet is made from the source. What was loaded from
     such a file counts as changed; so does what will be, where the file cannot be removed.
     """
-    kept: set[str] = set()
-    for name, file in reach.files.items():
-        if cached := wrong_bytecode(file):
-            kept.update(() if _removed(cached) else [name])
-            _WRONG.update([name] if name in sys.modules else ())
-    modules = [*reach.files.items(), *reach.metadata.values()]
-    changed = {name for name, file in modules if name in sys.modules and changed_at(file) > _LOADED.get(name, _SINCE)}
-    return sorted(changed | kept | _WRONG & reach.files.keys() & sys.modules.keys())
+    found: set[str] = set()
+    for name, file in [*reach.files.items(), *reach.metadata.values()]:
+        is_loaded, changed = name in sys.modules, changed_at(file)
+        if cached := wrong_bytecode(file, changed):
+            if not _removed(cached):
+                found.add(name)
+            if is_loaded:
+                _WRONG.add(name)
+        if is_loaded and (name in _WRONG or changed > _LOADED.get(name, _SINCE)):
+            found.add(name)
+    return sorted(found)
 
 
 def _removed(file: str) -> bool:
