@@ -74,6 +74,34 @@ def test_only_its_owner_may_ask(service: subprocess.Popen[bytes], tmp_path: Path
     assert place.stat().st_mode & 0o777 == 0o600
 
 
+ASK = """
+import os, socket, sys
+folder, error = os.open(sys.argv[1], os.O_RDONLY), os.open(os.devnull, os.O_RDWR)
+os.setuid(int(sys.argv[2]))
+asking, (mine, theirs) = socket.socket(socket.AF_UNIX), socket.socketpair()
+asking.connect(f"/proc/self/fd/{folder}/steps.sock")
+try:
+    socket.send_fds(asking, [b"o"], [theirs.fileno(), error, error])
+except OSError:
+    pass  # it has closed already
+theirs.close()
+mine.settimeout(20)
+print(mine.recv(100).decode().partition(" ")[0])
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize(("user", "heard"), [(0, "process"), (65534, "")])
+def test_another_user_is_not_served_where_the_socket_lets_him_in(
+    service: subprocess.Popen[bytes], tmp_path: Path, user: int, heard: str
+) -> None:
+    """A file system that keeps no modes, or a careless chmod, must not hand out this user's processes."""
+    (place,) = tmp_path.glob("*/steps.sock")
+    place.chmod(0o666)
+    asked = [sys.executable, "-c", ASK, str(place.parent), str(user)]
+    assert subprocess.run(asked, capture_output=True, text=True, timeout=60, check=True).stdout.strip() == heard
+
+
 def test_a_library_that_a_step_used_is_there_for_the_next(service: subprocess.Popen[bytes], toys: Toys) -> None:
     assert not told(toys, "needy")["there"]
     found = eventually(lambda: (got := told(toys, "needy"))["there"] and got)

@@ -189,7 +189,8 @@ class TestRequest:
         made = partitions.request_of(f"{SCENARIOS}:{name}", None, None)
         assert (made.pipeline, made.partition) == (f"{SCENARIOS}:{name}", expected)
         assert (made.run_id, made.root, made.scheduled) == (f"prefect-{run.id}", str(tmp_path), True)
-        run.auto_scheduled = False
+        run = FlowRun(id=UUID(int=78), flow_id=UUID(int=1), expected_start_time=due, auto_scheduled=False)
+        context.get = lambda: SimpleNamespace(flow_run=run)
         assert not partitions.request_of(f"{SCENARIOS}:{name}", None, None).scheduled
 
     def test_a_person_chooses_a_date(self) -> None:

@@ -19,6 +19,7 @@ import os
 import select
 import signal
 import socket
+import struct
 import sys
 import threading
 from contextlib import suppress
@@ -90,6 +91,8 @@ def listen(place: str) -> Callable[[], int]:
 
     def received() -> list[int]:
         with suppress(OSError), orders.accept()[0] as asking:
+            if not _same_user(asking):
+                return []
             asking.settimeout(_ORDER_SECONDS)
             return socket.recv_fds(asking, 1, DESCRIPTORS)[1]
         return []
@@ -98,6 +101,15 @@ def listen(place: str) -> Callable[[], int]:
     template.shared = path
     signal.signal(signal.SIGTERM, template.stop)
     return template.run()
+
+
+def _same_user(asking: socket.socket) -> bool:
+    """Whether this user's process asks (or root's): the mode of a socket does not count on every file system.
+
+    Source: unix(7), `SO_PEERCRED`: the process, user and group that connected.
+    """
+    credentials = asking.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    return struct.unpack("3i", credentials)[1] in (os.geteuid(), 0)
 
 
 class Template:
