@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -209,6 +210,8 @@ def _make_deployment(client: SyncPrefectClient, pipeline: Pipeline, pool: str, t
         DEPLOYMENT,
         entrypoint=f"{_ENTRY}{pipeline.name}",
         work_pool_name=pool,
+        # Without it Prefect starts a process that fetches the flow's code and then another: there is nothing to fetch.
+        job_variables={"command": shlex.join((sys.executable, "-m", "prefect.engine"))},
         pull_steps=[],
         description=pipeline.description,
         tags=tags,
