@@ -9,7 +9,10 @@ import subprocess
 import tempfile
 from typing import TYPE_CHECKING, Any
 
+from login import letting_in
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
@@ -19,15 +22,17 @@ _MILLISECONDS = 20_000
 _COLOURS = 128
 
 
-def photograph(url: str, file: Path) -> dict[str, str | None]:
-    """The page as a PNG in base64, or why there is none; `url` without its machine."""
+def photograph(url: str, file: Path, headers: Mapping[str, str]) -> dict[str, str | None]:
+    """The page as a PNG in base64, or why there is none; `url` without its machine. `headers` let in to its server."""
     browser = next((found for name in CHROMIUM if (found := shutil.which(name))), None)
     path = "/" + url.partition("://")[2].partition("/")[2]
     if browser is None:
         return {"path": path, "image": None, "reason": "no Chromium here: apt-get install chromium"}
-    with tempfile.TemporaryDirectory() as home:
+    with tempfile.TemporaryDirectory() as home, letting_in(url, headers) as proxy:
         options = ["--headless", "--no-sandbox", "--hide-scrollbars", "--disable-gpu", f"--user-data-dir={home}"]
         options += [f"--window-size={_WIDE},{_HIGH}", f"--virtual-time-budget={_MILLISECONDS}", f"--screenshot={file}"]
+        # also for this machine; what Chromium would ask of others is not answered
+        options += [f"--proxy-server={proxy}", "--proxy-bypass-list=<-loopback>"]
         own: dict[str, Any] = {"env": {**os.environ, "HOME": home}, "stdin": subprocess.DEVNULL}
         done = subprocess.run([browser, *options, url], capture_output=True, text=True, timeout=120, check=False, **own)
     if not file.exists():

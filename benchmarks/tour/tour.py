@@ -25,6 +25,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "faults")]
 
 import natively  # noqa: E402 - found beside this folder
 from camera import photograph  # noqa: E402
+from login import headers  # noqa: E402
 
 from counterpoint.comparison.bout import interrupt_once  # noqa: E402
 from counterpoint.comparison.concepts import FILES  # noqa: E402
@@ -110,7 +111,9 @@ def debugging(team: Team, engine: Engine, line: int, shots: Path) -> dict[str, A
         native_id = next(iter(kept["native"]))
         native = natively.search(engine, native_id, (BUG,))
         found["native"] = {**native, "calls_to_the_line": natively.search(engine, native_id, places)["calls"]}
-        found["page"] = photograph(engine.adapter.page(engine.site, native_id), shots / f"{team.on}-bug.png")
+        found["page"] = photograph(
+            engine.adapter.page(engine.site, native_id), shots / f"{team.on}-bug.png", headers(engine.site, team.on)
+        )
     return found
 
 
@@ -122,7 +125,9 @@ def week(team: Team, engine: Engine, shots: Path) -> dict[str, Any]:
     before = team.type("status", PIPELINE, "--version", "again", "--from", FIRST, "--to", LAST)["answer"]
     shown = None
     if isinstance(engine, ServiceEngine):
-        shown = photograph(f"{engine.site.url()}/{_WEEK[team.on]}", shots / f"{team.on}-week.png")
+        shown = photograph(
+            f"{engine.site.url()}/{_WEEK[team.on]}", shots / f"{team.on}-week.png", headers(engine.site, team.on)
+        )
     team.put(CORRUPT, 20.0)
     again = team.type("retry", PIPELINE, "--backfill", "again")
     after = team.type("status", PIPELINE, "--version", "again", "--from", FIRST, "--to", LAST)["answer"]

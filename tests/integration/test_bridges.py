@@ -21,7 +21,8 @@ from counterpoint.http import ask, bearer
 from counterpoint.model import RunRequest, Status
 from counterpoint.services import LocalEngine, home_of, new_site, serving
 from counterpoint.services.launch import launch
-from counterpoint.services.sites import free_port
+from counterpoint.services.sites import free_port, password_of
+from counterpoint.site import USER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,9 +47,9 @@ EXAMPLES = re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 class Sides:
     """What a test asks of either server."""
 
-    def __init__(self, url: str, site: Site) -> None:
+    def __init__(self, url: str, site: Site, password: str) -> None:
         self.url, self.site = url, site
-        self.token = ask(f"{url}/auth/token")["access_token"]
+        self.token = ask(f"{url}/auth/token", {"username": USER, "password": password})["access_token"]
 
     def airflow(self, path: str, body: Any = None) -> Any:
         return ask(f"{self.url}/api/v2{path}", body, credentials=bearer(self.token))
@@ -139,6 +140,11 @@ def sides(
     with on_path(str(HERE)), pytest.MonkeyPatch.context() as patch:
         patch.setenv("COUNTERPOINT_AIRFLOW_URL", f"http://127.0.0.1:{port}")
         patch.setenv("COUNTERPOINT_DAGSTER_URL", f"http://127.0.0.1:{web}/")
+        password = password_of(home_of(root, "airflow"))
+        patch.setenv("COUNTERPOINT_AIRFLOW_USER", USER)
+        patch.setenv("COUNTERPOINT_AIRFLOW_PASSWORD", password)
+        patch.setenv("COUNTERPOINT_DAGSTER_USER", USER)
+        patch.setenv("COUNTERPOINT_DAGSTER_PASSWORD", password_of(home_of(root, "dagster")))
         patch.setenv("NOWHERE_URL", f"http://127.0.0.1:{free_port()}")
         ferry: Any = Ferry()
         with (
@@ -146,7 +152,7 @@ def sides(
             serving(ferry, new_site(ferry, root, (ANY,), ports={"web": web})) as site,
         ):
             assert waiting(), "Airflow did not start"
-            yield Sides(f"http://127.0.0.1:{port}", site)
+            yield Sides(f"http://127.0.0.1:{port}", site, password)
 
 
 def test_a_run_on_airflow_is_an_asset_in_dagster_and_starts_what_comes_after_it_once(sides: Sides) -> None:

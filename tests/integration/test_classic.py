@@ -20,7 +20,8 @@ import pytest
 from counterpoint.errors import ServiceError
 from counterpoint.http import ask, bearer
 from counterpoint.services import home_of
-from counterpoint.services.sites import free_port
+from counterpoint.services.sites import free_port, password_of
+from counterpoint.site import USER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -65,8 +66,9 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 class Airflow:
     """The API of the team's Airflow."""
 
-    def __init__(self, url: str) -> None:
-        self.url, self.token = url, ask(f"{url}/auth/token")["access_token"]
+    def __init__(self, url: str, password: str) -> None:
+        self.url = url
+        self.token = ask(f"{url}/auth/token", {"username": USER, "password": password})["access_token"]
 
     def call(self, path: str, body: Any = None) -> Any:
         return ask(f"{self.url}/api/v2{path}", body, credentials=bearer(self.token))
@@ -105,7 +107,7 @@ def airflow(
     (folder / "classic.py").write_text("from byhand.airflow_classic import dag  # airflow DAG\n", encoding="utf-8")
     with airflow_up(root, port) as waiting:
         assert waiting(), "Airflow did not start"
-        yield Airflow(f"http://127.0.0.1:{port}")
+        yield Airflow(f"http://127.0.0.1:{port}", password_of(folder.parent))
 
 
 def test_days_of_the_classic_dag_are_those_of_the_assets(lake: Path, airflow: Airflow, tmp_path: Path) -> None:

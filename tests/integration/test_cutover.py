@@ -22,6 +22,7 @@ from counterpoint.migration.legacyairflow import LegacyDag
 from counterpoint.model import RunRequest
 from counterpoint.running import find_pipeline, owners
 from counterpoint.services import new_site, running_site, serving
+from counterpoint.site import USER
 from counterpoint.storage import Store
 from counterpoint.storage.objects import Objects
 from counterpoint.testing import check_schedules
@@ -136,7 +137,9 @@ class Harbour:
         """The DAG, as anybody's client of Airflow sees it."""
         site = running_site(self.root, "airflow")
         assert site is not None
-        return LegacyDag(site.url(), self.name.partition(":")[2])
+        os.environ["HARBOUR_PASSWORD"] = site.password
+        os.environ["HARBOUR_USER"] = USER
+        return LegacyDag(site.url(), self.name.partition(":")[2], "", "HARBOUR_USER", "HARBOUR_PASSWORD")
 
     def dagster(self) -> tuple[str, int]:
         """How Dagster says that its schedule is, and how many runs it has."""

@@ -4,26 +4,34 @@ from __future__ import annotations
 
 import json
 import signal
+import stat
 import subprocess
 import sys
 import time
+from contextlib import closing
 from dataclasses import replace
+from http.client import HTTPConnection
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from counterpoint.adapter import find_adapter, find_adapters
 from counterpoint.comparison.bout import database_bytes
+from counterpoint.http import ask, basic, bearer
 from counterpoint.model import RunRecord, RunRequest, Status
 from counterpoint.services import LocalEngine, ServiceEngine, engine_for, home_of
 from counterpoint.services.launch import launch, new_run_id
 from counterpoint.services.processes import marked
+from counterpoint.site import USER
 from counterpoint.testing import SCENARIOS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from counterpoint.adapter import Site
 
     Once = Callable[[str, Callable[[], Any]], Any]
 
@@ -37,6 +45,12 @@ SMALL = "synthetic:rows=3000,users=250,items=100,seed=7"
 LARGE = "synthetic:rows=24000,users=250,items=100,seed=7"
 # what services write that have nothing to do, in three seconds
 QUIET_BYTES = 16_384
+# a route that reads and one that changes something
+READS_AND_CHANGES: dict[str, tuple[tuple[str, Any], ...]] = {
+    "airflow": (("/api/v2/dags", None), ("/api/v2/pools", {"name": "mine", "slots": 1})),
+    "dagster": (("/server_info", None), ("/graphql", {"query": "{ version }"})),
+    "prefect": (("/api/admin/version", None), ("/api/concurrency_limits/", {"tag": "mine", "concurrency_limit": 1})),
+}
 QUICK = {"retrieval": {"epochs": 1}, "ranking": {"epochs": 1}}
 
 
@@ -115,13 +129,44 @@ def test_the_database_sees_references_only(engine: ServiceEngine, root: Path) ->
     assert grown[1] < 1.5 * grown[0] + 200_000
 
 
-def test_the_page_answers(engine: ServiceEngine) -> None:
-    import urllib.request
+def answered(url: str, body: Any = None, login: str = "") -> int:
+    """The status of an answer, whatever it is; no redirect is followed."""
+    headers = {"Authorization": login} if login else {}
+    headers |= {"Content-Type": "application/json"} if body else {"Accept": "text/html"}
+    parts = urlsplit(url)
+    with closing(HTTPConnection(parts.netloc, timeout=20)) as connection:
+        connection.request("POST" if body else "GET", parts.path, json.dumps(body) if body else None, headers)
+        return connection.getresponse().status
 
-    asked = urllib.request.Request(engine.adapter.page(engine.site), headers={"Accept": "text/html"})
-    with urllib.request.urlopen(asked, timeout=20) as page:
-        assert page.status == 200
-        assert b"<html" in page.read().lower()
+
+def test_nobody_enters_without_the_sites_password(engine: ServiceEngine) -> None:
+    site = engine.site
+    right = bearer(_token(site)) if ORCHESTRATOR == "airflow" else basic(USER, site.password)
+    wrong = basic(USER, site.secret), bearer(site.password), basic("", "")
+    for path, body in READS_AND_CHANGES[ORCHESTRATOR]:
+        refused = [answered(site.url() + path, body, given.get("Authorization", "")) for given in ({}, *wrong)]
+        assert set(refused) <= {401, 403}, (path, refused)
+        assert answered(site.url() + path, body, right["Authorization"]) in {200, 201, 409}, path
+
+
+def _token(site: Site) -> str:
+    return str(ask(f"{site.url()}/auth/token", {"username": USER, "password": site.password})["access_token"])
+
+
+def test_the_page_answers(engine: ServiceEngine) -> None:
+    site = engine.site
+    assert answered(engine.adapter.page(site), login=basic(USER, site.password)["Authorization"]) == 200
+
+
+def test_the_password_stands_in_its_file_alone(engine: ServiceEngine) -> None:
+    site = engine.site
+    assert site.password_file.read_text(encoding="utf-8").strip() == site.password
+    holding = [path for path in site.home.rglob("*") if path.is_file() and site.password.encode() in path.read_bytes()]
+    assert {path.name for path in holding} <= {"password", "passwords.json"}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in holding} == {0o600}
+    processes = marked(str(site.home))
+    assert processes
+    assert not [one for one in processes if site.password in " ".join(one.cmdline())]
 
 
 def test_the_command_leaves_nothing_behind_when_interrupted(tmp_path: Path) -> None:

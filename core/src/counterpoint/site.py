@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -10,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+# who a site's server lets in, with the site's own password
+USER = "counterpoint"
 # names the site to each of its processes
 SITE = "COUNTERPOINT_SITE"
 # the tag of all that a site makes, where an orchestrator has tags with a value
@@ -54,7 +58,7 @@ class Site:
     root: str
     pipelines: tuple[str, ...]
     ports: Mapping[str, int]
-    secret: str
+    secret: str = field(repr=False)
     database: str | None = None
     schedules: bool = False
     paused: tuple[str, ...] = ()
@@ -63,6 +67,21 @@ class Site:
     def url(self, port: str = "web") -> str:
         """The base URL of a port."""
         return f"http://127.0.0.1:{self.ports[port]}"
+
+    @property
+    def password(self) -> str:
+        """What its server asks of `USER`; made of the secret, which signs and is shown to nobody."""
+        return hmac.new(self.secret.encode(), b"login", hashlib.sha256).hexdigest()
+
+    @property
+    def password_file(self) -> Path:
+        """Where a person reads the password."""
+        return self.home / "password"
+
+    @property
+    def login(self) -> str:
+        """How a person logs in, in words that hold no secret."""
+        return f"log in as {USER} with the password in {self.password_file}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from contextlib import contextmanager
@@ -12,9 +13,10 @@ from cryptography.fernet import Fernet
 
 from counterpoint.adapter import Plan, Process
 from counterpoint.errors import ServiceError, UsageError
-from counterpoint.files import put
+from counterpoint.files import put, put_private
 from counterpoint.running import find_pipeline
 from counterpoint.services.claims import Claim, carried_out, may_set
+from counterpoint.site import USER
 from counterpoint_airflow.observe import call
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 MADE = "declared by the pipeline"
 # the DAG file, and the table that says which site uses a database
 _FILE, _TABLE = "counterpoint_dags.py", "counterpoint_site"
+_PASSWORDS = "passwords.json"
 _ENTRY = "from counterpoint_airflow.dags import served  # airflow DAGs\n\nglobals().update(served())\n"
 # the configuration of an installation: the user's own is of another one. His connections, variables, secrets stay
 _OF_AN_INSTALLATION = (
@@ -57,7 +60,9 @@ def environment(home: Path, secret: str, database: str | None, url: str) -> dict
         "CORE__EXECUTOR": "LocalExecutor",
         "CORE__PARALLELISM": str(max(2, os.cpu_count() or 2)),
         "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
-        "CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+        "CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "False",
+        "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
+        "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / _PASSWORDS),
         "CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
         "API__HOST": "127.0.0.1",
         "API__PORT": port,
@@ -94,6 +99,7 @@ def _database(home: Path, database: str | None, patience: int = 60) -> str:
 def plan(site: Site) -> Plan:
     """The services of a site; the DAG file and the key are written into its home."""
     _write_entry(site.home)
+    put_private(site.home / _PASSWORDS, json.dumps({USER: site.password}))
     airflow = str(Path(sys.executable).parent / "airflow")
     # Airflow notes who asked in the API server's event loop, which the request that holds the lock needs to end: one of
     # the two must fail and ask again, before the scheduler, which waits as well, is taken for dead with all its tasks

@@ -11,6 +11,7 @@ from counterpoint.errors import ServiceError, UnansweredError
 from counterpoint.http import ask, bearer
 from counterpoint.model import ErrorInfo, NativeRun, NativeStep, Status
 from counterpoint.running import find_pipeline, iso, merged
+from counterpoint.site import USER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -71,13 +72,13 @@ def call(site: Site, path: str, body: Any = None, *, method: str | None = None) 
         ServiceError: it does not answer, or refuses.
     """
     # who asks here asks again where that helps
-    credentials = bearer(_token(site.url()))
+    credentials = bearer(_token(site.url(), site.password))
     return ask(f"{site.url()}/api/v2{path}", body, method=method, credentials=credentials, retries=0)
 
 
 @cache
-def _token(url: str) -> str:
-    return str(ask(f"{url}/auth/token")["access_token"])
+def _token(url: str, password: str) -> str:
+    return str(ask(f"{url}/auth/token", {"username": USER, "password": password})["access_token"])
 
 
 def page(site: Site, native_id: str | None = None) -> str:

@@ -60,7 +60,7 @@ def plan(site: Site) -> Plan:
     return Plan(
         prepare=(Process("database", orderly),),
         processes=(
-            Process("webserver", (str(bin_folder / "dagster-webserver"), *web)),
+            Process("webserver", (sys.executable, "-P", "-m", "counterpoint_dagster.webserver", *web)),
             Process("daemon", (str(bin_folder / "dagster-daemon"), "run", *module), recover=orderly),
         ),
         ready=lambda: _missing(site),

@@ -7,10 +7,10 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import ServiceError
-from counterpoint.http import ask
+from counterpoint.http import ask, basic
 from counterpoint.model import NativeRun, NativeStep, Status
 from counterpoint.running import find_pipeline, iso, runnable, settled
-from counterpoint.site import tags_of_site
+from counterpoint.site import USER, tags_of_site
 from counterpoint_dagster.waits import after_waiting, ended
 
 if TYPE_CHECKING:
@@ -98,7 +98,8 @@ def graphql(site: Site, query: str, variables: dict[str, Any]) -> dict[str, Any]
     Raises:
         ServiceError: it does not answer, or refuses the query.
     """
-    values = ask(f"{site.url()}/graphql", {"query": query, "variables": variables})
+    credentials = basic(USER, site.password)
+    values = ask(f"{site.url()}/graphql", {"query": query, "variables": variables}, credentials=credentials)
     if values.get("errors"):
         raise ServiceError(f"dagster refused a query: {values['errors'][0]['message']}")
     found: dict[str, Any] = values["data"]

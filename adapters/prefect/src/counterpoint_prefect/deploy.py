@@ -15,7 +15,7 @@ from counterpoint.errors import ServiceError, UsageError
 from counterpoint.http import ask
 from counterpoint.running import find_pipeline
 from counterpoint.services.claims import Claim, carried_out, may_set
-from counterpoint.site import SITE, SITE_TAG
+from counterpoint.site import SITE, SITE_TAG, USER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -63,6 +63,8 @@ def plan(site: Site) -> Plan:
             "PREFECT_LOCAL_STORAGE_PATH": str(site.home / "storage"),
             "PREFECT_MEMO_STORE_PATH": str(site.home / "memo_store.toml"),
             "PREFECT_API_URL": f"{site.url()}/api",
+            "PREFECT_SERVER_API_AUTH_STRING": auth_of(site),
+            "PREFECT_API_AUTH_STRING": auth_of(site),
             "PREFECT_UI_API_URL": f"{site.url()}/api",
             "PREFECT_UI_STATIC_DIRECTORY": str(site.home / "ui"),
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -72,6 +74,11 @@ def plan(site: Site) -> Plan:
             **({_GIVEN: _async(site.database)} if site.database else {}),
         },
     )
+
+
+def auth_of(site: Site) -> str:
+    """What lets us in at a site's server, as Prefect's settings have it."""
+    return f"{USER}:{site.password}"
 
 
 def pool_of(site: Site) -> str:

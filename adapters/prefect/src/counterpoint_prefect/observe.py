@@ -11,6 +11,7 @@ from uuid import UUID
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.settings import (
+    PREFECT_API_AUTH_STRING,
     PREFECT_API_URL,
     PREFECT_HOME,
     PREFECT_LOCAL_STORAGE_PATH,
@@ -26,6 +27,7 @@ from counterpoint.errors import ServiceError, UnansweredError
 from counterpoint.model import ErrorInfo, NativeRun, NativeStep, Status
 from counterpoint.running import find_pipeline, iso, merged
 from counterpoint_prefect.conditions import native_status
+from counterpoint_prefect.deploy import auth_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -94,7 +96,7 @@ def client_of(site: Site) -> Iterator[SyncPrefectClient]:
 
     try:
         with (
-            temporary_settings({PREFECT_API_URL: f"{site.url()}/api"}),
+            temporary_settings({PREFECT_API_URL: f"{site.url()}/api", PREFECT_API_AUTH_STRING: auth_of(site)}),
             get_client(sync_client=True) as client,
         ):
             yield client

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from counterpoint.bridging.found import MADE, External
 from counterpoint.bridging.servers import SECONDS
 from counterpoint.errors import ServiceError
-from counterpoint.http import ask
+from counterpoint.http import ask, basic
 from counterpoint.redaction import redacted
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ def materialization_of(
 
 def _query(server: Server, variables: dict[str, Any]) -> dict[str, Any]:
     credentials = {"Dagster-Cloud-Api-Token": server.token} if server.token else {}
+    if server.user and not server.token:
+        credentials = basic(server.user, server.password)
     question = {"query": _QUERY, "variables": variables}
     values = ask(f"{server.url}/graphql", question, credentials=credentials, seconds=SECONDS)
     if values.get("errors"):

@@ -43,6 +43,7 @@ def run(args: argparse.Namespace) -> int:
     from counterpoint.running.owners import held_back
     from counterpoint.services import new_site, serving
     from counterpoint.services.sites import absolute, refuse_running
+    from counterpoint.site import USER
 
     adapter, root = find_adapter(args.orchestrator), absolute(args.root)
     refuse_running(root, args.orchestrator)
@@ -54,8 +55,10 @@ def run(args: argparse.Namespace) -> int:
     with serving(adapter, site):
         _turn(adapter, site)
         if args.json:
-            answer({"orchestrator": adapter.name, "page": adapter.page(site), "home": str(site.home)})
+            found = {"orchestrator": adapter.name, "page": adapter.page(site), "home": str(site.home)}
+            answer({**found, "user": USER, "password_file": str(site.password_file)})
         say(f"{adapter.name} is up at {adapter.page(site)} (Ctrl-C stops it; logs in {site.home}/logs)")
+        say(f"{site.login}; where one field is asked for, it is {USER}:PASSWORD")
         return _watch(adapter, site)
 
 

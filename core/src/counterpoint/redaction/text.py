@@ -59,6 +59,8 @@ def _planted() -> Iterator[str]:
             yield from _setting(name.removeprefix(PREFIX), value)
         elif is_secret(name):
             yield value
+            if name.endswith("AUTH_STRING"):  # Prefect's: user:password
+                yield value.partition(":")[2]
         elif "://" in value and "@" in value:
             yield from _password(value)
 

@@ -121,7 +121,8 @@ class ServiceEngine:
             ServiceError: a run did not end in time, or the services stopped answering.
         """
         waiting = [(request, self.submit(request)) for request in requests]
-        log.info("%s: %d run(s) submitted, see %s", self.adapter.name, len(waiting), self.adapter.page(self.site))
+        page = self.adapter.page(self.site)
+        log.info("%s: %d run(s) submitted, see %s (%s)", self.adapter.name, len(waiting), page, self.site.login)
         ended: dict[str, NativeRun] = {}
         deadline = time.monotonic() + RUN_SECONDS
         while len(ended) < len(waiting):

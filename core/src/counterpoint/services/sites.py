@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 from counterpoint.adapter import Site
 from counterpoint.commands import command
 from counterpoint.errors import ServiceError, UsageError
-from counterpoint.files import put
+from counterpoint.files import put, put_private
 from counterpoint.model.orchestrators import ORCHESTRATORS
-from counterpoint.redaction import redacted
+from counterpoint.redaction import hide, redacted
 from counterpoint.services.identity import guardian_of, site_id
 from counterpoint.storage.objects import Objects
 from counterpoint.storage.roots import checked_root, folder_name
@@ -122,7 +122,7 @@ def new_site(
     database: str | None = None,
     schedules: bool = False,
 ) -> Site:
-    """A site with the wanted ports, else free ones; its secret can be read by its owner only.
+    """A site with the wanted ports, else free ones; its secret and its password can be read by their owner only.
 
     Raises:
         UsageError: a port is named that the orchestrator does not have.
@@ -135,7 +135,7 @@ def new_site(
         refuse_taken(name, port)
     home = home_of(root, adapter.name)
     make_private(home)
-    return Site(
+    site = Site(
         home=home,
         root=absolute(root),
         pipelines=pipelines,
@@ -145,6 +145,20 @@ def new_site(
         schedules=schedules,
         id=site_id(home),
     )
+    put_private(site.password_file, f"{site.password}\n")
+    return _hidden(site)
+
+
+def password_of(home: Path) -> str:
+    """The password of the site that lives in a home, or will: for who must know it before the services start."""
+    make_private(home)
+    return Site(home, "", (), {}, _secret(home / "secret")).password
+
+
+def _hidden(site: Site) -> Site:
+    """The site, whose secrets are masked from here on."""
+    hide((site.secret, site.password))
+    return site
 
 
 def _secret(path: Path) -> str:
@@ -177,7 +191,7 @@ def running_site(root: str, orchestrator: str) -> Site | None:
         return None
     values = _remembered(root, orchestrator)
     values["pipelines"] = tuple(values["pipelines"])
-    return Site(home=home, secret=_secret(home / "secret"), id=state.site, **values)
+    return _hidden(Site(home=home, secret=_secret(home / "secret"), id=state.site, **values))
 
 
 def remembered(root: str) -> list[str]:

@@ -1,0 +1,85 @@
+"""Dagster's webserver, which has no login of its own, behind that of the site."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dagster_webserver import app as webserver_app
+from dagster_webserver import cli
+from dagster_webserver.webserver import DagsterWebserver
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
+from starlette.requests import HTTPConnection
+from starlette.responses import PlainTextResponse
+
+from counterpoint.http import basic
+from counterpoint.site import USER
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_REFUSED = 1008  # of a websocket, which is closed before it is open: the browser sees a 403
+_ASKS = {"WWW-Authenticate": 'Basic realm="Counterpoint", charset="UTF-8"'}
+
+
+class Login:
+    """Lets in who knows the password, by HTTP Basic; a browser is given a cookie, for not all send it on websockets."""
+
+    def __init__(self, app: ASGIApp, password: str) -> None:
+        self.app = app
+        self.header = basic(USER, password)["Authorization"]
+        self.cookie = hmac.new(password.encode(), b"cookie", hashlib.sha256).hexdigest()
+        # cookies know no ports: those of two sites must not take each other's place
+        self.name = f"counterpoint_{self.cookie[:8]}"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers a request, or refuses it."""
+        if scope["type"] not in {"http", "websocket"}:
+            await self.app(scope, receive, send)
+            return
+        came = HTTPConnection(scope)
+        known = _same(came.cookies.get(self.name, ""), self.cookie)
+        if known or _same(came.headers.get("Authorization", ""), self.header):
+            await self.app(scope, receive, send if known else self._with_cookie(send))
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": _REFUSED})
+        else:
+            await PlainTextResponse("log in", 401, _ASKS)(scope, receive, send)
+
+    def _with_cookie(self, send: Send) -> Send:
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                value = f"{self.name}={self.cookie}; Path=/; HttpOnly; SameSite=Strict"
+                MutableHeaders(scope=message).append("Set-Cookie", value)
+            await send(message)
+
+        return sending
+
+
+def _same(given: str, wanted: str) -> bool:
+    """Whether they are equal, in a time that does not tell how far."""
+    return hmac.compare_digest(given.encode(), wanted.encode())
+
+
+class GuardedWebserver(DagsterWebserver[Any, Any]):
+    """The webserver that asks who comes before it does anything else."""
+
+    def build_middleware(self) -> list[Middleware]:
+        """The login, then Dagster's own."""
+        # DAGSTER_HOME is the home of the site
+        password = Path(os.environ["DAGSTER_HOME"], "password").read_text(encoding="utf-8").strip()
+        return [Middleware(Login, password=password), *super().build_middleware()]
+
+
+def main() -> None:
+    """Dagster's own command, with this webserver."""
+    webserver_app.DagsterWebserver = GuardedWebserver
+    cli.main()
+
+
+if __name__ == "__main__":
+    main()
