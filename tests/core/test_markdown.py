@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 READER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 HOSTILE = (
     "a|b",
+    "@team, (@org/team) and ann@example.org",
     "`x` and ``",
     "<img src=x onerror=alert(1)>",
     "[click](https://evil.example) ![x](http://evil.example)",
@@ -38,11 +39,16 @@ HOSTILE = (
     "[x]: https://evil.example",
     "\x1b[31mred",
 )
-MARKS = st.text(st.sampled_from("ab1 _*`|\\<>[]()!#-+=~&;.:$\n\t\x1b\u202e"), max_size=30)
+MARKS = st.text(st.sampled_from("ab1 _*`|\\<>[]()!#-+=~&;.:$@\n\t\x1b\u202e"), max_size=30)
 
 
 def one_line(text: str) -> str:
     return re.sub(r"\s+", " ", visible(text)).strip()
+
+
+def seen(page: str) -> str:
+    """What a reader sees, who sees no space of no width."""
+    return html.unescape(page).replace("\u200b", "")
 
 
 def cells(inner: str) -> list[str]:
@@ -52,7 +58,7 @@ def cells(inner: str) -> list[str]:
 
 
 def check(text: str) -> None:
-    assert [html.unescape(cell) for cell in cells(markdown(text))] == [one_line(text), "end"]
+    assert [seen(cell) for cell in cells(markdown(text))] == [one_line(text), "end"]
     said = READER.render(f"before {markdown(text)}\n\n{markdown(text)}\n\n- {markdown(text)}\n")
     assert not set(re.findall(r"</?(\w+)", said)) - {"p", "ul", "li"}, said
     code = (
@@ -75,6 +81,13 @@ def test_addresses_become_no_links() -> None:
     # what makes links of bare addresses looks for these in what was written
     written = markdown("see https://evil.example, HTTP://evil.example, www.evil.example or mailto:a@evil.example")
     assert not re.search(r"(?i)https?://|www\.|mailto:", written)
+
+
+def test_nobody_is_mentioned() -> None:
+    # sites look for mentions in the page, not in what was written
+    page = READER.render(markdown("@team, \\@team, @org/team and ann@example.org; 5 @ 3"))
+    assert not re.search(r"@\w", html.unescape(page))
+    assert "5 @ 3" in page
 
 
 def test_a_block_is_ended_by_nothing_in_it() -> None:

@@ -19,6 +19,9 @@ _COMMANDS = re.compile(
 _MARKUP = re.compile(r"[\\`*\[\]<>|~&$]|(?<![^\W_])_|_(?![^\W_])")
 # what begins a heading, a list or a quotation at the start of a line
 _BLOCK = re.compile(r"^( ?)(?:(\d+)([.)])(?=\s|$)|([#+=-]))")
+# of a name after it, sites such as GitHub make a mention, after an entity or a backslash, too, and tell whoever has it
+_MENTION = re.compile(r"@(?=\w)")
+_UNSEEN = "\u200b"  # a space of no width
 # addresses are made links of without any markup
 _ADDRESS = re.compile(r"(?i)(?:\b(?:https?|ftp|mailto|xmpp)(?=:)|\bwww(?=\.))")
 
@@ -29,8 +32,8 @@ def visible(text: str) -> str:
 
 
 def markdown(text: str) -> str:
-    """The text within a line, or a cell, of Markdown: on one line, without markup, links and secrets."""
-    line = _MARKUP.sub(_escaped, _on_one_line(text))
+    """The text within a line, or a cell, of Markdown: on one line, without markup, links, mentions and secrets."""
+    line = _MENTION.sub(f"@{_UNSEEN}", _MARKUP.sub(_escaped, _on_one_line(text)))
     line = _ADDRESS.sub(lambda found: f"{found[0]}\\", line)
     return _BLOCK.sub(lambda found: f"{found[1]}{found[2] or ''}\\{found[3] or found[4]}", line)
 

@@ -7,7 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from counterpoint.cli.diff import _tell_values
 from counterpoint.diff import Tolerance, diff_models, diff_values
+from counterpoint.migration.matching import Match, Status
+from counterpoint.migration.verdict import summary_of
 from counterpoint.storage import Model
 
 NAN = float("nan")
@@ -87,3 +90,23 @@ def test_a_tolerance_is_of_all_or_of_those_called_so() -> None:
     assert diff_values(left, right, Tolerance(0.25)).equal
     assert [c.path for c in diff_values(left, right, Tolerance(0.0, {"loss": 0.25})).values] == ["a.auc"]
     assert [c.path for c in diff_values(left, right, Tolerance(0.0, {"a.auc": 0.25})).values] == ["a.loss"]
+
+
+def test_values_that_may_not_be_shown_are_told_by_their_place(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = diff_values({"mail": "ann@a.org", "n": 1}, {"mail": "bob@b.org", "n": 3, "new": "eve@c.org"})
+    monkeypatch.setenv("COUNTERPOINT_ROW_VALUES", "off")
+    told, hidden = found.to_dict()["values"], "(value not shown)"
+    assert [(one["path"], one["left"], one["right"]) for one in told] == [
+        ("mail", hidden, hidden),
+        ("n", hidden, hidden),
+        ("new", None, hidden),
+    ]
+    _tell_values(found)
+    summary = summary_of(Match("sums", "2026-01-07", None, None, Status.DIFFERS, report=found))
+    printed = "".join([*capsys.readouterr(), summary])
+    assert hidden in summary
+    assert not [name for name in ("ann@", "bob@", "eve@") if name in printed]
+    monkeypatch.delenv("COUNTERPOINT_ROW_VALUES")
+    assert found.to_dict()["values"][0]["left"] == "ann@a.org"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import stat
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from counterpoint.errors import ServiceError
-from counterpoint.services.sites import home_of, make_private
+from counterpoint.services.sites import home_of, make_private, remembered
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,3 +63,20 @@ def test_a_home_of_another_user_is_refused(tmp_path: Path) -> None:
     os.chown(home, 65534, 65534)
     with pytest.raises(ServiceError, match="belongs to another user"):
         make_private(home)
+
+
+@pytest.mark.parametrize("where", ["root", "s3://bucket/lake"])
+def test_services_are_found_again_whatever_root_they_serve(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    root = where if "://" in where else str(tmp_path / where)
+    assert remembered(root) == []
+    assert not [*tmp_path.iterdir()]
+    home = home_of(root, "dagster")
+    home.mkdir(parents=True)
+    (home / "site.json").write_text(
+        json.dumps({"root": root, "pipelines": [where], "ports": {}, "database": None, "schedules": False})
+    )
+    assert remembered(root) == [where]
+    assert remembered("s3://bucket/unknown") == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -76,10 +77,20 @@ class TestStreamrec:
 
     def test_the_dag_tells_its_windows_settings_and_deadline(self, dag: Any) -> None:
         assert "t-6..t" in dag.doc_md
+        assert dag.doc_md.startswith("```\nstreamrec: ")
+        assert dag.doc_md.endswith("\n```")
         assert dag.params.dump() == streamrec.config
         assert dag.deadline
         assert dag.max_active_runs >= 7
         assert not dag.catchup
+
+    def test_no_text_of_a_pipeline_ends_the_block_that_tells_it(self) -> None:
+        from counterpoint_airflow.translate import translate
+
+        told = translate(replace(fan_out, description="x\n```\n![seen](https://evil.example)")).doc_md
+        assert told.startswith("````\n")
+        assert told.endswith("\n````")
+        assert told.count("````") == 2
 
     def test_what_changes_natively_is_read_back(self, dag: Any) -> None:
         changed = read_back(dag)

@@ -14,6 +14,7 @@ from counterpoint.model import Schedule, hidden, order
 from counterpoint.model.render import as_text
 from counterpoint.model.serial import pipeline_from, public_values, step_from, to_values
 from counterpoint.redaction import is_sealed
+from counterpoint.terminal import markdown_block
 from counterpoint_airflow.conditions import rule_of
 from counterpoint_airflow.observe import ELEMENTS, WATCHER
 from counterpoint_airflow.partitions import cron_of, partitions_of, timetable
@@ -44,7 +45,7 @@ def translate(pipeline: Pipeline, *, served: str | None = None, scheduled: bool 
         deadline=deadline(pipeline) if scheduled else None,
         # a secret is never shown on a page, nor taken from there
         params={name: value for name, value in public_values(pipeline)["config"].items() if not is_sealed(value)},
-        doc_md=f"```\n{as_text(pipeline)}```",
+        doc_md=markdown_block(as_text(pipeline).rstrip("\n")),
         tags={"counterpoint"},
         # what has no native place in a DAG
         user_defined_macros={KEPT: json.dumps(public_values(pipeline))},

@@ -145,7 +145,7 @@ def _tell_values(found: ModelDiff | ValueDiff) -> None:
         tensors = [(t.name, t.left, t.right, t.changed, t.max_abs_diff) for t in found.tensors if not t.equal]
         table("Tensors", ("tensor", "left", "right", "changed", "largest difference"), tensors)
     if found.values:
-        values = [(c.path, _short(c.left), _short(c.right), c.abs_diff) for c in found.values]
+        values = [(c.path, *map(_short, c.told()), c.abs_diff) for c in found.values]
         table("Values", ("value", "left", "right", "difference"), values)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.diff.report import Tolerance, plain
+from counterpoint.redaction import UNSHOWN, shows_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,8 +31,16 @@ class ValueChange:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
-        found = {"path": self.path, "left": plain(self.left), "right": plain(self.right)}
+        left, right = self.told()
+        found = {"path": self.path, "left": left, "right": right}
         return {**found, "abs_diff": self.abs_diff, "absent": self.absent}
+
+    def told(self) -> tuple[Any, Any]:
+        """Both sides as they may be told, None where one is absent; a value that was made of rows may hold theirs."""
+        if shows_rows():
+            return plain(self.left), plain(self.right)
+        left, right = (None if self.absent == side else UNSHOWN for side in ("left", "right"))
+        return left, right
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import counterpoint
 from counterpoint.diff import ModelDiff, TableDiff
-from counterpoint.diff.report import plain
 from counterpoint.lineage.gather import source_of
 from counterpoint.lineage.git import git_state
 from counterpoint.migration.causes import trace
@@ -170,7 +169,8 @@ def summary_of(match: Match) -> str:
         return f"{len(changed)} of {len(report.tensors)} tensors differ, {len(report.values)} other values"
     if report is not None:
         first = report.values[0]
-        place = f"{first.path or 'the value'}: {plain(first.left)} | {plain(first.right)}"
+        left, right = first.told()
+        place = f"{first.path or 'the value'}: {left} | {right}"
         return f"{len(report.values)} values differ, the first is {place}"
     return "; ".join(match.notes) or "differs"
 

@@ -206,8 +206,11 @@ def _remembered(root: str, orchestrator: str) -> dict[str, Any]:
         DamagedFileError: something else was put there.
     """
     home = home_of(root, orchestrator)
+    if not (home / "site.json").exists():
+        return {}
+    # a damaged file is told by its path below this folder: of a root on a file system, that is the root
     objects = Objects(str(home.parent.parent))
-    return objects.get_json(f"services/{orchestrator}/site.json") or {}
+    return objects.get_json(f"{home.parent.name}/{orchestrator}/site.json") or {}
 
 
 def absolute(root: str) -> str:
