@@ -19,8 +19,8 @@ _COMMANDS = re.compile(
 _MARKUP = re.compile(r"[\\`*\[\]<>|~&$]|(?<![^\W_])_|_(?![^\W_])")
 # what begins a heading, a list or a quotation at the start of a line
 _BLOCK = re.compile(r"^( ?)(?:(\d+)([.)])(?=\s|$)|([#+=-]))")
-# of a name after it, sites such as GitHub make a mention, after an entity or a backslash, too, and tell whoever has it
-_MENTION = re.compile(r"@(?=\w)")
+# GitHub makes a mention of it and the name that follows, unless a word precedes; after an entity or a backslash, too
+_MENTION = re.compile(r"(?<!\w)@(?=\w)")
 _UNSEEN = "\u200b"  # a space of no width
 # addresses are made links of without any markup
 _ADDRESS = re.compile(r"(?i)(?:\b(?:https?|ftp|mailto|xmpp)(?=:)|\bwww(?=\.))")
