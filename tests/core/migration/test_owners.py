@@ -14,9 +14,10 @@ from bakery import AIRFLOW, DAGSTER, PREFECT, Scene, Stand, bread, equal_days, s
 
 from counterpoint.errors import ServiceError, UsageError
 from counterpoint.migration.cutover import cut_over, roll_back
+from counterpoint.migration.proof import refuse_unproved
 from counterpoint.running import owners
 from counterpoint.running.owners import Party, held_back
-from counterpoint.running.settings import serve
+from counterpoint.running.settings import made_path, serve
 from counterpoint.services.processes import Owner
 from counterpoint.storage.objects import Objects
 
@@ -66,6 +67,25 @@ def test_other_settings_than_were_compared_are_refused_by_name(scene: Scene) -> 
     assert scene.ons == {"airflow": True, "dagster": False}
     equal_days(scene, 7, pipeline=bread.configured({"flour": "wheat"}))
     assert scene.to_dagster(after=7).owner == DAGSTER
+
+
+def test_after_it_services_run_with_what_was_compared_or_made_production(scene: Scene) -> None:
+    objects = scene.move.objects
+    wheat, rye = {"flour": "wheat"}, dict(bread.config)
+    # nobody has cut it over, or it was without proof
+    refuse_unproved(objects, bread, "dagster", wheat)
+    scene.to_dagster()
+    refuse_unproved(objects, bread, "dagster", wheat)
+    roll_back(scene.move)
+    equal_days(scene, 7)
+    scene.to_dagster(after=7)
+    with pytest.raises(UsageError, match=r"dagster would run with --set 'flour=\"wheat\"', .* run bread --date DATE"):
+        refuse_unproved(objects, bread, "dagster", wheat)
+    refuse_unproved(objects, bread, "dagster", rye)
+    # what was given back runs there as before
+    refuse_unproved(objects, bread, "airflow", wheat)
+    objects.put_json(made_path("bread"), {"config": wheat})
+    refuse_unproved(objects, bread, "dagster", wheat)
 
 
 @pytest.mark.parametrize(

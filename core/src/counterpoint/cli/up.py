@@ -84,9 +84,10 @@ def _serve(root: str, names: Sequence[str], orchestrator: str, given: Mapping[st
     """Keeps with which settings runs are made that nobody asks for: those of production, but for what is given.
 
     Raises:
-        UsageError: no pipeline has such a setting.
+        UsageError: no pipeline has such a setting, or a cut-over to these services rests on another.
     """
     from counterpoint.errors import UsageError
+    from counterpoint.migration.proof import refuse_unproved
     from counterpoint.running import find_pipeline
     from counterpoint.running.settings import made_with, serve, served_with
     from counterpoint.storage.objects import Objects
@@ -100,6 +101,7 @@ def _serve(root: str, names: Sequence[str], orchestrator: str, given: Mapping[st
         asked = {**(made_with(objects, pipeline.name) or served_with(objects, pipeline.name, orchestrator)), **given}
         config = {key: value for key, value in asked.items() if key in pipeline.config}
         pipeline.configured(config)
+        refuse_unproved(objects, pipeline, orchestrator, config)
         serve(objects, pipeline.name, orchestrator, config)
         if config:
             say(f"{name} runs by itself with {shlex.join(setting_words(config))}")

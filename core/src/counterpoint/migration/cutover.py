@@ -7,23 +7,21 @@ be done again without harm. A side that keeps some steps keeps its schedule.
 from __future__ import annotations
 
 import logging
-import shlex
 import time
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.commands import command, setting_words
+from counterpoint.commands import command
 from counterpoint.errors import ServiceError, UsageError
 from counterpoint.migration.dividing import Change, brought_back, given, refuse_unknown
-from counterpoint.migration.ledger import code_of, entries, pair_of, setting_digests, streak_of
+from counterpoint.migration.proof import proof_of
 from counterpoint.running import owners
 from counterpoint.running.owners import CUTOVER, DONE, ROLLBACK, UNDONE, Party
-from counterpoint.running.settings import is_settled, serve, served_with
 from counterpoint.services.processes import Owner
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from counterpoint.migration.schedules import Side
     from counterpoint.model import Pipeline
@@ -78,7 +76,7 @@ def cut_over(move: Move, source: Party, target: Party, after: int, steps: Sequen
     if change.before == change.after:
         _turn(move, change, mends=True)
         return seen
-    return _change(move, seen, CUTOVER, change, _proof(move, source, target, after))
+    return _change(move, seen, CUTOVER, change, proof_of(move, source, target, after))
 
 
 def roll_back(move: Move, steps: Sequence[str] = ()) -> Owners:
@@ -93,46 +91,6 @@ def roll_back(move: Move, steps: Sequence[str] = ()) -> Owners:
     seen = _settled(move, ROLLBACK)
     change = None if begun.pending else brought_back(move.pipeline, seen, steps)
     return seen if change is None else _change(move, seen, ROLLBACK, change, None)
-
-
-def _proof(move: Move, source: Party, target: Party, after: int) -> dict[str, Any] | None:
-    """The streak that the ledger holds; None when none is asked for.
-
-    Raises:
-        UsageError: it is too short, or its newest date was compared with other code.
-    """
-    if after <= 0:
-        return None
-    pair = pair_of(source.name, target.name, legacy=source.legacy is not None)
-    found = entries(move.objects, move.pipeline.name, pair)
-    streak = streak_of(found, move.pipeline.partitions)
-    compare = move.typed("shadow", "--from", source.name, "--to", target.name, "--dates", "A..B")
-    hint = f"compare more by '{compare}', or say --after 0 to go without proof"
-    if streak.count < after:
-        raise UsageError(f"{move.pipeline.name}, {pair}: {streak}, and --after {after} asks for {after}: {hint}")
-    if found[-1]["digests"]["code"] != code_of(move.pipeline):
-        raise UsageError(f"{move.pipeline.name}: its code is another one since {streak.last} was compared: {hint}")
-    _settle_settings(move, target, found[-1])
-    return streak.to_dict()
-
-
-def _settle_settings(move: Move, target: Party, entry: Mapping[str, Any]) -> None:
-    """Refuses when the target would run with other settings than were compared; where it knows none, it gets these."""
-    if target.legacy is not None or "settings" not in entry:
-        return
-    if not is_settled(move.objects, move.pipeline.name, target.name):
-        serve(move.objects, move.pipeline.name, target.name, entry.get("config", {}))
-    served = served_with(move.objects, move.pipeline.name, target.name)
-    will = {name: value for name, value in served.items() if name in move.pipeline.config}
-    digests = setting_digests(move.pipeline.configured(will))
-    other = sorted(name for name, digest in digests.items() if entry["settings"].get(name) != digest)
-    if other:
-        runs = shlex.join(setting_words({name: move.pipeline.configured(will).config[name] for name in other}))
-        raise UsageError(
-            f"{move.pipeline.name}: {target.name} would run with {runs}, and {entry['date']} was compared with another"
-            f" {', '.join(other)}: start its services with 'counterpoint up' and the settings that were compared, or"
-            f" compare again with these"
-        )
 
 
 def _change(move: Move, seen: Owners, action: str, change: Change, streak: Any) -> Owners:
