@@ -62,5 +62,4 @@ def request_of(served: str, context: Mapping[str, Any]) -> RunRequest:
         key = asked.partition or key_of(pipeline.partitions, run)
         return asked if asked.partition else part_of(asked, key, steps_in(given[SPANS], key))
     key, scheduled = key_of(pipeline.partitions, run), run.run_type == "scheduled"
-    config = {name: value for name, value in given.items() if name in pipeline.config}
-    return native_request(served, key, run.run_id, "airflow", scheduled=scheduled, config=config)
+    return native_request(served, key, run.run_id, "airflow", scheduled=scheduled, config=pipeline.own(given))

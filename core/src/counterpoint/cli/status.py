@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     is_production = args.version == PRODUCTION
     kept = made_with(store, pipeline.name) if is_production else manifest_of(store, args.version)["asked"]["config"]
     # what the pipeline has no more would be no setting of it
-    config = {**{name: value for name, value in kept.items() if name in pipeline.config}, **given}
+    config = {**pipeline.own(kept), **given}
     if config != given:
         say(f"judged by the settings that {args.version} was made with: {shlex.join(setting_words(config))}")
     keys = pipeline.partitions.range(args.first, args.last) if args.first else ()

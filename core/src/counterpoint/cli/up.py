@@ -99,7 +99,7 @@ def _serve(root: str, names: Sequence[str], orchestrator: str, given: Mapping[st
     for name, pipeline in pipelines.items():
         # what a cut-over gave it counts until production was made
         asked = {**(made_with(objects, pipeline.name) or served_with(objects, pipeline.name, orchestrator)), **given}
-        config = {key: value for key, value in asked.items() if key in pipeline.config}
+        config = pipeline.own(asked)
         pipeline.configured(config)
         refuse_unproved(objects, pipeline, orchestrator, config)
         serve(objects, pipeline.name, orchestrator, config)

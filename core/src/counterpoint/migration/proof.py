@@ -71,12 +71,14 @@ def refuse_unproved(objects: Objects, pipeline: Pipeline, orchestrator: str, con
     """
     change = _cutover_to(owners.read(objects, pipeline.name), orchestrator)
     entry = change and _compared(objects, pipeline, change)
+    if not change or not entry:
+        return
     made = objects.get_json(made_path(pipeline.name))
-    if not change or not entry or (made and not _unproved(pipeline, config, _digests(pipeline, made["config"]))):
+    if made and not _unproved(pipeline, config, setting_digests(pipeline.configured(pipeline.own(made["config"])))):
         return
     if other := _unproved(pipeline, config, entry["settings"]):
         name, source = pipeline.name, change["from"]["name"]
-        given = {name: value for name, value in config.items() if name in pipeline.config}
+        given = pipeline.own(config)
         dates = ("--from", source, "--to", orchestrator, "--dates", "A..B")
         compare = command("migrate", "shadow", name, *dates, root=objects.root, config=given)
         make = command("run", name, "--date", "DATE", root=objects.root, config=given)
@@ -104,17 +106,9 @@ def _compared(objects: Objects, pipeline: Pipeline, change: Mapping[str, Any]) -
 
 def _unproved(pipeline: Pipeline, config: Mapping[str, Any], proved: Mapping[str, str]) -> dict[str, Any]:
     """The settings whose digests are not those that were proved."""
-    will = _configured(pipeline, config)
+    will = pipeline.configured(pipeline.own(config))
     other = sorted(name for name, digest in setting_digests(will).items() if proved.get(name) != digest)
     return {name: will.config[name] for name in other}
-
-
-def _digests(pipeline: Pipeline, config: Mapping[str, Any]) -> dict[str, str]:
-    return setting_digests(_configured(pipeline, config))
-
-
-def _configured(pipeline: Pipeline, config: Mapping[str, Any]) -> Pipeline:
-    return pipeline.configured({name: value for name, value in config.items() if name in pipeline.config})
 
 
 def _told(pipeline: Pipeline, orchestrator: str, other: Mapping[str, Any]) -> str:

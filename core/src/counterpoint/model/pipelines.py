@@ -80,6 +80,10 @@ class Pipeline:
                 return pool
         raise DefinitionError(f"pipeline {self.name} declares no pool {name!r}")
 
+    def own(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """Of settings, those that the pipeline has: what is kept from earlier may hold others."""
+        return {name: value for name, value in config.items() if name in self.config}
+
     def configured(self, overrides: Mapping[str, Any]) -> Pipeline:
         """The same pipeline with some settings replaced (a dict setting is merged one level deep).
 

@@ -63,7 +63,7 @@ def configured_pipeline(name: str, orchestrator: str) -> Pipeline:
     if not root:
         return found
     served = served_with(Objects(root), found.name, orchestrator)
-    return found.configured({key: value for key, value in served.items() if key in found.config})
+    return found.configured(found.own(served))
 
 
 def served_pipelines() -> list[str]:
