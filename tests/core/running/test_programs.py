@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who started what")
 PROGRAMS = ("program", "daemon", "grandchild")
@@ -50,6 +50,15 @@ ENDS = [
 ]
 
 
+@pytest.fixture
+def heeded() -> Iterator[None]:
+    """SIGHUP ends what is started here, also where `nohup` began the tests: who ignores a signal hands that on."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("heeded")
 @pytest.mark.parametrize(("what", "number"), ENDS)
 def test_what_a_step_has_started_ends_with_it(what: str, number: signal.Signals, tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
