@@ -30,7 +30,7 @@ if not INSTALLED:
     pytest.skip("no orchestrator is installed in this environment", allow_module_level=True)
 ORCHESTRATOR = INSTALLED[0]
 # what runs steps, and what answers
-WORKER = {"airflow": "scheduler", "dagster": "daemon", "prefect": "worker"}[ORCHESTRATOR]
+WORKER = {"airflow": "scheduler", "dagster": "code-server", "prefect": "worker"}[ORCHESTRATOR]
 SERVER = {"airflow": "api-server", "dagster": "webserver", "prefect": "server"}[ORCHESTRATOR]
 FIRST, LAST = "2026-01-03", "2026-01-08"
 PATIENCE = 300

@@ -39,8 +39,8 @@ ORCHESTRATOR = INSTALLED[0]
 PLACE = str(Path(__file__).parents[1] / "core" / "running")
 DAY = "2026-01-03"
 PATIENCE = 240
-# the workers that Airflow keeps, and the code servers of which Dagster begins a new one every minute
-IDLE = ("<idle>", " api grpc ", "resource_tracker")
+# the workers that Airflow keeps, and what Python starts beside the first forked process
+IDLE = ("<idle>", "resource_tracker")
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -11,6 +11,7 @@ from counterpoint.model import NativeBackfill, NativeRun, part_of
 from counterpoint.running import find_pipeline
 from counterpoint.site import SITE_TAG, tags_of_site
 from counterpoint_dagster.observe import graphql, native_of, runs_with
+from counterpoint_dagster.servers import TICK_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,8 +37,8 @@ _BACKFILL = """query($id: String!) { partitionBackfillOrError(backfillId: $id) {
 _RUNNING = """{ partitionBackfillsOrError(status: REQUESTED, limit: 100) {
   ... on PartitionBackfills { results { id tags { key value }
   runs(limit: 1) { id } unfinishedRuns(limit: 1) { id } } } } }"""
-# the daemon looks at a backfill every 30 s, and only then sees that all of it has ended
-_TICK_SECONDS = 40.0
+# the daemon looks at a backfill now and then, and only then sees that all of it has ended
+_PATIENCE = 5.0 * TICK_SECONDS
 _CANCEL = "mutation($id: String!) { cancelPartitionBackfill(backfillId: $id) { __typename } }"
 
 
@@ -123,7 +124,7 @@ def is_of(pipeline: Pipeline, run: DagsterRun) -> bool:
 
 def cancel(site: Site, order: BackfillOrder) -> None:
     """Cancels the backfills of the order's version that run; one whose runs have all ended is left to the daemon."""
-    end = time.monotonic() + _TICK_SECONDS
+    end = time.monotonic() + _PATIENCE
     while found := _in_progress(site, order):
         for one in found:
             if one["unfinishedRuns"] or not one["runs"] or time.monotonic() > end:

@@ -14,6 +14,7 @@ from counterpoint.services.claims import Claim, carried_out, may_set
 from counterpoint.site import SITE_TAG
 from counterpoint_dagster.backfill import LIMITS, MOST
 from counterpoint_dagster.observe import LOCATION, graphql
+from counterpoint_dagster.servers import commands
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,6 +41,7 @@ concurrency:
   pools: {{granularity: op}}
 run_monitoring: {{enabled: true, start_timeout_seconds: 300, poll_interval_seconds: 10}}
 freshness: {{enabled: true}}
+auto_materialize: {{minimum_interval_seconds: 30}}
 sensors: {{use_threads: true, num_workers: 2}}
 """
 
@@ -51,17 +53,16 @@ def plan(site: Site) -> Plan:
         UsageError: two of its pipelines have a step of one name.
     """
     refuse_shared_steps(site.pipelines)
-    bin_folder, module = Path(sys.executable).parent, ("-m", LOCATION)
     url = site.database and f"postgresql://{site.database.partition('://')[2]}"
     storage = f"storage: {{postgres: {{postgres_url: {{env: {_DATABASE}}}}}}}\n" if url else ""
     (site.home / "dagster.yaml").write_text(_YAML + storage, encoding="utf-8")
-    web = ("-h", "127.0.0.1", "-p", str(site.ports["web"]), *module)
     orderly = (sys.executable, "-P", "-m", "counterpoint_dagster.deploy", *site.pipelines)
     return Plan(
         prepare=(Process("database", orderly),),
-        processes=(
-            Process("webserver", (sys.executable, "-P", "-m", "counterpoint_dagster.webserver", *web)),
-            Process("daemon", (str(bin_folder / "dagster-daemon"), "run", *module), recover=orderly),
+        # a run is a child of the code server, and ends with it
+        processes=tuple(
+            Process(name, tuple(words), recover=orderly if name == "code-server" else ())
+            for name, words in commands(site).items()
         ),
         ready=lambda: _missing(site),
         environment={

@@ -79,7 +79,3 @@ def main() -> None:
     """Dagster's own command, with this webserver."""
     webserver_app.DagsterWebserver = GuardedWebserver
     cli.main()
-
-
-if __name__ == "__main__":
-    main()

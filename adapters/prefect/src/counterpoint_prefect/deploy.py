@@ -7,6 +7,7 @@ import os
 import shlex
 import sys
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from counterpoint import garbage
@@ -16,6 +17,7 @@ from counterpoint.http import ask
 from counterpoint.running import find_pipeline
 from counterpoint.services.claims import Claim, carried_out, may_set
 from counterpoint.site import SITE, SITE_TAG, USER
+from counterpoint_prefect import forked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -54,6 +56,7 @@ def plan(site: Site) -> Plan:
         processes=(
             Process("server", (*prefect, *server) if site.database else garbage.command("prefect", *server)),
             Process("worker", (*prefect, *worker), recover=this, hasty=True),
+            *([Process("runs", forked.serving(site.home))] if forked.available() else []),
         ),
         ready=lambda: _missing(site),
         settle=(Process("deployments", (*this, *site.pipelines)),),
@@ -190,6 +193,7 @@ def make_deployments(names: list[str]) -> None:
     from prefect.client.orchestration import get_client
 
     site, pipelines = os.environ.get(SITE), [find_pipeline(name) for name in names]
+    mine = Claim.here() if site else None
     own = site is not None and _GIVEN not in os.environ
     with get_client(sync_client=True) as client:
         for pipeline in pipelines:
@@ -198,10 +202,10 @@ def make_deployments(names: list[str]) -> None:
         _make_pool(client, pool, own=own)
         make_limits(client, pipelines, own=own)
         for pipeline in pipelines:
-            _make_deployment(client, pipeline, pool, [tag_of(site)] if site else [])
+            _make_deployment(client, pipeline, pool, mine)
 
 
-def _make_deployment(client: SyncPrefectClient, pipeline: Pipeline, pool: str, tags: list[str]) -> None:
+def _make_deployment(client: SyncPrefectClient, pipeline: Pipeline, pool: str, mine: Claim | None) -> None:
     from prefect.client.schemas.actions import DeploymentScheduleCreate
     from prefect.client.schemas.schedules import CronSchedule
 
@@ -217,11 +221,11 @@ def _make_deployment(client: SyncPrefectClient, pipeline: Pipeline, pool: str, t
         DEPLOYMENT,
         entrypoint=f"{_ENTRY}{pipeline.name}",
         work_pool_name=pool,
-        # Without it Prefect starts a process that fetches the flow's code and then another: there is nothing to fetch.
-        job_variables={"command": shlex.join((sys.executable, "-m", "prefect.engine"))},
+        # Prefect's own fetches the flow's code before, in a process more: there is nothing to fetch
+        job_variables={"command": shlex.join(forked.run_command(Path(mine.home) if mine else None))},
         pull_steps=[],
         description=pipeline.description,
-        tags=tags,
+        tags=[tag_of(mine.site)] if mine else [],
         schedules=[DeploymentScheduleCreate(schedule=cron, active=active)] if cron else [],
         parameter_openapi_schema=flow.parameters.model_dump_for_openapi(),
         enforce_parameter_schema=False,

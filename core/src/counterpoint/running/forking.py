@@ -79,8 +79,13 @@ def serve(parent: str, first: str, later: str) -> Callable[[], int]:
     return template.run(filter(None, first.split(",")))
 
 
-def listen(place: str) -> Callable[[], int]:
-    """The same for every process that finds the socket at `place`, until SIGTERM; a step ends with who asked for it."""
+def listen(
+    place: str, main: Callable[[socket.socket, int], int] | None = None, first: Iterable[str] = ()
+) -> Callable[[], int]:
+    """The same for every process that finds the socket at `place`, until SIGTERM; a step ends with who asked for it.
+
+    Other than steps are forked when their `main` is given, with the modules that they need `first`.
+    """
     path = Path(place)
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     path.unlink(missing_ok=True)
@@ -99,8 +104,9 @@ def listen(place: str) -> Callable[[], int]:
 
     template = Template(os.getppid(), orders, received)
     template.shared = path
+    template.main = main or template.main
     signal.signal(signal.SIGTERM, template.stop)
-    return template.run()
+    return template.run(first)
 
 
 def _same_user(asking: socket.socket) -> bool:
@@ -122,6 +128,7 @@ class Template:
         # where others find the socket; a fork is then killed when who asked for it has closed its own
         self.shared: Path | None = None
         self.ending = False
+        self.main: Callable[[socket.socket, int], int] = _execute_attempt
         self.poll = select.poll()
         self.woken, self.waker = socket.socketpair()
         self.heard, self.tells = os.pipe()
@@ -196,7 +203,8 @@ class Template:
             for end in (self.woken, self.waker, *(told for _, told in self.running.values())):
                 end.close()
             os.close(self.heard)
-            return begun(arrange, self.orders.detach(), self.tells, given)
+            asking = begun(arrange, self.orders.detach(), self.tells, given)
+            return lambda: leave(self.main(asking, self.tells))
         if pid:
             told = socket.socket(fileno=given[0])
             self.running[pid] = ProcessId.of(pid), told
@@ -253,10 +261,14 @@ def fork(given: list[int]) -> int | None:
     return pid
 
 
-def begun(arrange: Callable[[], None], orders: int, tells: int, given: list[int]) -> Callable[[], int]:
-    """Makes a forked process one of its own, which ends as is arranged; what it is to do then."""
+def _execute_attempt(asking: socket.socket, tells: int) -> int:
     from counterpoint.running.child import main
 
+    return main(asking, tells)
+
+
+def begun(arrange: Callable[[], None], orders: int, tells: int, given: list[int]) -> socket.socket:
+    """Makes a forked process one of its own, which ends as is arranged; where it is told what to do."""
     told, stderr, stack = given
     os.setsid()
     signal.set_wakeup_fd(-1)
@@ -276,7 +288,7 @@ def begun(arrange: Callable[[], None], orders: int, tells: int, given: list[int]
         sys.modules["numpy"].random.seed()
     asking = socket.socket(fileno=told)
     asking.sendall(f"process {ProcessId.of(os.getpid())}\n".encode())
-    return lambda: leave(main(asking, tells))
+    return asking
 
 
 def leave(code: int) -> NoReturn:

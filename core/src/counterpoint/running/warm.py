@@ -180,7 +180,7 @@ def take(surroundings: Any) -> None:
     os.environ.update(surroundings["environment"])
     os.environ[ATTEMPT] = str(ProcessId.of(os.getpid()))
     os.chdir(surroundings["folder"])
-    sys.path[:] = surroundings["path"]
+    sys.path[:] = surroundings.get("path", sys.path)
 
 
 def command_of_service(place: Path) -> list[str]:

@@ -1,0 +1,98 @@
+"""Processes of runs and of steps that run side by side, forked from one that has imported Dagster already.
+
+Dagster starts a new interpreter for each run, and another one for the steps of a run, from which these are forked.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import socket
+from multiprocessing import connection, forkserver
+from multiprocessing.context import ForkServerContext
+from typing import TYPE_CHECKING, Any
+
+from dagster._grpc import server
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+# what a run imports before it comes to the definitions, which each run loads itself: they may have changed
+_IMPORTED = [
+    "counterpoint_dagster.steps",
+    "dagster._core.executor.multiprocess",
+    "dagster._core.storage.sqlite_storage",
+    "dagster._grpc.server",
+]
+_MOST_BYTES = 1 << 16
+# what of it is used here is not for others, and typed for nobody
+_FORKSERVER: Any = forkserver
+
+
+class ForkingServer(server.DagsterApiServer):
+    """Dagster's code server, whose runs are forked."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._mp_ctx = _Runs()
+
+
+class _Runs(ForkServerContext):
+    """Starts processes as Python's forkserver does, each with a process of its own to fork steps from."""
+
+    def Process(self, *, target: Callable[..., None], args: Sequence[Any]) -> Any:  # type: ignore[override]  # noqa: N802
+        return super().Process(target=_run, args=(target, *args))
+
+
+class _Steps:
+    """A process to fork steps from, forked itself while the run's process has one thread only.
+
+    It waits until steps are to be forked, and then does what the forkserver of a new interpreter would do. Source:
+    `ForkServer.ensure_running` of Python's multiprocessing.
+    """
+
+    def __init__(self) -> None:
+        self._orders, theirs = socket.socketpair()
+        if os.fork() == 0:
+            self._orders.close()
+            _wait_for_steps(theirs)
+        theirs.close()
+        self._begun = False
+
+    def ensure_running(self) -> None:
+        """Takes the place of the method that starts an interpreter."""
+        if self._begun:
+            return
+        itself, self._begun = _FORKSERVER._forkserver, True  # noqa: SLF001
+        address = connection.arbitrary_address("AF_UNIX")  # type: ignore[attr-defined]
+        heard, alive = os.pipe()
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(address)
+            os.chmod(address, 0o600)  # noqa: PTH101 - may be no path
+            listener.listen()
+            modules = json.dumps(itself._preload_modules).encode()  # noqa: SLF001
+            socket.send_fds(self._orders, [modules], [listener.fileno(), heard])
+        os.close(heard)
+        itself._forkserver_address, itself._forkserver_alive_fd = address, alive  # noqa: SLF001
+
+
+def _wait_for_steps(orders: socket.socket) -> None:
+    try:
+        modules, given, _, _ = socket.recv_fds(orders, _MOST_BYTES, 2)
+        if given:  # else the run ends without any
+            _FORKSERVER.main(*given, json.loads(modules))
+    finally:
+        os._exit(0)
+
+
+def _run(target: Callable[..., None], *args: Any) -> None:
+    _FORKSERVER._forkserver.ensure_running = _Steps().ensure_running  # noqa: SLF001
+    target(*args)
+
+
+def prepare() -> None:
+    """Makes Dagster's code server one that forks, and begins to import what runs need."""
+    multiprocessing.set_forkserver_preload(_IMPORTED)
+    forkserver.ensure_running()
+    server.DagsterApiServer = ForkingServer
