@@ -44,9 +44,8 @@ PLAIN = (
 
 
 def marked_scenarios() -> list[Any]:
-    """The scenarios; where a service needs ten seconds for a run, the plain ones wait for `make matrix`."""
-    rare = pytest.mark.release("airflow", "dagster")
-    return [pytest.param(one, marks=[rare] if one.name in PLAIN else []) for one in SCENARIOS]
+    """The scenarios; the plain ones wait for `make matrix`."""
+    return [pytest.param(one, marks=[pytest.mark.release] if one.name in PLAIN else []) for one in SCENARIOS]
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ pytestmark = [
     pytest.mark.service,
     pytest.mark.long,
     pytest.mark.timeout(1200),
-    pytest.mark.release("airflow", "dagster"),
+    pytest.mark.release("airflow", "dagster", "prefect"),
 ]
 ON = next(iter(sorted(find_adapters())), "local")
 HERE = str(Path(__file__).parents[2] / "benchmarks" / "faults")

@@ -94,6 +94,7 @@ def settled_bytes(home: Path) -> int:
     return now
 
 
+@pytest.mark.release  # the page of a comparison has it on each orchestrator (tests/docs/test_report.py)
 def test_streamrec_ends_as_on_the_local_runner(engine: ServiceEngine, root: Path, local: RunRecord) -> None:
     record = launch(request(root, ORCHESTRATOR, SMALL), engine)
     assert record.status == local.status == Status.SUCCESS
@@ -105,6 +106,7 @@ def test_streamrec_ends_as_on_the_local_runner(engine: ServiceEngine, root: Path
     assert record.lineage is not None
 
 
+@pytest.mark.release
 def test_a_second_run_computes_nothing_again(engine: ServiceEngine, root: Path, local: RunRecord) -> None:
     again = launch(request(root, ORCHESTRATOR, SMALL), engine)
     assert digests(again) == digests(local)
@@ -185,6 +187,7 @@ def test_the_command_leaves_nothing_behind_when_interrupted(tmp_path: Path) -> N
     assert not marked(str(home_of(str(tmp_path), ORCHESTRATOR)))
 
 
+@pytest.mark.release  # test_waits.py has services on PostgreSQL, on each orchestrator
 def test_the_services_run_on_postgresql(postgres: str, tmp_path: Path) -> None:
     linear = next(scenario for scenario in SCENARIOS if scenario.name == "linear")
     served = f"counterpoint.testing.scenarios:{linear.name}"

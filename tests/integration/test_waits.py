@@ -1,4 +1,7 @@
-"""A step that waits, on the real services: it holds no worker, others get through, and it ends as on this machine."""
+"""A step that waits, on the real services: it holds no worker, others get through, and it ends as on this machine.
+
+The services are those of a site with a PostgreSQL.
+"""
 
 from __future__ import annotations
 
@@ -51,12 +54,13 @@ def importable(on_path: OnPath) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceEngine]:
+def engine(tmp_path_factory: pytest.TempPathFactory, postgres: str) -> Iterator[ServiceEngine]:
     root = str(tmp_path_factory.mktemp("root"))
     served = ("patience:served", "patience:ingest", "patience:shared")
-    with engine_for(ORCHESTRATOR, root, served, service=True) as found:
+    with engine_for(ORCHESTRATOR, root, served, service=True, options={"database": postgres}) as found:
         assert isinstance(found, ServiceEngine)
         yield found
+        assert not [path for path in found.site.home.rglob("*.db") if path.stat().st_size > 100_000]
 
 
 def request_of(root: str, pipeline: str, orchestrator: str, **more) -> RunRequest:

@@ -13,7 +13,8 @@ from counterpoint.migration.again import check_again
 from counterpoint.migration.validate import Question
 from counterpoint.migration.verdict import validate
 
-pytestmark = [pytest.mark.torch, pytest.mark.long]
+# the same is proved on Dagster in the gate (tests/integration/test_validation.py), with another pipeline in core
+pytestmark = [pytest.mark.torch, pytest.mark.long, pytest.mark.release]
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -139,7 +139,9 @@ def test_where_nothing_can_be_forked_it_becomes_the_command(tmp_path: Path) -> N
 
 
 def test_it_needs_none_of_what_it_spares() -> None:
-    asked = "import runpy, sys; runpy.run_path(sys.argv[1]); print('counterpoint' in sys.modules, 'site' in sys.modules)"
+    asked = (
+        "import runpy, sys; runpy.run_path(sys.argv[1]); print('counterpoint' in sys.modules, 'site' in sys.modules)"
+    )
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", asked, standin.__file__], capture_output=True, text=True, check=True
     )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
-pytestmark = [pytest.mark.prefect, pytest.mark.service, pytest.mark.long]
+pytestmark = [pytest.mark.prefect, pytest.mark.service, pytest.mark.long, pytest.mark.release]
 SERVED = "lingering:pipeline"
 
 
