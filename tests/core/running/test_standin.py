@@ -95,7 +95,8 @@ def test_it_has_the_surroundings_and_the_end_of_what_it_stands_for(
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_what_it_is_sent_is_passed_on(serving: subprocess.Popen[bytes], tmp_path: Path, number: signal.Signals) -> None:
-    todo = f"import signal; signal.signal({number.value}, lambda *_: sys.exit(3)); print(); time.sleep(60)"
+    todo = f"import signal; signal.signal({number.value}, lambda *_: sys.exit(3)); print(flush=True)"
+    todo += "\nwhile True: time.sleep(0.1)"
     process = started(tmp_path, todo)
     first_line(process)
     assert process.stderr

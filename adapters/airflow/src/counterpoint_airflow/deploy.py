@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from cryptography.fernet import Fernet
 
+from counterpoint import garbage
 from counterpoint.adapter import Plan, Process
 from counterpoint.errors import ServiceError, UsageError
 from counterpoint.files import put, put_private
@@ -110,7 +111,7 @@ def plan(site: Site) -> Plan:
     others = (Process(name.split()[0], (airflow, *name.split()), slow="triggerer" in name) for name in names)
     return Plan(
         prepare=(Process("migrate", (sys.executable, "-P", "-m", "counterpoint_airflow.deploy", *site.pipelines)),),
-        processes=(Process("api-server", (airflow, "api-server"), hasty), *others),
+        processes=(Process("api-server", garbage.command("airflow", "api-server"), hasty), *others),
         ready=lambda: _missing(site),
         environment=environment(site.home, site.secret, site.database, site.url()),
         without=_OF_AN_INSTALLATION,

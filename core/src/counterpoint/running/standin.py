@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import socket
 import sys
@@ -16,6 +17,7 @@ from contextlib import suppress
 from typing import NoReturn
 
 _ORDER, _STDERR = b".", 2  # as in forking, which is not imported: that would cost what is saved here
+_MOST_BYTES = 4096
 _PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -59,22 +61,35 @@ def _begun(told: socket.socket) -> int | None:
 
 def _stand(pid: int, told: socket.socket) -> int:
     """Tells the process what surrounds this one, and waits for its end: its code, below zero for a signal."""
-
-    def pass_on(number: int, _: object) -> None:
-        with suppress(ProcessLookupError):  # it has ended meanwhile
-            os.kill(pid, number)
-
+    woken, waker = socket.socketpair()
+    for end in (woken, waker):
+        end.setblocking(False)  # noqa: FBT003 - its only parameter
+    # a handler of Python's would not run before the next message, should the signal come just before it is waited for
+    signal.set_wakeup_fd(waker.fileno())
     for number in _PASSED_ON:
-        signal.signal(number, pass_on)
+        signal.signal(number, lambda *_: None)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _PASSED_ON)
     asked = {"folder": os.getcwd(), "environment": dict(os.environ)}  # noqa: PTH109
-    with suppress(ConnectionError), told.makefile("r", encoding="utf-8") as heard:
+    heard = b""
+    with suppress(ConnectionError):
         told.sendall(json.dumps(asked).encode() + b"\n")
-        for line in heard:
-            word, _, code = line.partition(" ")
-            if word == "exit":
-                return int(code)
-    return -signal.SIGKILL  # it ends with what it was forked from
+        while not heard.endswith(b"\n"):
+            ready, _, _ = select.select([told, woken], [], [])
+            if woken in ready:
+                _pass_on(pid, woken.recv(_MOST_BYTES))
+            if told in ready:
+                said = told.recv(_MOST_BYTES)
+                if not said:
+                    break
+                heard += said
+    word, _, code = heard.decode().partition(" ")
+    return int(code) if word == "exit" else -signal.SIGKILL  # it ends with what it was forked from
+
+
+def _pass_on(pid: int, numbers: bytes) -> None:
+    for number in numbers:
+        with suppress(ProcessLookupError):  # it has ended meanwhile
+            os.kill(pid, number)
 
 
 def main(place: str, *instead: str) -> NoReturn:
