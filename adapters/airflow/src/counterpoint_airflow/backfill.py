@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from counterpoint.model import NativeBackfill, RunRequest
 from counterpoint.running import find_pipeline
-from counterpoint_airflow.observe import ELEMENTS, REQUEST, call, native_of, rows_of
+from counterpoint_airflow.observe import ELEMENTS, REQUEST, call, native_of, rows_of, settle
 from counterpoint_airflow.partitions import SPANS
 from counterpoint_airflow.waiting import ENDED
 
@@ -93,7 +93,7 @@ def cancel(site: Site, order: BackfillOrder) -> None:
         if time.monotonic() > end:
             for run in runs:
                 path = f"/dags/{dag}/dagRuns/{quote(run['dag_run_id'], safe='')}"
-                call(site, path, {"state": "failed"}, method="PATCH")
+                settle(site, path, {"state": "failed"})
         time.sleep(0.5)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import cache
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,8 @@ ELEMENTS = "__elements"
 # no step of a pipeline has such a name
 WATCHER = "__watcher"
 REQUEST = "counterpoint"
+# seconds until a change that was not taken is asked for again
+_PAUSES = (1.0, 5.0, 10.0)
 _CONFLICT = 409
 _FIELDS = ("task_id", "state", "try_number", "start_date", "end_date")
 _STATES = {name: Status(name) for name in ("success", "skipped", "upstream_failed")} | {"removed": Status.SKIPPED}
@@ -74,6 +77,23 @@ def call(site: Site, path: str, body: Any = None, *, method: str | None = None) 
     # who asks here asks again where that helps
     credentials = bearer(_token(site.url(), site.password))
     return ask(f"{site.url()}/api/v2{path}", body, method=method, credentials=credentials, retries=0)
+
+
+def settle(site: Site, path: str, body: Any) -> None:
+    """Changes what may be changed twice, so that it is asked again while the database is locked.
+
+    Raises:
+        ServiceError: it does not answer in time, or refuses.
+    """
+    for pause in (*_PAUSES, None):
+        try:
+            call(site, path, body, method="PATCH")
+        except UnansweredError:
+            if pause is None:
+                raise
+            time.sleep(pause)
+        else:
+            return
 
 
 @cache

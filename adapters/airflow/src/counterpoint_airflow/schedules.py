@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from counterpoint.commands import command
 from counterpoint.errors import ServiceError
 from counterpoint.running import find_pipeline
-from counterpoint_airflow.observe import call, rows_of
+from counterpoint_airflow.observe import call, rows_of, settle
 
 if TYPE_CHECKING:
     from counterpoint.adapter import Site
@@ -24,7 +24,7 @@ def scheduled(site: Site, pipeline: str) -> bool | None:
 
 def schedule(site: Site, pipeline: str, *, on: bool) -> None:
     """Pauses the DAG, or ends that; a paused one does not begin what is triggered either."""
-    call(site, f"{_path(pipeline)}?update_mask=is_paused", {"is_paused": not on}, method="PATCH")
+    settle(site, f"{_path(pipeline)}?update_mask=is_paused", {"is_paused": not on})
 
 
 def admit(site: Site, pipeline: str) -> None:

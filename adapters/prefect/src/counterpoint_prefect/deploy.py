@@ -49,13 +49,14 @@ _OF_AN_INSTALLATION = tuple(
 
 def plan(site: Site) -> Plan:
     """The services of a site."""
-    prefect, this = ((sys.executable, "-P", "-m", name) for name in ("prefect", "counterpoint_prefect.deploy"))
+    modules = ("prefect", "counterpoint_prefect.deploy", "counterpoint_prefect.worker")
+    prefect, this, working = ((sys.executable, "-P", "-m", name) for name in modules)
     server = ("server", "start", "--host", "127.0.0.1", "--port", str(site.ports["web"]))
-    worker = ("worker", *f"start --pool {pool_of(site)} --type process --name counterpoint".split())
+    worker = f"start --pool {pool_of(site)} --type process --name counterpoint".split()
     return Plan(
         processes=(
             Process("server", (*prefect, *server) if site.database else garbage.command("prefect", *server)),
-            Process("worker", (*prefect, *worker), recover=this, hasty=True),
+            Process("worker", (*working, *worker), recover=this, hasty=True),
             *([Process("runs", forked.serving(site.home))] if forked.available() else []),
         ),
         ready=lambda: _missing(site),

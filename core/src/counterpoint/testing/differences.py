@@ -19,7 +19,7 @@ CLOCKS = 0.1
 # what the clock of a service may be ahead of or behind that of the kit
 _SERVICE_CLOCK = 60.0
 # what a killed process, and the orchestrator that is told of it, may take beyond the time-out
-KILLED_WITHIN = 6.0
+KILLED_WITHIN = 15.0
 RAN = frozenset({Status.SUCCESS, Status.FAILED})
 
 
