@@ -31,7 +31,7 @@ def test_a_command_is_taken(command: str) -> None:
 def test_components_that_begin_at_once_have_one_key(tmp_path: Path) -> None:
     adapter = find_adapter("airflow")
     plan = adapter.plan(new_site(adapter, str(tmp_path), ("counterpoint.testing.scenarios:linear",)))
-    ask = [plan.processes[0].command[0], "config", "get-value", "core", "fernet_key"]
+    ask = [*plan.processes[0].command[:-1], "config", "get-value", "core", "fernet_key"]
     environment = {**os.environ, **plan.environment}
     asked = [subprocess.Popen(ask, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(3)]
     told = [one.communicate(timeout=120)[0].strip() for one in asked]
