@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from counterpoint.processes import ProcessId, die_with_parent, end_step
+from counterpoint.running.standin import STDERR, address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -49,18 +50,11 @@ PRELOADED = (
 ASLEEP = frozenset({"jemalloc_bg_thd", "polars-ooc-clea"})
 # all that a step needs which is no library with threads
 IMPORTED = ("counterpoint.running.child", "counterpoint.running.execute", "counterpoint.running.logs", "obstore.store")
-# the descriptor, for sys.stderr may be something that has none
-STDERR = 2
-# an order: a byte, with a socket for the question and its answer, the standard error, and a file for stacks
-ORDER, DESCRIPTORS = b".", 3
+# how many come with an order
+DESCRIPTORS = 3
 # how often it looks whether its parent is there, should some other process hold the socket to it open
 _LOOK_SECONDS = 2.0
 _ORDER_SECONDS = 5.0
-
-
-def address(folder: int, name: str) -> str:
-    """The address of a socket in an open folder, which may lie deeper than the 107 bytes that an address may have."""
-    return f"/proc/self/fd/{folder}/{name}"
 
 
 def serve(parent: str, first: str, later: str) -> Callable[[], int]:

@@ -16,7 +16,10 @@ import sys
 from contextlib import suppress
 from typing import NoReturn
 
-_ORDER, _STDERR = b".", 2  # as in forking, which is not imported: that would cost what is saved here
+# an order: a byte, with a socket for the question and its answer, the standard error, and a file for stacks
+ORDER = b"."
+# the descriptor, for sys.stderr may be something that has none
+STDERR = 2
 _MOST_BYTES = 4096
 _PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -26,13 +29,27 @@ def command(place: str, instead: tuple[str, ...]) -> tuple[str, ...]:
     return (sys.executable, "-I", "-S", __file__, place, *instead)
 
 
-def _connected(place: str) -> socket.socket:
-    folder = os.open(os.path.dirname(place), os.O_RDONLY | os.O_DIRECTORY)  # noqa: PTH120 - pathlib costs more
+def address(folder: int, name: str) -> str:
+    """The address of a socket in an open folder, which may lie deeper than the 107 bytes that an address may have."""
+    return f"/proc/self/fd/{folder}/{name}"
+
+
+def connected(place: str) -> socket.socket:
+    """A connection to the process that forks at `place`, for one order.
+
+    Raises:
+        OSError: there is none.
+    """
+    orders = socket.socket(socket.AF_UNIX)
     try:
-        orders = socket.socket(socket.AF_UNIX)
-        orders.connect(f"/proc/self/fd/{folder}/{os.path.basename(place)}")  # noqa: PTH119
-    finally:
-        os.close(folder)
+        folder = os.open(os.path.dirname(place), os.O_RDONLY | os.O_DIRECTORY)  # noqa: PTH120 - pathlib costs more
+        try:
+            orders.connect(address(folder, os.path.basename(place)))  # noqa: PTH119
+        finally:
+            os.close(folder)
+    except OSError:
+        orders.close()
+        raise
     return orders
 
 
@@ -43,9 +60,9 @@ def _order(place: str) -> socket.socket:
         OSError: there is nothing to fork from.
     """
     ours, theirs = socket.socketpair()
-    with theirs, _connected(place) as orders:
+    with theirs, connected(place) as orders:
         nothing = os.open(os.devnull, os.O_WRONLY)  # no time-out here wants to know where it stands
-        socket.send_fds(orders, [_ORDER], [theirs.fileno(), _STDERR, nothing])
+        socket.send_fds(orders, [ORDER], [theirs.fileno(), STDERR, nothing])
         os.close(nothing)
     return ours
 

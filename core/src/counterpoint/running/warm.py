@@ -22,7 +22,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from counterpoint.processes import ATTEMPT, ProcessId, end_step
-from counterpoint.running.forking import ORDER, STDERR, address
+from counterpoint.running.standin import ORDER, STDERR, connected
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -193,17 +193,10 @@ def served() -> Service | None:
     place = os.environ.get(STEPS)
     if not place or sys.platform != "linux":
         return None
-    orders, path = socket.socket(socket.AF_UNIX), Path(place)
     try:
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            orders.connect(address(folder, path.name))
-        finally:
-            os.close(folder)
+        return Service(connected(place))
     except OSError:
-        orders.close()
         return None
-    return Service(orders)
 
 
 _KEPT: list[Warm] = []
