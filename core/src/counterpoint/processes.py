@@ -5,12 +5,14 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import socket
 import sys
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,6 +22,8 @@ ATTEMPT = "COUNTERPOINT_ATTEMPT"
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _STATE, _PARENT, _SESSION, _STARTED = 0, 1, 3, 19
 _ROUNDS = 20
+# seconds until a server listens, on a machine with much else to do
+_LISTENS_WITHIN, _LOOK_SECONDS, _LOOK_AGAIN = 120.0, 5.0, 0.1
 # found before anything is forked, for nothing can be loaded between a fork and the program that it becomes
 _LINUX: bool = sys.platform == "linux"
 _LIBC = ctypes.CDLL(None) if _LINUX else None
@@ -160,3 +164,14 @@ def _environment(pid: int) -> list[bytes]:
     with suppress(OSError):
         return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     return []
+
+
+def await_listener(family: int, place: Any) -> None:
+    """Returns when something listens at an address; after two minutes also when nothing does: others will tell."""
+    end = time.monotonic() + _LISTENS_WITHIN
+    while time.monotonic() < end:
+        with suppress(OSError), socket.socket(family) as probe:
+            probe.settimeout(_LOOK_SECONDS)
+            probe.connect(place)
+            return
+        time.sleep(_LOOK_AGAIN)

@@ -9,11 +9,10 @@ from __future__ import annotations
 import json
 import socket
 import sys
-import time
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from counterpoint.processes import await_listener
 from counterpoint_dagster.observe import LOCATION
 
 if TYPE_CHECKING:
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 # how often the daemon looks at backfills; Dagster's own every 30 s
 TICK_SECONDS = 3
 _NAME, _WORKSPACE = "code.sock", "workspace.yaml"
-_PATIENCE = 120.0  # seconds until the code server listens, on a machine with much else to do
 
 
 def commands(site: Site) -> dict[str, Sequence[str]]:
@@ -79,12 +77,7 @@ def _serve_ticks() -> None:
 
 def _until_there() -> None:
     """Waits until the code server listens: Dagster would call it an error, and look again after ten seconds."""
-    end = time.monotonic() + _PATIENCE
-    while time.monotonic() < end:
-        with closing(socket.socket(socket.AF_UNIX)) as probe:
-            if probe.connect_ex(_NAME) == 0:
-                return
-        time.sleep(0.1)
+    await_listener(socket.AF_UNIX, _NAME)
 
 
 def main() -> None:

@@ -12,29 +12,20 @@ import os
 import runpy
 import socket
 import sys
-import time
-from contextlib import suppress
 from importlib import import_module
 from urllib.parse import urlsplit
 
-_PATIENCE = 120.0  # seconds until the server listens, on a machine with much else to do
+from counterpoint.processes import await_listener
+
 _IMPORTED = ("prefect.cli.worker", "prefect.workers.process")
-
-
-def _until_there() -> None:
-    server = urlsplit(os.environ["PREFECT_API_URL"])
-    end = time.monotonic() + _PATIENCE
-    while time.monotonic() < end:
-        with suppress(OSError), socket.create_connection((server.hostname, server.port or 80), timeout=5):
-            return
-        time.sleep(0.1)
 
 
 def main() -> None:
     """Imports what the worker needs, waits for the server, and becomes the worker."""
     for name in _IMPORTED:
         import_module(name)
-    _until_there()
+    server = urlsplit(os.environ["PREFECT_API_URL"])
+    await_listener(socket.AF_INET, (server.hostname, server.port))
     sys.argv[:] = ["prefect", "worker", *sys.argv[1:]]
     runpy.run_module("prefect", run_name="__main__", alter_sys=True)
 
