@@ -59,7 +59,7 @@ VERSION, DAYS, APART = "v2", 3, 7
 TRIES, PATIENCE = 5, 900
 OWN = ("command", "forkserver", "step", "forkserver+command")
 # what runs steps, and what answers
-WORKER = {"airflow": "scheduler", "dagster": "daemon", "prefect": "worker"}
+WORKER = {"airflow": "scheduler", "dagster": "code-server", "prefect": "worker"}
 SERVER = {"airflow": "api-server", "dagster": "webserver", "prefect": "server"}
 SERVED = ("command", "step", "steps", "worker", "server")
 Outputs = dict[tuple[str, str], str]

@@ -1,6 +1,10 @@
-"""Two pipelines that say a word that a setting gives them: the step of one fails with it."""
+"""Pipelines that say a word that a setting gives them: one fails with it, two fail in a way of their own."""
 
 from __future__ import annotations
+
+from dataclasses import replace
+
+import mishaps
 
 from counterpoint.model import Partitions, Pipeline, RetryPolicy, Schedule, step
 
@@ -29,3 +33,5 @@ def never(fails):
 
 well = Pipeline("well", (said, said_again), DAYS, config={"word": "default"}, schedule=Schedule("0 2 * * *"))
 badly = Pipeline("badly", (fails, never), DAYS, config={"word": "default"})
+# the services serve a setting to all that they serve
+bug, outright = (replace(one, config={**one.config, "word": "default"}) for one in (mishaps.bug, mishaps.outright))

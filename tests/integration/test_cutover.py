@@ -68,18 +68,23 @@ def test_a_schedule_is_held_then_paused_and_started(tmp_path: Path) -> None:
     site = new_site(adapter, str(tmp_path), (NAME,), schedules=True)
     with serving(adapter, site):
         check_schedules(adapter, site, NAME)
-    # what ended started does not begin anything when it is held
-    site = replace(new_site(adapter, str(tmp_path), (NAME,), schedules=True), paused=(NAME,))
-    if adapter.name == "airflow":
-        a_paused_dag_refuses_what_it_would_hold_for_ever(site)
-        return
-    with serving(adapter, site):
-        assert adapter.scheduled(site, NAME) is False
-        check_schedules(adapter, site, NAME)
+    if adapter.name != "airflow":
+        # what ended started does not begin anything when it is held
+        with serving(adapter, held := held_site(tmp_path)):
+            assert adapter.scheduled(held, NAME) is False
+            check_schedules(adapter, held, NAME)
 
 
-def a_paused_dag_refuses_what_it_would_hold_for_ever(site: Site) -> None:
-    adapter, asked = find_adapter("airflow"), RunRequest(NAME, "2025-01-01T00", "by-hand", site.root, "airflow")
+def held_site(root: Path) -> Site:
+    """A new site of a root, whose schedules are on and of which one is held."""
+    return replace(new_site(find_adapter(INSTALLED[0]), str(root), (NAME,), schedules=True), paused=(NAME,))
+
+
+@pytest.mark.airflow
+@pytest.mark.release
+def test_a_paused_dag_refuses_what_it_would_hold_for_ever(tmp_path: Path) -> None:
+    adapter, site = find_adapter("airflow"), held_site(tmp_path)
+    asked = RunRequest(NAME, "2025-01-01T00", "by-hand", site.root, "airflow")
     with serving(adapter, site):
         assert adapter.scheduled(site, NAME) is False
         with pytest.raises(ServiceError, match="its DAG is paused"):

@@ -26,17 +26,20 @@ def put(path: Path, text: str) -> None:
         part.unlink(missing_ok=True)
 
 
-def put_private(path: Path, text: str) -> None:
-    """Writes a file that its owner alone can read, from the first moment on.
+def put_private(path: Path, content: str | bytes) -> None:
+    """Writes a file that its owner alone can read, whole or not at all.
 
     Raises:
         OSError: it cannot be written.
     """
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     part.unlink(missing_ok=True)
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
-    part.replace(path)
+    try:
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def read_document(path: Path, name: str, writer: str, option: str = "") -> tuple[Path, Any]:

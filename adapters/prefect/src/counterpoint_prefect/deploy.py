@@ -17,7 +17,7 @@ from counterpoint.http import ask
 from counterpoint.running import find_pipeline
 from counterpoint.services.claims import Claim, carried_out, may_set
 from counterpoint.site import SITE, SITE_TAG, USER
-from counterpoint_prefect import forked
+from counterpoint_prefect import database, forked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -54,6 +54,7 @@ def plan(site: Site) -> Plan:
     server = ("server", "start", "--host", "127.0.0.1", "--port", str(site.ports["web"]))
     worker = f"start --pool {pool_of(site)} --type process --name counterpoint".split()
     return Plan(
+        prepare=() if site.database else (Process("database", (sys.executable, "-P", "-m", database.__name__)),),
         processes=(
             Process("server", (*prefect, *server) if site.database else garbage.command("prefect", *server)),
             Process("worker", (*working, *worker), recover=this, hasty=True),

@@ -26,6 +26,7 @@ from prefect.settings import (
 from counterpoint.errors import ServiceError, UnansweredError
 from counterpoint.model import ErrorInfo, NativeRun, NativeStep, Status
 from counterpoint.running import find_pipeline, iso, merged
+from counterpoint_prefect import database
 from counterpoint_prefect.conditions import native_status
 from counterpoint_prefect.deploy import auth_of
 
@@ -64,6 +65,7 @@ def run(request: RunRequest, home: Path) -> NativeRun:
         PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW: "ignore",
     }
     _leave_other_homes(home)
+    database.prepare(home)
     with temporary_settings(settings), get_client(sync_client=True) as client:
         make_limits(client, [pipeline], own=True)
         state = translate(pipeline)(request=request.to_json(), return_state=True)

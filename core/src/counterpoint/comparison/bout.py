@@ -74,6 +74,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--prepared", metavar="DIR", help="what an earlier call made there by --prepare")
     args = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of each request
     interrupt_once()
     chosen = tuple(one for one in WORKLOADS if one.name in args.workloads.split(","))
     if args.prepare:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from counterpoint.model import RunRequest, Status
 from counterpoint.running import collect, needed
+from counterpoint.services import ServiceEngine
 from counterpoint.storage import Store
 from counterpoint.testing.differences import (
     Difference,
@@ -124,6 +125,7 @@ class Performance:
     evidence: Path
     began: datetime
     ended: datetime
+    on_services: bool
 
 
 def perform(scenario: Scenario, root: Path, name: str, engine: Engine) -> Performance:
@@ -150,7 +152,8 @@ def perform(scenario: Scenario, root: Path, name: str, engine: Engine) -> Perfor
     earlier = tuple(_recorded(pipeline, store, one, engine)[0] for one in before)
     with _coming(scenario, root, evidence):
         record, failed = _recorded(pipeline, store, request, engine)
-    return Performance(pipeline, store, request, record, failed, earlier, evidence, began, datetime.now(UTC))
+    served, ended = isinstance(engine, ServiceEngine), datetime.now(UTC)
+    return Performance(pipeline, store, request, record, failed, earlier, evidence, began, ended, served)
 
 
 @contextmanager
@@ -200,7 +203,7 @@ def judge(scenario: Scenario, performed: Performance) -> Iterator[Difference]:
     if performed.failed_natively != failed:
         said = {True: "failed", False: "well"}
         yield Difference("how the engine says that the run ended", None, said[failed], said[performed.failed_natively])
-    yield from in_time(performed.pipeline, performed.record)
+    yield from in_time(performed.pipeline, performed.record, on_services=performed.on_services)
     yield from by_the_clock(performed.record, performed.began, performed.ended)
     yield from _standing(scenario, performed)
     yield from _attempts(performed)

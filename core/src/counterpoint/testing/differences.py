@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 CLOCKS = 0.1
 # what the clock of a service may be ahead of or behind that of the kit
 _SERVICE_CLOCK = 60.0
-# what a killed process, and the orchestrator that is told of it, may take beyond the time-out
-KILLED_WITHIN = 15.0
+# seconds that a killed process may take beyond the time-out, and that services may take to note what they are told
+KILLED_WITHIN, NOTED_WITHIN = 6.0, 9.0
 RAN = frozenset({Status.SUCCESS, Status.FAILED})
 
 
@@ -99,14 +99,14 @@ def against_expected(expected: Mapping[str, Any], errors: Mapping[str, str], got
     yield from _unequal("errors", None, dict(errors), failed)
 
 
-def in_time(pipeline: Pipeline, record: RunRecord) -> Iterator[Difference]:
+def in_time(pipeline: Pipeline, record: RunRecord, *, on_services: bool) -> Iterator[Difference]:
     """Where the time stamps of a run break the order of its steps, or a time-out that did not bite."""
     ran = {step.name: step for step in record.steps if step.status in RAN}
     for name, step in ran.items():
         if step.started is None or step.ended is None:
             yield Difference("time stamps", name, "both", (step.started, step.ended))
             continue
-        yield from _too_long(pipeline, step)
+        yield from _too_long(pipeline, step, KILLED_WITHIN + (NOTED_WITHIN if on_services else 0))
         for above in (ran[u] for u in pipeline.step(name).upstream if u in ran and ran[u].ended):
             early = _seconds(step.started, str(above.ended))
             if early > CLOCKS:
@@ -123,14 +123,14 @@ def by_the_clock(record: RunRecord, began: datetime, ended: datetime) -> Iterato
                 yield Difference("time stamps", name, f"between {began} and {ended}", moment)
 
 
-def _too_long(pipeline: Pipeline, record: StepRecord) -> Iterator[Difference]:
+def _too_long(pipeline: Pipeline, record: StepRecord, within: float) -> Iterator[Difference]:
     """A time-out that did not bite: each attempt has its own, and between two there is a wait."""
     step, took = pipeline.step(record.name), _seconds(str(record.started), str(record.ended))
     if step.timeout is None:
         return
     limit = step.timeout.total_seconds()
     waits = sum(step.retry.delay_before(number, 1.0).total_seconds() for number in range(1, record.attempts))
-    if took > record.attempts * (limit + KILLED_WITHIN) + waits:
+    if took > record.attempts * (limit + within) + waits:
         yield Difference("time-out", step.name, f"killed after {limit:g} s", f"{took:.1f} s")
 
 
