@@ -27,6 +27,7 @@ from typing import Any
 from counterpoint.comparison.figures import summary
 from counterpoint.comparison.results import machine
 from counterpoint.files import put
+from counterpoint.storage import layout
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "benchmarks" / "handwritten" / "src")]
@@ -128,7 +129,7 @@ def prepare(place: Path) -> None:
     seen = place / "seen"
     shutil.copytree(place / "data", seen)
     LocalEngine().run([RunRequest("streamrec", DAY, "seen", str(seen), config={"source": SOURCE})])
-    shutil.copytree(seen / "services" / "libraries", place / "data" / "services" / "libraries", dirs_exist_ok=True)
+    shutil.copytree(seen / layout.LIBRARIES, place / "data" / layout.LIBRARIES, dirs_exist_ok=True)
     shutil.rmtree(seen)
 
 

@@ -27,6 +27,7 @@ from expected import ALL, DATABASE, FAULTS
 
 from counterpoint.model import RunRecord, RunRequest, Status
 from counterpoint.running import collect, find_pipeline
+from counterpoint.running.requests import keep_request
 from counterpoint.services import ServiceEngine, engine_for, home_of
 from counterpoint.services.launch import launch, new_run_id
 from counterpoint.storage import Store, json_digest
@@ -124,9 +125,7 @@ class Bench:
         return {**found, **self._again(fault, engine)}
 
     def _run(self, request: RunRequest, engine: Engine, *, away: bool) -> tuple[str, RunRecord]:
-        path = f"runs/faulty/{request.run_id}"
-        kept = {"request": request.to_json(), "service": self.on != "local"}
-        self.store.put_json(f"{path}/request.json", kept)
+        keep_request(self.store, self.store.pipeline.name, request, service=self.on != "local")
         if isinstance(engine, ServiceEngine):
             native_id = engine.submit(request)
             if away:
@@ -137,7 +136,6 @@ class Bench:
             (native,) = engine.run([request])
             native_id = request.run_id
         record = collect(self.store.pipeline, self.store, request, native, engine.version)
-        self.store.put_json(f"{path}/run.json", record.to_dict())
         return native_id, record
 
     def _told(self, record: RunRecord, fault: Fault) -> dict[str, Any]:

@@ -30,9 +30,8 @@ from login import headers  # noqa: E402
 from counterpoint.comparison.bout import interrupt_once  # noqa: E402
 from counterpoint.comparison.concepts import FILES  # noqa: E402
 from counterpoint.running import find_pipeline  # noqa: E402
-from counterpoint.running.requests import request_path  # noqa: E402
 from counterpoint.services import ServiceEngine, engine_for  # noqa: E402
-from counterpoint.storage import Store  # noqa: E402
+from counterpoint.storage import Store, layout  # noqa: E402
 
 if TYPE_CHECKING:
     from counterpoint.services import Engine
@@ -107,7 +106,7 @@ def debugging(team: Team, engine: Engine, line: int, shots: Path) -> dict[str, A
         "why": {**_brief(why), "error": cause["error"], "where": f"orders.py:{line}" in json.dumps(cause)},
     }
     if isinstance(engine, ServiceEngine):
-        kept = Store(team.root, find_pipeline(PIPELINE)).get_json(request_path("orders", run_id)) or {}
+        kept = Store(team.root, find_pipeline(PIPELINE)).get_json(layout.run_request("orders", run_id)) or {}
         native_id = next(iter(kept["native"]))
         native = natively.search(engine, native_id, (BUG,))
         found["native"] = {**native, "calls_to_the_line": natively.search(engine, native_id, places)["calls"]}

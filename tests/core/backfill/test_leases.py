@@ -16,11 +16,12 @@ from conftest import DAYS, Farm
 
 from counterpoint.backfill import drop_version, lease, promote_version
 from counterpoint.backfill.lease import claim, free
-from counterpoint.backfill.records import manifest_in, manifest_path
+from counterpoint.backfill.records import manifest_in
 from counterpoint.errors import HeldError
 from counterpoint.running import find_pipeline
 from counterpoint.services.processes import Owner
 from counterpoint.storage import Store
+from counterpoint.storage.layout import backfill_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,7 +69,7 @@ def owned_elsewhere(farm: Farm, beat: str) -> Store:
     """The store of a version whose manifest a process of another machine holds."""
     store = farm.store()
     claim(store, farm.asked())
-    path = manifest_path(store, "v2")
+    path = backfill_manifest(store.pipeline.name, "v2")
     told = {**store.get_json(path), "owner": asdict(ELSEWHERE), "token": "theirs", "beat": beat}
     store.put_json(path, told)
     return store
@@ -149,7 +150,7 @@ def test_a_silent_owner_elsewhere_is_listened_for_and_then_gone(farm: Farm, quic
 def test_an_owner_whose_clock_is_wrong_is_heard(farm: Farm, quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
     store = owned_elsewhere(farm, "2020-01-01T00:00:00+00:00")
     moments = iter(range(100))
-    path = manifest_path(store, "v2")
+    path = backfill_manifest(store.pipeline.name, "v2")
 
     def beats(_: float) -> None:
         store.put_json(path, {**store.get_json(path), "beat": f"2020-01-01T00:{next(moments):02}:30+00:00"})

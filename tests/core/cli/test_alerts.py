@@ -18,7 +18,8 @@ from counterpoint.alerts import Alert, tell
 from counterpoint.alerts.routes import load_routes
 from counterpoint.cli.main import main
 from counterpoint.model import FailureClass, RunRequest, Severity
-from counterpoint.running.breaker import Circuit, circuit_of, path_of
+from counterpoint.running.breaker import Circuit, circuit_of
+from counterpoint.storage.layout import breaker
 from counterpoint.storage.objects import Objects, json_bytes
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def test_an_alert_is_acknowledged(store: Objects, capsys: Printed) -> None:
 def test_a_step_is_switched_on_by_its_alert(store: Objects, capsys: Printed) -> None:
     tell(store, OFF)
     circuit = Circuit(runs=(("a", ("",)),), opened=datetime.now(UTC).isoformat())
-    store.put(path_of("farm", "milk"), json_bytes(circuit.to_dict()))
+    store.put(breaker("farm", "milk"), json_bytes(circuit.to_dict()))
     assert main(["alerts", "ack", OFF.id]) == 0
     assert circuit_of(store, "farm", "milk").state == "open"
     assert main(["alerts", "ack", OFF.id, "--reset"]) == 0

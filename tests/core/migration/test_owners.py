@@ -17,8 +17,9 @@ from counterpoint.migration.cutover import cut_over, roll_back
 from counterpoint.migration.proof import refuse_unproved
 from counterpoint.running import owners
 from counterpoint.running.owners import Party, held_back
-from counterpoint.running.settings import made_path, serve
+from counterpoint.running.settings import serve
 from counterpoint.services.processes import Owner
+from counterpoint.storage.layout import made_settings
 from counterpoint.storage.objects import Objects
 
 
@@ -84,7 +85,7 @@ def test_after_it_services_run_with_what_was_compared_or_made_production(scene: 
     refuse_unproved(objects, bread, "dagster", rye)
     # what was given back runs there as before
     refuse_unproved(objects, bread, "airflow", wheat)
-    objects.put_json(made_path("bread"), {"config": wheat})
+    objects.put_json(made_settings("bread"), {"config": wheat})
     refuse_unproved(objects, bread, "dagster", wheat)
 
 

@@ -20,9 +20,10 @@ from counterpoint.cli.main import main
 from counterpoint.errors import MissingInputError, StorageError, UsageError
 from counterpoint.model import Partitions, RunRecord, RunRequest, Status, marker, partition_of, table_written
 from counterpoint.running import LocalRun, collect, find_pipeline
-from counterpoint.running.waits import admit, held, hold, look, satisfied, still, unmet, waiting_path
+from counterpoint.running.waits import admit, held, hold, look, satisfied, still, unmet
 from counterpoint.services import LocalEngine
 from counterpoint.storage import Store
+from counterpoint.storage.layout import step_waiting as waiting_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

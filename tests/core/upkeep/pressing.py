@@ -16,7 +16,7 @@ from counterpoint.running import collect, execute
 from counterpoint.running.requests import keep_request, note_native
 from counterpoint.services.processes import Owner
 from counterpoint.storage import Store
-from counterpoint.storage.packs import PACK
+from counterpoint.storage.layout import PACK
 from counterpoint.storage.versions import versions
 from counterpoint.why import explain
 

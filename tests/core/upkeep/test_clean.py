@@ -23,10 +23,11 @@ from counterpoint.deadletters.letters import keep
 from counterpoint.errors import DefinitionError, UsageError
 from counterpoint.model import Pipeline, RunRequest
 from counterpoint.model.serial import pipeline_from, to_values
-from counterpoint.running.requests import note_native, request_path
+from counterpoint.running.requests import note_native
 from counterpoint.storage import Store
+from counterpoint.storage.layout import PACK
+from counterpoint.storage.layout import run_request as request_path
 from counterpoint.storage.objects import Objects
-from counterpoint.storage.packs import PACK
 from counterpoint.storage.versions import drop, promote, versions
 from counterpoint.upkeep import clean, referring
 from counterpoint.upkeep.surveying import run_at

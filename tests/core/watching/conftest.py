@@ -11,10 +11,8 @@ import pytest
 
 from counterpoint.model import Entry, Reference, RunRequest
 from counterpoint.running import find_pipeline
-from counterpoint.running.begun import begun_path
-from counterpoint.running.failing import failure_path
-from counterpoint.running.records import record_path
 from counterpoint.storage import Store
+from counterpoint.storage.layout import begun_step, step_failures, step_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -49,7 +47,7 @@ class Harbour:
         store, run = self.store(name), f"run-{key}"
         told = {"name": step, "status": "success"}
         times = {**told, "started": (ended - timedelta(seconds=seconds)).isoformat(), "ended": ended.isoformat()}
-        store.put_json(record_path(name, run, step), times)
+        store.put_json(step_record(name, run, step), times)
         self.published(name, step, key, run)
 
     def published(self, name: str, step: str, key: str, run: str) -> None:
@@ -58,13 +56,13 @@ class Harbour:
 
     def begun(self, name: str, step: str, key: str, at: datetime, run: str = "run") -> None:
         told = {"run_id": run, "orchestrator": "dagster", "attempt": 1, "at": at.isoformat()}
-        self.store(name).put_json(begun_path(name, key, step), told)
+        self.store(name).put_json(begun_step(name, key, step), told)
 
     def failed(
         self, name: str, step: str, at: datetime, *, last: bool, run: str = "run", index: int | None = None
     ) -> None:
         attempt = {"attempt": 1, "at": at.isoformat(), "last": last, "error": {"type": "ValueError", "message": "no"}}
-        self.store(name).put_json(failure_path(name, run, step, index), {"attempts": [attempt]})
+        self.store(name).put_json(step_failures(name, run, step, index), {"attempts": [attempt]})
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ import pytest
 
 from counterpoint.backfill import Asked, prepare, run_backfill
 from counterpoint.backfill.lease import claim
-from counterpoint.backfill.records import states_path
 from counterpoint.errors import UsageError
 from counterpoint.running import find_pipeline
 from counterpoint.services import LocalEngine
 from counterpoint.storage import Store
+from counterpoint.storage.layout import backfill_states
 
 if TYPE_CHECKING:
     from conftest import Scene
@@ -45,7 +45,7 @@ def test_a_backfill_that_was_interrupted_tells_what_had_failed_by_then(scene: Sc
     store = Store(scene.root, find_pipeline("mishaps:days"))
     claim(store, asked).release(None)
     for row in rows:
-        path = states_path(store, "v2", row["date"])
+        path = backfill_states(store.pipeline.name, "v2", row["date"])
         store.put_json(path, {"steps": store.get_json(path)["steps"], "run_id": row["run_id"]})
     found = scene.why_backfill("mishaps:days", "v2")
     (cause,) = found["causes"]

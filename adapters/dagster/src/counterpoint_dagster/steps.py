@@ -59,10 +59,11 @@ class CatalogueIOManager(dg.ConfigurableIOManager):
 
     def _place(self, context: dg.InputContext | dg.OutputContext) -> tuple[Any, str]:
         from counterpoint.running import work_for
+        from counterpoint.storage import layout
 
         step, run = context.asset_key.to_user_string(), context.step_context.dagster_run
         work = work_for(request_of(self.pipeline, run), step)
-        return work.store, f"runs/{work.pipeline.name}/{work.request.run_id}/handed/{step}.json"
+        return work.store, layout.step_handed(work.pipeline.name, work.request.run_id, step)
 
 
 def body(served: str, step: Step, loaded: list[str]) -> Callable[..., Any]:

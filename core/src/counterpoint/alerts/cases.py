@@ -8,19 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.alerts.case import Case
 from counterpoint.errors import UsageError
+from counterpoint.storage import layout
 from counterpoint.storage.objects import json_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from counterpoint.storage.objects import Objects
-
-FOLDER = "alerts"
-
-
-def path_of(alert_id: str) -> str:
-    """Where a case is kept."""
-    return f"{FOLDER}/{alert_id}.json"
 
 
 def change(store: Objects, alert_id: str, becomes: Callable[[Case | None], Case | None]) -> Case | None:
@@ -29,7 +23,7 @@ def change(store: Objects, alert_id: str, becomes: Callable[[Case | None], Case 
     Raises:
         StorageError: the root cannot be read or written.
     """
-    path = path_of(alert_id)
+    path = layout.alert_case(alert_id)
     while True:
         found = store.find(path)
         case = None if found is None else _case(store, store.parsed(path, found.data))
@@ -44,7 +38,7 @@ def all_cases(store: Objects) -> list[Case]:
     Raises:
         StorageError: the root cannot be read.
     """
-    values = [store.get_json(path) for path in store.list(FOLDER)]
+    values = [store.get_json(path) for path in store.list(layout.ALERTS)]
     cases = [_case(store, value) for value in values if value is not None]
     return sorted(cases, key=lambda case: case.last_seen, reverse=True)
 
@@ -55,7 +49,7 @@ def case_of(store: Objects, alert_id: str) -> Case:
     Raises:
         UsageError: there is none of that id.
     """
-    values = store.get_json(path_of(alert_id))
+    values = store.get_json(layout.alert_case(alert_id))
     if values is None:
         known = ", ".join(case.alert.id for case in all_cases(store)) or "none yet"
         raise UsageError(f"there is no alert {alert_id!r} below {store.root}; there are: {known}")

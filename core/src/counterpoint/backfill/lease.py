@@ -11,9 +11,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, Self
 from uuid import uuid4
 
-from counterpoint.backfill.records import DROPPED, manifest_path, manifests
+from counterpoint.backfill.records import DROPPED, manifests
 from counterpoint.errors import HeldError, StorageError
 from counterpoint.services.processes import Owner
+from counterpoint.storage import layout
 from counterpoint.storage.objects import json_bytes
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class Lease:
 
     def put(self, manifest: Mapping[str, Any]) -> bool:
         """Puts a manifest in place of one of this lease; False when there is another one."""
-        path = manifest_path(self._store, self._asked.version)
+        path = layout.backfill_manifest(self._store.pipeline.name, self._asked.version)
         while (found := self._store.find(path)) and self._store.parsed(path, found.data).get("token") == self.token:
             if self._store.swap(path, json_bytes(manifest), found):
                 self._renewed = time.monotonic()
@@ -99,7 +100,8 @@ class Lease:
             raise self._told() from None
 
     def _told(self) -> HeldError:
-        found = self._store.get_json(manifest_path(self._store, self._asked.version)) or {}
+        path = layout.backfill_manifest(self._store.pipeline.name, self._asked.version)
+        found = self._store.get_json(path) or {}
         owner = found.get("by") or found.get("owner")
         by = Owner(**owner) if owner else "another process"
         return HeldError(
@@ -113,7 +115,7 @@ def claim(store: Store, asked: Asked, *, take_over: bool = False) -> Lease:
     Raises:
         HeldError: one does; names it, and how it is taken over. With `take_over` it is told to stop instead.
     """
-    lease, path = Lease(store, asked), manifest_path(store, asked.version)
+    lease, path = Lease(store, asked), layout.backfill_manifest(store.pipeline.name, asked.version)
     while True:
         free(store, lambda version, other: _is_rival(asked, version, other), take_over=take_over)
         before = store.find(path)
@@ -173,7 +175,7 @@ def _is_heard(store: Store, version: str, manifest: Mapping[str, Any]) -> bool:
     end = time.monotonic() + 3 * BEAT_SECONDS
     while time.monotonic() < end:
         time.sleep(BEAT_SECONDS / 5)
-        seen = store.get_json(manifest_path(store, version))
+        seen = store.get_json(layout.backfill_manifest(store.pipeline.name, version))
         if seen is None or seen.get("beat") != manifest.get("beat"):
             return True
     return False
@@ -181,7 +183,7 @@ def _is_heard(store: Store, version: str, manifest: Mapping[str, Any]) -> bool:
 
 def _interrupt(store: Store, version: str, token: str | None) -> bool:
     """Takes a manifest from its owner; False when it has changed hands, or ended, meanwhile."""
-    path = manifest_path(store, version)
+    path = layout.backfill_manifest(store.pipeline.name, version)
     while found := store.find(path):
         manifest = store.parsed(path, found.data)
         if manifest.get("token") != token or manifest["status"] != "running":
@@ -195,7 +197,8 @@ def _interrupt(store: Store, version: str, token: str | None) -> bool:
 def forget(store: Store, version: str, seen: Found | None) -> None:
     """Leaves of a manifest only that its backfill was dropped, unless it has changed since it was seen."""
     if seen is not None:
-        store.swap(manifest_path(store, version), json_bytes({"status": DROPPED}), seen)
+        path = layout.backfill_manifest(store.pipeline.name, version)
+        store.swap(path, json_bytes({"status": DROPPED}), seen)
 
 
 def _held(version: str, manifest: Mapping[str, Any]) -> HeldError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from counterpoint.backfill.lease import forget, free
-from counterpoint.backfill.records import folder_of, manifest_in, manifest_path
+from counterpoint.backfill.records import manifest_in
 from counterpoint.commands import command
 from counterpoint.errors import UsageError
 from counterpoint.lineage import promote_models
@@ -13,7 +13,7 @@ from counterpoint.model import RunRequest
 from counterpoint.running import find_pipeline
 from counterpoint.running.inputs import Work, is_skipped
 from counterpoint.running.settings import note
-from counterpoint.storage import Store, drop, promote
+from counterpoint.storage import Store, drop, layout, promote
 from counterpoint.storage.versions import is_promoted
 
 
@@ -49,9 +49,9 @@ def drop_version(name: str, version: str, root: str, *, take_over: bool = False)
     pipeline = find_pipeline(name)
     store = Store(root, pipeline, version)
     free(store, lambda other, _: other == version, take_over=take_over)
-    manifest = store.find(manifest_path(store, version))
+    manifest = store.find(layout.backfill_manifest(pipeline.name, version))
     dropped = drop(store)
-    for path in store.list(f"{folder_of(pipeline.name)}/{version}"):
+    for path in store.list(layout.backfill_folder(pipeline.name, version)):
         store.delete(path)
     forget(store, version, manifest)
     return {"dropped": version, "outputs": dropped}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import UsageError
 from counterpoint.model import Status
+from counterpoint.storage import layout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,31 +37,16 @@ class Asked:
     effects: bool = False
 
 
-def folder_of(pipeline: str) -> str:
-    """Where the backfills of a pipeline are recorded below a root."""
-    return f"backfills/{pipeline}"
-
-
-def manifest_path(store: Store, version: str) -> str:
-    """Where one backfill is recorded."""
-    return f"{folder_of(store.pipeline.name)}/{version}.json"
-
-
-def states_path(store: Store, version: str, key: str) -> str:
-    """Where a backfill records how the steps of one partition are."""
-    return f"{folder_of(store.pipeline.name)}/{version}/{key}.json"
-
-
 def manifests(store: Store) -> dict[str, dict[str, Any]]:
     """What is recorded of every backfill of a pipeline, by its version."""
-    paths = [p for p in store.list(folder_of(store.pipeline.name)) if p.count("/") == 2]  # noqa: PLR2004 - not days
-    found = {path.rpartition("/")[2].removesuffix(".json"): store.get_json(path) for path in paths}
+    paths = filter(layout.backfill_manifest_of, store.list(layout.backfills_folder(store.pipeline.name)))
+    found = {layout.name_of(path): store.get_json(path) for path in paths}
     return {version: manifest for version, manifest in found.items() if manifest and manifest["status"] != DROPPED}
 
 
 def manifest_in(store: Store, version: str) -> dict[str, Any] | None:
     """What is recorded of one backfill, or None."""
-    found: dict[str, Any] | None = store.get_json(manifest_path(store, version))
+    found: dict[str, Any] | None = store.get_json(layout.backfill_manifest(store.pipeline.name, version))
     return None if found is None or found["status"] == DROPPED else found
 
 

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 from counterpoint.backfill.launchers import Launcher, Outcome, states_of
 from counterpoint.backfill.plan import Cell, waves
 from counterpoint.backfill.queue import drain
-from counterpoint.backfill.records import partition_report, states_path
+from counterpoint.backfill.records import partition_report
 from counterpoint.lineage import Surroundings, keep_whole
 from counterpoint.model import RunRecord, RunRequest, Status, StepRecord, order
-from counterpoint.running.collect import collect, skipped
+from counterpoint.running.collect import assemble, skipped
+from counterpoint.running.records import keep_record
+from counterpoint.storage import layout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -83,7 +85,7 @@ class Runner:
         cells = (Cell(name, key) for name in self.plan.pipeline.step_names)
         states = {cell.step: self.queue.states[cell].value for cell in cells if cell in self.queue.states}
         running = {cell.step: "running" for unit in self.queue.running for cell in unit.cells if cell.key == key}
-        path = states_path(self.store, self.asked.version, key)
+        path = layout.backfill_states(self.store.pipeline.name, self.asked.version, key)
         self.store.put_json(path, {"steps": {**states, **running}, "run_id": self.requests[key].run_id})
 
     def _report(self, seconds: float) -> dict[str, Any]:
@@ -108,7 +110,7 @@ class Runner:
         cells = [cell for name in self.plan.pipeline.step_names if (cell := Cell(name, key)) in self.queue.blocked]
         causes = {cause for cell in cells for cause in self.queue.blocked[cell]}
         report = partition_report(key, record, sorted(causes - {key}))
-        path = states_path(self.store, self.asked.version, key)
+        path = layout.backfill_states(self.store.pipeline.name, self.asked.version, key)
         states = {step.name: step.status.value for step in record.steps}
         blocked = {cell.step: "blocked" for cell in cells}
         self.store.put_json(path, {"steps": {**states, **blocked}, "report": report})
@@ -117,7 +119,7 @@ class Runner:
     def _record(self, request: RunRequest) -> RunRecord:
         """One record of all steps of a partition: those that were run, those that stood, those that never started."""
         parts = [
-            collect(self.plan.pipeline, self.store, self._request(o.unit), o.native, self.launcher.version)
+            assemble(self.plan.pipeline, self.store, self._request(o.unit), o.native, self.launcher.version)
             for o in self.outcomes[request.partition]
         ]
         known = {step.name: step for part in parts for step in part.steps}
@@ -138,7 +140,7 @@ class Runner:
             steps=steps,
             lineage=self._lineage(request) if parts else None,
         )
-        self.store.put_json(f"runs/{self.plan.pipeline.name}/{request.run_id}/run.json", record.to_dict())
+        keep_record(self.store, record)
         return record
 
     def _steps(self, request: RunRequest) -> list[Step]:

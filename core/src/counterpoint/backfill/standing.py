@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 from counterpoint.model import PRODUCTION, code_digest
 from counterpoint.running.inputs import Work
-from counterpoint.running.records import record_path
 from counterpoint.running.upstream import Freshness, freshness
-from counterpoint.storage import Store
+from counterpoint.storage import Store, layout
 from counterpoint.storage.inventory import Inventory
 
 if TYPE_CHECKING:
@@ -61,9 +60,10 @@ def seconds_of(plan: Plan, store: Store) -> dict[str, float]:
     """What each step took when it was last made; steps of which nothing is known are left out."""
     found: dict[str, float] = {}
     for step in {cell.step for cell in plan.cells}:
-        folders = (f"catalog/{version}/{store.pipeline.name}/{step}" for version in {store.version, PRODUCTION})
+        versions = {store.version, PRODUCTION}
+        folders = (layout.catalog_folder(version, store.pipeline.name, step) for version in versions)
         paths = [path for folder in folders for path in store.list(folder)]
-        keys = {path.rpartition("/")[2].removesuffix(".json") for path in paths}
+        keys = {layout.name_of(path) for path in paths}
         taken = [seconds for key in sorted(keys)[-_LATEST:] if (seconds := _taken(store, step, key)) is not None]
         if taken:
             found[step] = sum(taken) / len(taken)
@@ -72,7 +72,7 @@ def seconds_of(plan: Plan, store: Store) -> dict[str, float]:
 
 def _taken(store: Store, step: str, key: str) -> float | None:
     entry = store.entry(step, key)
-    record = store.get_json(record_path(store.pipeline.name, entry.run_id, step)) if entry else None
+    record = store.get_json(layout.step_record(store.pipeline.name, entry.run_id, step)) if entry else None
     if not record or not record.get("started") or not record.get("ended"):
         return None
     begun, ended = (datetime.fromisoformat(record[name]) for name in ("started", "ended"))

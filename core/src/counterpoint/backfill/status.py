@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.backfill.lease import is_running
 from counterpoint.backfill.plan import Cell
-from counterpoint.backfill.records import folder_of, manifest_in, states_path
+from counterpoint.backfill.records import manifest_in
 from counterpoint.backfill.standing import Snapshot, freshness_of
 from counterpoint.model import PRODUCTION, RunRequest
 from counterpoint.running import find_pipeline
 from counterpoint.running.inputs import Work
 from counterpoint.running.upstream import Freshness, damage_of
 from counterpoint.running.waits import waiting
+from counterpoint.storage import layout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,9 +28,10 @@ _TOLD = {"failed": "failed", "blocked": "blocked", "upstream_failed": "blocked"}
 def known_partitions(store: Snapshot) -> list[str]:
     """The partitions of which something stands or was tried, oldest first."""
     name = store.pipeline.name
-    paths = [*store.list(f"catalog/{PRODUCTION}/{name}"), *store.list(f"catalog/{store.version}/{name}")]
-    paths += store.list(f"{folder_of(name)}/{store.version}")
-    keys = {path.rpartition("/")[2].removesuffix(".json").partition(".")[0] for path in paths}
+    folders = [layout.version_folder(layout.CATALOG, version, name) for version in (PRODUCTION, store.version)]
+    folders.append(layout.backfill_folder(name, store.version))
+    paths = [path for folder in folders for path in store.list(folder)]
+    keys = {layout.name_of(path).partition(".")[0] for path in paths}
     return sorted(key for key in keys if key and key[0].isdigit())
 
 
@@ -71,7 +73,8 @@ def _told(store: Snapshot, keys: Sequence[str]) -> dict[str, Mapping[str, str]]:
     if manifest is None:
         return {}
     lives = is_running(manifest)
-    steps = {key: (store.get_json(states_path(store, store.version, key)) or {}).get("steps", {}) for key in keys}
+    paths = {key: layout.backfill_states(store.pipeline.name, store.version, key) for key in keys}
+    steps = {key: (store.get_json(path) or {}).get("steps", {}) for key, path in paths.items()}
     return {
         key: {n: state for n, state in found.items() if lives or state != "running"} for key, found in steps.items()
     }

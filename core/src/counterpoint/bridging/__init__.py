@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from counterpoint.bridging.airflow import events_since, run_of, runs_since
 from counterpoint.bridging.dagster import materialization_of
-from counterpoint.bridging.found import External, bridged_path, moment_of
+from counterpoint.bridging.found import External, moment_of
 from counterpoint.bridging.servers import Server, server_of
 from counterpoint.bridging.sources import Events, Runs, Source, unseen
 
@@ -14,7 +14,6 @@ __all__ = [
     "Runs",
     "Server",
     "Source",
-    "bridged_path",
     "events_since",
     "materialization_of",
     "moment_of",

@@ -53,8 +53,3 @@ def moment_of(text: str) -> datetime:
     """The moment that an API tells, in UTC, also where it has no zone."""
     moment = datetime.fromisoformat(text)
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def bridged_path(pipeline: str, run_id: str, step: str) -> str:
-    """Where a run keeps what a step of it found on other orchestrators."""
-    return f"runs/{pipeline}/{run_id}/{step}.bridged.json"

@@ -69,9 +69,9 @@ def _run(args: argparse.Namespace, store: object) -> int:
     from counterpoint.model import RunRequest
     from counterpoint.services import engine_for
     from counterpoint.services.launch import launch, new_run_id
+    from counterpoint.storage import layout
 
-    path = f"runs/{store.pipeline.name}/{args.run_id}"  # type: ignore[attr-defined]
-    found = store.get_json(f"{path}/request.json")  # type: ignore[attr-defined]
+    found = store.get_json(layout.run_request(store.pipeline.name, args.run_id))  # type: ignore[attr-defined]
     if found is None:
         raise UsageError(f"pipeline {args.pipeline} has no run {args.run_id!r} below {args.root}: name another --root?")
     request = RunRequest.from_json(found["request"])

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from counterpoint.comparison.measured import Measured, measure
 from counterpoint.errors import UsageError
 from counterpoint.running import find_pipeline
+from counterpoint.storage import layout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -62,7 +63,7 @@ def compare(comparison: Comparison, python_of: Callable[[str], Path]) -> list[Co
 
 
 def _contest(comparison: Comparison, name: str, python: Path) -> Contestant:
-    root = Path(comparison.root) / "compare" / name
+    root = Path(comparison.root) / layout.compared_root(name)
     shutil.rmtree(root, ignore_errors=True)
     words = ["run", comparison.pipeline, "--date", comparison.date, "--on", name, "--no-effects"]
     words += ["--service"] if name != "local" else []

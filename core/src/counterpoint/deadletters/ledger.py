@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from counterpoint.storage import layout
 from counterpoint.storage.objects import json_bytes
 
 if TYPE_CHECKING:
@@ -51,18 +52,9 @@ class Ledger:
         return {name for sending in self.sendings for name in sending.given_up}
 
 
-def _path(store: Store, step: str, partition: str) -> str:
-    return f"{folder(store, step)}/{partition}.json"
-
-
-def folder(store: Store, step: str) -> str:
-    """Where the ledgers of a step lie."""
-    return f"resubmitted/{store.pipeline.name}/{step}/from"
-
-
 def read_ledger(store: Store, step: str, partition: str) -> Ledger:
     """The ledger of a partition as it is now; an empty one where nothing was sent."""
-    path = _path(store, step, partition)
+    path = layout.resubmitted_from(store.pipeline.name, step, partition)
     found = store.find(path)
     if found is None:
         return Ledger()
@@ -74,9 +66,11 @@ def read_ledger(store: Store, step: str, partition: str) -> Ledger:
 def append(store: Store, step: str, partition: str, seen: Ledger, sending: Sending) -> bool:
     """Adds a sending to the ledger that was read before; False when another one is there by now."""
     values = [one.to_dict() for one in (*seen.sendings, sending)]
-    return store.swap(_path(store, step, partition), json_bytes({"sendings": values}), seen.found)
+    path = layout.resubmitted_from(store.pipeline.name, step, partition)
+    return store.swap(path, json_bytes({"sendings": values}), seen.found)
 
 
 def senders(store: Store, step: str) -> list[str]:
     """The partitions from which something was sent."""
-    return [path.rpartition("/")[2].removesuffix(".json") for path in store.list(folder(store, step))]
+    paths = store.list(layout.resubmitted_senders(store.pipeline.name, step))
+    return [layout.name_of(path) for path in paths]

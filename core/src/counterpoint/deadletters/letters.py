@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from counterpoint.deadletters.identity import failed_again, identities, texts
 from counterpoint.deadletters.ledger import read_ledger
 from counterpoint.model import PRODUCTION
+from counterpoint.storage import layout
 from counterpoint.storage.digests import canonical
 from counterpoint.storage.objects import guarded
 from counterpoint.storage.tables import files_of, open_table, read_partition, remote, replace_partition
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from counterpoint.storage import Store
     from counterpoint.storage.objects import Objects
 
-# dead_letters/VERSION/PIPELINE/STEP
-_DEPTH = 3
 _TOLD = ("reason", "column", "origin")
 _SCHEMA = ("id", "number", "since", "again", *_TOLD, "row", "run_id")
 
@@ -54,7 +53,7 @@ def keep(
 
 
 def _uri(store: Store, version: str, step: str) -> str:
-    return store.uri(f"dead_letters/{version}/{store.pipeline.name}/{step}")
+    return store.uri(layout.dead_letters_table(version, store.pipeline.name, step))
 
 
 def _text(value: str) -> pl.Expr:
@@ -139,7 +138,7 @@ def _with_states(store: Store, step: str, found: pl.DataFrame) -> pl.DataFrame:
 
 def _version(store: Store, entry: Entry) -> str:
     """The version in which an output was made."""
-    return entry.origin or store.path(entry.reference.uri).split("/")[1]
+    return entry.origin or layout.version_of(store.path(entry.reference.uri))
 
 
 def _table(store: Store, version: str, step: str, partition: str | None) -> pl.DataFrame:
@@ -178,10 +177,10 @@ def runs_of_letters(objects: Objects) -> set[str]:
     import polars as pl
 
     found: set[str] = set()
-    for path in sorted({path.partition("/_delta_log/")[0] for path in objects.list("dead_letters")}):
+    for path in sorted(set(filter(None, map(layout.dead_letters_table_of, objects.list(layout.DEAD_LETTERS))))):
         uri = objects.uri(path)
         with guarded(uri):
-            table = open_table(uri) if path.count("/") == _DEPTH else None
+            table = open_table(uri)
             files = files_of(table)["path"].to_list() if table else []
             for file in files:
                 rows = pl.read_parquet(f"{uri}/{file}", columns=["run_id"], glob=False, **remote(uri))

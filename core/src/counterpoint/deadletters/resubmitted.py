@@ -5,6 +5,7 @@ from __future__ import annotations
 from io import BytesIO
 from typing import TYPE_CHECKING
 
+from counterpoint.storage import layout
 from counterpoint.storage.digests import canonical, content_digest, json_digest
 from counterpoint.storage.objects import json_bytes
 
@@ -18,14 +19,6 @@ if TYPE_CHECKING:
 _NAME_LENGTH = 32
 
 
-def _path(store: Store, step: str, partition: str) -> str:
-    return f"resubmitted/{store.pipeline.name}/{step}/to/{partition}.json"
-
-
-def _file(store: Store, step: str, name: str) -> str:
-    return f"resubmitted/{store.pipeline.name}/{step}/rows/{name}.parquet"
-
-
 def file_of(letters: Sequence[str], target: str, rows: pl.DataFrame) -> tuple[str, bytes]:
     """Rows as a file, named by the letters that they are of, where they go to, and what they hold."""
     frame, buffer = canonical(rows), BytesIO()
@@ -36,18 +29,19 @@ def file_of(letters: Sequence[str], target: str, rows: pl.DataFrame) -> tuple[st
 
 def put_file(store: Store, step: str, name: str, data: bytes) -> None:
     """Puts a file where nobody reads it yet."""
-    store.put(_file(store, step, name), data)
+    store.put(layout.resubmitted_rows(store.pipeline.name, step, name), data)
 
 
 def arrivals(store: Store, step: str, partition: str) -> dict[str, int]:
     """The files that a partition was given, with their numbers of rows."""
-    files: dict[str, int] = (store.get_json(_path(store, step, partition)) or {}).get("files", {})
+    path = layout.resubmitted_to(store.pipeline.name, step, partition)
+    files: dict[str, int] = (store.get_json(path) or {}).get("files", {})
     return files
 
 
 def arrive(store: Store, step: str, partition: str, name: str, rows: int) -> None:
     """Gives a file to a partition; once, however often this is called."""
-    path = _path(store, step, partition)
+    path = layout.resubmitted_to(store.pipeline.name, step, partition)
     while True:
         found = store.find(path)
         files = store.parsed(path, found.data)["files"] if found else {}
@@ -57,8 +51,8 @@ def arrive(store: Store, step: str, partition: str, name: str, rows: int) -> Non
 
 def receivers(store: Store, step: str) -> list[str]:
     """The partitions that were given rows."""
-    paths = store.list(f"resubmitted/{store.pipeline.name}/{step}/to")
-    return [path.rpartition("/")[2].removesuffix(".json") for path in paths]
+    paths = store.list(layout.resubmitted_receivers(store.pipeline.name, step))
+    return [layout.name_of(path) for path in paths]
 
 
 def resubmitted_digest(store: Store, step: str, partition: str) -> str | None:
@@ -78,5 +72,6 @@ def resubmitted_rows(store: Store, step: str, partition: str) -> pl.DataFrame | 
     names = sorted(arrivals(store, step, partition))
     if not names:
         return None
-    frames = [pl.read_parquet(BytesIO(store.must(_file(store, step, name)))) for name in names]
+    paths = [layout.resubmitted_rows(store.pipeline.name, step, name) for name in names]
+    frames = [pl.read_parquet(BytesIO(store.must(path))) for path in paths]
     return canonical(pl.concat(frames, how="diagonal_relaxed"))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from counterpoint.diff.postgres import FORM, SCHEMES
 from counterpoint.errors import UsageError
 from counterpoint.running import find_pipeline, registered
-from counterpoint.storage import Store
+from counterpoint.storage import Store, layout
 from counterpoint.storage.objects import Objects
 
 if TYPE_CHECKING:
@@ -101,8 +101,8 @@ def _looks_like_a_path(text: str) -> bool:
 
 def _run(root: str, run_id: str) -> RunPlace:
     objects = Objects(root)
-    for pipeline in objects.folders("runs"):
-        record = objects.get_json(f"runs/{pipeline}/{run_id}/run.json")
+    for pipeline in objects.folders(layout.RUNS):
+        record = objects.get_json(layout.run_record(pipeline, run_id))
         if record is not None:
             return RunPlace(run_id, record)
     hint = f"; a version of its data is written {run_id}@TAG" if run_id in registered() else ""

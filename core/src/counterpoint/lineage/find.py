@@ -6,6 +6,7 @@ from typing import Any
 
 from counterpoint.errors import UsageError
 from counterpoint.lineage.registry import TAG, client_of, place_of
+from counterpoint.storage import layout
 from counterpoint.storage.objects import Objects
 
 
@@ -26,8 +27,8 @@ def find_lineage(root: str, subject: str) -> dict[str, Any]:
 
 
 def _of_run(objects: Objects, run_id: str) -> dict[str, Any] | None:
-    for path in objects.list("runs"):
-        if path.endswith(f"/{run_id}/lineage.json"):
+    for path in objects.list(layout.RUNS):
+        if path.endswith(f"/{run_id}/{layout.LINEAGE}"):
             values: dict[str, Any] = objects.get_json(path)
             return values
     return None

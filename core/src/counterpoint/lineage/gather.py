@@ -10,14 +10,13 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.bridging import bridged_path
 from counterpoint.lineage.git import git_state
 from counterpoint.lineage.metadata import PipelineRunMetadata
 from counterpoint.model import BRIDGES, code_digest, code_of
 from counterpoint.model.code.finding import path_of
 from counterpoint.model.orchestrators import DISTRIBUTIONS
 from counterpoint.redaction import redacted_values
-from counterpoint.storage import json_digest
+from counterpoint.storage import json_digest, layout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,7 +75,7 @@ def gather(
 
 def keep(store: Store, pipeline: Pipeline, request: RunRequest, metadata: PipelineRunMetadata) -> str:
     """Stores the metadata with the run; returns its URI."""
-    path = f"runs/{pipeline.name}/{request.run_id}/lineage.json"
+    path = layout.run_lineage(pipeline.name, request.run_id)
     store.put_json(path, metadata.to_dict())
     return store.uri(path)
 
@@ -87,7 +86,7 @@ def keep_whole(store: Store, pipeline: Pipeline, request: RunRequest, around: Su
     Code, checkout and packages are those of the registration, where there was one.
     """
     metadata = gather(store, pipeline, request, around)
-    kept = store.get_json(f"runs/{pipeline.name}/{request.run_id}/lineage.json")
+    kept = store.get_json(layout.run_lineage(pipeline.name, request.run_id))
     told = {name: kept[name] for name in _OF_THE_REGISTRATION if name in kept} if kept else {}
     return keep(store, pipeline, request, replace(metadata, **told))
 
@@ -108,9 +107,9 @@ def _devices(store: Store, pipeline: Pipeline, request: RunRequest) -> dict[str,
     """What was recorded of the device by the runs that made the outputs; for a mapped step, by its first element."""
     found: dict[str, Any] = {}
     for step in pipeline.steps:
-        part = "" if step.map_over is None else ".0"
+        index, part = (None, "") if step.map_over is None else (0, ".0")
         entry = store.entry(step.name, f"{request.partition}{part}")
-        path = f"runs/{pipeline.name}/{entry.run_id}/{step.name}{part}.json" if entry else None
+        path = layout.step_record(pipeline.name, entry.run_id, step.name, index) if entry else None
         record = (store.get_json(path) if path else None) or {}
         if device := record.get("details", {}).get("device"):
             found[step.name] = device
@@ -151,7 +150,8 @@ def _outputs(store: Store, pipeline: Pipeline, request: RunRequest) -> dict[str,
 
 def _bridged(store: Store, pipeline: Pipeline, request: RunRequest) -> dict[str, Any]:
     waits = [step.name for step in pipeline.steps if any(wait.kind in BRIDGES for wait in step.waits)]
-    told = {name: store.get_json(bridged_path(pipeline.name, request.run_id, name)) for name in waits}
+    paths = {name: layout.step_bridged(pipeline.name, request.run_id, name) for name in waits}
+    told = {name: store.get_json(path) for name, path in paths.items()}
     return {name: found["bridged"] for name, found in told.items() if found}
 
 

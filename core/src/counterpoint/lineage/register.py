@@ -14,6 +14,7 @@ from counterpoint.lineage.gather import gather, keep
 from counterpoint.lineage.registry import TAG, alone, client_of, once, place_of, versions_of
 from counterpoint.model import PRODUCTION
 from counterpoint.redaction import redacted_values
+from counterpoint.storage import layout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -128,9 +129,10 @@ class _Desk:
         return run_id
 
     def _files(self, reference: Reference) -> dict[str, bytes]:
-        folder = self.store.path(reference.uri, "artifacts")
-        names = ("weights.safetensors", "model.json")
-        return {name: self.store.get(f"{folder}/{name}") or b"" for name in names}
+        folder = self.store.path(reference.uri, layout.ARTIFACTS)
+        return {
+            name: self.store.get(layout.artifact_file(folder, name)) or b"" for name in (layout.WEIGHTS, layout.MODEL)
+        }
 
     def _attach(self, run_id: str, files: Mapping[str, bytes], folder: str | None) -> None:
         with tempfile.TemporaryDirectory(prefix="counterpoint-") as local:
@@ -164,11 +166,12 @@ class _Desk:
         """Puts the lineage beside each model, in the store and in MLflow."""
         stored = self.store.encoded(metadata.to_dict())
         for reference in models.values():
-            self.store.put(f"{self.store.path(reference.uri, 'artifacts')}/lineage.json", stored)
+            folder = self.store.path(reference.uri, layout.ARTIFACTS)
+            self.store.put(layout.artifact_file(folder, layout.LINEAGE), stored)
         # a folder of artifacts in the root is copied and moved with it; a server elsewhere must know where the root is
         text = stored if self.place.folder else json.dumps(metadata.to_dict(), sort_keys=True, default=str).encode()
         for entry in made.values():
-            self._attach(entry["run_id"], {"lineage.json": text}, None)
+            self._attach(entry["run_id"], {layout.LINEAGE: text}, None)
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import UsageError
 from counterpoint.lineage.shared import ARTIFACTS, local_folder
+from counterpoint.storage import layout
 from counterpoint.storage.locks import locked
 from counterpoint.storage.objects import guarded
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 TAG = "counterpoint"
 # the folder of a root below which artifacts lie
-_BELOW = "/mlflow/artifacts"
+_BELOW = f"/{layout.REGISTRY_ARTIFACTS}"
 _ELSEWHERE = "SELECT 1 FROM {0} WHERE {1} LIKE ? AND substr({1}, 1, ?) <> ?"
 _MOVE = "UPDATE {0} SET {1} = ? || substr({1}, instr({1}, ?) + ?) WHERE {1} LIKE ? AND substr({1}, 1, ?) <> ?"
 
@@ -46,7 +47,7 @@ class Place:
     @property
     def is_empty(self) -> bool:
         """Whether nothing can have been registered yet."""
-        return self.folder is not None and not (self.folder / "mlflow.db").exists()
+        return self.folder is not None and not (self.folder / layout.REGISTRY_DATABASE).exists()
 
 
 def place_of(store: Objects) -> Place:
@@ -54,9 +55,12 @@ def place_of(store: Objects) -> Place:
     uri = os.environ.get("MLFLOW_TRACKING_URI")
     if uri:
         return Place(uri, None, None)
-    folder = Path(store.root).absolute() / "mlflow" if store.is_local else local_folder(store)
-    artifacts = folder.joinpath("artifacts").as_uri() if store.is_local else store.uri("mlflow/artifacts")
-    return Place(f"sqlite:///{folder / 'mlflow.db'}", artifacts, folder)
+    root = Path(store.root).absolute()
+    folder = root / layout.REGISTRY if store.is_local else local_folder(store)
+    artifacts = (
+        root.joinpath(layout.REGISTRY_ARTIFACTS).as_uri() if store.is_local else store.uri(layout.REGISTRY_ARTIFACTS)
+    )
+    return Place(f"sqlite:///{folder / layout.REGISTRY_DATABASE}", artifacts, folder)
 
 
 def client_of(place: Place) -> MlflowClient:
@@ -80,7 +84,7 @@ def relocate(place: Place) -> None:
     """Has the database of a copied or moved root name the artifacts that lie beside it, not those of where it was."""
     if place.is_empty or place.artifacts is None or not place.artifacts.startswith("file:"):
         return
-    with closing(sqlite3.connect(place.folder / "mlflow.db")) as database, database:  # type: ignore[operator]
+    with closing(sqlite3.connect(place.folder / layout.REGISTRY_DATABASE)) as database, database:  # type: ignore[operator]
         known = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         here = (f"file:%{_BELOW}%", len(place.artifacts), place.artifacts)
         for names in ARTIFACTS:
@@ -136,7 +140,7 @@ def runs_of_models(objects: Objects) -> set[str]:
     """
     place = place_of(objects)
     if place.is_empty:
-        if not objects.is_local and objects.list("mlflow/artifacts"):
+        if not objects.is_local and objects.list(layout.REGISTRY_ARTIFACTS):
             raise UsageError(
                 f"{objects.root} holds models, and {place.folder} not the registry that knows their runs: work in the"
                 " folder where they were registered, or set MLFLOW_TRACKING_URI"

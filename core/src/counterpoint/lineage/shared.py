@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from counterpoint.storage import layout
 from counterpoint.storage.roots import folder_name
 
 if TYPE_CHECKING:
@@ -28,15 +29,16 @@ _TAGS = ("tags", "model_version_tags")
 
 def local_folder(store: Objects) -> Path:
     """The folder of the registry of a root in a bucket: its own, or the shared one that holds what it registered."""
-    shared = Path("counterpoint-data").absolute() / "mlflow"
+    shared = Path("counterpoint-data").absolute() / layout.REGISTRY
     own = shared / folder_name(store.root)
-    if own.joinpath("mlflow.db").exists() or not shared.joinpath("mlflow.db").exists():
+    database = shared / layout.REGISTRY_DATABASE
+    if own.joinpath(layout.REGISTRY_DATABASE).exists() or not database.exists():
         return own
-    return shared if _registered(store, shared / "mlflow.db") else own
+    return shared if _registered(store, database) else own
 
 
 def _registered(store: Objects, database: Path) -> bool:
-    known, seen = _told(database, store.uri("mlflow/artifacts"), database.stat().st_mtime_ns)
+    known, seen = _told(database, store.uri(layout.REGISTRY_ARTIFACTS), database.stat().st_mtime_ns)
     return seen or (bool(known) and not known.isdisjoint(_runs_of(store)))
 
 
@@ -62,4 +64,4 @@ def _told(database: Path, artifacts: str, _changed: int) -> tuple[frozenset[str]
 
 def _runs_of(store: Objects) -> set[str]:
     """The ids of the runs that a root tells of."""
-    return {run_id for pipeline in store.folders("runs") for run_id in store.folders(f"runs/{pipeline}")}
+    return {run_id for name in store.folders(layout.RUNS) for run_id in store.folders(layout.runs_folder(name))}

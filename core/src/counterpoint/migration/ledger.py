@@ -12,7 +12,7 @@ from counterpoint.model import PartitionKind
 from counterpoint.model import code_of as code_of_step
 from counterpoint.model.serial import to_values
 from counterpoint.redaction import sealed
-from counterpoint.storage import json_digest
+from counterpoint.storage import json_digest, layout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -80,25 +80,25 @@ def note(objects: Objects, pipeline: str, pair: str, entry: Mapping[str, Any]) -
     moment = datetime.now(UTC)
     told = {"entry_form": FORM, "at": moment.isoformat(timespec="seconds"), **entry}
     name = f"{moment:%Y%m%dT%H%M%S%f}-{uuid4().hex[:8]}"
-    objects.put_json(f"{_folder(pipeline, pair)}/{entry['date']}/{name}.json", told)
+    objects.put_json(layout.ledger_entry(pipeline, pair, entry["date"], name), told)
 
 
 def last_of(objects: Objects, pipeline: str, pair: str, date: str) -> dict[str, Any] | None:
     """The last entry of a date, or None."""
-    paths = objects.list(f"{_folder(pipeline, pair)}/{date}")
+    paths = objects.list(layout.ledger_date(pipeline, pair, date))
     return objects.get_json(paths[-1]) if paths else None
 
 
 def entries(objects: Objects, pipeline: str, pair: str) -> list[dict[str, Any]]:
     """The last entry of each date, in their order."""
-    paths = objects.list(_folder(pipeline, pair))
-    newest = {path.split("/")[-2]: path for path in paths}
+    paths = objects.list(layout.ledger_pair(pipeline, pair))
+    newest = {layout.ledger_date_of(path): path for path in paths}
     return [objects.get_json(path) for _, path in sorted(newest.items())]
 
 
 def pairs(objects: Objects, pipeline: str) -> list[str]:
     """The pairs of sides that were compared."""
-    return objects.folders(f"ledger/{pipeline}")
+    return objects.folders(layout.ledger_folder(pipeline))
 
 
 def streak_of(found: Sequence[Mapping[str, Any]], partitions: Partitions) -> Streak:
@@ -141,7 +141,3 @@ def entry_of(
         "counterpoint": verdict["counterpoint"],
         "verdict": str(folder / "verdict.json"),
     }
-
-
-def _folder(pipeline: str, pair: str) -> str:
-    return f"ledger/{pipeline}/{pair}"

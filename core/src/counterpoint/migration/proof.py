@@ -10,7 +10,8 @@ from counterpoint.errors import UsageError
 from counterpoint.migration.ledger import code_of, entries, pair_of, setting_digests, streak_of
 from counterpoint.running import owners
 from counterpoint.running.owners import CUTOVER, DONE, Party
-from counterpoint.running.settings import is_settled, made_path, serve, served_with
+from counterpoint.running.settings import is_settled, serve, served_with
+from counterpoint.storage import layout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,7 +74,7 @@ def refuse_unproved(objects: Objects, pipeline: Pipeline, orchestrator: str, con
     entry = change and _compared(objects, pipeline, change)
     if not change or not entry:
         return
-    made = objects.get_json(made_path(pipeline.name))
+    made = objects.get_json(layout.made_settings(pipeline.name))
     if made and not _unproved(pipeline, config, setting_digests(pipeline.configured(pipeline.own(made["config"])))):
         return
     if other := _unproved(pipeline, config, entry["settings"]):

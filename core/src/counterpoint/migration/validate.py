@@ -23,6 +23,7 @@ from counterpoint.model import order
 from counterpoint.processes import die_with_parent
 from counterpoint.redaction import redacted_values
 from counterpoint.running import find_pipeline
+from counterpoint.storage import layout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -104,7 +105,7 @@ def _legacy(question: Question) -> LegacySide:
 
 
 def _run(question: Question, name: str, pythons: Mapping[str, Path]) -> RunSide:
-    root = str(Path(question.root).absolute() / "validate" / name)
+    root = str(Path(question.root).absolute() / layout.validated_root(name))
     words = ["backfill", question.pipeline, "--from", question.first, "--to", question.last, "--on", name]
     words += ["--version", VERSION, *question.words, *(["--service"] if question.service and name != "local" else [])]
     command = ["counterpoint", *words, "--root", root]
@@ -155,7 +156,7 @@ def _failure(report: Mapping[str, Any], root: str) -> str:
 def _version(side: RunSide, report: Mapping[str, Any]) -> str | None:
     """The version of what ran the last date, as its record tells it."""
     for row in reversed(report["partitions"]):
-        record = side.store.get_json(f"runs/{side.pipeline.name}/{row['run_id']}/run.json")
+        record = side.store.get_json(layout.run_record(side.pipeline.name, row["run_id"]))
         if record:
             return str(record["orchestrator_version"])
     return None

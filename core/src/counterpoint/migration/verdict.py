@@ -20,6 +20,7 @@ from counterpoint.migration.sides import RunSide
 from counterpoint.migration.validate import compare, how_of, refuse_nothing, sides_of
 from counterpoint.model import order
 from counterpoint.redaction import redacted
+from counterpoint.storage import layout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -116,7 +117,7 @@ def described(side: Side, matches: Matches, which: str) -> dict[str, Any]:
 
 
 def _run(side: RunSide, run_id: str) -> dict[str, Any]:
-    path = f"runs/{side.pipeline.name}/{run_id}/lineage.json"
+    path = layout.run_lineage(side.pipeline.name, run_id)
     lineage = side.store.get_json(path) or {}
     told = {name: lineage.get(name) for name in ("partition", "orchestrator", "orchestrator_version", "git")}
     more = {name: lineage.get(name) for name in ("configuration_hash", "environment")}

@@ -6,14 +6,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from counterpoint.model import PRODUCTION
+from counterpoint.storage import layout
 
 if TYPE_CHECKING:
     from counterpoint.running.inputs import Work
-
-
-def begun_path(pipeline: str, partition: str, step: str) -> str:
-    """Where it is noted which attempt of a step began last for a partition in production."""
-    return f"begun/{pipeline}/{partition}/{step}.json"
 
 
 def note_begun(work: Work, attempt: int) -> None:
@@ -22,4 +18,5 @@ def note_begun(work: Work, attempt: int) -> None:
     if request.version == PRODUCTION:
         told = {"run_id": request.run_id, "orchestrator": request.orchestrator, "attempt": attempt}
         moment = datetime.now(UTC).isoformat()
-        work.store.put_json(begun_path(work.pipeline.name, request.partition, work.step.name), {**told, "at": moment})
+        path = layout.begun_step(work.pipeline.name, request.partition, work.step.name)
+        work.store.put_json(path, {**told, "at": moment})

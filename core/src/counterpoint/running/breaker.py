@@ -14,6 +14,7 @@ from counterpoint.alerts import Alert
 from counterpoint.commands import command
 from counterpoint.errors import SwitchedOffError
 from counterpoint.model import PRODUCTION, FailureClass, Severity
+from counterpoint.storage import layout
 from counterpoint.storage.objects import json_bytes
 
 if TYPE_CHECKING:
@@ -61,11 +62,6 @@ class Circuit:
         """The inverse of `to_dict`."""
         rest = {name: value for name, value in values.items() if name != "state"}
         return cls(**{**rest, "runs": tuple((run, tuple(failed)) for run, failed in values["runs"])})
-
-
-def path_of(pipeline: str, step: str) -> str:
-    """Where the circuit of a step is kept."""
-    return f"breakers/{pipeline}/{step}.json"
 
 
 def tried(circuit: Circuit, breaker: Breaker, run: str, now: datetime, patience: timedelta) -> Circuit | None:
@@ -182,7 +178,7 @@ def _element(work: Work) -> str:
 
 def _change(work: Work, becomes: Callable[[Circuit], Circuit]) -> Circuit:
     """Puts what the circuit becomes in its place, however many runs change it at once; returns that."""
-    path = path_of(work.pipeline.name, work.step.name)
+    path = layout.breaker(work.pipeline.name, work.step.name)
     while True:
         found = work.store.find(path)
         circuit = Circuit() if found is None else Circuit.from_dict(work.store.parsed(path, found.data))
@@ -193,10 +189,10 @@ def _change(work: Work, becomes: Callable[[Circuit], Circuit]) -> Circuit:
 
 def circuit_of(store: Objects, pipeline: str, step: str) -> Circuit:
     """How a step's circuit is now."""
-    values = store.get_json(path_of(pipeline, step))
+    values = store.get_json(layout.breaker(pipeline, step))
     return Circuit() if values is None else Circuit.from_dict(values)
 
 
 def switch_on(store: Objects, pipeline: str, step: str) -> None:
     """Closes the circuit of a step by hand, as if nothing had failed."""
-    store.put_among_swaps(path_of(pipeline, step), json_bytes(Circuit().to_dict()))
+    store.put_among_swaps(layout.breaker(pipeline, step), json_bytes(Circuit().to_dict()))

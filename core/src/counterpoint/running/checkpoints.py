@@ -6,13 +6,13 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import StorageError
+from counterpoint.storage import layout
 
 if TYPE_CHECKING:
     from counterpoint.running.inputs import Work
     from counterpoint.storage.objects import Objects
 
 log = logging.getLogger(__name__)
-_DIGITS = slice(7, 23)
 
 
 class Checkpoint:
@@ -54,7 +54,8 @@ def checkpoint_of(work: Work, fingerprint: str) -> Checkpoint | None:
     """The checkpoint of a step that asks for one; None for others."""
     if "checkpoint" not in work.step.provided:
         return None
-    return Checkpoint(work.store, f"{_folder(work)}/{work.key}-{fingerprint[_DIGITS]}")
+    path = layout.checkpoint(work.store.version, work.pipeline.name, work.step.name, work.key, fingerprint)
+    return Checkpoint(work.store, path)
 
 
 def forget(work: Work) -> None:
@@ -64,13 +65,10 @@ def forget(work: Work) -> None:
     """
     if "checkpoint" not in work.step.provided:
         return
+    folder = layout.checkpoints_folder(work.store.version, work.pipeline.name, work.step.name)
     try:
-        for path in work.store.list(_folder(work)):
-            if path.rpartition("/")[2].rpartition("-")[0] == work.key:
+        for path in work.store.list(folder):
+            if layout.checkpoint_partition_of(path) == work.key:
                 work.store.delete(path)
     except StorageError as error:
         log.warning("the checkpoints of %s of %s are left over: %s", work.step.name, work.key, error)
-
-
-def _folder(work: Work) -> str:
-    return f"checkpoints/{work.store.version}/{work.pipeline.name}/{work.step.name}"

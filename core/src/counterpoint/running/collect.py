@@ -21,23 +21,43 @@ from counterpoint.model import (
 )
 from counterpoint.running.effects import held_back
 from counterpoint.running.inputs import Work, digest_of
-from counterpoint.running.records import element_records, record_path
+from counterpoint.running.records import element_records, keep_record
 from counterpoint.running.requests import note_native
 from counterpoint.running.telling import tell_last
+from counterpoint.storage import layout
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from counterpoint.model import Step
     from counterpoint.storage import Store
 
 
-def collect(pipeline: Pipeline, store: Store, request: RunRequest, native: NativeRun, version: str) -> RunRecord:
-    """The record of a run that has ended, stored beside its step records; `version` is the orchestrator's."""
+def collect(
+    pipeline: Pipeline,
+    store: Store,
+    request: RunRequest,
+    native: NativeRun,
+    version: str,
+    upstream: Sequence[Mapping[str, Any]] = (),
+) -> RunRecord:
+    """The record of a run that has ended, kept beside its step records.
+
+    `version` is the orchestrator's, `upstream` what was run before it of earlier partitions.
+    """
+    record = replace(assemble(pipeline, store, request, native, version), upstream=tuple(upstream))
+    keep_record(store, record)
+    return record
+
+
+def assemble(pipeline: Pipeline, store: Store, request: RunRequest, native: NativeRun, version: str) -> RunRecord:
+    """The record of what was run of a run at once, which may be a part of it; it is not kept yet."""
     names = [name for name in order(pipeline) if request.selects(name)]
     steps = tuple(_step(pipeline.step(name), store, request, native.steps.get(name)) for name in names)
     failed = native.failed or any(step.status is Status.FAILED for step in steps)
-    folder = f"runs/{pipeline.name}/{request.run_id}"
-    lineage = f"{folder}/lineage.json"
-    record = RunRecord(
+    note_native(store, pipeline.name, request, native.native_id)
+    lineage = layout.run_lineage(pipeline.name, request.run_id)
+    return RunRecord(
         run_id=request.run_id,
         pipeline=request.pipeline,
         orchestrator=request.orchestrator,
@@ -50,9 +70,6 @@ def collect(pipeline: Pipeline, store: Store, request: RunRequest, native: Nativ
         steps=steps,
         lineage=store.uri(lineage) if store.get_json(lineage) is not None else None,
     )
-    store.put_json(f"{folder}/run.json", record.to_dict())
-    note_native(store, pipeline.name, request, native.native_id)
-    return record
 
 
 def _step(step: Step, store: Store, request: RunRequest, native: NativeStep | None) -> StepRecord:
@@ -99,7 +116,7 @@ def _unrecorded(work: Work, native: NativeStep) -> ErrorInfo:
 def _parts(store: Store, run_id: str, step: Step) -> list[dict[str, Any]]:
     if step.map_over is not None:
         return element_records(store, run_id, step.name)
-    found = store.get_json(record_path(store.pipeline.name, run_id, step.name))
+    found = store.get_json(layout.step_record(store.pipeline.name, run_id, step.name))
     return [found] if found else []
 
 

@@ -21,7 +21,8 @@ from counterpoint.model import (
     verdict,
 )
 from counterpoint.running.inputs import digest_of, is_skipped
-from counterpoint.running.records import element_records, record_path
+from counterpoint.running.records import element_records
+from counterpoint.storage import layout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,7 +67,7 @@ def _run_of(request: RunRequest) -> str:
 
 def _ledger(work: Work) -> str:
     version, run = work.request.version, _run_of(work.request) or "version"
-    return f"effects/{version}/{work.pipeline.name}/{work.step.name}/{work.key}/{run}.json"
+    return layout.effect_record(version, work.pipeline.name, work.step.name, work.key, run)
 
 
 def done(work: Work) -> Entry | None:
@@ -119,5 +120,5 @@ def _outcome(work: Work, step: Step, before: Mapping[str, Outcome], passed: Mapp
 def _records(work: Work, step: Step) -> list[Any]:
     if step.map_over:
         return element_records(work.store, work.request.run_id, step.name)
-    found = work.store.get_json(record_path(work.pipeline.name, work.request.run_id, step.name))
+    found = work.store.get_json(layout.step_record(work.pipeline.name, work.request.run_id, step.name))
     return [found] if found else []

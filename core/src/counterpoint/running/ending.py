@@ -9,10 +9,10 @@ from counterpoint.model import NativeRun, NativeStep, Reference, Status, Verdict
 from counterpoint.model.orchestrators import DISTRIBUTIONS
 from counterpoint.redaction import redacted
 from counterpoint.running.collect import collect
-from counterpoint.running.failing import attempts_of, failure_path
+from counterpoint.running.failing import attempts_of
 from counterpoint.running.inputs import Work, count_of
-from counterpoint.running.records import element_records, record_path
-from counterpoint.running.requests import request_path
+from counterpoint.running.records import element_records
+from counterpoint.storage import layout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ def note_ended(work: Work) -> None:
     if not request.run_id.startswith(f"{request.orchestrator}-"):
         return
     try:
-        kept = work.store.get_json(request_path(work.pipeline.name, request.run_id)) or {}
+        kept = work.store.get_json(layout.run_request(work.pipeline.name, request.run_id)) or {}
         if "owner" not in kept and (steps := _ended(work)) is not None:
             _leave(work, steps)
     except Exception as error:  # noqa: BLE001 - what is told of a run is never worth the run
@@ -67,7 +67,7 @@ def _recorded(work: Work, step: Step) -> NativeStep | None:
         parts = element_records(work.store, run_id, step.name)
         indices = tuple(range(len(parts)))
     failed = [n for n, part in zip(indices, parts, strict=False) if part["status"] == Status.FAILED.value]
-    tries = [attempts_of(work.store, failure_path(name, run_id, step.name, index)) for index in failed]
+    tries = [attempts_of(work.store, layout.step_failures(name, run_id, step.name, index)) for index in failed]
     if any(attempts and attempts[-1]["last"] for attempts in tries):
         return _native(Status.FAILED, parts)
     if failed or len(parts) < _count(work, step):
@@ -93,7 +93,8 @@ def _native(status: Status, parts: Sequence[Mapping[str, Any]]) -> NativeStep:
 
 
 def _record(work: Work, step: str) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = work.store.get_json(record_path(work.pipeline.name, work.request.run_id, step)) or {}
+    path = layout.step_record(work.pipeline.name, work.request.run_id, step)
+    found: Mapping[str, Any] = work.store.get_json(path) or {}
     return found
 
 

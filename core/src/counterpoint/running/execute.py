@@ -45,10 +45,10 @@ from counterpoint.running.known import find_pipeline
 from counterpoint.running.logs import keeping_log
 from counterpoint.running.outputs import Product, keep_rejected, write
 from counterpoint.running.owned import taken
-from counterpoint.running.records import record_path
 from counterpoint.running.settings import note_made
 from counterpoint.running.telling import tell_failure, tell_success
 from counterpoint.running.written import Code, unknown, warn
+from counterpoint.storage import layout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -213,7 +213,8 @@ def _renewed(work: Work, standing: Entry, new: str | None) -> Entry:
 
 def _standing(work: Work, entry: Entry) -> Product:
     """What stands, told as the run that made it told of it."""
-    told = work.store.get_json(record_path(work.pipeline.name, entry.run_id, work.step.name, work.index)) or {}
+    path = layout.step_record(work.pipeline.name, entry.run_id, work.step.name, work.index)
+    told = work.store.get_json(path) or {}
     known = {name: told[name] for name in ("metrics", "checks", "details") if name in told}
     return Product(entry.reference, reused=True, **known)
 
@@ -292,5 +293,5 @@ def _peak() -> int:
 
 
 def _record(work: Work, meter: _Meter, record: StepRecord) -> None:
-    path = record_path(work.pipeline.name, work.request.run_id, work.step.name, work.index)
+    path = layout.step_record(work.pipeline.name, work.request.run_id, work.step.name, work.index)
     work.store.put_json(path, {**record.to_dict(), **meter.read()})

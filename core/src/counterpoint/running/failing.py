@@ -14,6 +14,7 @@ from counterpoint.model.graph import Status
 from counterpoint.redaction import safe, scrub
 from counterpoint.running.failure import describe
 from counterpoint.running.requests import keep_request
+from counterpoint.storage import layout
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -21,12 +22,6 @@ if TYPE_CHECKING:
     from counterpoint.model import ErrorInfo
     from counterpoint.running.inputs import Given, Work
     from counterpoint.storage import Store
-
-
-def failure_path(pipeline: str, run_id: str, step: str, index: int | None = None) -> str:
-    """Where a run keeps what is known of the failed attempts of a step, or of one element of a mapped step."""
-    suffix = "" if index is None else f".{index}"
-    return f"runs/{pipeline}/{run_id}/{step}{suffix}.failures.json"
 
 
 def failed(
@@ -51,7 +46,7 @@ def told(error: Exception, record: StepRecord) -> Exception:
 
 def keep(work: Work, info: ErrorInfo, attempt: int, *, given: Mapping[str, Given], log: Iterable[str]) -> None:
     """Keeps one attempt among those of the step in this run."""
-    path = failure_path(work.pipeline.name, work.request.run_id, work.step.name, work.index)
+    path = layout.step_failures(work.pipeline.name, work.request.run_id, work.step.name, work.index)
     before = [one for one in attempts_of(work.store, path) if one["attempt"] != attempt]
     told = {
         "attempt": attempt,

@@ -12,6 +12,7 @@ from counterpoint.documents import parsed
 from counterpoint.files import put
 from counterpoint.running.forking import preloaded
 from counterpoint.running.warm import Libraries
+from counterpoint.storage import layout
 from counterpoint.storage.shapes import fits
 
 if TYPE_CHECKING:
@@ -57,4 +58,4 @@ def _file(request: RunRequest) -> Path | None:
     if "://" in request.root:
         return None
     name = re.sub(r"[^\w.-]", "-", request.pipeline)
-    return Path(request.root) / "services" / "libraries" / f"{name}.json"
+    return Path(request.root) / layout.learned_libraries(name)

@@ -13,9 +13,9 @@ from counterpoint.running.effects import held_back
 from counterpoint.running.execute import work_for
 from counterpoint.running.inputs import choice_of
 from counterpoint.running.known import find_pipeline, registered, registered_by_users
-from counterpoint.running.records import record_path
-from counterpoint.running.requests import keep_request, request_path
+from counterpoint.running.requests import keep_request
 from counterpoint.running.settings import served_with
+from counterpoint.storage import layout
 from counterpoint.storage.objects import Objects
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def native_request(pipeline: str, partition: str, native_id: str, orchestrator: 
         raise UsageError(f"{ROOT} is not set, so {orchestrator} does not know where data lives: set it to the root")
     objects, name = Objects(root), find_pipeline(pipeline).name
     run_id = f"{orchestrator}-{native_id}"
-    kept = objects.get_json(request_path(name, run_id)) if native_id else None
+    kept = objects.get_json(layout.run_request(name, run_id)) if native_id else None
     if kept:
         return replace(RunRequest.from_json(kept["request"]), root=root)
     config = {**served_with(objects, name, orchestrator), **more.pop("config", {})}
@@ -120,7 +120,7 @@ def merged(elements: Sequence[NativeStep]) -> NativeStep:
 def step_record(request: RunRequest, step: str, index: int | None = None) -> Mapping[str, Any]:
     """What was recorded of a step of a run (of one element, of a mapped step), as JSON values; empty without any."""
     work = work_for(request, step, index)
-    return work.store.get_json(record_path(work.pipeline.name, request.run_id, step, index)) or {}
+    return work.store.get_json(layout.step_record(work.pipeline.name, request.run_id, step, index)) or {}
 
 
 def runnable(pipeline: Pipeline, request: RunRequest, states: Mapping[str, Status]) -> tuple[str, ...]:

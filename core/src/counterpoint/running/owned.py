@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from counterpoint.commands import command
 from counterpoint.errors import MissingInputError, ServiceError, StorageError
 from counterpoint.model import partition_of
-from counterpoint.running.begun import begun_path
 from counterpoint.running.inputs import count_of, standing_elements
 from counterpoint.running.owners import Party, read
 from counterpoint.running.upstream import Freshness, freshness, is_made_alike
+from counterpoint.storage import layout
 
 if TYPE_CHECKING:
     from counterpoint.model import Entry, Wait
@@ -80,7 +80,7 @@ def _is_made(work: Work, owner: str) -> bool:
 
 def _was_made_last(work: Work, owner: str) -> bool:
     """Whether what stands is what the owner began last, whatever has changed outside since."""
-    begun = work.store.get_json(begun_path(work.pipeline.name, work.request.partition, work.step.name))
+    begun = work.store.get_json(layout.begun_step(work.pipeline.name, work.request.partition, work.step.name))
     standing = work.store.entry(work.step.name, work.key)
     if not begun or not standing or (begun["orchestrator"], begun["run_id"]) != (owner, standing.run_id):
         return False

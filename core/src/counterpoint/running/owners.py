@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import UsageError
 from counterpoint.running.known import find_pipeline
+from counterpoint.storage import layout
 from counterpoint.storage.objects import Objects, json_bytes
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ def now() -> str:
 
 def read(objects: Objects, pipeline: str) -> Owners:
     """What is kept of a pipeline, by its own name."""
-    path = _path(pipeline)
+    path = layout.owner_record(pipeline)
     found = objects.find(path)
     if found is None:
         return Owners()
@@ -176,7 +177,8 @@ def keep(objects: Objects, pipeline: str, new: Owners) -> Owners:
     Raises:
         UsageError: somebody else has changed it meanwhile.
     """
-    if not objects.swap(_path(pipeline), json_bytes({"owners_form": FORM, **new.to_dict()}), new.found):
+    kept = json_bytes({"owners_form": FORM, **new.to_dict()})
+    if not objects.swap(layout.owner_record(pipeline), kept, new.found):
         raise UsageError(f"somebody else changes who owns {pipeline} at this moment: give the command again")
     return read(objects, pipeline)
 
@@ -185,7 +187,3 @@ def held_back(root: str, names: Sequence[str], orchestrator: str) -> tuple[str, 
     """Those of some served pipelines that an orchestrator does not own: their schedules stay paused there."""
     objects = Objects(root)
     return tuple(name for name in names if not read(objects, find_pipeline(name).name).owns(orchestrator))
-
-
-def _path(pipeline: str) -> str:
-    return f"owners/{pipeline}.json"

@@ -4,21 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from counterpoint.storage import layout
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from counterpoint.model import RunRequest
     from counterpoint.storage.objects import Objects
-
-
-def request_path(pipeline: str, run_id: str) -> str:
-    """Where a run keeps what it was asked for."""
-    return f"runs/{pipeline}/{run_id}/request.json"
-
-
-def native_path(native_id: str) -> str:
-    """Where the run stands that an orchestrator knows by a name of its own."""
-    return f"natives/{native_id}.json"
 
 
 def keep_request(objects: Objects, pipeline: str, request: RunRequest, **about: Any) -> None:
@@ -40,14 +32,14 @@ def note_native(objects: Objects, pipeline: str, request: RunRequest, native_id:
         }
 
     _change(objects, pipeline, request, named)
-    objects.put_json(native_path(native_id), {"pipeline": pipeline, "run_id": request.run_id})
+    objects.put_json(layout.native_run(native_id), {"pipeline": pipeline, "run_id": request.run_id})
 
 
 def _change(
     objects: Objects, pipeline: str, request: RunRequest, change: Callable[[dict[str, Any]], dict[str, Any]]
 ) -> None:
     """Changes what is kept of a run; a worker may tell of it at the moment when who submitted it does."""
-    path = request_path(pipeline, request.run_id)
+    path = layout.run_request(pipeline, request.run_id)
     while True:
         found = objects.find(path)
         kept = objects.parsed(path, found.data) if found else {}

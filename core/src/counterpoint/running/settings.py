@@ -15,6 +15,7 @@ from counterpoint.errors import UsageError
 from counterpoint.model import PRODUCTION
 from counterpoint.model.functions import parameters_of
 from counterpoint.redaction import sealed
+from counterpoint.storage import layout
 from counterpoint.storage.objects import json_bytes
 
 if TYPE_CHECKING:
@@ -27,35 +28,26 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def made_path(pipeline: str) -> str:
-    """Where it is kept which settings production was last made with."""
-    return f"settings/{pipeline}/{PRODUCTION}.json"
-
-
-def served_path(pipeline: str, orchestrator: str) -> str:
-    """Where it is kept with which settings the services of an orchestrator run a pipeline by themselves."""
-    return f"settings/{pipeline}/{orchestrator}.json"
-
-
 def made_with(objects: Objects, pipeline: str) -> dict[str, Any]:
     """The settings that were given to what stands in production; each as its step was given it last."""
-    return dict((objects.get_json(made_path(pipeline)) or {}).get("config", {}))
+    return dict((objects.get_json(layout.made_settings(pipeline)) or {}).get("config", {}))
 
 
 def served_with(objects: Objects, pipeline: str, orchestrator: str) -> dict[str, Any]:
     """The settings of runs that an orchestrator begins by itself."""
-    found = objects.get_json(served_path(pipeline, orchestrator))
+    found = objects.get_json(layout.served_settings(pipeline, orchestrator))
     return dict(found["config"]) if found else made_with(objects, pipeline)
 
 
 def is_settled(objects: Objects, pipeline: str, orchestrator: str) -> bool:
     """Whether anything says with which settings an orchestrator runs a pipeline by itself."""
-    return any(objects.get_json(path) for path in (served_path(pipeline, orchestrator), made_path(pipeline)))
+    paths = (layout.served_settings(pipeline, orchestrator), layout.made_settings(pipeline))
+    return any(map(objects.get_json, paths))
 
 
 def serve(objects: Objects, pipeline: str, orchestrator: str, config: Mapping[str, Any]) -> None:
     """Keeps the settings with which services are started; secrets go by the environment."""
-    path = served_path(pipeline, orchestrator)
+    path = layout.served_settings(pipeline, orchestrator)
     if objects.get_json(path) != (kept := {"config": sealed(config)}):
         objects.put_json(path, kept)
 
@@ -68,7 +60,7 @@ def note_made(work: Work) -> None:
 
 def note(objects: Objects, pipeline: Pipeline, steps: Iterable[Step], config: Mapping[str, Any]) -> None:
     """Notes what steps of production were given; steps that end at once do not undo each other."""
-    path, names = made_path(pipeline.name), {name for step in steps for name in read_by(pipeline, step)}
+    path, names = layout.made_settings(pipeline.name), {name for step in steps for name in read_by(pipeline, step)}
     while True:
         found = objects.find(path)
         kept = objects.parsed(path, found.data)["config"] if found else {}

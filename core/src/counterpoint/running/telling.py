@@ -11,7 +11,8 @@ from counterpoint.commands import command
 from counterpoint.model import HANDLING, PRODUCTION, FailureClass, OutputKind, Severity
 from counterpoint.redaction import redacted
 from counterpoint.running.breaker import count_failure, count_success, switched_off
-from counterpoint.running.failing import attempts_of, failure_path, is_last
+from counterpoint.running.failing import attempts_of, is_last
+from counterpoint.storage import layout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,25 +51,23 @@ def tell_last(work: Work, info: ErrorInfo) -> None:
             _note_told(work, told)
 
 
-def _told_path(work: Work) -> str:
-    """Where it is noted which alerts told of a step and partition, or of one element of it."""
-    return f"alerted/{work.pipeline.name}/{work.request.version}/{work.step.name}/{work.key}.json"
-
-
 def _note_told(work: Work, told: list[str]) -> None:
-    before = work.store.get_json(_told_path(work)) or []
-    work.store.put_json(_told_path(work), sorted({*before, *told}))
+    path = layout.alerted_step(work.pipeline.name, work.request.version, work.step.name, work.key)
+    before = work.store.get_json(path) or []
+    work.store.put_json(path, sorted({*before, *told}))
 
 
 def _heal(work: Work) -> None:
     """Closes the alerts that told of this step and partition before; of a mapped one when no element is left."""
-    path = _told_path(work)
+    about = (work.pipeline.name, work.request.version, work.step.name)
+    path = layout.alerted_step(*about, work.key)
     told = work.store.get_json(path)
     if told is None:
         return
     work.store.delete(path)
-    folder, partition = path.rpartition("/")[0], work.request.partition
-    if work.index is not None and any(other.startswith(f"{folder}/{partition}.") for other in work.store.list(folder)):
+    partition, folder = work.request.partition, layout.alerted_folder(*about)
+    others = [] if work.index is None else map(layout.name_of, work.store.list(folder))
+    if any(other.startswith(f"{partition}.") for other in others):
         return
     for alert_id in told:
         heal(work.store, alert_id, partition, work.request.version)
@@ -115,7 +114,7 @@ def _tell_held(work: Work, product: Product) -> None:
 
 def _tell_healed(work: Work, attempt: int) -> None:
     """A step whose attempt before failed; if that was the last one, a person redid it."""
-    path = failure_path(work.pipeline.name, work.request.run_id, work.step.name, work.index)
+    path = layout.step_failures(work.pipeline.name, work.request.run_id, work.step.name, work.index)
     before = [one for one in attempts_of(work.store, path) if one["attempt"] == attempt - 1 and not one["last"]]
     if not before:
         return

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.bridging import bridged_path
 from counterpoint.errors import CounterpointError, MissingInputError, ServiceError, StorageError
 from counterpoint.model import BRIDGES, RunRequest, Wait
 from counterpoint.running.child import STOPPING
@@ -17,6 +16,7 @@ from counterpoint.running.known import find_pipeline
 from counterpoint.running.owned import POLL, waited_for
 from counterpoint.running.owners import read
 from counterpoint.running.there import bridged, satisfied
+from counterpoint.storage import layout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from counterpoint.storage.objects import Objects
 
 log = logging.getLogger(__name__)
-_SUFFIX = ".waiting.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +179,13 @@ def held(request: RunRequest) -> dict[str, Mapping[str, Any]]:
         return {}
     store = work_for(request, steps[0]).store
     # most steps of a scheduled run have noted nothing
-    paths = {path for path in store.list(f"runs/{pipeline.name}/{request.run_id}") if path.endswith(_SUFFIX)}
-    noted = {s: _noted(store, pipeline, request, s) for s in steps if _path(pipeline, request, s) in paths}
+    files = store.list(layout.run_folder(pipeline.name, request.run_id))
+    paths = {path for path in files if path.endswith(layout.WAITING)}
+    noted = {
+        s: _noted(store, pipeline, request, s)
+        for s in steps
+        if layout.step_waiting(pipeline.name, request.run_id, s) in paths
+    }
     return {name: found for name, found in noted.items() if found}
 
 
@@ -192,7 +196,7 @@ def waiting(objects: Objects, pipeline: Pipeline, version: str, keys: Sequence[s
     """
     if not any(step.waits for step in pipeline.steps) and read(objects, pipeline.name).found is None:
         return []
-    paths = [path for path in objects.list(f"runs/{pipeline.name}") if path.endswith(_SUFFIX)]
+    paths = [path for path in objects.list(layout.runs_folder(pipeline.name)) if path.endswith(layout.WAITING)]
     noted = [found for path in paths if (found := objects.get_json(path)) and not found["ended"]]
     now = datetime.now(UTC)
     return sorted(
@@ -207,15 +211,6 @@ def waiting(objects: Objects, pipeline: Pipeline, version: str, keys: Sequence[s
     )
 
 
-def waiting_path(pipeline: str, run_id: str, step: str) -> str:
-    """Where a run keeps what a step of it waits for."""
-    return f"runs/{pipeline}/{run_id}/{step}{_SUFFIX}"
-
-
-def _path(pipeline: Pipeline, request: RunRequest, step: str) -> str:
-    return waiting_path(pipeline.name, request.run_id, step)
-
-
 def _may_wait(request: RunRequest, step: Step) -> bool:
     """Whether a step of a run can have anything to wait for; in a scheduled one another side may own it."""
     return bool(step.waits) or request.scheduled
@@ -223,12 +218,12 @@ def _may_wait(request: RunRequest, step: Step) -> bool:
 
 def _keep(work: Work, made: list[External]) -> None:
     if made:
-        path = bridged_path(work.pipeline.name, work.request.run_id, work.step.name)
+        path = layout.step_bridged(work.pipeline.name, work.request.run_id, work.step.name)
         work.store.put_json(path, {"bridged": [one.to_dict() for one in made]})
 
 
 def _noted(store: Store, pipeline: Pipeline, request: RunRequest, step: str) -> Mapping[str, Any] | None:
-    found: Mapping[str, Any] | None = store.get_json(_path(pipeline, request, step))
+    found: Mapping[str, Any] | None = store.get_json(layout.step_waiting(pipeline.name, request.run_id, step))
     return found if found and not found["ended"] else None
 
 
@@ -244,7 +239,7 @@ def _note(work: Work, waiting: Waiting) -> None:
         "for": list(waiting.words),
         "ended": None,
     }
-    work.store.put_json(_path(work.pipeline, work.request, work.step.name), told)
+    work.store.put_json(layout.step_waiting(work.pipeline.name, work.request.run_id, work.step.name), told)
 
 
 def _end(request: RunRequest, step: str) -> None:
@@ -254,7 +249,7 @@ def _end(request: RunRequest, step: str) -> None:
     work = work_for(request, step)
     noted = _noted(work.store, work.pipeline, request, step)
     if noted:
-        path = _path(work.pipeline, request, step)
+        path = layout.step_waiting(work.pipeline.name, request.run_id, step)
         work.store.put_json(path, {**noted, "ended": datetime.now(UTC).isoformat()})
 
 

@@ -55,10 +55,7 @@ def launch(request: RunRequest, engine: Engine, *, upstream: bool = True) -> Run
     log.info("%s: %s of %s", request.orchestrator, request.pipeline, request.partition)
     native = engine.run([request])[0]
     keep_whole(store, pipeline, request)
-    record = collect(pipeline, store, request, native, engine.version)
-    record = replace(record, upstream=tuple(before))
-    store.put_json(f"runs/{pipeline.name}/{request.run_id}/run.json", record.to_dict())
-    return record
+    return collect(pipeline, store, request, native, engine.version, before)
 
 
 def look(pipeline: Pipeline, store: Store, request: RunRequest) -> None:

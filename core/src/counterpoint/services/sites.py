@@ -19,6 +19,7 @@ from counterpoint.files import put, put_private
 from counterpoint.model.orchestrators import ORCHESTRATORS
 from counterpoint.redaction import hide, redacted
 from counterpoint.services.identity import guardian_of, site_id
+from counterpoint.storage import layout
 from counterpoint.storage.objects import Objects
 from counterpoint.storage.roots import checked_root, folder_name
 
@@ -39,8 +40,8 @@ def home_of(root: str, orchestrator: str) -> Path:
     a folder of its own, named like it.
     """
     if "://" not in root:
-        return Path(root).absolute() / "services" / orchestrator
-    return Path("counterpoint-data").absolute() / "services" / folder_name(root) / orchestrator
+        return Path(root).absolute() / layout.services_home(orchestrator)
+    return Path("counterpoint-data").absolute() / layout.services_home(orchestrator, folder_name(root))
 
 
 def make_private(home: Path) -> None:
@@ -180,14 +181,14 @@ def remember(site: Site) -> None:
         "database": site.database and redacted(site.database),
         "schedules": site.schedules,
     }
-    put(site.home / "site.json", json.dumps(values))
+    put(site.home / layout.SITE, json.dumps(values))
 
 
 def running_site(root: str, orchestrator: str) -> Site | None:
     """The site that a living guardian serves now, or None: also while the guardian starts or ends it."""
     home = home_of(root, orchestrator)
     state = guardian_of(home)
-    if state is None or not state.ready or state.stopping or not (home / "site.json").exists():
+    if state is None or not state.ready or state.stopping or not (home / layout.SITE).exists():
         return None
     values = _remembered(root, orchestrator)
     values["pipelines"] = tuple(values["pipelines"])
@@ -206,11 +207,11 @@ def _remembered(root: str, orchestrator: str) -> dict[str, Any]:
         DamagedFileError: something else was put there.
     """
     home = home_of(root, orchestrator)
-    if not (home / "site.json").exists():
+    if not (home / layout.SITE).exists():
         return {}
     # a damaged file is told by its path below this folder: of a root on a file system, that is the root
     objects = Objects(str(home.parent.parent))
-    return objects.get_json(f"{home.parent.name}/{orchestrator}/site.json") or {}
+    return objects.get_json(layout.site_record(orchestrator, home.parent.name)) or {}
 
 
 def absolute(root: str) -> str:

@@ -11,8 +11,9 @@ from uuid import uuid4
 
 from counterpoint.errors import UsageError
 from counterpoint.model import PRODUCTION, OutputKind, conditions
+from counterpoint.storage import layout
 from counterpoint.storage.digests import json_digest
-from counterpoint.storage.journal import decoded, encoded, entry_path, finish, mark_path, read
+from counterpoint.storage.journal import decoded, encoded, finish, read
 from counterpoint.storage.objects import Objects
 from counterpoint.storage.production import align
 from counterpoint.storage.tags import check_tag
@@ -74,11 +75,12 @@ class Catalogue(Objects):
 
     def keys(self, step: str) -> list[str]:
         """The partitions of which a step has entries in this version itself, also those that were taken away."""
-        paths = self.list(f"catalog/{self.version}/{self.pipeline.name}/{step}")
-        return [path.rpartition("/")[2].removesuffix(".json") for path in paths]
+        paths = self.list(layout.catalog_folder(self.version, self.pipeline.name, step))
+        return [layout.name_of(path) for path in paths]
 
     def _path(self, entry: Entry) -> str:
-        return entry_path(self.version, self.pipeline.name, entry.reference.step, entry.reference.partition)
+        about = entry.reference
+        return layout.catalog_entry(self.version, self.pipeline.name, about.step, about.partition)
 
     def adopt(self, entry: Entry) -> None:
         """Makes what stands in production stand in this version by itself, whatever production does later."""
@@ -114,7 +116,7 @@ class Catalogue(Objects):
         entry = self.entry(branch, partition)
         if entry is None:
             return None
-        stored = self.get(f"{self.path(entry.reference.uri, 'artifacts')}/value.json")
+        stored = self.get(layout.artifact_file(self.path(entry.reference.uri, layout.ARTIFACTS), layout.VALUE))
         try:
             choice = json.loads(stored or b"null")
         except (ValueError, RecursionError):
@@ -125,7 +127,7 @@ class Catalogue(Objects):
         """Removes from this version what steps left of a partition before a branch chose otherwise."""
         for step in (name for name, needed in self._conditions.items() if needed):
             for key in self._keys(step, partition) if self.is_skipped(step, partition) else ():
-                self.delete(entry_path(self.version, self.pipeline.name, step, key))
+                self.delete(layout.catalog_entry(self.version, self.pipeline.name, step, key))
                 if self.version == PRODUCTION and self.pipeline.step(step).output.kind is OutputKind.TABLE:
                     align(self, self.pipeline.name, step, key, None)
 
@@ -145,7 +147,7 @@ class Catalogue(Objects):
         return decoded(promoted) if promoted else self._stored(PRODUCTION, step, partition)
 
     def _stored(self, version: str, step: str, partition: str) -> Entry | None:
-        found = self.get_json(entry_path(version, self.pipeline.name, step, partition))
+        found = self.get_json(layout.catalog_entry(version, self.pipeline.name, step, partition))
         return decoded(found) if found else None
 
     def entries(self, step: str) -> dict[str, Entry]:
@@ -179,8 +181,8 @@ class Catalogue(Objects):
         return {key: entry for key, entry in sorted({**found, **promoted}.items()) if entry is not None}
 
     def _all_stored(self, version: str, step: str) -> dict[str, Entry]:
-        folder = f"catalog/{version}/{self.pipeline.name}/{step}"
-        found = {path.rpartition("/")[2].removesuffix(".json"): self.get_json(path) for path in self.list(folder)}
+        folder = layout.catalog_folder(version, self.pipeline.name, step)
+        found = {layout.name_of(path): self.get_json(path) for path in self.list(folder)}
         entries = {key: decoded(value) for key, value in found.items() if value}
         return {key: entry for key, entry in entries.items() if entry is not None}
 
@@ -197,5 +199,5 @@ class Catalogue(Objects):
         if self.version in last.dropping:
             raise UsageError(f"{named} is being dropped: drop it again to have that done, or choose another tag")
         # the mark is put before the journal tells of another promotion, so one of both is found
-        if last.tag == self.version or self.get(mark_path(self.pipeline.name, self.version)):
+        if last.tag == self.version or self.get(layout.version_mark(self.pipeline.name, self.version)):
             raise UsageError(f"{named} was promoted, so it stays as it is: choose another tag")

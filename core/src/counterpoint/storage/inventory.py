@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from counterpoint.errors import DamagedOutputError
 from counterpoint.model import OutputKind
+from counterpoint.storage import layout
 from counterpoint.storage.damage import LOG
 from counterpoint.storage.tables import files_of, opened, partition_files
 
@@ -39,14 +40,15 @@ class Inventory:
             return damage
 
     def _of_files(self, reference: Reference) -> DamagedOutputError | None:
-        folder = self._store.path(reference.uri, "artifacts")
+        folder = self._store.path(reference.uri, layout.ARTIFACTS)
         is_model = reference.kind == OutputKind.MODEL
-        names = ("weights.safetensors", "model.json") if is_model else ("value.json",)
-        sizes = self._of_folder("/".join(folder.split("/")[:4]))
-        missing = [name for name in names if f"{folder}/{name}" not in sizes]
+        names = (layout.WEIGHTS, layout.MODEL) if is_model else (layout.VALUE,)
+        sizes = self._of_folder(layout.artifacts_folder_of(folder))
+        paths = [layout.artifact_file(folder, name) for name in names]
+        missing = [path for path in paths if path not in sizes]
         if missing:
-            return DamagedOutputError(self._store.uri(f"{folder}/{missing[0]}"), "is gone")
-        found = sum(sizes[f"{folder}/{name}"] for name in names)
+            return DamagedOutputError(self._store.uri(missing[0]), "is gone")
+        found = sum(sizes[path] for path in paths)
         if found == reference.bytes:
             return None
         return DamagedOutputError(self._store.uri(folder), f"has {found} bytes, not the {reference.bytes} written")
@@ -74,7 +76,7 @@ class Inventory:
         return self._newest[place]
 
     def _first_lost(self, place: str, files: list[tuple[str, int]]) -> DamagedOutputError | None:
-        folder = self._store.path(place, "tables")
+        folder = self._store.path(place, layout.TABLES)
         sizes = self._of_folder(folder)
         for path, size in files:
             found = sizes.get(f"{folder}/{path}")

@@ -18,10 +18,12 @@ too); it asked for the journal after that, and found it emptied: so it is not ma
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from counterpoint.model import PRODUCTION, Entry
+from counterpoint.storage import layout
 from counterpoint.storage.production import arrive, keys_in
 
 if TYPE_CHECKING:
@@ -46,16 +48,6 @@ class Journal:
     found: Found | None = None
 
 
-def entry_path(version: str, pipeline: str, step: str, partition: str) -> str:
-    """Where the entry of a step and partition lies."""
-    return f"catalog/{version}/{pipeline}/{step}/{partition}.json"
-
-
-def mark_path(pipeline: str, tag: str) -> str:
-    """Where it is kept that a version was promoted."""
-    return f"versions/{pipeline}/{tag}.json"
-
-
 def encoded(objects: Objects, entry: Entry, stamp: str) -> bytes:
     """An entry as it is stored; the stamp tells one put of it from another."""
     return objects.encoded({**entry.to_dict(), _STAMP: stamp})
@@ -73,7 +65,7 @@ def removal() -> dict[str, Any]:
 
 def read(objects: Objects, pipeline: str) -> Journal:
     """The journal as it is now."""
-    path = _path(pipeline)
+    path = layout.promotion_journal(pipeline)
     found = objects.find(path)
     if found is None:
         return Journal()
@@ -84,14 +76,14 @@ def read(objects: Objects, pipeline: str) -> Journal:
 def swap(objects: Objects, pipeline: str, seen: Journal, new: Journal) -> bool:
     """Puts a journal in place of the one that was read before; False when another one is there by now."""
     told: dict[str, Any] = {"tag": new.tag, "entries": new.entries, "told": new.told, "dropping": new.dropping}
-    return objects.swap(_path(pipeline), objects.encoded({**told, _STAMP: uuid4().hex}), seen.found)
+    return objects.swap(layout.promotion_journal(pipeline), objects.encoded({**told, _STAMP: uuid4().hex}), seen.found)
 
 
 def finish(objects: Objects, pipeline: str) -> Journal:
     """Completes the promotion that the journal tells of, if it is not complete; returns the journal without entries."""
     while (seen := read(objects, pipeline)).entries:
         if _copied(objects, pipeline, seen):
-            objects.put_json(mark_path(pipeline, str(seen.tag)), {"status": "promoted", **seen.told})
+            objects.put_json(layout.version_mark(pipeline, str(seen.tag)), {"status": "promoted", **seen.told})
             swap(objects, pipeline, seen, replace(seen, entries={}))
     return seen
 
@@ -106,9 +98,10 @@ def _copied(objects: Objects, pipeline: str, seen: Journal) -> bool:
         given, removed = keys_in(values)
         standing = arrive(objects, pipeline, step, given, removed, str(seen.tag))
         stamp = f"promoted from {seen.tag}"
-        left |= {entry_path(PRODUCTION, pipeline, step, k): encoded(objects, e, stamp) for k, e in standing.items()}
+        entry_of = partial(layout.catalog_entry, PRODUCTION, pipeline, step)
+        left |= {entry_of(key): encoded(objects, entry, stamp) for key, entry in standing.items()}
         gone = objects.encoded({**removal(), _STAMP: stamp})
-        left |= {entry_path(PRODUCTION, pipeline, step, key): gone for key in removed}
+        left |= {entry_of(key): gone for key in removed}
     while left:
         found = {path: objects.find(path) for path in left}
         # after those were read and before any is swapped: see above
@@ -120,7 +113,3 @@ def _copied(objects: Objects, pipeline: str, seen: Journal) -> bool:
 
 def _is_put(objects: Objects, path: str, data: bytes, standing: Found | None) -> bool:
     return (standing is not None and standing.data == data) or objects.swap(path, data, standing)
-
-
-def _path(pipeline: str) -> str:
-    return f"catalog/{PRODUCTION}/{pipeline}/.promotion.json"

@@ -11,13 +11,15 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from counterpoint.storage import layout
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 # how many parts the path of an output has below the root, by its first part
-_PARTS = {"tables": 4, "artifacts": 6, "runs": 4}
+_PARTS = {layout.TABLES: 4, layout.ARTIFACTS: 6, layout.RUNS: 4}
 ROOMS = tuple(_PARTS)
-_LINEAGE = "/lineage.json"
+_LINEAGE = f"/{layout.LINEAGE}"
 
 
 def relative(value: Any, root: str) -> Any:
@@ -72,4 +74,6 @@ def _request(value: Mapping[str, Any], root: str) -> dict[str, str]:
 
 def _rooms(value: Mapping[str, Any]) -> tuple[str, ...]:
     """Where what an object refers to may lie: only tables have versions, and a mapped step's output may be either."""
-    return ("tables",) if value.get("table_version") is not None else ("artifacts", "tables", "runs")
+    if value.get("table_version") is not None:
+        return (layout.TABLES,)
+    return (layout.ARTIFACTS, layout.TABLES, layout.RUNS)

@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from counterpoint.storage import layout
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -29,8 +31,8 @@ def encode(model: Model) -> dict[str, bytes]:
     ordered = {name: np.asarray(model.weights[name], order="C") for name in sorted(model.weights)}
     described = {"parameters": dict(model.parameters), "metrics": dict(model.metrics)}
     return {
-        "weights.safetensors": save(ordered),
-        "model.json": json.dumps(described, sort_keys=True, allow_nan=False).encode(),
+        layout.WEIGHTS: save(ordered),
+        layout.MODEL: json.dumps(described, sort_keys=True, allow_nan=False).encode(),
     }
 
 

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.documents import parsed
 from counterpoint.errors import DamagedFileError, DamagedOutputError, StorageError
+from counterpoint.storage import layout
 from counterpoint.storage.locations import ROOMS, absolute, path_of, relative
 from counterpoint.storage.locks import locked
-from counterpoint.storage.packs import folder_of, members
+from counterpoint.storage.packs import members
 from counterpoint.storage.roots import checked_root
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ class Objects:
         if not self.is_local:
             yield
             return
-        place = Path(self.root, ".lock")
+        place = Path(self.root, layout.LOCK)
         with guarded(self.uri(path)):
             place.parent.mkdir(parents=True, exist_ok=True)
             lock = place.open("a", encoding="ascii")
@@ -231,7 +232,7 @@ class Objects:
         Raises:
             StorageError: the root cannot be read.
         """
-        packed = members(self, prefix) if folder_of(prefix) == prefix else {}
+        packed = members(self, prefix) if layout.run_folder_of(prefix) == prefix else {}
         return {path: len(json_bytes(value)) for path, value in packed.items()} | self.sizes_apart(prefix)
 
     def sizes_apart(self, prefix: str) -> dict[str, int]:

@@ -8,25 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from counterpoint.storage import layout
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from counterpoint.storage.objects import Objects
-
-# no step can have this name
-PACK = "packed-run.json"
-_DEPTH = 3
-
-
-def folder_of(path: str) -> str | None:
-    """The folder of the run to which a path below the root belongs, or which it is; None for others."""
-    parts = path.split("/")
-    return "/".join(parts[:_DEPTH]) if parts[0] == "runs" and len(parts) >= _DEPTH else None
-
-
-def pack_path(folder: str) -> str:
-    """Where the pack of a run lies."""
-    return f"{folder}/{PACK}"
 
 
 def members(objects: Objects, path: str) -> Mapping[str, Any]:
@@ -35,8 +22,8 @@ def members(objects: Objects, path: str) -> Mapping[str, Any]:
     Raises:
         DamagedFileError: the pack is damaged.
     """
-    folder = folder_of(path)
-    if folder is None or path == pack_path(folder):
+    folder = layout.run_folder_of(path)
+    if folder is None or path == layout.run_pack(folder):
         return {}
-    packed = objects.get_json(pack_path(folder)) or {"files": {}}
-    return {f"{folder}/{name}": value for name, value in packed["files"].items()}
+    packed = objects.get_json(layout.run_pack(folder)) or {"files": {}}
+    return {layout.run_file(folder, name): value for name, value in packed["files"].items()}

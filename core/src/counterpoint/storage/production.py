@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import StorageError, UsageError
 from counterpoint.model import PRODUCTION, Entry, OutputKind
+from counterpoint.storage import layout
 from counterpoint.storage.objects import guarded
 from counterpoint.storage.tables import create_table, files_of, is_lost_race, opened, writable
 
@@ -53,7 +54,7 @@ class Content:
 
 def table_uri(objects: Objects, pipeline: str, step: str) -> str:
     """Where the table of a step lies in production."""
-    return objects.uri(f"tables/{PRODUCTION}/{pipeline}/{step}")
+    return objects.uri(layout.table_folder(PRODUCTION, pipeline, step))
 
 
 def stage(objects: Objects, pipeline: str, step: str, entries: Entries) -> None:
@@ -70,7 +71,7 @@ def stage(objects: Objects, pipeline: str, step: str, entries: Entries) -> None:
         with guarded(content.uri):
             _merged(writable(content.uri), content)
         for file in content.files:
-            _copy(objects, file.source, f"{objects.path(content.uri, 'tables')}/{file.path}", file.size)
+            _copy(objects, file.source, f"{objects.path(content.uri, layout.TABLES)}/{file.path}", file.size)
     for entry in entries.values():
         if entry.reference.kind != OutputKind.TABLE and entry.reference.uri:
             source, target = _folders(objects, entry)
@@ -122,7 +123,7 @@ def _content(objects: Objects, uri: str, entries: Entries) -> Content:
     keys = sorted(entries)
     for key in reversed(keys):
         reference = entries[key].reference
-        place = objects.uri(objects.path(reference.uri, "tables"))
+        place = objects.uri(objects.path(reference.uri, layout.TABLES))
         with guarded(place):
             table = opened(place, reference.table_version)
         column = _column(table)
@@ -146,7 +147,7 @@ def files_of_partition(objects: Objects, table: DeltaTable, place: str, key: str
     """The files of one partition of a table, or of the whole table where it has none."""
     import polars as pl
 
-    column, folder = _column(table), objects.path(place, "tables")
+    column, folder = _column(table), objects.path(place, layout.TABLES)
     found = files_of(table)
     if column is not None:
         found = found.filter(pl.col(f"partition.{column}") == key)
@@ -162,9 +163,8 @@ def _copy(objects: Objects, source: str, target: str, size: int) -> None:
 
 def _folders(objects: Objects, entry: Entry) -> tuple[str, str]:
     """Where the files of an entry lie, and where they lie in production."""
-    source = objects.path(entry.reference.uri, "artifacts")
-    room, _, rest = source.split("/", 2)
-    return source, f"{room}/{PRODUCTION}/{rest}"
+    source = objects.path(entry.reference.uri, layout.ARTIFACTS)
+    return source, layout.in_production(source)
 
 
 def _moved(objects: Objects, entry: Entry, tag: str) -> Entry:
@@ -176,14 +176,14 @@ def _moved(objects: Objects, entry: Entry, tag: str) -> Entry:
 
 def _origin(objects: Objects, entry: Entry, tag: str) -> str | None:
     """The version in which an output was made: that of the promotion, unless it was taken from production."""
-    version = objects.path(entry.reference.uri).split("/")[1]
+    version = layout.version_of(objects.path(entry.reference.uri))
     return entry.origin if version == PRODUCTION else tag if entry.origin is None else entry.origin
 
 
 def _is_older(objects: Objects, pipeline: str, step: str, content: Content) -> bool:
     """Whether a later partition than all of a content stands already."""
-    paths = objects.list(f"catalog/{PRODUCTION}/{pipeline}/{step}")
-    keys = [path.rpartition("/")[2].removesuffix(".json") for path in paths]
+    paths = objects.list(layout.catalog_folder(PRODUCTION, pipeline, step))
+    keys = [layout.name_of(path) for path in paths]
     return max(keys, default="") > max(content.keys, default="")
 
 
@@ -302,7 +302,7 @@ def align(objects: Objects, pipeline: str, step: str, key: str, standing: Entry 
     there = files_of_partition(objects, newest, uri, key)
     if {file.path for file in there} != {file.path for file in wanted.files}:
         for file in wanted.files:
-            _copy(objects, file.source, f"{objects.path(uri, 'tables')}/{file.path}", file.size)
+            _copy(objects, file.source, f"{objects.path(uri, layout.TABLES)}/{file.path}", file.size)
         commit(wanted)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import datetime
 from enum import Enum
@@ -13,7 +13,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from counterpoint.documents import parsed
 from counterpoint.model import Entry, RunRecord, RunRequest, StepRecord
-from counterpoint.storage.packs import PACK, folder_of
+from counterpoint.storage import layout
 
 
 def moment(value: Any) -> bool:
@@ -61,36 +61,48 @@ _WAITING = {
     "for": [str],
     "ended": _MAYBE_MOMENT,
 }
+_BEGUN = {"run_id": str, "orchestrator": str, "attempt": int, "at": moment}
 _SITE = {"root": str, "pipelines": [str], "ports": {str: int}, "database": (str, None), "schedules": bool}
 _PART = r"[^/]+"
 
+
+def _like(place: Callable[..., str], *parts: str) -> str:
+    """A pattern of the paths that a function of the layout makes of patterns in the place of what it is given."""
+    marks = [f"<{number}>" for number in range(len(parts))]
+    pattern = re.escape(place(*marks))
+    for mark, part in zip(marks, parts, strict=True):
+        pattern = pattern.replace(mark, part)
+    return pattern
+
+
+_RUN = (_PART, _PART)
 # the first that fits; the names of groups are what a file says of itself
 KINDS: tuple[tuple[str, Any], ...] = (
-    (rf"catalog/{_PART}/{_PART}/\.promotion\.json", _JOURNAL),
-    (rf"catalog/{_PART}/{_PART}/(?P<step>{_PART})/(?P<partition>{_PART})\.json", Entry),
-    (rf"begun/{_PART}/{_PART}/{_PART}\.json", {"run_id": str, "orchestrator": str, "attempt": int, "at": moment}),
-    (rf"runs/{_PART}/{_PART}/{re.escape(PACK)}", {"files": {str: dict}}),
-    (rf"runs/{_PART}/(?P<run_id>{_PART})/run\.json", RunRecord),
-    (rf"runs/{_PART}/{_PART}/request\.json", {"request": _request, "owner?": _OWNER, "native?": dict}),
-    (rf"runs/{_PART}/{_PART}/lineage\.json", dict),
-    (rf"runs/{_PART}/{_PART}/{_PART}\.failures\.json", {"attempts": [_ATTEMPT]}),
-    (rf"runs/{_PART}/{_PART}/{_PART}\.bridged\.json", {"bridged": [dict]}),
-    (rf"runs/{_PART}/{_PART}/{_PART}\.waiting\.json", _WAITING),
-    (rf"runs/{_PART}/{_PART}/(?P<name>\w+)(\.\d+)?\.json", StepRecord),
-    (rf"runs/{_PART}/{_PART}/{_PART}\.json", dict),
-    (rf"backfills/{_PART}/{_PART}\.json", ({"status": lambda value: value == "dropped"}, _BACKFILL)),
-    (rf"backfills/{_PART}/{_PART}/{_PART}\.json", _STATES),
-    (rf"versions/{_PART}/{_PART}\.json", {"status": str}),
-    (rf"owners/{_PART}\.json", _OWNERS),
-    (rf"natives/{_PART}\.json", {"pipeline": str, "run_id": str}),
-    (rf"alerts/{_PART}\.json", _CASE),
-    (rf"breakers/{_PART}/{_PART}\.json", _BREAKER),
-    (rf"alerted/{_PART}/{_PART}/{_PART}/{_PART}\.json", [str]),
-    (rf"settings/{_PART}/{_PART}\.json", {"config": dict}),
-    (rf"effects/{_PART}/{_PART}/{_PART}/{_PART}/{_PART}\.json", {"entry": Entry, "key": str, "run_id": str}),
-    (rf"services/{_PART}/site\.json", _SITE),
-    (rf"resubmitted/{_PART}/{_PART}/to/{_PART}\.json", {"files": {str: int}}),
-    (rf"resubmitted/{_PART}/{_PART}/from/{_PART}\.json", {"sendings": [dict]}),
+    (_like(layout.promotion_journal, _PART, _PART), _JOURNAL),
+    (_like(layout.catalog_entry, _PART, _PART, rf"(?P<step>{_PART})", rf"(?P<partition>{_PART})"), Entry),
+    (_like(layout.begun_step, _PART, _PART, _PART), _BEGUN),
+    (_like(layout.run_pack, _like(layout.run_folder, *_RUN)), {"files": {str: dict}}),
+    (_like(layout.run_record, _PART, rf"(?P<run_id>{_PART})"), RunRecord),
+    (_like(layout.run_request, *_RUN), {"request": _request, "owner?": _OWNER, "native?": dict}),
+    (_like(layout.run_lineage, *_RUN), dict),
+    (_like(layout.step_failures, *_RUN, _PART), {"attempts": [_ATTEMPT]}),
+    (_like(layout.step_bridged, *_RUN, _PART), {"bridged": [dict]}),
+    (_like(layout.step_waiting, *_RUN, _PART), _WAITING),
+    (_like(layout.step_record, *_RUN, r"(?P<name>\w+)(\.\d+)?"), StepRecord),
+    (_like(layout.step_record, *_RUN, _PART), dict),
+    (_like(layout.backfill_manifest, _PART, _PART), ({"status": lambda value: value == "dropped"}, _BACKFILL)),
+    (_like(layout.backfill_states, _PART, _PART, _PART), _STATES),
+    (_like(layout.version_mark, _PART, _PART), {"status": str}),
+    (_like(layout.owner_record, _PART), _OWNERS),
+    (_like(layout.native_run, _PART), {"pipeline": str, "run_id": str}),
+    (_like(layout.alert_case, _PART), _CASE),
+    (_like(layout.breaker, _PART, _PART), _BREAKER),
+    (_like(layout.alerted_step, _PART, _PART, _PART, _PART), [str]),
+    (_like(layout.served_settings, _PART, _PART), {"config": dict}),
+    (_like(layout.effect_record, _PART, _PART, _PART, _PART, _PART), {"entry": Entry, "key": str, "run_id": str}),
+    (_like(layout.site_record, _PART), _SITE),
+    (_like(layout.resubmitted_to, _PART, _PART, _PART), {"files": {str: int}}),
+    (_like(layout.resubmitted_from, _PART, _PART, _PART), {"sendings": [dict]}),
 )
 
 
@@ -102,7 +114,7 @@ def problem(path: str, value: Any) -> str | None:
                 return None
             if not fits(value, shape):
                 return "it does not hold what such a file holds"
-            if path.endswith(f"/{PACK}"):
+            if path.endswith(f"/{layout.PACK}"):
                 return _problem_inside(path, value["files"])
             about = value["reference"] if shape is Entry else value
             other = [name for name, word in said.groupdict().items() if about[name] != word]
@@ -112,7 +124,8 @@ def problem(path: str, value: Any) -> str | None:
 
 def _problem_inside(path: str, files: Mapping[str, Any]) -> str | None:
     """What is wrong with a file in the pack of a run, or None."""
-    told = ((name, problem(f"{folder_of(path)}/{name}", value)) for name, value in files.items())
+    folder = path.rpartition("/")[0]
+    told = ((name, problem(layout.run_file(folder, name), value)) for name, value in files.items())
     return next((f"{name} in it: {wrong}" for name, wrong in told if wrong), None)
 
 

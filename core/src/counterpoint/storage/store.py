@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import DamagedOutputError, StepError
 from counterpoint.model import OutputKind, Reference, load
+from counterpoint.storage import layout
 from counterpoint.storage.catalogue import Catalogue
 from counterpoint.storage.damage import LOG
 from counterpoint.storage.digests import canonical, content_digest, json_digest, model_digest
@@ -41,7 +42,7 @@ class Store(Catalogue):
         if step.output.kind is OutputKind.MODEL:
             return self._write_files(step, partition, settings_hash, encode(value), model_digest(value))
         text = json.dumps(value, sort_keys=True, allow_nan=False).encode()
-        return self._write_files(step, partition, settings_hash, {"value.json": text}, json_digest(value))
+        return self._write_files(step, partition, settings_hash, {layout.VALUE: text}, json_digest(value))
 
     def _write_table(self, step: Step, partition: str, frame: pl.DataFrame) -> Reference:
         column = self.column_of(step.name)
@@ -51,7 +52,7 @@ class Store(Catalogue):
                 " would be lost: rename it"
             )
         rows = canonical(frame)
-        uri = self.uri(f"tables/{self.version}/{self.pipeline.name}/{step.name}")
+        uri = self.uri(layout.table_folder(self.version, self.pipeline.name, step.name))
         written = replace_partition(uri, rows, column, partition)
         digest = content_digest(rows, is_canonical=True)
         size, version = written.bytes, written.version
@@ -61,10 +62,9 @@ class Store(Catalogue):
         self, step: Step, partition: str, settings_hash: str, files: dict[str, bytes], digest: str
     ) -> Reference:
         # the digest in the path keeps what an older entry refers to as it is while this one is written
-        place = f"{self.pipeline.name}/{step.name}/{partition}/{settings_hash}-{digest[7:19]}"
-        folder = f"artifacts/{self.version}/{place}"
+        folder = layout.artifact_folder(self.version, self.pipeline.name, step.name, partition, settings_hash, digest)
         for name, data in files.items():
-            self.put(f"{folder}/{name}", data)
+            self.put(layout.artifact_file(folder, name), data)
         size = sum(len(data) for data in files.values())
         return Reference(step.name, partition, step.output.kind, self.uri(folder), None, None, size, digest)
 
@@ -100,13 +100,14 @@ class Store(Catalogue):
         if reference.kind == OutputKind.TABLE:
             column = self.column_of(reference.step)
             return read_partition(self.place(reference), reference.table_version, column, reference.partition)
-        folder = self.path(reference.uri, "artifacts")
+        folder = self.path(reference.uri, layout.ARTIFACTS)
         if reference.kind == OutputKind.MODEL:
-            names = (f"{folder}/weights.safetensors", f"{folder}/model.json")
+            names = [layout.artifact_file(folder, name) for name in (layout.WEIGHTS, layout.MODEL)]
             weights, described = map(self.must, names)
             return self._decoded(names[0], lambda: decode(weights, described))
-        text = self.must(f"{folder}/value.json")
-        return self._decoded(f"{folder}/value.json", lambda: json.loads(text))
+        path = layout.artifact_file(folder, layout.VALUE)
+        text = self.must(path)
+        return self._decoded(path, lambda: json.loads(text))
 
     def _decoded(self, path: str, decoded: Callable[[], Any]) -> Any:
         try:
@@ -129,7 +130,7 @@ class Store(Catalogue):
         """The first file of what a reference refers to, to be named."""
         place = self.place(reference)
         if reference.kind != OutputKind.TABLE:
-            return f"{place}/{'model.json' if reference.kind == OutputKind.MODEL else 'value.json'}"
+            return layout.artifact_file(place, layout.MODEL if reference.kind == OutputKind.MODEL else layout.VALUE)
         table = opened(place, reference.table_version)
         files = partition_files(table, self.column_of(reference.step), reference.partition)
         return f"{place}/{files[0][0]}" if files else f"{place}/{LOG}"
@@ -140,7 +141,8 @@ class Store(Catalogue):
         Raises:
             DamagedOutputError: it lies outside of the root.
         """
-        return self.uri(self.path(reference.uri, "tables" if reference.kind == OutputKind.TABLE else "artifacts"))
+        room = layout.TABLES if reference.kind == OutputKind.TABLE else layout.ARTIFACTS
+        return self.uri(self.path(reference.uri, room))
 
     def column_of(self, step: str) -> str | None:
         """The column by which the table of a step is partitioned; None where it has one content alone."""
@@ -165,21 +167,21 @@ class Store(Catalogue):
             buffer = BytesIO()
             made.write_parquet(buffer)
             data = buffer.getvalue()
-            self.put(f"{self._partials(reference, function, code_digest)}/{sha256(data).hexdigest()}.parquet", data)
+            folder = self._partials(reference, function, code_digest)
+            self.put(layout.partial_file(folder, sha256(data).hexdigest()), data)
         return made
 
     def stored_partial(self, reference: Reference, function: str, code_digest: str) -> bytes | None:
         """The file of a result of `partial` as it was written, which its name tells, or None."""
-        for path in self.list(self._partials(reference, function, code_digest)):
+        folder = self._partials(reference, function, code_digest)
+        for path in self.list(folder):
             data = self.get(path)
-            if data is not None and path.endswith(f"/{sha256(data).hexdigest()}.parquet"):
+            if data is not None and path == layout.partial_file(folder, sha256(data).hexdigest()):
                 return data
         return None
 
     def _partials(self, reference: Reference, function: str, code_digest: str) -> str:
-        name = function.replace(":", ".")
-        inputs, code = reference.digest[7:39], code_digest[7:23]
-        return f"partials/{self.pipeline.name}/{reference.step}/{name}/{inputs}-{code}"
+        return layout.partials_folder(self.pipeline.name, reference.step, function, reference.digest, code_digest)
 
 
 def is_what_was_written(reference: Reference, value: Any) -> bool:

@@ -7,7 +7,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.model import PRODUCTION
-from counterpoint.storage.journal import Journal, decoded, entry_path, finish, mark_path, read, removal, swap
+from counterpoint.storage import layout
+from counterpoint.storage.journal import Journal, decoded, finish, read, removal, swap
 from counterpoint.storage.production import keys_in, stage
 from counterpoint.storage.tags import check_tag, unknown
 
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from counterpoint.storage.store import Store
-
-_DATA = ("tables", "artifacts", "dead_letters", "checkpoints", "effects")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +49,9 @@ class VersionInfo:
 def versions(store: Store) -> list[VersionInfo]:
     """The versions of the store's pipeline beside production, by tag; those being dropped are left out."""
     name, last = store.pipeline.name, read(store, store.pipeline.name)
-    marked = {path.rpartition("/")[2].removesuffix(".json") for path in store.list(f"versions/{name}")}
+    marked = {layout.name_of(path) for path in store.list(layout.versions_folder(name))}
     found = []
-    for tag in store.folders("catalog"):
+    for tag in store.folders(layout.CATALOG):
         keys = sorted(key.partition(".")[0] for _, key in _own(store, tag))
         if keys and tag != PRODUCTION and tag not in last.dropping:
             status = VersionStatus.PROMOTED if tag in {*marked, last.tag} else VersionStatus.OPEN
@@ -62,9 +61,9 @@ def versions(store: Store) -> list[VersionInfo]:
 
 def _own(store: Store, tag: str) -> list[tuple[str, str]]:
     """The step and partition of each entry of a version, as they are listed."""
-    folder = f"catalog/{tag}/{store.pipeline.name}/"
-    parts = [path.removeprefix(folder).partition("/") for path in store.list(folder.removesuffix("/"))]
-    return [(step, name.removesuffix(".json")) for step, _, name in parts]
+    paths = store.list(layout.version_folder(layout.CATALOG, tag, store.pipeline.name))
+    found = [layout.catalog_entry_of(path) for path in paths]
+    return [(step, key) for _, _, step, key in filter(None, found)]
 
 
 def promote(store: Store, removed: Collection[tuple[str, str]] = ()) -> Promotion:
@@ -100,13 +99,13 @@ def _journal(store: Store, seen: Journal, removed: Collection[tuple[str, str]]) 
     entries: dict[str, dict[str, Any]] = {}
     replaced = equal = 0
     for step, key in _own(store, store.version):
-        values = store.get_json(entry_path(store.version, store.pipeline.name, step, key))
+        values = store.get_json(layout.catalog_entry(store.version, store.pipeline.name, step, key))
         if values is None or store.own_entry(step, key) is None:  # the second: its branch chose otherwise since
             continue
         entry = decoded(values)
         assert entry is not None  # noqa: S101 - nothing is taken away from a version
         entries.setdefault(step, {})[key] = entry.to_dict()
-        stored = store.get_json(entry_path(PRODUCTION, store.pipeline.name, step, key))
+        stored = store.get_json(layout.catalog_entry(PRODUCTION, store.pipeline.name, step, key))
         standing = decoded(stored) if stored else None
         if standing is not None:
             is_equal = standing.reference.digest == entry.reference.digest
@@ -132,10 +131,10 @@ def drop(store: Store) -> int:
         # from here on nobody promotes it: who read the journal before cannot swap it any more
         swap(store, name, seen, replace(seen, dropping=(*seen.dropping, tag)))
     count = len(_own(store, tag))
-    for room in ("catalog", *_DATA):
+    for room in layout.VERSIONED:
         # somebody else may have completed this, and somebody begun a version of the same tag anew
         if tag in read(store, name).dropping:
-            store.delete_folder(f"{room}/{tag}/{name}")
+            store.delete_folder(layout.version_folder(room, tag, name))
     while tag in (seen := finish(store, name)).dropping:
         swap(store, name, seen, replace(seen, dropping=tuple(other for other in seen.dropping if other != tag)))
     return count
@@ -143,12 +142,12 @@ def drop(store: Store) -> int:
 
 def _refuse_unknown(store: Store) -> None:
     """Refuses a tag that has neither entries nor, after a run that failed, data."""
-    place = f"{store.version}/{store.pipeline.name}"
-    if not any(store.list(f"{room}/{place}") for room in ("catalog", *_DATA)):
+    folders = [layout.version_folder(room, store.version, store.pipeline.name) for room in layout.VERSIONED]
+    if not any(map(store.list, folders)):
         raise unknown(store.version, store.pipeline.name, [info.tag for info in versions(store)])
 
 
 def is_promoted(store: Store) -> bool:
     """Whether the store's version was promoted."""
     name = store.pipeline.name
-    return read(store, name).tag == store.version or store.get(mark_path(name, store.version)) is not None
+    return read(store, name).tag == store.version or store.get(layout.version_mark(name, store.version)) is not None

@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.documents import parsed
+from counterpoint.model import PRODUCTION
+from counterpoint.storage import layout
 from counterpoint.storage.objects import Objects, json_bytes
-from counterpoint.storage.packs import pack_path
 from counterpoint.upkeep.referring import pipelines_to_be_repaired, referred_to
-from counterpoint.upkeep.surveying import LINEAGE, Run, busy_backfills, run_at
+from counterpoint.upkeep.surveying import Run, busy_backfills, run_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,13 +67,14 @@ def clean(
 
 
 def _plan(objects: Objects, before: Mapping[str, datetime]) -> _Plan:
-    notes = {path: objects.get_json(path) for path in objects.list("begun")}
+    notes = {path: objects.get_json(path) for path in objects.list(layout.BEGUN)}
     superseded = {path: note for path, note in notes.items() if note and _is_superseded(objects, path, note, before)}
     left = [note for path, note in notes.items() if note and path not in superseded]
     begun = {note["run_id"] for note in left}
     busy = busy_backfills(objects)
     # runs are listed before what refers to them is read: one that begins meanwhile is not among them
-    places = [(name, run_id) for name in objects.folders("runs") for run_id in objects.folders(f"runs/{name}")]
+    names = objects.folders(layout.RUNS)
+    places = [(name, run_id) for name in names for run_id in objects.folders(layout.runs_folder(name))]
     runs = [run_at(objects, *place, busy) for place in places]
     old = [run for run in runs if _is_old(run, before) and not _is_young(run, left, before)]
     needed = _closed(runs, old, referred_to(objects) | begun)
@@ -96,11 +98,11 @@ def _is_young(run: Run, notes: list[dict[str, Any]], before: Mapping[str, dateti
 
 def _is_superseded(objects: Objects, path: str, note: Mapping[str, Any], before: Mapping[str, datetime]) -> bool:
     """Whether a note of what began last is old and its output stands; where sides own steps, it says who made it."""
-    _, name, partition, file = path.split("/")
+    name, partition, step = layout.begun_step_of(path)
     if name not in before or datetime.fromisoformat(note["at"]) >= before[name]:
         return False
-    entry = objects.get_json(f"catalog/production/{name}/{file.removesuffix('.json')}/{partition}.json")
-    return bool(entry) and not entry.get("removed") and not objects.exists(f"owners/{name}.json")
+    entry = objects.get_json(layout.catalog_entry(PRODUCTION, name, step, partition))
+    return bool(entry) and not entry.get("removed") and not objects.exists(layout.owner_record(name))
 
 
 def _closed(runs: list[Run], old: list[Run], words: set[str]) -> set[str]:
@@ -121,7 +123,7 @@ def _closed(runs: list[Run], old: list[Run], words: set[str]) -> set[str]:
 def _natives(objects: Objects) -> dict[tuple[str, str], list[str]]:
     """Where the names stand that orchestrators have for runs."""
     found = defaultdict[tuple[str, str], list[str]](list)
-    for path in objects.list("natives"):
+    for path in objects.list(layout.NATIVES):
         if told := objects.get_json(path):
             found[told["pipeline"], told["run_id"]].append(path)
     return found
@@ -129,7 +131,8 @@ def _natives(objects: Objects) -> dict[tuple[str, str], list[str]]:
 
 def _apart(run: Run) -> list[str]:
     """The files of a run that a pack can take; its lineage has a place that others were told."""
-    return [path for path in run.files if path.endswith(".json") and path != f"{run.folder}/{LINEAGE}"]
+    lineage = layout.run_lineage(run.pipeline, run.run_id)
+    return [path for path in run.files if path.endswith(layout.JSON) and path != lineage]
 
 
 def _carry_out(objects: Objects, plan: _Plan, before: Mapping[str, datetime]) -> None:
@@ -145,27 +148,28 @@ def _carry_out(objects: Objects, plan: _Plan, before: Mapping[str, datetime]) ->
         if _is_old(run_at(objects, run.pipeline, run.run_id, busy), before):
             _remove(objects, run, plan.natives.get((run.pipeline, run.run_id), []))
     for run in plan.packed:
-        _pack(objects, run.folder, LINEAGE)
+        _pack(objects, run.folder, layout.run_lineage(run.pipeline, run.run_id))
 
 
 def _remove(objects: Objects, run: Run, natives: list[str]) -> None:
     for path in natives:
         objects.delete(path)
     _pack(objects, run.folder)
-    if set(objects.sizes_apart(run.folder)) <= {pack_path(run.folder)}:  # else somebody writes to it again
-        objects.delete(pack_path(run.folder))
+    pack = layout.run_pack(run.folder)
+    if set(objects.sizes_apart(run.folder)) <= {pack}:  # else somebody writes to it again
+        objects.delete(pack)
         objects.delete_empty(run.folder)
 
 
 def _pack(objects: Objects, folder: str, *besides: str) -> None:
     """Puts the files of a run into one object, then removes those that are as they were packed."""
-    apart = {pack_path(folder), *(f"{folder}/{name}" for name in besides)}
-    paths = [path for path in objects.list(folder) if path not in apart and path.endswith(".json")]
+    pack = layout.run_pack(folder)
+    paths = [path for path in objects.list(folder) if path not in {pack, *besides} and path.endswith(layout.JSON)]
     found = {path: objects.get(path) for path in paths}
     files = {path.removeprefix(f"{folder}/"): parsed(data, is_strict=False) for path, data in found.items() if data}
     if not files or len(files) < len(found):  # somebody else has just removed it
         return
-    objects.put(pack_path(folder), json_bytes({"files": files}))
+    objects.put(pack, json_bytes({"files": files}))
     for path in objects.sizes_apart(folder):
         if path in found and objects.get(path) == found[path]:
             objects.delete(path)
@@ -174,7 +178,7 @@ def _pack(objects: Objects, folder: str, *besides: str) -> None:
 def _told(name: str, plan: _Plan) -> Cleaned:
     removed, packed, kept = ([r for r in runs if r.pipeline == name] for runs in (plan.removed, plan.packed, plan.kept))
     natives = sum(len(plan.natives.get((name, run.run_id), [])) for run in removed)
-    notes = sum(path.split("/")[1] == name for path in plan.notes)
+    notes = sum(layout.begun_step_of(path)[0] == name for path in plan.notes)
     fewer = sum(len(run.files) for run in removed) + sum(_fewer(run) for run in packed)
     size = sum(sum(run.files.values()) for run in removed)
     return Cleaned(name, len(removed), len(packed), sum(bool(run.files) for run in kept), fewer + natives + notes, size)
@@ -182,4 +186,4 @@ def _told(name: str, plan: _Plan) -> Cleaned:
 
 def _fewer(run: Run) -> int:
     """How many files less a run has once it is packed."""
-    return len(_apart(run)) - (0 if pack_path(run.folder) in run.files else 1)
+    return len(_apart(run)) - (0 if layout.run_pack(run.folder) in run.files else 1)

@@ -9,6 +9,7 @@ from counterpoint.commands import command
 from counterpoint.errors import UsageError
 from counterpoint.model.lengths import kept_for
 from counterpoint.running import find_pipeline
+from counterpoint.storage import layout
 from counterpoint.storage.objects import Objects
 from counterpoint.upkeep.surveying import run_at
 
@@ -25,7 +26,7 @@ def limits_of(root: str, older_than: str | None) -> tuple[dict[str, timedelta], 
         UsageError: neither the command nor a pipeline says one, or it is no length of time.
     """
     objects = Objects(root)
-    names = objects.folders("runs")
+    names = objects.folders(layout.RUNS)
     if older_than is not None:
         return dict.fromkeys(names, kept_for(older_than, OPTION)), {}
     found, without = dict[str, timedelta](), dict[str, str]()
@@ -50,7 +51,7 @@ def limits_of(root: str, older_than: str | None) -> tuple[dict[str, timedelta], 
 
 def _pipeline(objects: Objects, name: str) -> Pipeline:
     """A pipeline as its newest run that tells it found it."""
-    for run_id in sorted(objects.folders(f"runs/{name}"), reverse=True):
+    for run_id in sorted(objects.folders(layout.runs_folder(name)), reverse=True):
         called = run_at(objects, name, run_id, frozenset()).called
         if called is not None:
             return find_pipeline(called)

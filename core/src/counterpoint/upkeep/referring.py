@@ -9,6 +9,7 @@ from counterpoint.alerts.cases import all_cases
 from counterpoint.deadletters.letters import runs_of_letters
 from counterpoint.documents import parsed
 from counterpoint.lineage.registry import runs_of_models
+from counterpoint.storage import layout
 from counterpoint.upkeep.surveying import words_of
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from counterpoint.storage.objects import Objects
 
 # outputs of every version and promotions; backfills, who owns steps, proofs of equality, rows that were sent again
-_ROOMS = ("catalog", "backfills", "versions", "owners", "ledger", "resubmitted")
+_ROOMS = (*(layout.CATALOG, layout.BACKFILLS, layout.VERSIONS, layout.OWNERS, layout.LEDGER, layout.RESUBMITTED),)
 
 
 def referred_to(objects: Objects) -> set[str]:
@@ -27,15 +28,15 @@ def referred_to(objects: Objects) -> set[str]:
         DamagedFileError: a file that could refer to one is damaged.
         UsageError: the registry of models cannot be asked from here.
     """
-    found = {word for room in _ROOMS for path in objects.list(room) for word in _words(objects, path)}
+    found = {word for room in _ROOMS for path in objects.list(room) for word in _words(objects, room, path)}
     found.update(word for case in all_cases(objects) if case.is_open for word in words_of(case.to_dict()))
     return found | runs_of_letters(objects) | runs_of_models(objects)
 
 
-def _words(objects: Objects, path: str) -> Iterator[str]:
-    value = objects.get_json(path) if path.endswith(".json") else None
+def _words(objects: Objects, room: str, path: str) -> Iterator[str]:
+    value = objects.get_json(path) if path.endswith(layout.JSON) else None
     yield from words_of(value)
-    if path.startswith("ledger/") and value and isinstance(value.get("verdict"), str):
+    if room == layout.LEDGER and value and isinstance(value.get("verdict"), str):
         yield from _verdict(Path(value["verdict"]))
 
 
@@ -50,8 +51,8 @@ def _verdict(file: Path) -> Iterator[str]:
 def pipelines_to_be_repaired(objects: Objects) -> set[str]:
     """The pipelines of which `doctor --repair` has not found everything again: it looks for that in records of runs."""
     found = set()
-    for aside in objects.list("damaged/catalog"):
-        path = aside.removeprefix("damaged/").partition(".json")[0] + ".json"
+    for aside in objects.list(layout.set_aside(layout.CATALOG)):
+        path = layout.set_aside_from(aside)
         if not objects.exists(path):
-            found.add(path.split("/")[2])
+            found.add(layout.pipeline_of(path))
     return found

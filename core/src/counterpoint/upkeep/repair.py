@@ -15,19 +15,19 @@ from counterpoint.running import find_pipeline
 from counterpoint.services.identity import guardian_of
 from counterpoint.services.processes import Owner
 from counterpoint.services.sites import home_of
-from counterpoint.storage import Store
+from counterpoint.storage import Store, layout
 from counterpoint.storage.journal import encoded
 from counterpoint.storage.objects import Objects
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-ASIDE = "damaged"
 # a fingerprint that nothing has: what was found again stands, and is made anew by the next run of its step
 FOUND_AGAIN = "found again"
 _ROOMS = (
-    *("catalog", "versions", "backfills", "owners", "begun", "runs", "natives", "alerts", "breakers", "resubmitted"),
-    *("settings", "effects", "alerted", "services"),
+    *(layout.CATALOG, layout.VERSIONS, layout.BACKFILLS, layout.OWNERS, layout.BEGUN, layout.RUNS, layout.NATIVES),
+    *(layout.ALERTS, layout.BREAKERS, layout.RESUBMITTED, layout.SETTINGS, layout.EFFECTS, layout.ALERTED),
+    layout.SERVICES,
 )
 
 
@@ -59,15 +59,20 @@ def _refuse_running(objects: Objects) -> None:
         if guardian_of(home_of(objects.root, name)) is not None:
             end = command("down", name, root=objects.root)
             raise HeldError(f"the services of {name} run on {objects.root}: end them by '{end}'")
-    for path in objects.list("backfills"):
-        manifest = _whole(objects, path) if path.count("/") == 2 else None  # noqa: PLR2004 - no states of a day
+    for path in objects.list(layout.BACKFILLS):
+        manifest = _whole(objects, path) if layout.backfill_manifest_of(path) else None
         if manifest and "owner" in manifest and is_running(manifest):
             raise HeldError(f"{Owner(**manifest['owner'])} works on the backfill {path}: wait until it has ended")
-    for path in objects.list("runs"):
+    for path in objects.list(layout.RUNS):
         folder, _, name = path.rpartition("/")
-        told = (_whole(objects, path) or {}).get("owner") if name == "request.json" else None
+        told = (_whole(objects, path) or {}).get("owner") if name == layout.REQUEST else None
         owner = Owner(**told) if told else Owner.here()
-        if owner != Owner.here() and owner.is_known and owner.lives and not objects.exists(f"{folder}/run.json"):
+        if (
+            owner != Owner.here()
+            and owner.is_known
+            and owner.lives
+            and not objects.exists(layout.run_file(folder, layout.RECORD))
+        ):
             raise HeldError(f"{owner} runs {folder}: wait until it has ended")
 
 
@@ -80,7 +85,7 @@ def _whole(objects: Objects, path: str) -> Any:
 
 
 def _set_aside(objects: Objects) -> Iterator[Act]:
-    for path in [path for room in _ROOMS for path in objects.list(room) if path.endswith(".json")]:
+    for path in [path for room in _ROOMS for path in objects.list(room) if path.endswith(layout.JSON)]:
         try:
             objects.get_json(path)
         except DamagedFileError as damage:
@@ -92,18 +97,19 @@ def _set_aside(objects: Objects) -> Iterator[Act]:
 
 def _aside(objects: Objects, path: str) -> str:
     """A free place for a damaged file."""
-    places = (f"{ASIDE}/{path}{mark}" for mark in ("", *(f".{number}" for number in range(1, 10_000))))
+    places = (layout.set_aside(path, mark) for mark in ("", *(f".{number}" for number in range(1, 10_000))))
     return next(place for place in places if not objects.exists(place))
 
 
 def _put_back(objects: Objects) -> Iterator[Act]:
-    for aside in objects.list(f"{ASIDE}/catalog"):
-        path = aside.removeprefix(f"{ASIDE}/").partition(".json")[0] + ".json"
-        _, version, name, *words = path.removesuffix(".json").split("/")
-        if len(words) != 2 or objects.exists(path):  # noqa: PLR2004 - step and partition; else a journal
+    for aside in objects.list(layout.set_aside(layout.CATALOG)):
+        path = layout.set_aside_from(aside)
+        place = layout.catalog_entry_of(path)
+        if place is None or objects.exists(path):  # None: a journal
             continue
+        version, name, *cell = place
         try:
-            found = _standing(objects, version, name, (words[0], words[1]))
+            found = _standing(objects, version, name, (cell[0], cell[1]))
         except CounterpointError as error:  # its pipeline is not installed here
             yield Act(path, f"not found again: {error}")
             continue
@@ -127,12 +133,12 @@ def _records(
     objects: Objects, version: str, name: str, cell: tuple[str, str]
 ) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
     """The runs of a version that made an output, each with the record of its step."""
-    for run_id in objects.folders(f"runs/{name}"):
-        run = _whole(objects, f"runs/{name}/{run_id}/run.json")
+    for run_id in objects.folders(layout.runs_folder(name)):
+        run = _whole(objects, layout.run_record(name, run_id))
         if run is None or run["version"] != version or run["date"] != cell[1].partition(".")[0]:
             continue
-        for path in objects.list(f"runs/{name}/{run_id}"):
-            is_of_step = path.rpartition("/")[2].partition(".")[0] == cell[0]
+        for path in objects.list(layout.run_folder(name, run_id)):
+            is_of_step = layout.element_of(path)[0] == cell[0]
             record = _whole(objects, path) if is_of_step else None
             output = record.get("output") if record else None
             if record and output and (output["step"], output["partition"]) == cell:

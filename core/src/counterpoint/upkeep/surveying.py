@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from counterpoint.backfill.lease import is_running
 from counterpoint.model import RunRequest
 from counterpoint.services.processes import Owner
-from counterpoint.storage.packs import members, pack_path
+from counterpoint.storage import layout
+from counterpoint.storage.packs import members
 from counterpoint.storage.shapes import moment
 
 if TYPE_CHECKING:
@@ -18,10 +19,8 @@ if TYPE_CHECKING:
 
     from counterpoint.storage.objects import Objects
 
-LINEAGE = "lineage.json"
 _MOMENTS = frozenset({"started", "ended", "at", "since"})
 _BETWEEN = re.compile(r"[\s/'\"]+")
-_MANIFEST_DEPTH = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ class Run:
     @property
     def folder(self) -> str:
         """Where it lies."""
-        return f"runs/{self.pipeline}/{self.run_id}"
+        return layout.run_folder(self.pipeline, self.run_id)
 
 
 def run_at(objects: Objects, pipeline: str, run_id: str, busy: frozenset[tuple[str, str]]) -> Run:
@@ -51,16 +50,17 @@ def run_at(objects: Objects, pipeline: str, run_id: str, busy: frozenset[tuple[s
     Raises:
         DamagedFileError: a file of it is damaged.
     """
-    folder = f"runs/{pipeline}/{run_id}"
+    folder = layout.run_folder(pipeline, run_id)
     files = objects.sizes_apart(folder)
-    apart = [path for path in files if path.endswith(".json") and path != pack_path(folder)]
-    found = {**members(objects, folder), **{path: objects.get_json(path) for path in apart}}
-    values = {path.removeprefix(f"{folder}/"): value for path, value in found.items()}
-    record, kept = values.get("run.json"), values.get("request.json") or {}
+    apart = [path for path in files if path.endswith(layout.JSON) and path != layout.run_pack(folder)]
+    values = {**members(objects, folder), **{path: objects.get_json(path) for path in apart}}
+    record = values.get(layout.run_record(pipeline, run_id))
+    kept = values.get(layout.run_request(pipeline, run_id)) or {}
     request = RunRequest.from_json(kept["request"]) if kept else None
     version = record["version"] if record else request.version if request else None
     ended = (record is not None or _was_killed(kept)) and (pipeline, version) not in busy
-    moments = [one for name, value in values.items() if name != LINEAGE for one in _moments(value)]
+    lineage = layout.run_lineage(pipeline, run_id)
+    moments = [one for path, value in values.items() if path != lineage for one in _moments(value)]
     words = frozenset(word for value in [*values.values(), request and request.origin] for word in words_of(value))
     called = record["pipeline"] if record else request.pipeline if request else None
     return Run(pipeline, run_id, files, ended, max(moments, default=None), words - {run_id}, called)
@@ -101,8 +101,9 @@ def words_of(value: Any) -> Iterator[str]:
 def busy_backfills(objects: Objects) -> frozenset[tuple[str, str]]:
     """The pipelines and versions on whose backfills somebody works."""
     found = set()
-    for path in objects.list("backfills"):
-        manifest = objects.get_json(path) if path.count("/") == _MANIFEST_DEPTH else None
-        if manifest and "owner" in manifest and is_running(manifest):
-            found.add((path.split("/")[1], path.split("/")[2].removesuffix(".json")))
+    for path in objects.list(layout.BACKFILLS):
+        backfill = layout.backfill_manifest_of(path)
+        manifest = objects.get_json(path) if backfill else None
+        if backfill and manifest and "owner" in manifest and is_running(manifest):
+            found.add(backfill)
     return frozenset(found)

@@ -11,6 +11,7 @@ from counterpoint.backfill.standing import Snapshot
 from counterpoint.errors import StorageError
 from counterpoint.model import PRODUCTION, RunRequest
 from counterpoint.running.known import find_pipeline, name_of, registered
+from counterpoint.storage import layout
 from counterpoint.storage.objects import Objects
 from counterpoint.watching.findings import look_at_outputs, look_at_run
 from counterpoint.watching.schedule import due
@@ -34,7 +35,7 @@ def names_below(root: str) -> list[str]:
         StorageError: the root cannot be read.
     """
     objects = Objects(root)
-    there = {*objects.folders("runs"), *objects.folders(f"catalog/{PRODUCTION}")}
+    there = {*objects.folders(layout.RUNS), *objects.folders(layout.catalog_pipelines(PRODUCTION))}
     return [name for name in registered() if name in there or name_of(name) in {*there, None}]
 
 

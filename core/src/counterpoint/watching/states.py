@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 from counterpoint.errors import CounterpointError
 from counterpoint.model import Status, Verdict, order, verdict
 from counterpoint.running import element_records, elements
-from counterpoint.running.begun import begun_path
 from counterpoint.running.inputs import Work, is_skipped, standing_elements
-from counterpoint.running.records import record_path
+from counterpoint.storage import layout
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from counterpoint.storage import Store
 
 _LATEST = 7
-_FAILURES = ".failures.json"
 
 
 class Standing(StrEnum):
@@ -87,7 +85,7 @@ def _last_entry(work: Work) -> Entry | None:
 
 
 def _begun(work: Work) -> StepState | None:
-    told = work.store.get_json(begun_path(work.pipeline.name, work.request.partition, work.step.name))
+    told = work.store.get_json(layout.begun_step(work.pipeline.name, work.request.partition, work.step.name))
     if told is None:
         return None
     since = datetime.fromisoformat(told["at"])
@@ -99,9 +97,9 @@ def _begun(work: Work) -> StepState | None:
 
 def _failed_at(work: Work, run_id: str) -> datetime | None:
     """When the step, or an element of it, failed for good in a run."""
-    folder, name = f"runs/{work.pipeline.name}/{run_id}", work.step.name
-    paths = [path for path in work.store.list(folder) if path.endswith(_FAILURES)]
-    mine = [path for path in paths if path.rpartition("/")[2].partition(".")[0] == name]
+    files = work.store.list(layout.run_folder(work.pipeline.name, run_id))
+    paths = [path for path in files if path.endswith(layout.FAILURES)]
+    mine = [path for path in paths if layout.element_of(path)[0] == work.step.name]
     attempts = (attempt for path in mine for attempt in (work.store.get_json(path) or {}).get("attempts", []))
     return max((datetime.fromisoformat(attempt["at"]) for attempt in attempts if attempt["last"]), default=None)
 
@@ -121,7 +119,7 @@ def span_of(store: Store, step: str, entry: Entry) -> tuple[datetime, datetime] 
     found: list[Mapping[str, Any] | None] = (
         [*element_records(store, entry.run_id, step)]
         if mapped
-        else [store.get_json(record_path(store.pipeline.name, entry.run_id, step))]
+        else [store.get_json(layout.step_record(store.pipeline.name, entry.run_id, step))]
     )
     records = [record for record in found if record and record.get("started") and record.get("ended")]
     if not records:
@@ -132,8 +130,8 @@ def span_of(store: Store, step: str, entry: Entry) -> tuple[datetime, datetime] 
 
 def partitions_of(store: Store, step: str) -> list[str]:
     """The keys of the partitions of a step that stand in production, oldest first."""
-    paths = store.list(f"catalog/{store.version}/{store.pipeline.name}/{step}")
-    return sorted({path.rpartition("/")[2].removesuffix(".json").partition(".")[0] for path in paths})
+    paths = store.list(layout.catalog_folder(store.version, store.pipeline.name, step))
+    return sorted({layout.name_of(path).partition(".")[0] for path in paths})
 
 
 def newest(store: Store, step: str, key: str) -> Entry | None:

@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.backfill.lease import is_running
-from counterpoint.backfill.records import manifest_of, states_path
+from counterpoint.backfill.records import manifest_of
 from counterpoint.commands import command
 from counterpoint.running import find_pipeline
-from counterpoint.storage import Store
+from counterpoint.storage import Store, layout
 from counterpoint.why.causes import Cause, grouped
 from counterpoint.why.evidence import read
 from counterpoint.why.explain import causes_of
@@ -59,8 +59,8 @@ def _rows(store: Store, version: str, manifest: Mapping[str, Any]) -> list[dict[
     report = manifest["report"]
     if report:
         return [*report["upstream"], *report["partitions"]]
-    folder = states_path(store, version, "").rpartition("/")[0]
-    told = {path.rpartition("/")[2].removesuffix(".json"): store.get_json(path) or {} for path in store.list(folder)}
+    paths = store.list(layout.backfill_folder(store.pipeline.name, version))
+    told = {layout.name_of(path): store.get_json(path) or {} for path in paths}
     return [row for key, one in told.items() if (row := one.get("report") or _so_far(key, one))]
 
 

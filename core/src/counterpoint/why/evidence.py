@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Any
 from counterpoint.errors import UsageError
 from counterpoint.model import PRODUCTION, Pipeline, RunRecord, RunRequest, Status, Verdict, order, verdict
 from counterpoint.running import find_pipeline
-from counterpoint.running.requests import request_path
+from counterpoint.storage import layout
 from counterpoint.why.find import Place, pipeline_called
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from counterpoint.storage.objects import Objects
-
-_FAILURES = ".failures.json"
 
 
 @dataclass(frozen=True)
@@ -80,15 +78,15 @@ def read(objects: Objects, place: Place) -> Evidence:
         UsageError: its pipeline cannot be found, or it has left nothing to tell from.
     """
     name, run_id = place
-    folder = f"runs/{name}/{run_id}"
-    paths = {path.removeprefix(f"{folder}/") for path in objects.list(folder)}
-    kept = objects.get_json(request_path(name, run_id)) or {}
-    told = objects.get_json(f"{folder}/run.json") if "run.json" in paths else None
+    paths = objects.list(layout.run_folder(name, run_id))
+    kept = objects.get_json(layout.run_request(name, run_id)) or {}
+    told = objects.get_json(path) if (path := layout.run_record(name, run_id)) in paths else None
     record = RunRecord.from_dict(told) if told else None
     request, pipeline = _request(objects, place, kept, record)
-    steps = {s: objects.get_json(f"{folder}/{s}.json") for s in pipeline.step_names if f"{s}.json" in paths}
-    tries = [_tries(objects, folder, path) for path in sorted(paths) if path.endswith(_FAILURES)]
-    failed = tuple(one for one in tries if one.attempts and not _is_healed(objects, folder, one, record))
+    records = {step: layout.step_record(name, run_id, step) for step in pipeline.step_names}
+    steps = {step: objects.get_json(path) for step, path in records.items() if path in paths}
+    tries = [_tries(objects, path) for path in paths if path.endswith(layout.FAILURES)]
+    failed = tuple(one for one in tries if one.attempts and not _is_healed(objects, place, one, record))
     return Evidence(pipeline, request, kept, record, steps, failed)
 
 
@@ -112,17 +110,15 @@ def _request(
     return RunRequest(called, "", run_id, root, orchestrator), pipeline
 
 
-def _tries(objects: Objects, folder: str, path: str) -> Tries:
-    step, _, index = path.removesuffix(_FAILURES).partition(".")
-    found = objects.get_json(f"{folder}/{path}") or {}
+def _tries(objects: Objects, path: str) -> Tries:
+    found = objects.get_json(path) or {}
     attempts = sorted(found.get("attempts", ()), key=lambda one: int(one["attempt"]))
-    return Tries(step, int(index) if index else None, attempts)
+    return Tries(*layout.element_of(path), attempts)
 
 
-def _is_healed(objects: Objects, folder: str, tries: Tries, record: RunRecord | None) -> bool:
+def _is_healed(objects: Objects, place: Place, tries: Tries, record: RunRecord | None) -> bool:
     """Whether a later attempt ended well."""
     if record and any(step.name == tries.step and step.status is not Status.FAILED for step in record.steps):
         return True
-    suffix = "" if tries.index is None else f".{tries.index}"
-    told = objects.get_json(f"{folder}/{tries.step}{suffix}.json") or {}
+    told = objects.get_json(layout.step_record(*place, tries.step, tries.index)) or {}
     return bool(told.get("status") == "success")

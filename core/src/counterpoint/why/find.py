@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from counterpoint.errors import UsageError
 from counterpoint.model.orchestrators import ORCHESTRATORS
 from counterpoint.running.known import find_pipeline, registered
-from counterpoint.running.requests import native_path
 from counterpoint.services.sites import remembered
+from counterpoint.storage import layout
 
 if TYPE_CHECKING:
     from counterpoint.model import Pipeline
@@ -28,7 +28,8 @@ def find_run(objects: Objects, subject: str) -> Place:
         UsageError: there is no such run, or the name fits several; the message names near ones.
     """
     pipeline, _, name = subject.rpartition("::")
-    runs = {(p, run) for p in objects.folders("runs") if pipeline in {"", p} for run in objects.folders(f"runs/{p}")}
+    pipelines = [one for one in objects.folders(layout.RUNS) if pipeline in {"", one}]
+    runs = {(one, run) for one in pipelines for run in objects.folders(layout.runs_folder(one))}
     names = {name, *(f"{one}-{name}" for one in ORCHESTRATORS)}
     found = {place for place in runs if place[1] in names} or _by_native_name(objects, subject)
     found = found or {place for place in runs if _begins(place[1], name)}
@@ -48,9 +49,9 @@ _MARKS = tuple(f"{one}-" for one in ORCHESTRATORS)
 
 
 def _by_native_name(objects: Objects, name: str) -> set[Place]:
-    known = [path.removeprefix("natives/").removesuffix(".json") for path in objects.list("natives")]
+    known = map(layout.native_run_of, objects.list(layout.NATIVES))
     fitting = [native for native in known if native == name or (len(name) >= _LEAST and native.startswith(name))]
-    told = (objects.get_json(native_path(native)) for native in fitting)
+    told = (objects.get_json(layout.native_run(native)) for native in fitting)
     return {(one["pipeline"], one["run_id"]) for one in told if one}
 
 
