@@ -12,6 +12,7 @@ import pytest
 from counterpoint.backfill import dry_run, grid, manifest_of, prepare, promote_version
 from counterpoint.errors import SourceError, UsageError
 from counterpoint.running import find_pipeline
+from counterpoint.storage.objects import Objects
 
 if TYPE_CHECKING:
     from conftest import Farm
@@ -41,6 +42,20 @@ def test_production_is_not_touched_until_the_version_is_promoted(farm: Farm) -> 
     found = promote_version("farm:harvest", "v2", farm.root)
     assert found["outputs"] == 2 * 2 + 5 * 6
     assert farm.read("report", "production") == farm.read("report")
+
+
+def test_the_record_of_a_day_is_written_once_and_whole(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+    put = Objects.put
+
+    def counted(objects: Objects, path: str, data: bytes) -> None:
+        written.extend([path] if path.endswith("/run.json") else [])
+        put(objects, path, data)
+
+    monkeypatch.setattr(Objects, "put", counted)
+    report = farm.backfill()
+    rows = [*report["partitions"], *report["upstream"]]
+    assert sorted(written) == sorted(f"runs/harvest/{row['run_id']}/run.json" for row in rows)
 
 
 def test_a_second_start_computes_nothing(farm: Farm) -> None:

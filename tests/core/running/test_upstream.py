@@ -21,6 +21,7 @@ from counterpoint.running import (
     work_for,
 )
 from counterpoint.services.launch import launch
+from counterpoint.storage.objects import Objects
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -147,6 +148,24 @@ class AtOnce:
 
     def run(self, requests: Sequence[RunRequest]) -> list[NativeRun]:
         return [LocalRun(request).run() for request in reversed(requests)][::-1]
+
+
+def test_the_record_of_a_run_is_written_once_with_what_was_run_before(
+    toys: Toys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+    put = Objects.put
+
+    def counted(objects: Objects, path: str, data: bytes) -> None:
+        written.extend([path] if path.endswith("/run.json") else [])
+        put(objects, path, data)
+
+    monkeypatch.setattr(Objects, "put", counted)
+    record = launch(toys.request("nested", "2026-01-03"), AtOnce())
+    runs = [record.run_id, *(before["run_id"] for before in record.upstream)]
+    assert sorted(written) == sorted(f"runs/nested/{run_id}/run.json" for run_id in runs)
+    kept = toys.store(toys.request("nested")).get_json(f"runs/nested/{record.run_id}/run.json")
+    assert [before["run_id"] for before in kept["upstream"]] == runs[1:]
 
 
 def test_earlier_days_are_run_when_what_they_read_is_there(toys: Toys) -> None:

@@ -130,9 +130,8 @@ class _Desk:
 
     def _files(self, reference: Reference) -> dict[str, bytes]:
         folder = self.store.path(reference.uri, layout.ARTIFACTS)
-        return {
-            name: self.store.get(layout.artifact_file(folder, name)) or b"" for name in (layout.WEIGHTS, layout.MODEL)
-        }
+        paths = {name: layout.artifact_file(folder, name) for name in (layout.WEIGHTS, layout.MODEL)}
+        return {name: self.store.get(path) or b"" for name, path in paths.items()}
 
     def _attach(self, run_id: str, files: Mapping[str, bytes], folder: str | None) -> None:
         with tempfile.TemporaryDirectory(prefix="counterpoint-") as local:

@@ -55,11 +55,11 @@ def place_of(store: Objects) -> Place:
     uri = os.environ.get("MLFLOW_TRACKING_URI")
     if uri:
         return Place(uri, None, None)
-    root = Path(store.root).absolute()
-    folder = root / layout.REGISTRY if store.is_local else local_folder(store)
-    artifacts = (
-        root.joinpath(layout.REGISTRY_ARTIFACTS).as_uri() if store.is_local else store.uri(layout.REGISTRY_ARTIFACTS)
-    )
+    if store.is_local:
+        root = Path(store.root).absolute()
+        folder, artifacts = root / layout.REGISTRY, root.joinpath(layout.REGISTRY_ARTIFACTS).as_uri()
+    else:
+        folder, artifacts = local_folder(store), store.uri(layout.REGISTRY_ARTIFACTS)
     return Place(f"sqlite:///{folder / layout.REGISTRY_DATABASE}", artifacts, folder)
 
 

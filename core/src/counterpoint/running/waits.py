@@ -181,11 +181,8 @@ def held(request: RunRequest) -> dict[str, Mapping[str, Any]]:
     # most steps of a scheduled run have noted nothing
     files = store.list(layout.run_folder(pipeline.name, request.run_id))
     paths = {path for path in files if path.endswith(layout.WAITING)}
-    noted = {
-        s: _noted(store, pipeline, request, s)
-        for s in steps
-        if layout.step_waiting(pipeline.name, request.run_id, s) in paths
-    }
+    told = [step for step in steps if layout.step_waiting(pipeline.name, request.run_id, step) in paths]
+    noted = {step: _noted(store, pipeline, request, step) for step in told}
     return {name: found for name, found in noted.items() if found}
 
 

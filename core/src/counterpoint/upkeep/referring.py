@@ -18,7 +18,14 @@ if TYPE_CHECKING:
     from counterpoint.storage.objects import Objects
 
 # outputs of every version and promotions; backfills, who owns steps, proofs of equality, rows that were sent again
-_ROOMS = (*(layout.CATALOG, layout.BACKFILLS, layout.VERSIONS, layout.OWNERS, layout.LEDGER, layout.RESUBMITTED),)
+_ROOMS = (
+    layout.CATALOG,
+    layout.BACKFILLS,
+    layout.VERSIONS,
+    layout.OWNERS,
+    layout.LEDGER,
+    layout.RESUBMITTED,
+)
 
 
 def referred_to(objects: Objects) -> set[str]:

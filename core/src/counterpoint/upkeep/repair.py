@@ -67,12 +67,8 @@ def _refuse_running(objects: Objects) -> None:
         folder, _, name = path.rpartition("/")
         told = (_whole(objects, path) or {}).get("owner") if name == layout.REQUEST else None
         owner = Owner(**told) if told else Owner.here()
-        if (
-            owner != Owner.here()
-            and owner.is_known
-            and owner.lives
-            and not objects.exists(layout.run_file(folder, layout.RECORD))
-        ):
+        record = layout.run_file(folder, layout.RECORD)
+        if owner != Owner.here() and owner.is_known and owner.lives and not objects.exists(record):
             raise HeldError(f"{owner} runs {folder}: wait until it has ended")
 
 
@@ -107,9 +103,9 @@ def _put_back(objects: Objects) -> Iterator[Act]:
         place = layout.catalog_entry_of(path)
         if place is None or objects.exists(path):  # None: a journal
             continue
-        version, name, *cell = place
+        version, name, step, partition = place
         try:
-            found = _standing(objects, version, name, (cell[0], cell[1]))
+            found = _standing(objects, version, name, (step, partition))
         except CounterpointError as error:  # its pipeline is not installed here
             yield Act(path, f"not found again: {error}")
             continue
