@@ -79,7 +79,7 @@ def test_a_model_that_is_held_back_is_told(toys: Toys, stages: tuple[str, ...], 
         {"model": model, "stage": stage, "reason": f"of {model}"} for model, stage in zip("ab", stages, strict=True)
     ]
     product = Product(work.store.write(work.step, work.key, rows, "0" * 16))
-    tell_success(work, product, 1)
+    tell_success(work, product)
     found = alerts(toys, request)
     if held is None:
         assert found == {}

@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
         _root(args.root),
     ]
     waits = _waits()
-    found += [*waits, *_code()]
+    found += [*waits, *_code(), _hooks()]
     if args.json:
         answer({"python": platform.python_version(), "checks": found})
     else:
@@ -102,6 +102,18 @@ def _code() -> list[dict[str, Any]]:
                 where = f"{name} ({', '.join(place['steps'])}): {place['file']}:{place['line']}"
                 found.append({"what": _CODE, "state": f"{where}: {place['text']} {place['why']}", "fix": DECLARE})
     return found or [{"what": _CODE, "state": "all that steps import can be followed", "fix": None}]
+
+
+def _hooks() -> dict[str, Any]:
+    """The hooks that follow each step beside Counterpoint's own."""
+    from counterpoint.running.hooks import OWN, installed
+
+    try:
+        names = [f"{type(hook).__module__}:{type(hook).__qualname__}" for hook in installed()]
+    except CounterpointError as error:
+        return {"what": "hooks", "state": str(error), "fix": "mend it, or uninstall its distribution"}
+    theirs = [name for name in names if name not in OWN]
+    return {"what": "hooks", "state": ", ".join(theirs) or "none beside Counterpoint's own", "fix": None}
 
 
 def _own(distribution: str) -> dict[str, Any]:

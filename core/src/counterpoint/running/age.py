@@ -41,7 +41,7 @@ def refuse_old(work: Work, given: Mapping[str, Given], seen: Observed | None) ->
 def as_of(work: Work, given: Mapping[str, Given], seen: Observed | None) -> str | None:
     """How new the data is that an output is made from, by its oldest input (ISO 8601, UTC); None when none tells."""
     oldest = _oldest(work, given, seen)
-    end = work.pipeline.partitions.partition(work.request.partition).end
+    end = work.partition.end
     return (end - oldest.age).isoformat() if oldest else None
 
 
@@ -50,7 +50,7 @@ def _oldest(work: Work, given: Mapping[str, Given], seen: Observed | None) -> Ag
 
 
 def _ages(work: Work, given: Mapping[str, Given], seen: Observed | None) -> Iterator[Aged]:
-    end = work.pipeline.partitions.partition(work.request.partition).end
+    end = work.partition.end
     if seen and seen.as_of:
         yield Aged(f"what it reads from outside ({work.step.observe})", seen.as_of, end - seen.as_of)
     for reference in (one for several in given.values() for one in _flat(several)):

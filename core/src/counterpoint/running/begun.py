@@ -6,17 +6,22 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from counterpoint.model import PRODUCTION
+from counterpoint.running.hooks import StepHook
 from counterpoint.storage import layout
 
 if TYPE_CHECKING:
     from counterpoint.running.inputs import Work
 
 
-def note_begun(work: Work, attempt: int) -> None:
+class Begun(StepHook):
     """Notes that an attempt of a step, or of one element of a mapped step, begins; of a run in production only."""
-    request = work.request
-    if request.version == PRODUCTION:
-        told = {"run_id": request.run_id, "orchestrator": request.orchestrator, "attempt": attempt}
-        moment = datetime.now(UTC).isoformat()
-        path = layout.begun_step(work.pipeline.name, request.partition, work.step.name)
-        work.store.put_json(path, {**told, "at": moment})
+
+    order = 200
+
+    def before(self, work: Work) -> None:
+        """Notes it."""
+        request = work.request
+        if request.version == PRODUCTION:
+            told = {"run_id": request.run_id, "orchestrator": request.orchestrator, "attempt": work.attempt}
+            path = layout.begun_step(work.pipeline.name, request.partition, work.step.name)
+            work.store.put_json(path, {**told, "at": datetime.now(UTC).isoformat()})

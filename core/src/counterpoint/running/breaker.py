@@ -10,18 +10,21 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
-from counterpoint.alerts import Alert
+from counterpoint.alerts import Alert, tell
 from counterpoint.commands import command
 from counterpoint.errors import SwitchedOffError
 from counterpoint.model import PRODUCTION, FailureClass, Severity
+from counterpoint.running.hooks import StepHook
+from counterpoint.running.telling import harmless, note_told
 from counterpoint.storage import layout
 from counterpoint.storage.objects import json_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from counterpoint.model import Breaker
+    from counterpoint.model import Breaker, ErrorInfo
     from counterpoint.running.inputs import Work
+    from counterpoint.running.outputs import Product
     from counterpoint.storage.objects import Objects
 
 NOT_COUNTED = frozenset({FailureClass.GATE_NOT_PASSED, FailureClass.UPSTREAM_FAILED, FailureClass.SWITCHED_OFF})
@@ -62,6 +65,29 @@ class Circuit:
         """The inverse of `to_dict`."""
         rest = {name: value for name, value in values.items() if name != "state"}
         return cls(**{**rest, "runs": tuple((run, tuple(failed)) for run, failed in values["runs"])})
+
+
+class CircuitBreaker(StepHook):
+    """Refuses a step that failed in too many runs in a row."""
+
+    order = 450
+
+    def calling(self, work: Work, fingerprint: str) -> dict[str, Any]:  # noqa: ARG002 - of the hook
+        """Lets the step be computed, unless it is switched off."""
+        admit(work)
+        return {}
+
+    def after(self, work: Work, product: Product) -> None:
+        """Counts that the step was computed, and so closes its circuit."""
+        if not product.reused:
+            with harmless(work):
+                count_success(work)
+
+    def given_up(self, work: Work, error: ErrorInfo) -> None:
+        """Counts the failure, and tells that the step was switched off if this did so."""
+        with harmless(work):
+            if circuit := count_failure(work, FailureClass(error.failure)):
+                note_told(work, [tell(work.store, switched_off(work, circuit))])
 
 
 def tried(circuit: Circuit, breaker: Breaker, run: str, now: datetime, patience: timedelta) -> Circuit | None:

@@ -6,10 +6,14 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import StorageError
+from counterpoint.running.hooks import StepHook
 from counterpoint.storage import layout
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from counterpoint.running.inputs import Work
+    from counterpoint.running.outputs import Product
     from counterpoint.storage.objects import Objects
 
 log = logging.getLogger(__name__)
@@ -48,6 +52,25 @@ class Checkpoint:
     def told(self) -> dict[str, Any]:
         """What the record of the step says of it: whether a state was there, and how many this attempt saved."""
         return {"checkpoint": {"resumed": self._resumed, "saved": self._saved}}
+
+
+class Checkpoints(StepHook):
+    """Gives a step function its checkpoint, and removes it once the step is published."""
+
+    order = 600
+
+    def calling(self, work: Work, fingerprint: str) -> dict[str, Any]:
+        """Gives the checkpoint to a step that asks for one."""
+        checkpoint = checkpoint_of(work, fingerprint)
+        return {} if checkpoint is None else {"checkpoint": checkpoint}
+
+    def called(self, work: Work, values: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG002 - of the hook
+        """Tells how the checkpoint was used."""
+        return values["checkpoint"].told() if "checkpoint" in values else {}
+
+    def after(self, work: Work, product: Product) -> None:  # noqa: ARG002 - of the hook
+        """Removes what was saved."""
+        forget(work)
 
 
 def checkpoint_of(work: Work, fingerprint: str) -> Checkpoint | None:

@@ -20,10 +20,10 @@ from counterpoint.model import (
     order,
 )
 from counterpoint.running.effects import held_back
+from counterpoint.running.hooks import installed
 from counterpoint.running.inputs import Work, digest_of
 from counterpoint.running.records import element_records, keep_record
 from counterpoint.running.requests import note_native
-from counterpoint.running.telling import tell_last
 from counterpoint.storage import layout
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def _unrecorded(work: Work, native: NativeStep) -> ErrorInfo:
         else:
             words = error.message if error else f"{work.step.name} failed before it began"
             error = ErrorInfo(ServiceError.__name__, words, failure=FailureClass.ORCHESTRATOR)
-    tell_last(work, error)
+    installed().given_up(work, error)
     return error
 
 

@@ -10,6 +10,7 @@ from counterpoint.model.orchestrators import DISTRIBUTIONS
 from counterpoint.redaction import redacted
 from counterpoint.running.collect import collect
 from counterpoint.running.failing import attempts_of
+from counterpoint.running.hooks import StepHook
 from counterpoint.running.inputs import Work, count_of
 from counterpoint.running.records import element_records
 from counterpoint.storage import layout
@@ -17,9 +18,24 @@ from counterpoint.storage import layout
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from counterpoint.model import Step
+    from counterpoint.model import Step, StepRecord
+    from counterpoint.running.outputs import Product
 
 log = logging.getLogger(__name__)
+
+
+class RunEnd(StepHook):
+    """Leaves record and lineage of a run that its orchestrator began, when none of its steps is left to run."""
+
+    order = 900
+
+    def after(self, work: Work, product: Product) -> None:  # noqa: ARG002 - of the hook
+        """Looks whether it was the last one."""
+        note_ended(work)
+
+    def failed(self, work: Work, record: StepRecord) -> None:  # noqa: ARG002 - of the hook
+        """Looks whether it was the last one."""
+        note_ended(work)
 
 
 def note_ended(work: Work) -> None:

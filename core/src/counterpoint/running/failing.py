@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def failed(
-    work: Work, error: Exception, attempt: int, *, given: Mapping[str, Given] | None = None, log: Iterable[str] = ()
+    work: Work, error: Exception, *, given: Mapping[str, Given] | None = None, log: Iterable[str] = ()
 ) -> StepRecord:
     """The record of a failed attempt, after what explains it was kept.
 
@@ -35,8 +35,8 @@ def failed(
     scrub(error)
     with suppress(AttributeError, TypeError):  # as for a class with slots
         error.failure = info.failure  # type: ignore[attr-defined]
-    keep(work, info, attempt, given=given or {}, log=log)
-    return StepRecord(work.step.name, Status.FAILED, attempt, error=info)
+    keep(work, info, given=given or {}, log=log)
+    return StepRecord(work.step.name, Status.FAILED, work.attempt, error=info)
 
 
 def told(error: Exception, record: StepRecord) -> Exception:
@@ -44,16 +44,16 @@ def told(error: Exception, record: StepRecord) -> Exception:
     return error if record.error is None or safe(error) else ChildStepError(record.error)
 
 
-def keep(work: Work, info: ErrorInfo, attempt: int, *, given: Mapping[str, Given], log: Iterable[str]) -> None:
+def keep(work: Work, info: ErrorInfo, *, given: Mapping[str, Given], log: Iterable[str]) -> None:
     """Keeps one attempt among those of the step in this run."""
     path = layout.step_failures(work.pipeline.name, work.request.run_id, work.step.name, work.index)
-    before = [one for one in attempts_of(work.store, path) if one["attempt"] != attempt]
+    before = [one for one in attempts_of(work.store, path) if one["attempt"] != work.attempt]
     told = {
-        "attempt": attempt,
+        "attempt": work.attempt,
         "at": datetime.now(UTC).isoformat(),
         "host": socket.gethostname(),
         "pid": os.getpid(),
-        "last": is_last(work, info, attempt),
+        "last": is_last(work, info),
         "error": info.to_dict(),
         "inputs": {name: _brief(one) for name, one in given.items()},
         "log": list(log),
@@ -70,9 +70,9 @@ def attempts_of(store: Store, path: str) -> list[dict[str, Any]]:
     return found
 
 
-def is_last(work: Work, info: ErrorInfo, attempt: int) -> bool:
+def is_last(work: Work, info: ErrorInfo) -> bool:
     """Whether no other attempt follows."""
-    return attempt > work.step.retry.retries or not info.retryable
+    return work.attempt > work.step.retry.retries or not info.retryable
 
 
 def _brief(given: Given) -> Any:

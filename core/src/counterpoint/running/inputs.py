@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import CounterpointError, DamagedOutputError, MissingInputError, SourceError
-from counterpoint.model import Observed, Pipeline, Reference, RunRequest, Step, code_digest, load
+from counterpoint.model import Observed, Partition, Pipeline, Reference, RunRequest, Step, code_digest, load
 from counterpoint.model.code import code_of, outdated, reach_of
 from counterpoint.model.functions import parameters_of
 from counterpoint.running.remaking import remake_command
@@ -24,15 +25,21 @@ if TYPE_CHECKING:
 Given = Reference | tuple[Reference, ...] | dict[str, Reference | None] | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Work:
-    """One step of one run, with all that its execution needs at hand."""
+    """One attempt at one step of one run, or at one element of a mapped step, with all that its execution needs."""
 
     request: RunRequest
     pipeline: Pipeline
     step: Step
     store: Store
     index: int | None = None
+    attempt: int = 1
+
+    @cached_property
+    def partition(self) -> Partition:
+        """The partition of the run."""
+        return self.pipeline.partitions.partition(self.request.partition)
 
     @property
     def key(self) -> str:
@@ -196,7 +203,7 @@ def observed(work: Work) -> Observed | None:
     """
     if work.step.observe is None:
         return None
-    values = {"partition": work.pipeline.partitions.partition(work.request.partition), **work.pipeline.config}
+    values = {"partition": work.partition, **work.pipeline.config}
     given = {name: values[name] for name in parameters_of(work.step.observe)}
     try:
         seen = load(work.step.observe)(**given)
@@ -215,7 +222,7 @@ def values_of(work: Work, references: Mapping[str, Given]) -> dict[str, Any]:
     values = {g.parameter: _value(work, g, references[g.parameter]) for g in work.step.inputs}
     values.update(work.settings)
     if "partition" in work.step.provided:
-        values["partition"] = work.pipeline.partitions.partition(work.request.partition)
+        values["partition"] = work.partition
     if "resubmitted" in work.step.provided:
         from counterpoint.deadletters import resubmitted_rows
 

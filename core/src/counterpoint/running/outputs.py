@@ -28,12 +28,12 @@ class Product:
     details: Mapping[str, Any] = field(default_factory=dict)
     reused: bool = False
 
-    def record(self, work: Work, attempt: int) -> StepRecord:
+    def record(self, work: Work) -> StepRecord:
         """The record of the step that made it."""
         return StepRecord(
             work.step.name,
             Status.SUCCESS,
-            attempt,
+            work.attempt,
             output=self.reference,
             metrics=self.metrics,
             checks=self.checks,
@@ -42,17 +42,42 @@ class Product:
         )
 
 
-def write(work: Work, result: Any, given: Mapping[str, Any], resubmitted: Any = None) -> Product:
-    """Checks a step's result, writes it, and says what was written.
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a step returned, held against its contract: its value, the checks, and what else it told."""
 
-    `resubmitted` are the dead letters that the step was given to try again.
+    value: Any
+    checks: tuple[Mapping[str, Any], ...]
+    details: Mapping[str, Any]
+
+
+def check(work: Work, result: Any, resubmitted: Any = None) -> Checked:
+    """Holds what a step returned against the contract of its output; rejected rows are kept as dead letters.
+
+    Args:
+        work: The attempt.
+        result: What its function returned.
+        resubmitted: The dead letters that the step was given to try again.
 
     Raises:
-        ContractError: the result breaks the contract of the step's output.
-        StepError: the result is of another kind than the step declares.
+        ContractError: the result breaks the contract.
     """
     rows, details = _unpacked(work, result, resubmitted)
-    checks = _checks(work, rows)
+    return Checked(rows, _checks(work, rows), details)
+
+
+def write(work: Work, checked: Checked, given: Mapping[str, Any]) -> Product:
+    """Writes what a step returned, and says what was written; it does not stand yet.
+
+    Args:
+        work: The attempt.
+        checked: What is written.
+        given: The references of its inputs, by parameter.
+
+    Raises:
+        StepError: it is of another kind than the step declares.
+    """
+    rows, details = checked.value, checked.details
     if work.step.output.kind is OutputKind.REGISTRATION:
         details = {**details, **_register(work, rows, given)}
         rows = [_as_dict(decision) for decision in rows]
@@ -61,7 +86,7 @@ def write(work: Work, result: Any, given: Mapping[str, Any], resubmitted: Any = 
     columns = _columns(rows)
     if columns:
         details = {**details, "columns": _statistics(rows)}
-    return Product(reference, columns, _metrics(work, rows), checks, details)
+    return Product(reference, columns, _metrics(work, rows), checked.checks, details)
 
 
 def _unpacked(work: Work, result: Any, resubmitted: Any) -> tuple[Any, dict[str, Any]]:
@@ -82,9 +107,9 @@ def keep_rejected(work: Work, rejected: Any, resubmitted: Any) -> int:
 def _checks(work: Work, value: Any) -> tuple[Mapping[str, Any], ...]:
     if work.step.output.contract is None:
         return ()
-    from counterpoint.contracts import check
+    from counterpoint import contracts
 
-    results = check(load(work.step.output.contract), value, work.step.name, work.key)
+    results = contracts.check(load(work.step.output.contract), value, work.step.name, work.key)
     return tuple(_as_dict(result) for result in results)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from counterpoint.commands import command
 from counterpoint.errors import MissingInputError, ServiceError, StorageError
 from counterpoint.model import partition_of
+from counterpoint.running.hooks import StepHook
 from counterpoint.running.inputs import count_of, standing_elements
 from counterpoint.running.owners import Party, read
 from counterpoint.running.upstream import Freshness, freshness, is_made_alike
@@ -22,6 +23,20 @@ if TYPE_CHECKING:
 POLL = timedelta(seconds=30)
 # what fails on the owner's side is mended there, and this side goes on by itself
 TIMEOUT = timedelta(days=1)
+
+
+class Ownership(StepHook):
+    """In a scheduled run, a step that another side owns is waited for, and taken."""
+
+    order = 100
+
+    def awaits(self, work: Work) -> list[tuple[Wait, str]] | None:
+        """Tells what the owner has still to make; None of a step that this side computes itself."""
+        return waited_for(work)
+
+    def before(self, work: Work) -> Entry | None:
+        """Answers with what the owner made."""
+        return taken(work)
 
 
 def waited_for(work: Work) -> list[tuple[Wait, str]] | None:

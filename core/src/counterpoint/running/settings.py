@@ -15,6 +15,7 @@ from counterpoint.errors import UsageError
 from counterpoint.model import PRODUCTION
 from counterpoint.model.functions import parameters_of
 from counterpoint.redaction import sealed
+from counterpoint.running.hooks import StepHook
 from counterpoint.storage import layout
 from counterpoint.storage.objects import json_bytes
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from counterpoint.model import Pipeline, Step
     from counterpoint.running.inputs import Work
+    from counterpoint.running.outputs import Product
     from counterpoint.storage.objects import Objects
 
 log = logging.getLogger(__name__)
@@ -52,10 +54,15 @@ def serve(objects: Objects, pipeline: str, orchestrator: str, config: Mapping[st
         objects.put_json(path, kept)
 
 
-def note_made(work: Work) -> None:
+class Settings(StepHook):
     """Notes the settings of a step that ended well in production, whatever ran it."""
-    if work.request.version == PRODUCTION:
-        note(work.store, work.pipeline, (work.step,), work.request.config)
+
+    order = 300
+
+    def after(self, work: Work, product: Product) -> None:  # noqa: ARG002 - of the hook
+        """Notes them."""
+        if work.request.version == PRODUCTION:
+            note(work.store, work.pipeline, (work.step,), work.request.config)
 
 
 def note(objects: Objects, pipeline: Pipeline, steps: Iterable[Step], config: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Telling people how a step ended, and its breaker: after the last attempt, and never at the cost of the run."""
+"""Telling people how a step ended: after the last attempt, and never at the cost of the run."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from counterpoint.alerts import Alert, heal, tell
 from counterpoint.commands import command
 from counterpoint.model import HANDLING, PRODUCTION, FailureClass, OutputKind, Severity
 from counterpoint.redaction import redacted
-from counterpoint.running.breaker import count_failure, count_success, switched_off
-from counterpoint.running.failing import attempts_of, is_last
+from counterpoint.running.failing import attempts_of
+from counterpoint.running.hooks import StepHook
 from counterpoint.storage import layout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from counterpoint.model import ErrorInfo, StepRecord
+    from counterpoint.model import ErrorInfo
     from counterpoint.running.inputs import Work
     from counterpoint.running.outputs import Product
 
@@ -25,33 +25,32 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def _harmless(work: Work) -> Iterator[None]:
+def harmless(work: Work) -> Iterator[None]:
+    """Keeps what is told of a step from changing how it ended."""
     try:
         yield
     except Exception as error:  # noqa: BLE001 - what is said of a step must not change how it ended
         log.error("%s: %s was not told: %s", work.step.name, type(error).__name__, redacted(str(error)))  # noqa: TRY400
 
 
-def tell_failure(work: Work, record: StepRecord) -> None:
-    """Tells that a step failed, if no other attempt follows."""
-    info = record.error
-    if info is not None and is_last(work, info, record.attempts):
-        tell_last(work, info)
+class Notifications(StepHook):
+    """Tells people of failures, of models that were held back, and of what healed."""
+
+    order = 400
+
+    def after(self, work: Work, product: Product) -> None:
+        """Closes the alerts of the step, and tells of what people want to know although it ended well."""
+        tell_success(work, product)
+
+    def given_up(self, work: Work, error: ErrorInfo) -> None:
+        """Tells that the step failed."""
+        with harmless(work):
+            if told := _tell_failed(work, FailureClass(error.failure), error):
+                note_told(work, told)
 
 
-def tell_last(work: Work, info: ErrorInfo) -> None:
-    """Tells that the last attempt of a step failed; its breaker counts it, and that is told if it opens."""
-    failure = FailureClass(info.failure)
-    with _harmless(work):
-        circuit = count_failure(work, failure)
-        told = _tell_failed(work, failure, info)
-        if circuit is not None:
-            told.append(tell(work.store, switched_off(work, circuit)))
-        if told:
-            _note_told(work, told)
-
-
-def _note_told(work: Work, told: list[str]) -> None:
+def note_told(work: Work, told: list[str]) -> None:
+    """Notes which alerts told of a step and partition, so that they close when it ends well."""
     path = layout.alerted_step(work.pipeline.name, work.request.version, work.step.name, work.key)
     before = work.store.get_json(path) or []
     work.store.put_json(path, sorted({*before, *told}))
@@ -86,17 +85,16 @@ def _tell_failed(work: Work, failure: FailureClass, info: ErrorInfo) -> list[str
     return [tell(work.store, _alert(work, failure, handling.severity, **told, command=redo_command(work)))]
 
 
-def tell_success(work: Work, product: Product, attempt: int) -> None:
-    """Closes a step's breaker and alerts, tells of a model that was held back, and of a step that healed by itself."""
-    with _harmless(work):
+def tell_success(work: Work, product: Product) -> None:
+    """Closes a step's alerts, tells of a model that was held back, and of a step that healed by itself."""
+    with harmless(work):
         _heal(work)
     if product.reused:
         return
-    with _harmless(work):
-        count_success(work)
+    with harmless(work):
         _tell_held(work, product)
-        if attempt > 1:
-            _tell_healed(work, attempt)
+        if work.attempt > 1:
+            _tell_healed(work)
 
 
 def _tell_held(work: Work, product: Product) -> None:
@@ -112,15 +110,15 @@ def _tell_held(work: Work, product: Product) -> None:
         tell(work.store, _alert(work, gate, Severity.P2, title=title, detail=detail, error=names))
 
 
-def _tell_healed(work: Work, attempt: int) -> None:
+def _tell_healed(work: Work) -> None:
     """A step whose attempt before failed; if that was the last one, a person redid it."""
     path = layout.step_failures(work.pipeline.name, work.request.run_id, work.step.name, work.index)
-    before = [one for one in attempts_of(work.store, path) if one["attempt"] == attempt - 1 and not one["last"]]
+    before = [one for one in attempts_of(work.store, path) if one["attempt"] == work.attempt - 1 and not one["last"]]
     if not before:
         return
     error = before[0]["error"]
     title = f"{work.pipeline.name}: {work.step.name} healed by itself: {error['type']}"
-    detail = f"attempt {attempt} ended well after: {error['message']}"
+    detail = f"attempt {work.attempt} ended well after: {error['message']}"
     told = {"title": title, "detail": detail, "error": error["type"], "where": error["where"]}
     tell(work.store, _alert(work, FailureClass(error["failure"]), Severity.P3, **told))
 

@@ -12,8 +12,9 @@ from counterpoint.errors import CounterpointError, MissingInputError, ServiceErr
 from counterpoint.model import BRIDGES, RunRequest, Wait
 from counterpoint.running.child import STOPPING
 from counterpoint.running.execute import record_failure, work_for
+from counterpoint.running.hooks import installed
 from counterpoint.running.known import find_pipeline
-from counterpoint.running.owned import POLL, waited_for
+from counterpoint.running.owned import POLL
 from counterpoint.running.owners import read
 from counterpoint.running.there import bridged, satisfied
 from counterpoint.storage import layout
@@ -61,13 +62,13 @@ def unmet(request: RunRequest, step: str) -> tuple[str, ...]:
 def _unmet(work: Work, made: list[External]) -> Iterator[tuple[Wait, str]]:
     """What a step waits for and is not there, with its words; `made` is given what is there on other orchestrators.
 
-    Of a step that another side owns it is that side which waits for these things.
+    A hook may tell it instead: of a step that another side owns, it is that side which waits for these things.
     """
-    owned = waited_for(work)
-    if owned is not None:
-        yield from owned
+    instead = installed().awaits(work)
+    if instead is not None:
+        yield from instead
         return
-    partition = work.pipeline.partitions.partition(work.request.partition)
+    partition = work.partition
     for wait in work.step.waits:
         words = wait.of(partition.key)
         try:
