@@ -199,11 +199,13 @@ def milk() -> int:
 def test_the_command_of_an_alert_is_one_that_works(store: Objects, capsys: Printed) -> None:
     from counterpoint.model import Breaker, Pipeline, step
     from counterpoint.running.breaker import switched_off
-    from counterpoint.running.inputs import Work
+    from counterpoint.running.context import StepContext
     from counterpoint.storage import Store
 
     pipeline = Pipeline("farm", (step(milk, breaker=Breaker()),))
-    work = Work(RunRequest("farm", "x", "r", store.root), pipeline, pipeline.step("milk"), Store(store.root, pipeline))
-    alert = switched_off(work, Circuit(opened=datetime.now(UTC).isoformat()))
+    context = StepContext(
+        RunRequest("farm", "x", "r", store.root), pipeline, pipeline.step("milk"), Store(store.root, pipeline)
+    )
+    alert = switched_off(context, Circuit(opened=datetime.now(UTC).isoformat()))
     tell(store, alert)
     assert main(shlex.split(str(alert.command))[1:]) == 0

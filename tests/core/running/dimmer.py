@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from counterpoint.model import Breaker, FailureClass, Partitions, Pipeline, RunRequest, step
 from counterpoint.running.breaker import circuit_of
-from counterpoint.running.inputs import Work
+from counterpoint.running.context import StepContext
 from counterpoint.storage import Store
 
 if TYPE_CHECKING:
@@ -27,9 +27,9 @@ DIMS = Pipeline(
 )
 
 
-def work_of(root: Path | str, run: str, version: str = "production", index: int | None = None) -> Work:
+def work_of(root: Path | str, run: str, version: str = "production", index: int | None = None) -> StepContext:
     request = RunRequest("lamp", "2026-01-06", run, str(root), version=version)
-    return Work(request, DIMS, DIMS.step("dims"), Store(str(root), DIMS, version), index)
+    return StepContext(request, DIMS, DIMS.step("dims"), Store(str(root), DIMS, version), index)
 
 
 def state(root: Path | str) -> str:

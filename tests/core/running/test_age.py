@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from counterpoint.cli.main import main
 from counterpoint.errors import StaleInputError, UsageError
 from counterpoint.model import Entry, Observed, RunRequest, Status
-from counterpoint.running import LocalRun, collect, execute, work_for
+from counterpoint.running import LocalRun, collect, context_of, execute
 from counterpoint.running.age import as_of, refuse_old, span
 from counterpoint.running.inputs import observed
 from counterpoint.services.engines import LocalEngine
@@ -38,8 +38,8 @@ class Freight:
 
     def run(self, day: str, **more: object) -> RunRecord:
         request = self.request("nightly", day, **more)
-        work = work_for(request, "telemetry")
-        return collect(work.pipeline, work.store, request, LocalRun(request).run(), "0")
+        context = context_of(request, "telemetry")
+        return collect(context.pipeline, context.store, request, LocalRun(request).run(), "0")
 
     def made(self, day: str, *names: str) -> None:
         request = self.request("passing", day, steps=names)
@@ -48,7 +48,7 @@ class Freight:
             passed[name] = execute(request, name, passed)
 
     def entry(self, pipeline: str, step: str, day: str) -> Entry | None:
-        return work_for(self.request(pipeline, day), step).store.entry(step, day)
+        return context_of(self.request(pipeline, day), step).store.entry(step, day)
 
 
 def ingest(feed: Path, as_of: str, rows: int) -> None:
@@ -102,17 +102,17 @@ def test_in_a_backfill_the_day_past_the_limit_fails_alone(freight: Freight, caps
 
 
 def test_the_limit_itself_is_not_too_old_and_a_microsecond_more_is(freight: Freight) -> None:
-    work = work_for(freight.request("nightly", "2026-01-04"), "telemetry")
+    context = context_of(freight.request("nightly", "2026-01-04"), "telemetry")
     end, instant = datetime(2026, 1, 5, tzinfo=UTC), timedelta(microseconds=1)
-    refuse_old(work, {}, Observed("x", end - timedelta(days=2)))
+    refuse_old(context, {}, Observed("x", end - timedelta(days=2)))
     with pytest.raises(StaleInputError):
-        refuse_old(work, {}, Observed("x", end - timedelta(days=2) - instant))
+        refuse_old(context, {}, Observed("x", end - timedelta(days=2) - instant))
 
 
 def test_what_the_source_does_not_tell_is_not_guessed(freight: Freight) -> None:
-    work = work_for(freight.request("nightly", "2026-01-04"), "telemetry")
-    refuse_old(work, {}, Observed("x"))
-    assert as_of(work, {}, Observed("x")) is None
+    context = context_of(freight.request("nightly", "2026-01-04"), "telemetry")
+    refuse_old(context, {}, Observed("x"))
+    assert as_of(context, {}, Observed("x")) is None
 
 
 def test_the_age_of_a_source_passes_on_to_the_steps_after_it(freight: Freight) -> None:
@@ -141,11 +141,11 @@ def test_a_day_of_a_window_that_was_made_of_old_data_is_named(freight: Freight) 
 
 def test_an_unpartitioned_output_is_as_old_as_the_partition_that_it_was_made_for(freight: Freight) -> None:
     freight.made("2026-01-01", "depots")
-    work = work_for(freight.request("passing", "2026-01-04"), "routes")
+    context = context_of(freight.request("passing", "2026-01-04"), "routes")
     made = freight.entry("passing", "depots", "2026-01-01").reference
     with pytest.raises(StaleInputError, match=r"depots of 2026-01-01 is as of 2026-01-02 00:00 UTC, 3 d before"):
-        refuse_old(work, {"depots": made}, None)
-    refuse_old(replace(work, request=freight.request("passing", "2026-01-03")), {"depots": made}, None)
+        refuse_old(context, {"depots": made}, None)
+    refuse_old(replace(context, request=freight.request("passing", "2026-01-03")), {"depots": made}, None)
 
 
 def test_a_source_seen_unchanged_later_makes_what_stands_newer_without_computing_it(freight: Freight) -> None:
@@ -169,12 +169,12 @@ def test_a_backfill_months_later_judges_as_the_run_did(freight: Freight, monkeyp
 
     monkeypatch.setattr("counterpoint.running.age.datetime", Later)
     for day, refused in (("2026-01-03", False), ("2026-01-04", True)):
-        work = work_for(freight.request("nightly", day), "telemetry")
+        context = context_of(freight.request("nightly", day), "telemetry")
         if refused:
             with pytest.raises(StaleInputError):
-                refuse_old(work, {}, observed(work))
+                refuse_old(context, {}, observed(context))
         else:
-            refuse_old(work, {}, observed(work))
+            refuse_old(context, {}, observed(context))
 
 
 def test_entries_of_before_can_be_read(freight: Freight) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from counterpoint.backfill.standing import Snapshot
 from counterpoint.model import Status
-from counterpoint.running import Freshness, find_pipeline, freshness, work_for
+from counterpoint.running import Freshness, context_of, find_pipeline, freshness
 from counterpoint.storage import Store, promote
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ def test_a_step_that_is_not_chosen_is_skipped_and_not_fresh(toys: Toys) -> None:
     record = toys.run(toys.request("branchy", DAY, steps=("gate", "registered", "held")))
     assert record.step("held").status is Status.SKIPPED
     request = toys.request("branchy", DAY, steps=())
-    assert freshness(work_for(request, "held")) is Freshness.SKIPPED
-    assert freshness(work_for(request, "registered")) is Freshness.FRESH
+    assert freshness(context_of(request, "held")) is Freshness.SKIPPED
+    assert freshness(context_of(request, "registered")) is Freshness.FRESH
 
 
 def test_after_another_choice_one_branch_stands(toys: Toys) -> None:

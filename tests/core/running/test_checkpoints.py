@@ -11,7 +11,7 @@ import pytest
 
 from counterpoint.errors import SourceError, StepKilledError, StorageError
 from counterpoint.model import Entry, Status
-from counterpoint.running import Attempt, execute, execute_in_child, work_for
+from counterpoint.running import Attempt, context_of, execute, execute_in_child
 from counterpoint.running.checkpoints import Checkpoint, checkpoint_of, forget
 from counterpoint.storage.objects import Objects
 from counterpoint.storage.versions import drop
@@ -95,10 +95,10 @@ def test_a_version_that_is_dropped_drops_its_own(toys: Toys) -> None:
 def test_what_a_process_left_that_was_killed_after_it_published_is_removed(toys: Toys) -> None:
     request = toys.request("counting", config={"number": 1})
     execute(request, "counts_to")
-    work = work_for(request, "counts_to")
-    entry = work.store.entry("counts_to", request.partition)
+    context = context_of(request, "counts_to")
+    entry = context.store.entry("counts_to", request.partition)
     assert isinstance(entry, Entry)
-    left = checkpoint_of(work, entry.fingerprint)
+    left = checkpoint_of(context, entry.fingerprint)
     assert left is not None
     left.save(b"1")
     execute(replace(request, run_id="again"), "counts_to")
@@ -106,9 +106,9 @@ def test_what_a_process_left_that_was_killed_after_it_published_is_removed(toys:
 
 
 def test_a_step_that_does_not_ask_has_none(toys: Toys) -> None:
-    work = work_for(toys.request("windows"), "source")
-    assert checkpoint_of(work, "sha256:0") is None
-    forget(work)
+    context = context_of(toys.request("windows"), "source")
+    assert checkpoint_of(context, "sha256:0") is None
+    forget(context)
 
 
 def test_what_cannot_be_removed_does_not_fail_the_step(

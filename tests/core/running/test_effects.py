@@ -8,7 +8,7 @@ import pytest
 
 from counterpoint.errors import DefinitionError, UsageError
 from counterpoint.model import OutputKind, Pipeline, Status, step
-from counterpoint.running import Freshness, execute, find_pipeline, freshness, work_for
+from counterpoint.running import Freshness, context_of, execute, find_pipeline, freshness
 
 if TYPE_CHECKING:
     from conftest import Toys
@@ -82,6 +82,6 @@ def test_whoever_executes_an_effect_that_is_held_back_is_refused(toys: Toys) -> 
 
 def test_an_effect_is_neither_fresh_nor_stale(toys: Toys) -> None:
     request = toys.request("telling", steps=())
-    assert freshness(work_for(request, "notify")) is Freshness.MISSING
+    assert freshness(context_of(request, "notify")) is Freshness.MISSING
     toys.run(toys.request("telling"))
-    assert freshness(work_for(request, "notify")) is Freshness.EFFECT
+    assert freshness(context_of(request, "notify")) is Freshness.EFFECT

@@ -15,7 +15,7 @@ import pytest
 from counterpoint.cli.main import main
 from counterpoint.errors import UsageError
 from counterpoint.model import Status
-from counterpoint.running import execute, step_record, work_for
+from counterpoint.running import context_of, execute, step_record
 from counterpoint.running.hooks import Hooks, StepHook, installed
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from conftest import Toys
 
     from counterpoint.model import Entry, ErrorInfo, RunRequest, StepRecord
-    from counterpoint.running.inputs import Work
+    from counterpoint.running.context import StepContext
     from counterpoint.running.outputs import Product
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "hooks.md"
@@ -37,25 +37,25 @@ class Noting(StepHook):
     def __init__(self, order: int = 500, name: str = "") -> None:
         self.order, self.name, self.noted = order, name, list[Any]()  # type: ignore[misc]
 
-    def before(self, work: Work) -> Entry | None:
-        self.noted.append(("before", work.step.name, work.key, work.attempt))
+    def before(self, context: StepContext) -> Entry | None:
+        self.noted.append(("before", context.step.name, context.key, context.attempt))
         return None
 
-    def calling(self, work: Work, fingerprint: str) -> Mapping[str, Any]:
+    def calling(self, context: StepContext, fingerprint: str) -> Mapping[str, Any]:
         self.noted.append(("calling", fingerprint[:7]))
         return {"nobody_asks_for": 1}
 
-    def called(self, work: Work, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    def called(self, context: StepContext, values: Mapping[str, Any]) -> Mapping[str, Any]:
         self.noted.append(("called", dict(values)))
         return {"noted": len(self.noted)}
 
-    def after(self, work: Work, product: Product) -> None:
+    def after(self, context: StepContext, product: Product) -> None:
         self.noted.append(("after", product.reused))
 
-    def failed(self, work: Work, record: StepRecord) -> None:
+    def failed(self, context: StepContext, record: StepRecord) -> None:
         self.noted.append(("failed", record.attempts))
 
-    def given_up(self, work: Work, error: ErrorInfo) -> None:
+    def given_up(self, context: StepContext, error: ErrorInfo) -> None:
         self.noted.append(("given up", error.type))
 
 
@@ -72,7 +72,7 @@ def test_each_moment_of_an_attempt_that_ends_well(toys: Toys) -> None:
 
 def test_each_attempt_that_fails_and_the_last_one(toys: Toys) -> None:
     request, hook = toys.request("failing"), Noting()
-    last = work_for(request, "fails").step.retry.retries + 1
+    last = context_of(request, "fails").step.retry.retries + 1
     for attempt in range(1, last + 1):
         with pytest.raises(Exception, match=r"."):
             execute(request, "fails", {"fine": None}, attempt=attempt, hooks=[hook])
@@ -86,12 +86,12 @@ def test_the_first_answer_is_taken_and_those_after_it_are_not_asked(toys: Toys) 
     request, other = toys.request("windows", run_id="first"), toys.request("windows", "2026-01-02")
     execute(request, "source")
     execute(other, "source")
-    entry = work_for(other, "source").store.entry("source", "2026-01-02")
+    entry = context_of(other, "source").store.entry("source", "2026-01-02")
 
     class Takes(StepHook):
         order = 1
 
-        def before(self, work: Work) -> Entry | None:
+        def before(self, context: StepContext) -> Entry | None:
             return entry
 
     late = Noting(order=2)
@@ -104,7 +104,7 @@ def test_the_first_answer_is_taken_and_those_after_it_are_not_asked(toys: Toys) 
 
 def test_one_that_refuses_fails_the_attempt(toys: Toys) -> None:
     class Refuses(StepHook):
-        def calling(self, work: Work, fingerprint: str) -> Mapping[str, Any]:
+        def calling(self, context: StepContext, fingerprint: str) -> Mapping[str, Any]:
             raise UsageError("not today")
 
     request = toys.request("windows")
@@ -119,14 +119,14 @@ def test_what_one_raises_after_a_failure_hides_nothing(toys: Toys, caplog: pytes
     class Broken(StepHook):
         order = 1
 
-        def failed(self, work: Work, record: StepRecord) -> None:
+        def failed(self, context: StepContext, record: StepRecord) -> None:
             raise OSError("password=hunter2 is wrong")
 
-        def given_up(self, work: Work, error: ErrorInfo) -> None:
+        def given_up(self, context: StepContext, error: ErrorInfo) -> None:
             raise OSError("nor is this")
 
     after, request = Noting(), toys.request("failing")
-    retries = work_for(request, "fails").step.retry.retries
+    retries = context_of(request, "fails").step.retry.retries
     with pytest.raises(Exception, match=r"^(?!.*(hunter2|nor is this))"):
         execute(request, "fails", {"fine": None}, attempt=retries + 1, hooks=[Broken(), after])
     assert [one[0] for one in after.noted[-2:]] == ["given up", "failed"]

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from counterpoint.backfill.status import grid
 from counterpoint.errors import MissingInputError
 from counterpoint.model import Reference, RunRequest, Status, order
-from counterpoint.running import condition_holds, elements, execute, find_pipeline, step_record, work_for
+from counterpoint.running import condition_holds, context_of, elements, execute, find_pipeline, step_record
 from counterpoint.running.owned import waited_for
 from counterpoint.running.owners import Owners, Party, keep, now, read
 from counterpoint.running.waits import admit, held, look, still
@@ -155,7 +155,7 @@ def test_what_no_other_side_owns_is_computed(tmp_path: Path, how: str) -> None:
     if how != "nobody owns it":
         divide(tmp_path, {}, legacy if how.startswith("a DAG") else Party("airflow"))
     run = Run(str(tmp_path), "airflow" if how == "the same side" else "dagster", scheduled=how != "by hand")
-    assert waited_for(work_for(run.request, "total")) is None
+    assert waited_for(context_of(run.request, "total")) is None
     assert run.until_it_waits() == ()
     assert Counter(halves.MADE) == +RUN
 

@@ -8,7 +8,8 @@ import pytest
 
 from counterpoint.alerts.cases import all_cases
 from counterpoint.model import FailureClass, RunRequest, Severity, Status
-from counterpoint.running.execute import execute, work_for
+from counterpoint.running.context import context_of
+from counterpoint.running.execute import execute
 from counterpoint.running.outputs import Product
 from counterpoint.running.telling import tell_success
 
@@ -74,12 +75,12 @@ def test_what_a_person_redid_did_not_heal_by_itself(toys: Toys) -> None:
 @pytest.mark.parametrize(("stages", "held"), [(("production", "hold"), "b"), (("production", "staging"), None)])
 def test_a_model_that_is_held_back_is_told(toys: Toys, stages: tuple[str, ...], held: str | None) -> None:
     request = RunRequest("fuses:lamps", "2026-01-03", "run", str(toys.root))
-    work = work_for(request, "registered")
+    context = context_of(request, "registered")
     rows: list[dict[str, Any]] = [
         {"model": model, "stage": stage, "reason": f"of {model}"} for model, stage in zip("ab", stages, strict=True)
     ]
-    product = Product(work.store.write(work.step, work.key, rows, "0" * 16))
-    tell_success(work, product)
+    product = Product(context.store.write(context.step, context.key, rows, "0" * 16))
+    tell_success(context, product)
     found = alerts(toys, request)
     if held is None:
         assert found == {}

@@ -12,13 +12,13 @@ from counterpoint.model import RunRequest
 from counterpoint.running import (
     Freshness,
     LocalRun,
+    context_of,
     execute,
     find_pipeline,
     freshness,
     in_waves,
     needed,
     refuse_missing,
-    work_for,
 )
 from counterpoint.services.launch import launch
 from counterpoint.storage.objects import Objects
@@ -72,17 +72,17 @@ def test_what_rests_on_something_stale_is_needed_too(toys: Toys) -> None:
 
 def test_freshness(toys: Toys) -> None:
     request = toys.request("windows", "2026-01-03")
-    assert freshness(work_for(request, "source")) is Freshness.MISSING
+    assert freshness(context_of(request, "source")) is Freshness.MISSING
     make(toys, "2026-01-03", "source")
-    assert freshness(work_for(request, "source")) is Freshness.FRESH
+    assert freshness(context_of(request, "source")) is Freshness.FRESH
     other = toys.request("windows", "2026-01-03", config={"number": 9})
-    assert freshness(work_for(other, "source")) is Freshness.STALE
+    assert freshness(context_of(other, "source")) is Freshness.STALE
     make(toys, "2026-01-02", "source")
     make(toys, "2026-01-03", "recent")
     standing = toys.request("windows", "2026-01-03", steps=())
-    assert freshness(work_for(standing, "recent")) is Freshness.FRESH
+    assert freshness(context_of(standing, "recent")) is Freshness.FRESH
     make(toys, "2026-01-02", "source", config={"number": 9})
-    assert freshness(work_for(standing, "recent")) is Freshness.STALE
+    assert freshness(context_of(standing, "recent")) is Freshness.STALE
 
 
 def test_the_first_partition_has_no_earlier_ones(toys: Toys) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from counterpoint.errors import StepError
 from counterpoint.model import RunRequest
-from counterpoint.running import describe, execute, work_for
+from counterpoint.running import context_of, describe, execute
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,7 +45,7 @@ def test_a_value_that_does_not_fit_is_named(name: str, tmp_path: Path) -> None:
 def test_a_value_that_fits_is_kept(tmp_path: Path) -> None:
     request = RunRequest("misfits:fine", "2026-01-03", "r", str(tmp_path))
     made = execute(request, "made")
-    assert work_for(request, "made").store.read(made) == {"auc": 0.5, "n": 3, "none": None, "parts": [1, "a"]}
+    assert context_of(request, "made").store.read(made) == {"auc": 0.5, "n": 3, "none": None, "parts": [1, "a"]}
 
 
 def test_a_variable_that_is_not_set_is_a_matter_of_configuration(tmp_path: Path) -> None:

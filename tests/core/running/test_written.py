@@ -17,11 +17,11 @@ from counterpoint.running import (
     Freshness,
     LocalRun,
     collect,
+    context_of,
     execute,
     execute_attempt,
     find_pipeline,
     freshness,
-    work_for,
 )
 from counterpoint.storage import Store
 
@@ -82,17 +82,17 @@ class Quarry:
         return self.value(execute(self.request(run_id), "number"))
 
     def value(self, reference: object) -> int:
-        return int(work_for(self.request("read"), "number").store.read(reference))  # type: ignore[arg-type]
+        return int(context_of(self.request("read"), "number").store.read(reference))  # type: ignore[arg-type]
 
     @property
     def standing(self) -> int:
-        entry = work_for(self.request("read"), "number").store.entry("number", "2026-03-01")
+        entry = context_of(self.request("read"), "number").store.entry("number", "2026-03-01")
         assert entry is not None
         return self.value(entry.reference)
 
     @property
     def state(self) -> Freshness:
-        return freshness(work_for(self.request("read"), "number"))
+        return freshness(context_of(self.request("read"), "number"))
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.torch
 
 from counterpoint.errors import StepKilledError
 from counterpoint.model import Partitions, RunRequest
-from counterpoint.running import Attempt, execute, execute_in_child, step_record, work_for
+from counterpoint.running import Attempt, context_of, execute, execute_in_child, step_record
 from counterpoint.running.checkpoints import Checkpoint
 from counterpoint.storage import model_digest
 from counterpoint.storage.models import encode
@@ -161,7 +161,7 @@ def test_the_second_attempt_of_a_step_trains_what_is_left(
     for key in week.interactions:
         execute(replace(request, partition=key), "validated_interactions")
     given = {"training_features": execute(request, "training_features")}
-    step, store = f"{name}_model", work_for(request, f"{name}_model").store
+    step, store = f"{name}_model", context_of(request, f"{name}_model").store
     watcher = Thread(target=kill_when_saved, args=(store, step), daemon=True)
     watcher.start()
     with pytest.raises(StepKilledError, match="was killed by signal 9"):

@@ -58,12 +58,12 @@ class CatalogueIOManager(dg.ConfigurableIOManager):
         return decode_references(handed["given"]) if handed else None
 
     def _place(self, context: dg.InputContext | dg.OutputContext) -> tuple[Any, str]:
-        from counterpoint.running import work_for
+        from counterpoint.running import context_of
         from counterpoint.storage import layout
 
         step, run = context.asset_key.to_user_string(), context.step_context.dagster_run
-        work = work_for(request_of(self.pipeline, run), step)
-        return work.store, layout.step_handed(work.pipeline.name, work.request.run_id, step)
+        executed = context_of(request_of(self.pipeline, run), step)
+        return executed.store, layout.step_handed(executed.pipeline.name, executed.request.run_id, step)
 
 
 def body(served: str, step: Step, loaded: list[str]) -> Callable[..., Any]:

@@ -13,7 +13,7 @@ from prefect.states import Completed, Failed, Scheduled
 
 from counterpoint.errors import StepError
 from counterpoint.model import Status, StepRecord, downstream
-from counterpoint.running import element_records, find_pipeline, settled, step_record, work_for
+from counterpoint.running import context_of, element_records, find_pipeline, settled, step_record
 from counterpoint.running.waits import admit, held, still
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def _ended(request: RunRequest) -> dict[str, State[Any]]:
 
 def _records(request: RunRequest, step: Step) -> list[StepRecord]:
     if step.map_over:
-        found = element_records(work_for(request, step.name).store, request.run_id, step.name)
+        found = element_records(context_of(request, step.name).store, request.run_id, step.name)
     else:
         found = [dict(step_record(request, step.name))]
     return [StepRecord.from_dict(record) for record in found if record]

@@ -11,7 +11,8 @@ from counterpoint.errors import UsageError
 from counterpoint.lineage import promote_models
 from counterpoint.model import RunRequest
 from counterpoint.running import find_pipeline
-from counterpoint.running.inputs import Work, is_skipped
+from counterpoint.running.context import StepContext
+from counterpoint.running.inputs import is_skipped
 from counterpoint.running.settings import note
 from counterpoint.storage import Store, drop, layout, promote
 from counterpoint.storage.versions import is_promoted
@@ -64,9 +65,11 @@ def _replaced_by_nothing(store: Store, name: str) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     for day in sorted({key.partition(".")[0] for keys in own.values() for key in keys}):
         for step in store.pipeline.steps:
-            work = Work(RunRequest(name, day, "", store.root, version=store.version), store.pipeline, step, store)
+            context = StepContext(
+                RunRequest(name, day, "", store.root, version=store.version), store.pipeline, step, store
+            )
             made = {key for key in own[step.name] if key.partition(".")[0] == day}
-            if not made and not is_skipped(work, step.name):
+            if not made and not is_skipped(context, step.name):
                 continue
             stood = [key for key in production.keys(step.name) if key.partition(".")[0] == day]
             found += [(step.name, key) for key in stood if key not in made]
@@ -83,7 +86,7 @@ def _refuse_damaged(store: Store, name: str) -> None:
         for key, entry in store.own_entries(step.name).items():
             if entry.reference.uri:
                 request = RunRequest(name, key, "", store.root, version=store.version)
-                Work(request, store.pipeline, step, store).read(entry.reference)
+                StepContext(request, store.pipeline, step, store).read(entry.reference)
 
 
 def _refuse_unfinished(store: Store, name: str) -> None:

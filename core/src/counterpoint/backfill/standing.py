@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from counterpoint.model import PRODUCTION, code_digest
-from counterpoint.running.inputs import Work
+from counterpoint.running.context import StepContext
 from counterpoint.running.upstream import Freshness, freshness
 from counterpoint.storage import Store, layout
 from counterpoint.storage.inventory import Inventory
@@ -44,8 +44,8 @@ def freshness_of(store: Snapshot, request: RunRequest, cell: Cell, *, verify: bo
 
     With `verify` what stands is read, and is damaged unless it is what was written.
     """
-    work = Work(request, store.pipeline, store.pipeline.step(cell.step), store)
-    return freshness(work, store.inventory, verify=verify)
+    context = StepContext(request, store.pipeline, store.pipeline.step(cell.step), store)
+    return freshness(context, store.inventory, verify=verify)
 
 
 def is_kept(store: Snapshot, cell: Cell, given: Input) -> bool:

@@ -10,7 +10,7 @@ from counterpoint.backfill.records import manifest_in
 from counterpoint.backfill.standing import Snapshot, freshness_of
 from counterpoint.model import PRODUCTION, RunRequest
 from counterpoint.running import find_pipeline
-from counterpoint.running.inputs import Work
+from counterpoint.running.context import StepContext
 from counterpoint.running.upstream import Freshness, damage_of
 from counterpoint.running.waits import waiting
 from counterpoint.storage import layout
@@ -101,8 +101,8 @@ class Look:
         return str(found.value) if is_plain else _TOLD.get(said or "", found.value)
 
     def _note(self, cell: Cell) -> None:
-        work = Work(self.request, self.store.pipeline, self.store.pipeline.step(cell.step), self.store)
-        damage = damage_of(work, self.store.inventory, verify=self.verify)
+        context = StepContext(self.request, self.store.pipeline, self.store.pipeline.step(cell.step), self.store)
+        damage = damage_of(context, self.store.inventory, verify=self.verify)
         if damage is not None:
             told = {"file": damage.place, "what": damage.what, "command": damage.command}
             self.damaged.append({"date": cell.key, "step": cell.step, **told})

@@ -12,7 +12,8 @@ from counterpoint.errors import StorageError
 from counterpoint.model import OutputKind, RunRequest
 from counterpoint.redaction import redacted, redacted_values
 from counterpoint.running import find_pipeline
-from counterpoint.running.inputs import Work, digest_of, is_skipped, standing_elements
+from counterpoint.running.context import StepContext, digest_of
+from counterpoint.running.inputs import is_skipped, standing_elements
 from counterpoint.storage import Model, Store, content_digest, json_digest, model_digest
 
 if TYPE_CHECKING:
@@ -102,12 +103,12 @@ class RunSide:
 
     def output(self, step: str, date: str) -> Output | None:
         """What stands of a step and date."""
-        work = Work(
+        context = StepContext(
             RunRequest(self.pipeline_name, date, "", self.root), self.pipeline, self.pipeline.step(step), self.store
         )
-        if work.step.map_over:
-            return self._elements(work)
-        entry = None if is_skipped(work, step) else self.store.entry(step, date)
+        if context.step.map_over:
+            return self._elements(context)
+        entry = None if is_skipped(context, step) else self.store.entry(step, date)
         return None if entry is None else self._output(entry.reference, entry.run_id)
 
     def _output(self, reference: Reference, run_id: str) -> Output:
@@ -136,9 +137,9 @@ class RunSide:
         with readable(f"{reference.step} of {reference.partition} at {reference.uri}"):
             return rows_of(open_delta(reference.uri, reference.table_version), reference.uri, where)
 
-    def _elements(self, work: Work) -> Output | None:
+    def _elements(self, context: StepContext) -> Output | None:
         """The elements of a mapped step as one value: of each its value, or the digest of a table or model."""
-        found = [self._output(entry.reference, entry.run_id) for entry in standing_elements(work, work.step.name)]
+        found = [self._output(entry.reference, entry.run_id) for entry in standing_elements(context, context.step.name)]
         if not found:
             return None
         digest = digest_of([output.digest for output in found])
@@ -147,7 +148,7 @@ class RunSide:
         def read() -> list[Any]:
             return [output.read() if output.kind == VALUE else output.digest for output in found]
 
-        return Output(work.step.name, work.key, VALUE, digest, found[0].place, read, facts)
+        return Output(context.step.name, context.key, VALUE, digest, found[0].place, read, facts)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from counterpoint.running.child import Attempt, decode_references, execute_attempt, execute_in_child
 from counterpoint.running.collect import collect
-from counterpoint.running.execute import elements, execute, work_for
+from counterpoint.running.context import context_of
+from counterpoint.running.execute import elements, execute
 from counterpoint.running.failure import describe
 from counterpoint.running.known import find_pipeline, refuse_shared_steps, registered
 from counterpoint.running.local import LocalRun
@@ -31,6 +32,7 @@ __all__ = [
     "collect",
     "condition_holds",
     "configured_pipeline",
+    "context_of",
     "decode_references",
     "describe",
     "element_records",
@@ -54,5 +56,4 @@ __all__ = [
     "settled",
     "step_record",
     "why_skipped",
-    "work_for",
 ]

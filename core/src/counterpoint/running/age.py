@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from counterpoint.model import Observed
-    from counterpoint.running.inputs import Given, Work
+    from counterpoint.running.context import StepContext
+    from counterpoint.running.inputs import Given
 
 
 class Aged(NamedTuple):
@@ -23,40 +24,40 @@ class Aged(NamedTuple):
     age: timedelta
 
 
-def refuse_old(work: Work, given: Mapping[str, Given], seen: Observed | None) -> None:
+def refuse_old(context: StepContext, given: Mapping[str, Given], seen: Observed | None) -> None:
     """Refuses input that is older than the step's limit.
 
     Raises:
         StaleInputError: names the input, its age, the limit and the fix.
     """
-    limit, oldest = work.step.max_input_age, _oldest(work, given, seen)
+    limit, oldest = context.step.max_input_age, _oldest(context, given, seen)
     if limit is not None and oldest is not None and oldest.age > limit:
         raise StaleInputError(
-            f"step {work.step.name} of {work.request.partition} does not run on old input: {oldest.name} is as of"
+            f"step {context.step.name} of {context.request.partition} does not run on old input: {oldest.name} is as of"
             f" {oldest.as_of:%Y-%m-%d %H:%M} UTC, {span(oldest.age)} before the end of the partition, and the limit is"
             f" {span(limit)}; have it brought up to date and run the step again, or raise its max_input_age"
         )
 
 
-def as_of(work: Work, given: Mapping[str, Given], seen: Observed | None) -> str | None:
+def as_of(context: StepContext, given: Mapping[str, Given], seen: Observed | None) -> str | None:
     """How new the data is that an output is made from, by its oldest input (ISO 8601, UTC); None when none tells."""
-    oldest = _oldest(work, given, seen)
-    end = work.partition.end
+    oldest = _oldest(context, given, seen)
+    end = context.partition.end
     return (end - oldest.age).isoformat() if oldest else None
 
 
-def _oldest(work: Work, given: Mapping[str, Given], seen: Observed | None) -> Aged | None:
-    return max(_ages(work, given, seen), key=lambda aged: aged.age, default=None)
+def _oldest(context: StepContext, given: Mapping[str, Given], seen: Observed | None) -> Aged | None:
+    return max(_ages(context, given, seen), key=lambda aged: aged.age, default=None)
 
 
-def _ages(work: Work, given: Mapping[str, Given], seen: Observed | None) -> Iterator[Aged]:
-    end = work.partition.end
+def _ages(context: StepContext, given: Mapping[str, Given], seen: Observed | None) -> Iterator[Aged]:
+    end = context.partition.end
     if seen and seen.as_of:
-        yield Aged(f"what it reads from outside ({work.step.observe})", seen.as_of, end - seen.as_of)
+        yield Aged(f"what it reads from outside ({context.step.observe})", seen.as_of, end - seen.as_of)
     for reference in (one for several in given.values() for one in _flat(several)):
-        made_for = work.pipeline.partitions.partition(reference.partition.partition(".")[0]).end
+        made_for = context.pipeline.partitions.partition(reference.partition.partition(".")[0]).end
         name = f"{reference.step} of {reference.partition}"
-        if not work.pipeline.step(reference.step).output.partitioned:
+        if not context.pipeline.step(reference.step).output.partitioned:
             moment = datetime.fromisoformat(reference.as_of) if reference.as_of else made_for
             yield Aged(name, moment, end - moment)
         elif reference.as_of:

@@ -10,7 +10,7 @@ from counterpoint.running.hooks import StepHook
 from counterpoint.storage import layout
 
 if TYPE_CHECKING:
-    from counterpoint.running.inputs import Work
+    from counterpoint.running.context import StepContext
 
 
 class Begun(StepHook):
@@ -18,10 +18,10 @@ class Begun(StepHook):
 
     order = 200
 
-    def before(self, work: Work) -> None:
+    def before(self, context: StepContext) -> None:
         """Notes it."""
-        request = work.request
+        request = context.request
         if request.version == PRODUCTION:
-            told = {"run_id": request.run_id, "orchestrator": request.orchestrator, "attempt": work.attempt}
-            path = layout.begun_step(work.pipeline.name, request.partition, work.step.name)
-            work.store.put_json(path, {**told, "at": datetime.now(UTC).isoformat()})
+            told = {"run_id": request.run_id, "orchestrator": request.orchestrator, "attempt": context.attempt}
+            path = layout.begun_step(context.pipeline.name, request.partition, context.step.name)
+            context.store.put_json(path, {**told, "at": datetime.now(UTC).isoformat()})

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from counterpoint.model import Breaker, ErrorInfo
-    from counterpoint.running.inputs import Work
+    from counterpoint.running.context import StepContext
     from counterpoint.running.outputs import Product
     from counterpoint.storage.objects import Objects
 
@@ -72,22 +72,22 @@ class CircuitBreaker(StepHook):
 
     order = 450
 
-    def calling(self, work: Work, fingerprint: str) -> dict[str, Any]:  # noqa: ARG002 - of the hook
+    def calling(self, context: StepContext, fingerprint: str) -> dict[str, Any]:  # noqa: ARG002 - of the hook
         """Lets the step be computed, unless it is switched off."""
-        admit(work)
+        admit(context)
         return {}
 
-    def after(self, work: Work, product: Product) -> None:
+    def after(self, context: StepContext, product: Product) -> None:
         """Counts that the step was computed, and so closes its circuit."""
         if not product.reused:
-            with harmless(work):
-                count_success(work)
+            with harmless(context):
+                count_success(context)
 
-    def given_up(self, work: Work, error: ErrorInfo) -> None:
+    def given_up(self, context: StepContext, error: ErrorInfo) -> None:
         """Counts the failure, and tells that the step was switched off if this did so."""
-        with harmless(work):
-            if circuit := count_failure(work, FailureClass(error.failure)):
-                note_told(work, [tell(work.store, switched_off(work, circuit))])
+        with harmless(context):
+            if circuit := count_failure(context, FailureClass(error.failure)):
+                note_told(context, [tell(context.store, switched_off(context, circuit))])
 
 
 def tried(circuit: Circuit, breaker: Breaker, run: str, now: datetime, patience: timedelta) -> Circuit | None:
@@ -127,35 +127,35 @@ def _noted(circuit: Circuit, breaker: Breaker, run: str, change: Callable[[froze
     return replace(circuit, runs=tuple(runs.items())[-breaker.failures - _SPARE :])
 
 
-def admit(work: Work, now: datetime | None = None) -> None:
+def admit(context: StepContext, now: datetime | None = None) -> None:
     """Lets a step be computed, unless it is switched off.
 
     Raises:
         SwitchedOffError: it is; says until when, and how to switch it on.
     """
-    breaker, moment = work.step.breaker, now or datetime.now(UTC)
-    if breaker is None or work.request.version != PRODUCTION:
+    breaker, moment = context.step.breaker, now or datetime.now(UTC)
+    if breaker is None or context.request.version != PRODUCTION:
         return
-    patience = max(breaker.reset, work.step.timeout or timedelta(0))
+    patience = max(breaker.reset, context.step.timeout or timedelta(0))
     refused: list[Circuit] = []
 
     def becomes(circuit: Circuit) -> Circuit:
         refused.clear()
-        let = tried(circuit, breaker, work.request.run_id, moment, patience)
+        let = tried(circuit, breaker, context.request.run_id, moment, patience)
         if let is None:
             refused.append(circuit)
         return let or circuit
 
-    _change(work, becomes)
+    _change(context, becomes)
     if refused:
-        raise SwitchedOffError(_why(work, refused[0], breaker))
+        raise SwitchedOffError(_why(context, refused[0], breaker))
 
 
-def _why(work: Work, circuit: Circuit, breaker: Breaker) -> str:
+def _why(context: StepContext, circuit: Circuit, breaker: Breaker) -> str:
     how = f"until {_until(circuit, breaker)}" if circuit.probe is None else f"while run {circuit.probe} tries it"
-    alert = switched_off(work, circuit)
+    alert = switched_off(context, circuit)
     return (
-        f"step {work.step.name} failed in {circuit.in_a_row} runs in a row and is switched off {how}: mend its cause"
+        f"step {context.step.name} failed in {circuit.in_a_row} runs in a row and is switched off {how}: mend its cause"
         f" and wait, or switch it on by '{alert.command}'"
     )
 
@@ -164,52 +164,54 @@ def _until(circuit: Circuit, breaker: Breaker) -> str:
     return f"{datetime.fromisoformat(str(circuit.opened)) + breaker.reset:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def switched_off(work: Work, circuit: Circuit) -> Alert:
+def switched_off(context: StepContext, circuit: Circuit) -> Alert:
     """The alert that a step is switched off, until when, and how it is switched on."""
-    assert work.step.breaker is not None  # noqa: S101 - only a step with a breaker is switched off
-    until = _until(circuit, work.step.breaker)
+    assert context.step.breaker is not None  # noqa: S101 - only a step with a breaker is switched off
+    until = _until(circuit, context.step.breaker)
     alert = Alert(
         severity=Severity.P0,
         failure=FailureClass.SWITCHED_OFF,
-        pipeline=work.pipeline.name,
-        title=f"{work.pipeline.name}: {work.step.name} is switched off until {until}",
+        pipeline=context.pipeline.name,
+        title=f"{context.pipeline.name}: {context.step.name} is switched off until {until}",
         detail=f"It failed in {circuit.in_a_row} runs in a row. One run may try it then; or mend it and switch it on.",
-        step=work.step.name,
-        partition=work.request.partition,
-        run_id=work.request.run_id,
-        orchestrator=work.request.orchestrator,
+        step=context.step.name,
+        partition=context.request.partition,
+        run_id=context.request.run_id,
+        orchestrator=context.request.orchestrator,
     )
-    return replace(alert, command=command("alerts", "ack", alert.id, "--reset", root=work.request.root))
+    return replace(alert, command=command("alerts", "ack", alert.id, "--reset", root=context.request.root))
 
 
-def count_failure(work: Work, failure: FailureClass, now: datetime | None = None) -> Circuit | None:
+def count_failure(context: StepContext, failure: FailureClass, now: datetime | None = None) -> Circuit | None:
     """Counts the failure of a run after its last attempt; returns the circuit if that switched the step off."""
-    breaker, moment = work.step.breaker, now or datetime.now(UTC)
-    if breaker is None or work.request.version != PRODUCTION or failure in NOT_COUNTED:
+    breaker, moment = context.step.breaker, now or datetime.now(UTC)
+    if breaker is None or context.request.version != PRODUCTION or failure in NOT_COUNTED:
         return None
-    after = _change(work, lambda circuit: failed(circuit, breaker, work.request.run_id, _element(work), moment))
+    after = _change(
+        context, lambda circuit: failed(circuit, breaker, context.request.run_id, _element(context), moment)
+    )
     return after if after.opened == moment.isoformat() else None
 
 
-def count_success(work: Work) -> None:
+def count_success(context: StepContext) -> None:
     """Counts that a run computed the step."""
-    breaker = work.step.breaker
-    if breaker is not None and work.request.version == PRODUCTION:
-        _change(work, lambda circuit: succeeded(circuit, breaker, work.request.run_id, _element(work)))
+    breaker = context.step.breaker
+    if breaker is not None and context.request.version == PRODUCTION:
+        _change(context, lambda circuit: succeeded(circuit, breaker, context.request.run_id, _element(context)))
 
 
-def _element(work: Work) -> str:
-    return "" if work.index is None else str(work.index)
+def _element(context: StepContext) -> str:
+    return "" if context.index is None else str(context.index)
 
 
-def _change(work: Work, becomes: Callable[[Circuit], Circuit]) -> Circuit:
+def _change(context: StepContext, becomes: Callable[[Circuit], Circuit]) -> Circuit:
     """Puts what the circuit becomes in its place, however many runs change it at once; returns that."""
-    path = layout.breaker(work.pipeline.name, work.step.name)
+    path = layout.breaker(context.pipeline.name, context.step.name)
     while True:
-        found = work.store.find(path)
-        circuit = Circuit() if found is None else Circuit.from_dict(work.store.parsed(path, found.data))
+        found = context.store.find(path)
+        circuit = Circuit() if found is None else Circuit.from_dict(context.store.parsed(path, found.data))
         new = becomes(circuit)
-        if new == circuit or work.store.swap(path, json_bytes(new.to_dict()), found):
+        if new == circuit or context.store.swap(path, json_bytes(new.to_dict()), found):
             return new
 
 

@@ -12,7 +12,7 @@ from counterpoint.storage import layout
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from counterpoint.running.inputs import Work
+    from counterpoint.running.context import StepContext
     from counterpoint.running.outputs import Product
     from counterpoint.storage.objects import Objects
 
@@ -59,39 +59,39 @@ class Checkpoints(StepHook):
 
     order = 600
 
-    def calling(self, work: Work, fingerprint: str) -> dict[str, Any]:
+    def calling(self, context: StepContext, fingerprint: str) -> dict[str, Any]:
         """Gives the checkpoint to a step that asks for one."""
-        checkpoint = checkpoint_of(work, fingerprint)
+        checkpoint = checkpoint_of(context, fingerprint)
         return {} if checkpoint is None else {"checkpoint": checkpoint}
 
-    def called(self, work: Work, values: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG002 - of the hook
+    def called(self, context: StepContext, values: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG002 - of the hook
         """Tells how the checkpoint was used."""
         return values["checkpoint"].told() if "checkpoint" in values else {}
 
-    def after(self, work: Work, product: Product) -> None:  # noqa: ARG002 - of the hook
+    def after(self, context: StepContext, product: Product) -> None:  # noqa: ARG002 - of the hook
         """Removes what was saved."""
-        forget(work)
+        forget(context)
 
 
-def checkpoint_of(work: Work, fingerprint: str) -> Checkpoint | None:
+def checkpoint_of(context: StepContext, fingerprint: str) -> Checkpoint | None:
     """The checkpoint of a step that asks for one; None for others."""
-    if "checkpoint" not in work.step.provided:
+    if "checkpoint" not in context.step.provided:
         return None
-    path = layout.checkpoint(work.store.version, work.pipeline.name, work.step.name, work.key, fingerprint)
-    return Checkpoint(work.store, path)
+    path = layout.checkpoint(context.store.version, context.pipeline.name, context.step.name, context.key, fingerprint)
+    return Checkpoint(context.store, path)
 
 
-def forget(work: Work) -> None:
+def forget(context: StepContext) -> None:
     """Removes what attempts at a step that stands now have saved, also those with other inputs or code.
 
     It never raises: what is left over takes room, and nothing else.
     """
-    if "checkpoint" not in work.step.provided:
+    if "checkpoint" not in context.step.provided:
         return
-    folder = layout.checkpoints_folder(work.store.version, work.pipeline.name, work.step.name)
+    folder = layout.checkpoints_folder(context.store.version, context.pipeline.name, context.step.name)
     try:
-        for path in work.store.list(folder):
-            if layout.checkpoint_partition_of(path) == work.key:
-                work.store.delete(path)
+        for path in context.store.list(folder):
+            if layout.checkpoint_partition_of(path) == context.key:
+                context.store.delete(path)
     except StorageError as error:
-        log.warning("the checkpoints of %s of %s are left over: %s", work.step.name, work.key, error)
+        log.warning("the checkpoints of %s of %s are left over: %s", context.step.name, context.key, error)

@@ -91,10 +91,10 @@ def execute_attempt(attempt: Attempt, timeout: float | None = None) -> Reference
 
 
 def _is_outdated(attempt: Attempt) -> bool:
-    from counterpoint.running.execute import work_for
+    from counterpoint.running.context import context_of
 
     try:
-        return bool(outdated(step_reach(work_for(attempt.request, attempt.step).step)))
+        return bool(outdated(step_reach(context_of(attempt.request, attempt.step).step)))
     except CounterpointError:
         return False  # its execution will tell
 

@@ -19,9 +19,9 @@ from counterpoint.model import (
     StepRecord,
     order,
 )
+from counterpoint.running.context import StepContext, digest_of
 from counterpoint.running.effects import held_back
 from counterpoint.running.hooks import installed
-from counterpoint.running.inputs import Work, digest_of
 from counterpoint.running.records import element_records, keep_record
 from counterpoint.running.requests import note_native
 from counterpoint.storage import layout
@@ -79,7 +79,7 @@ def _step(step: Step, store: Store, request: RunRequest, native: NativeStep | No
     ran = native.status in {Status.SUCCESS, Status.FAILED}
     made = _merged(step, request, parts) if parts and ran else StepRecord(step.name, native.status)
     if native.status is Status.FAILED and not any(p.error and p.attempts >= native.attempts for p in parts):
-        made = replace(made, error=_unrecorded(Work(request, store.pipeline, step, store), native))
+        made = replace(made, error=_unrecorded(StepContext(request, store.pipeline, step, store), native))
     return replace(
         made,
         status=native.status,
@@ -97,19 +97,20 @@ def skipped(step: Step, request: RunRequest) -> StepRecord:
     return StepRecord(step.name, Status.SKIPPED, details={"reason": reason} if reason else {})
 
 
-def _unrecorded(work: Work, native: NativeStep) -> ErrorInfo:
+def _unrecorded(context: StepContext, native: NativeStep) -> ErrorInfo:
     """The error of a step that failed without recording why; somebody is told of it now, for its worker could not."""
     error = native.error
     if error is None or error.failure == FailureClass.UNCLASSIFIED:
         if native.started:
             words = (
-                f"the process of step {work.step.name} of {work.request.partition} ended without a word: it was killed"
+                f"the process of step {context.step.name} of {context.request.partition} ended without a word: it was"
+                " killed"
             )
             error = ErrorInfo(StepKilledError.__name__, words, failure=FailureClass.KILLED)
         else:
-            words = error.message if error else f"{work.step.name} failed before it began"
+            words = error.message if error else f"{context.step.name} failed before it began"
             error = ErrorInfo(ServiceError.__name__, words, failure=FailureClass.ORCHESTRATOR)
-    installed().given_up(work, error)
+    installed().given_up(context, error)
     return error
 
 

@@ -20,7 +20,8 @@ from counterpoint.model import (
     order,
     verdict,
 )
-from counterpoint.running.inputs import digest_of, is_skipped
+from counterpoint.running.context import digest_of
+from counterpoint.running.inputs import is_skipped
 from counterpoint.running.records import element_records
 from counterpoint.storage import layout
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from counterpoint.model import RunRequest, Step
-    from counterpoint.running.inputs import Work
+    from counterpoint.running.context import StepContext
 
 _UNTOLD = "it ended without a word: it was killed, or never began"
 
@@ -42,19 +43,19 @@ def held_back(request: RunRequest, step: Step) -> str | None:
     return f"effects are not run in version {request.version}: ask for them by --effects"
 
 
-def refuse_held_back(work: Work) -> None:
+def refuse_held_back(context: StepContext) -> None:
     """Refuses to run an effect in a run that is to have none, whatever its adapter let begin.
 
     Raises:
         UsageError: it is one.
     """
-    if reason := held_back(work.request, work.step):
-        raise UsageError(f"step {work.step.name} of {work.key} must not be run: {reason}")
+    if reason := held_back(context.request, context.step):
+        raise UsageError(f"step {context.step.name} of {context.key} must not be run: {reason}")
 
 
-def idempotency_key(work: Work) -> str:
+def idempotency_key(context: StepContext) -> str:
     """32 hexadecimal digits that are the same at every attempt, and in every retry, of one effect of one run."""
-    about = [work.pipeline.name, work.step.name, work.key, work.request.version, _run_of(work.request)]
+    about = [context.pipeline.name, context.step.name, context.key, context.request.version, _run_of(context.request)]
     return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]
 
 
@@ -65,21 +66,21 @@ def _run_of(request: RunRequest) -> str:
     return ""
 
 
-def _ledger(work: Work) -> str:
-    version, run = work.request.version, _run_of(work.request) or "version"
-    return layout.effect_record(version, work.pipeline.name, work.step.name, work.key, run)
+def _ledger(context: StepContext) -> str:
+    version, run = context.request.version, _run_of(context.request) or "version"
+    return layout.effect_record(version, context.pipeline.name, context.step.name, context.key, run)
 
 
-def done(work: Work) -> Entry | None:
+def done(context: StepContext) -> Entry | None:
     """What an effect left when it ended well in this run before, or in the run that this one retries."""
-    found = work.store.get_json(_ledger(work))
+    found = context.store.get_json(_ledger(context))
     return Entry.from_dict(found["entry"]) if found else None
 
 
-def note_done(work: Work, entry: Entry) -> None:
+def note_done(context: StepContext, entry: Entry) -> None:
     """Notes that an effect ended well, before its output is published: from here on it is not run again."""
-    told = {"entry": entry.to_dict(), "key": idempotency_key(work), "run_id": work.request.run_id}
-    work.store.put_json(_ledger(work), {**told, "at": datetime.now(UTC).isoformat()})
+    told = {"entry": entry.to_dict(), "key": idempotency_key(context), "run_id": context.request.run_id}
+    context.store.put_json(_ledger(context), {**told, "at": datetime.now(UTC).isoformat()})
 
 
 def outcomes_digest(outcomes: Mapping[str, Outcome]) -> str:
@@ -87,29 +88,29 @@ def outcomes_digest(outcomes: Mapping[str, Outcome]) -> str:
     return digest_of({name: asdict(outcome) for name, outcome in outcomes.items()})
 
 
-def outcomes_of(work: Work, passed: Mapping[str, Any]) -> dict[str, Outcome]:
+def outcomes_of(context: StepContext, passed: Mapping[str, Any]) -> dict[str, Outcome]:
     """How each step before a step ended in its run, directly before it or not, in topological order.
 
     It is read from what the steps recorded, so it is the same on every orchestrator; `passed` are the references that
     steps directly before it handed on. A step that is not part of the run counts by what stands of it.
     """
     found: dict[str, Outcome] = {}
-    before = ancestors(work.pipeline, work.step.name)
-    for step in (work.pipeline.step(name) for name in order(work.pipeline) if name in before):
-        found[step.name] = _outcome(work, step, found, passed)
+    before = ancestors(context.pipeline, context.step.name)
+    for step in (context.pipeline.step(name) for name in order(context.pipeline) if name in before):
+        found[step.name] = _outcome(context, step, found, passed)
     return found
 
 
-def _outcome(work: Work, step: Step, before: Mapping[str, Outcome], passed: Mapping[str, Any]) -> Outcome:
-    if not work.request.selects(step.name):
-        stands = step.map_over or work.store.entry(step.name, work.request.partition)
+def _outcome(context: StepContext, step: Step, before: Mapping[str, Outcome], passed: Mapping[str, Any]) -> Outcome:
+    if not context.request.selects(step.name):
+        stands = step.map_over or context.store.entry(step.name, context.request.partition)
         return Outcome(Status.SUCCESS if stands else Status.SKIPPED)
     becomes = verdict(step, {name: outcome.status for name, outcome in before.items()}, {})
-    if becomes is Verdict.RUN and (is_skipped(work, step.name) or held_back(work.request, step)):
+    if becomes is Verdict.RUN and (is_skipped(context, step.name) or held_back(context.request, step)):
         becomes = Verdict.SKIP
     if becomes is not Verdict.RUN:
         return Outcome(Status(becomes.value))
-    records = [StepRecord.from_dict(record) for record in _records(work, step)]
+    records = [StepRecord.from_dict(record) for record in _records(context, step)]
     failed = next((record.error for record in records if record.error), None)
     if failed:
         return Outcome(Status.FAILED, failed.type, failed.message)
@@ -117,8 +118,8 @@ def _outcome(work: Work, step: Step, before: Mapping[str, Outcome], passed: Mapp
     return Outcome(Status.SUCCESS) if is_well else Outcome(Status.FAILED, "StepKilledError", _UNTOLD)
 
 
-def _records(work: Work, step: Step) -> list[Any]:
+def _records(context: StepContext, step: Step) -> list[Any]:
     if step.map_over:
-        return element_records(work.store, work.request.run_id, step.name)
-    found = work.store.get_json(layout.step_record(work.pipeline.name, work.request.run_id, step.name))
+        return element_records(context.store, context.request.run_id, step.name)
+    found = context.store.get_json(layout.step_record(context.pipeline.name, context.request.run_id, step.name))
     return [found] if found else []

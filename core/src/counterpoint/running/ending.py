@@ -9,9 +9,10 @@ from counterpoint.model import NativeRun, NativeStep, Reference, Status, Verdict
 from counterpoint.model.orchestrators import DISTRIBUTIONS
 from counterpoint.redaction import redacted
 from counterpoint.running.collect import collect
+from counterpoint.running.context import StepContext
 from counterpoint.running.failing import attempts_of
 from counterpoint.running.hooks import StepHook
-from counterpoint.running.inputs import Work, count_of
+from counterpoint.running.inputs import count_of
 from counterpoint.running.records import element_records
 from counterpoint.storage import layout
 
@@ -29,77 +30,77 @@ class RunEnd(StepHook):
 
     order = 900
 
-    def after(self, work: Work, product: Product) -> None:  # noqa: ARG002 - of the hook
+    def after(self, context: StepContext, product: Product) -> None:  # noqa: ARG002 - of the hook
         """Looks whether it was the last one."""
-        note_ended(work)
+        note_ended(context)
 
-    def failed(self, work: Work, record: StepRecord) -> None:  # noqa: ARG002 - of the hook
+    def failed(self, context: StepContext, record: StepRecord) -> None:  # noqa: ARG002 - of the hook
         """Looks whether it was the last one."""
-        note_ended(work)
+        note_ended(context)
 
 
-def note_ended(work: Work) -> None:
+def note_ended(context: StepContext) -> None:
     """Leaves record and lineage of a run that its orchestrator began, when none of its steps is left to run.
 
     Each step looks when it has ended, so the last one sees all; never raises.
     """
-    request = work.request
+    request = context.request
     if not request.run_id.startswith(f"{request.orchestrator}-"):
         return
     try:
-        kept = work.store.get_json(layout.run_request(work.pipeline.name, request.run_id)) or {}
-        if "owner" not in kept and (steps := _ended(work)) is not None:
-            _leave(work, steps)
+        kept = context.store.get_json(layout.run_request(context.pipeline.name, request.run_id)) or {}
+        if "owner" not in kept and (steps := _ended(context)) is not None:
+            _leave(context, steps)
     except Exception as error:  # noqa: BLE001 - what is told of a run is never worth the run
         log.warning("run %s was not recorded: %s: %s", request.run_id, type(error).__name__, redacted(str(error)))
 
 
-def _ended(work: Work) -> dict[str, NativeStep] | None:
+def _ended(context: StepContext) -> dict[str, NativeStep] | None:
     """How all steps of a run ended; None while one may still run."""
     found: dict[str, NativeStep] = {}
     states: dict[str, Status] = {}
     choices: dict[str, str] = {}
-    for step in map(work.pipeline.step, order(work.pipeline)):
-        if not work.request.selects(step.name):
+    for step in map(context.pipeline.step, order(context.pipeline)):
+        if not context.request.selects(step.name):
             continue
-        native = _recorded(work, step)
+        native = _recorded(context, step)
         if native is None:
             becomes = verdict(step, states, choices)
             if becomes is Verdict.RUN:
                 return None
             native = NativeStep(Status(becomes.value), 0)
         found[step.name], states[step.name] = native, native.status
-        if native.status is Status.SUCCESS and any(s.when and s.when.step == step.name for s in work.pipeline.steps):
-            choices[step.name] = str(work.store.read(Reference.from_dict(_record(work, step.name)["output"])))
+        if native.status is Status.SUCCESS and any(s.when and s.when.step == step.name for s in context.pipeline.steps):
+            choices[step.name] = str(context.store.read(Reference.from_dict(_record(context, step.name)["output"])))
     return found
 
 
-def _recorded(work: Work, step: Step) -> NativeStep | None:
+def _recorded(context: StepContext, step: Step) -> NativeStep | None:
     """How a step ended by what it recorded of itself; None when it has not."""
-    name, run_id = work.pipeline.name, work.request.run_id
-    parts: Sequence[Mapping[str, Any]] = [record] if (record := _record(work, step.name)) else []
+    name, run_id = context.pipeline.name, context.request.run_id
+    parts: Sequence[Mapping[str, Any]] = [record] if (record := _record(context, step.name)) else []
     indices: tuple[int | None, ...] = (None,)
     if step.map_over is not None:
-        parts = element_records(work.store, run_id, step.name)
+        parts = element_records(context.store, run_id, step.name)
         indices = tuple(range(len(parts)))
     failed = [n for n, part in zip(indices, parts, strict=False) if part["status"] == Status.FAILED.value]
-    tries = [attempts_of(work.store, layout.step_failures(name, run_id, step.name, index)) for index in failed]
+    tries = [attempts_of(context.store, layout.step_failures(name, run_id, step.name, index)) for index in failed]
     if any(attempts and attempts[-1]["last"] for attempts in tries):
         return _native(Status.FAILED, parts)
-    if failed or len(parts) < _count(work, step):
+    if failed or len(parts) < _count(context, step):
         return None
     return _native(Status.SUCCESS, parts)
 
 
-def _count(work: Work, step: Step) -> int:
+def _count(context: StepContext, step: Step) -> int:
     """How many records a step leaves when it has ended well."""
     if step.map_over is None:
         return 1
-    records = {name: _record(work, name) for name in step.upstream}
+    records = {name: _record(context, name) for name in step.upstream}
     if not all(record.get("output") for record in records.values()):
         return 1
     passed = {name: Reference.from_dict(record["output"]) for name, record in records.items()}
-    return count_of(Work(work.request, work.pipeline, step, work.store), passed)
+    return count_of(StepContext(context.request, context.pipeline, step, context.store), passed)
 
 
 def _native(status: Status, parts: Sequence[Mapping[str, Any]]) -> NativeStep:
@@ -108,18 +109,18 @@ def _native(status: Status, parts: Sequence[Mapping[str, Any]]) -> NativeStep:
     return NativeStep(status, max((part["attempts"] for part in parts), default=1), started, ended)
 
 
-def _record(work: Work, step: str) -> Mapping[str, Any]:
-    path = layout.step_record(work.pipeline.name, work.request.run_id, step)
-    found: Mapping[str, Any] = work.store.get_json(path) or {}
+def _record(context: StepContext, step: str) -> Mapping[str, Any]:
+    path = layout.step_record(context.pipeline.name, context.request.run_id, step)
+    found: Mapping[str, Any] = context.store.get_json(path) or {}
     return found
 
 
-def _leave(work: Work, steps: Mapping[str, NativeStep]) -> None:
+def _leave(context: StepContext, steps: Mapping[str, NativeStep]) -> None:
     from counterpoint.lineage import Surroundings, keep_whole
 
-    request, store = work.request, work.store
-    around = Surroundings.of(work.pipeline)
-    keep_whole(store, work.pipeline, request, around)
+    request, store = context.request, context.store
+    around = Surroundings.of(context.pipeline)
+    keep_whole(store, context.pipeline, request, around)
     native = NativeRun(
         request.run_id.removeprefix(f"{request.orchestrator}-"),
         any(step.status is Status.FAILED for step in steps.values()),
@@ -128,4 +129,4 @@ def _leave(work: Work, steps: Mapping[str, NativeStep]) -> None:
         steps,
     )
     version = around.packages.get(DISTRIBUTIONS.get(request.orchestrator, "counterpoint"), "unknown")
-    collect(work.pipeline, store, request, native, version)
+    collect(context.pipeline, store, request, native, version)

@@ -14,13 +14,13 @@ from counterpoint.errors import ContractError
 from counterpoint.model import Entry, OutputKind, Reference, RunRequest, StepRecord
 from counterpoint.model.code import loading
 from counterpoint.running.age import as_of, refuse_old
+from counterpoint.running.context import StepContext, context_of
 from counterpoint.running.devices import device_used
 from counterpoint.running.effects import note_done, refuse_held_back
 from counterpoint.running.failing import failed, is_last, told
 from counterpoint.running.hooks import Hooks, StepHook, installed
 from counterpoint.running.inputs import (
     Given,
-    Work,
     count_of,
     digests,
     fingerprint,
@@ -29,7 +29,6 @@ from counterpoint.running.inputs import (
     references_of,
     values_of,
 )
-from counterpoint.running.known import find_pipeline
 from counterpoint.running.logs import keeping_log
 from counterpoint.running.meter import Meter
 from counterpoint.running.outputs import Checked, Product, check, keep_rejected, write
@@ -44,22 +43,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def work_for(request: RunRequest, step: str, index: int | None = None, attempt: int = 1) -> Work:
-    """The step of a request with its pipeline (settings overridden) and its store.
-
-    Raises:
-        UsageError: there is no such pipeline, step or setting.
-    """
-    from counterpoint.storage import Store
-
-    pipeline = find_pipeline(request.pipeline).configured(request.config)
-    store = Store(request.root, pipeline, request.version)
-    return Work(request, pipeline, pipeline.step(step), store, index, attempt)
-
-
 def elements(request: RunRequest, step: str, references: Mapping[str, Any]) -> int:
     """How many elements a mapped step has in this run."""
-    return count_of(work_for(request, step), references)
+    return count_of(context_of(request, step), references)
 
 
 def element_count(request: RunRequest, step: str, references: Mapping[str, Any], *, attempt: int = 1) -> int:
@@ -103,21 +89,21 @@ def execute(
     Raises:
         Exception: Whatever the step function raises, after it has been recorded; nothing is published then.
     """
-    work, meter, given = work_for(request, step, index, attempt), Meter(), dict[str, Given]()
+    context, meter, given = context_of(request, step, index, attempt), Meter(), dict[str, Given]()
     following = Hooks([*installed(), *hooks]) if hooks else installed()
     with keeping_log() as lines:
         try:
-            product = _executed(work, references or {}, given, following)
+            product = _executed(context, references or {}, given, following)
         except Exception as error:
-            record = failed(work, error, given=given, log=lines)
-            _fail(work, meter, record, following)
+            record = failed(context, error, given=given, log=lines)
+            _fail(context, meter, record, following)
             if (public := told(error, record)) is not error:
                 raise public from None
             raise
-    _record(work, meter, product.record(work))
-    if work.step.output.kind is OutputKind.BRANCH:
-        work.store.withdraw(work.request.partition)
-    following.after(work, product)
+    _record(context, meter, product.record(context))
+    if context.step.output.kind is OutputKind.BRANCH:
+        context.store.withdraw(context.request.partition)
+    following.after(context, product)
     return product.reference
 
 
@@ -125,29 +111,29 @@ def record_failure(
     request: RunRequest, step: str, error: Exception, *, attempt: int = 1, index: int | None = None
 ) -> None:
     """Records the failure of a step whose process could not do so itself."""
-    work = work_for(request, step, index, attempt)
-    _fail(work, Meter(), failed(work, error), installed())
+    context = context_of(request, step, index, attempt)
+    _fail(context, Meter(), failed(context, error), installed())
 
 
-def _fail(work: Work, meter: Meter, record: StepRecord, hooks: Hooks) -> None:
-    _record(work, meter, record)
-    if record.error is not None and is_last(work, record.error):
-        hooks.given_up(work, record.error)
-    hooks.failed(work, record)
+def _fail(context: StepContext, meter: Meter, record: StepRecord, hooks: Hooks) -> None:
+    _record(context, meter, record)
+    if record.error is not None and is_last(context, record.error):
+        hooks.given_up(context, record.error)
+    hooks.failed(context, record)
 
 
-def _executed(work: Work, passed: Mapping[str, Any], given: dict[str, Given], hooks: Hooks) -> Product:
+def _executed(context: StepContext, passed: Mapping[str, Any], given: dict[str, Given], hooks: Hooks) -> Product:
     """The walk of one attempt; `given` is filled with what was resolved, for whoever explains a failure."""
-    refuse_held_back(work)
-    taken = hooks.before(work)
-    given.update(references_of(work, passed))
+    refuse_held_back(context)
+    taken = hooks.before(context)
+    given.update(references_of(context, passed))
     if taken is not None:
-        return standing_product(work, taken)
-    stamp = _fingerprint(work, given, passed)
-    if standing := reusable(work, stamp.fingerprint):
-        return standing_product(work, renewed(work, standing, stamp.as_of))
-    checked, stamp = _call(work, given, stamp, hooks)
-    return _publish(work, write(work, checked, given), stamp)
+        return standing_product(context, taken)
+    stamp = _fingerprint(context, given, passed)
+    if standing := reusable(context, stamp.fingerprint):
+        return standing_product(context, renewed(context, standing, stamp.as_of))
+    checked, stamp = _call(context, given, stamp, hooks)
+    return _publish(context, write(context, checked, given), stamp)
 
 
 @dataclass(frozen=True)
@@ -165,55 +151,55 @@ class Stamp:
     details: Mapping[str, Any]
 
 
-def _fingerprint(work: Work, given: Mapping[str, Given], passed: Mapping[str, Any]) -> Stamp:
-    code = Code.of(work)
-    values, decisive = provided(work, passed)
+def _fingerprint(context: StepContext, given: Mapping[str, Given], passed: Mapping[str, Any]) -> Stamp:
+    code = Code.of(context)
+    values, decisive = provided(context, passed)
     inputs = {**digests(given), **decisive}
-    seen = observed(work)
-    refuse_old(work, given, seen)
-    return Stamp(fingerprint(work, inputs, seen), inputs, as_of(work, given, seen), code, values, {})
+    seen = observed(context)
+    refuse_old(context, given, seen)
+    return Stamp(fingerprint(context, inputs, seen), inputs, as_of(context, given, seen), code, values, {})
 
 
-def _call(work: Work, given: Mapping[str, Given], stamp: Stamp, hooks: Hooks) -> tuple[Checked, Stamp]:
+def _call(context: StepContext, given: Mapping[str, Given], stamp: Stamp, hooks: Hooks) -> tuple[Checked, Stamp]:
     """Calls the function of the step, and checks what it returns."""
-    stamp = replace(stamp, fingerprint=unknown(work, stamp.fingerprint, stamp.code.outdated))
-    hooked = hooks.calling(work, stamp.fingerprint)
-    values = {**values_of(work, given), **stamp.values}
-    values |= {name: value for name, value in hooked.items() if name in work.step.provided}
+    stamp = replace(stamp, fingerprint=unknown(context, stamp.fingerprint, stamp.code.outdated))
+    hooked = hooks.calling(context, stamp.fingerprint)
+    values = {**values_of(context, given), **stamp.values}
+    values |= {name: value for name, value in hooked.items() if name in context.step.provided}
     resubmitted = values.get("resubmitted")
     try:
         with loading():
-            result = function_of(work.step)(**values)
+            result = function_of(context.step)(**values)
     except ContractError as error:
         if error.rejected is not None:
-            keep_rejected(work, error.rejected, resubmitted)
+            keep_rejected(context, error.rejected, resubmitted)
         raise
-    return check(work, result, resubmitted), replace(stamp, details=hooks.called(work, hooked))
+    return check(context, result, resubmitted), replace(stamp, details=hooks.called(context, hooked))
 
 
-def _publish(work: Work, product: Product, stamp: Stamp) -> Product:
+def _publish(context: StepContext, product: Product, stamp: Stamp) -> Product:
     """Lets what was written stand, with all that it was made from."""
     details = {**product.details, **stamp.details}
     if device := device_used(stamp.code.reach.versions):
         details["device"] = device
     product = replace(product, reference=replace(product.reference, as_of=stamp.as_of), details=details)
-    changed = stamp.code.changed(work)
-    warn(work, changed)
+    changed = stamp.code.changed(context)
+    warn(context, changed)
     entry = Entry(
         reference=product.reference,
-        fingerprint=unknown(work, stamp.fingerprint, changed),
+        fingerprint=unknown(context, stamp.fingerprint, changed),
         inputs=dict(stamp.inputs),
-        settings_hash=work.settings_hash,
-        code_digest=unknown(work, stamp.code.digest, changed),
-        run_id=work.request.run_id,
+        settings_hash=context.settings_hash,
+        code_digest=unknown(context, stamp.code.digest, changed),
+        run_id=context.request.run_id,
         columns=product.columns,
     )
-    if work.step.effect:
-        note_done(work, entry)
-    work.store.publish(entry)
+    if context.step.effect:
+        note_done(context, entry)
+    context.store.publish(entry)
     return product
 
 
-def _record(work: Work, meter: Meter, record: StepRecord) -> None:
-    path = layout.step_record(work.pipeline.name, work.request.run_id, work.step.name, work.index)
-    work.store.put_json(path, {**record.to_dict(), **meter.read()})
+def _record(context: StepContext, meter: Meter, record: StepRecord) -> None:
+    path = layout.step_record(context.pipeline.name, context.request.run_id, context.step.name, context.index)
+    context.store.put_json(path, {**record.to_dict(), **meter.read()})

@@ -20,23 +20,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from counterpoint.model import ErrorInfo
-    from counterpoint.running.inputs import Given, Work
+    from counterpoint.running.context import StepContext
+    from counterpoint.running.inputs import Given
     from counterpoint.storage import Store
 
 
 def failed(
-    work: Work, error: Exception, *, given: Mapping[str, Given] | None = None, log: Iterable[str] = ()
+    context: StepContext, error: Exception, *, given: Mapping[str, Given] | None = None, log: Iterable[str] = ()
 ) -> StepRecord:
     """The record of a failed attempt, after what explains it was kept.
 
     From here on the error holds no secrets, and says its class to every orchestrator; see `told`.
     """
-    info = describe(error, work.pipeline.failures)
+    info = describe(error, context.pipeline.failures)
     scrub(error)
     with suppress(AttributeError, TypeError):  # as for a class with slots
         error.failure = info.failure  # type: ignore[attr-defined]
-    keep(work, info, given=given or {}, log=log)
-    return StepRecord(work.step.name, Status.FAILED, work.attempt, error=info)
+    keep(context, info, given=given or {}, log=log)
+    return StepRecord(context.step.name, Status.FAILED, context.attempt, error=info)
 
 
 def told(error: Exception, record: StepRecord) -> Exception:
@@ -44,24 +45,24 @@ def told(error: Exception, record: StepRecord) -> Exception:
     return error if record.error is None or safe(error) else ChildStepError(record.error)
 
 
-def keep(work: Work, info: ErrorInfo, *, given: Mapping[str, Given], log: Iterable[str]) -> None:
+def keep(context: StepContext, info: ErrorInfo, *, given: Mapping[str, Given], log: Iterable[str]) -> None:
     """Keeps one attempt among those of the step in this run."""
-    path = layout.step_failures(work.pipeline.name, work.request.run_id, work.step.name, work.index)
-    before = [one for one in attempts_of(work.store, path) if one["attempt"] != work.attempt]
+    path = layout.step_failures(context.pipeline.name, context.request.run_id, context.step.name, context.index)
+    before = [one for one in attempts_of(context.store, path) if one["attempt"] != context.attempt]
     told = {
-        "attempt": work.attempt,
+        "attempt": context.attempt,
         "at": datetime.now(UTC).isoformat(),
         "host": socket.gethostname(),
         "pid": os.getpid(),
-        "last": is_last(work, info),
+        "last": is_last(context, info),
         "error": info.to_dict(),
         "inputs": {name: _brief(one) for name, one in given.items()},
         "log": list(log),
     }
-    work.store.put_json(path, {"attempts": [*before, told]})
+    context.store.put_json(path, {"attempts": [*before, told]})
     # of a run that nobody asked us for, this is the only place that says what it was
-    by_itself = work.request.run_id.startswith(f"{work.request.orchestrator}-")
-    keep_request(work.store, work.pipeline.name, work.request, service=by_itself)
+    by_itself = context.request.run_id.startswith(f"{context.request.orchestrator}-")
+    keep_request(context.store, context.pipeline.name, context.request, service=by_itself)
 
 
 def attempts_of(store: Store, path: str) -> list[dict[str, Any]]:
@@ -70,9 +71,9 @@ def attempts_of(store: Store, path: str) -> list[dict[str, Any]]:
     return found
 
 
-def is_last(work: Work, info: ErrorInfo) -> bool:
+def is_last(context: StepContext, info: ErrorInfo) -> bool:
     """Whether no other attempt follows."""
-    return work.attempt > work.step.retry.retries or not info.retryable
+    return context.attempt > context.step.retry.retries or not info.retryable
 
 
 def _brief(given: Given) -> Any:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from counterpoint.model import Entry, ErrorInfo, StepRecord, Wait
-    from counterpoint.running.inputs import Work
+    from counterpoint.running.context import StepContext
     from counterpoint.running.outputs import Product
 
 log = logging.getLogger(__name__)
@@ -48,21 +48,21 @@ class StepHook:
 
     order: ClassVar[int] = 500
 
-    def awaits(self, work: Work) -> Sequence[tuple[Wait, str]] | None:
+    def awaits(self, context: StepContext) -> Sequence[tuple[Wait, str]] | None:
         """Tells what a step waits for in place of the waits that it declares.
 
         Args:
-            work: The step of a run that is to begin.
+            context: The step of a run that is to begin.
 
         Returns:
             What is not there yet, each with its words; None where this hook has no say. The first answer counts.
         """
 
-    def before(self, work: Work) -> Entry | None:
+    def before(self, context: StepContext) -> Entry | None:
         """Lets an attempt begin, or answers in its place.
 
         Args:
-            work: The attempt.
+            context: The attempt.
 
         Returns:
             What stands and is to be taken, so that nothing is computed and no hook after this one is asked; else None.
@@ -71,11 +71,11 @@ class StepHook:
             Exception: The attempt is refused, and has failed with it.
         """
 
-    def calling(self, work: Work, fingerprint: str) -> Mapping[str, Any]:  # noqa: ARG002 - for subclasses
+    def calling(self, context: StepContext, fingerprint: str) -> Mapping[str, Any]:  # noqa: ARG002 - for subclasses
         """Lets the step's function be called; it is not called where what stands is fresh.
 
         Args:
-            work: The attempt.
+            context: The attempt.
             fingerprint: The digest of all that decides its output.
 
         Returns:
@@ -86,11 +86,11 @@ class StepHook:
         """
         return {}
 
-    def called(self, work: Work, values: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG002 - for subclasses
+    def called(self, context: StepContext, values: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG002 - for subclasses
         """Tells more of an attempt whose function has returned.
 
         Args:
-            work: The attempt.
+            context: The attempt.
             values: What hooks gave to its function.
 
         Returns:
@@ -98,32 +98,32 @@ class StepHook:
         """
         return {}
 
-    def after(self, work: Work, product: Product) -> None:
+    def after(self, context: StepContext, product: Product) -> None:
         """Follows an attempt that ended well; its output stands, and its record is written.
 
         Args:
-            work: The attempt.
+            context: The attempt.
             product: What was made, or taken.
 
         Raises:
             Exception: The attempt counts as failed for its orchestrator, though its output stands.
         """
 
-    def failed(self, work: Work, record: StepRecord) -> None:
+    def failed(self, context: StepContext, record: StepRecord) -> None:
         """Follows an attempt that failed; its record is written. What this raises is logged, and nothing else.
 
         Args:
-            work: The attempt.
+            context: The attempt.
             record: What was recorded, with the error.
         """
 
-    def given_up(self, work: Work, error: ErrorInfo) -> None:
+    def given_up(self, context: StepContext, error: ErrorInfo) -> None:
         """Follows the failure after which no other attempt comes, before `failed`; also of a step that was killed.
 
         What this raises is logged, and nothing else.
 
         Args:
-            work: The attempt.
+            context: The attempt.
             error: What was wrong.
         """
 
@@ -137,38 +137,38 @@ class Hooks:
     def __iter__(self) -> Iterator[StepHook]:
         return iter(self._hooks)
 
-    def awaits(self, work: Work) -> Sequence[tuple[Wait, str]] | None:
+    def awaits(self, context: StepContext) -> Sequence[tuple[Wait, str]] | None:
         """The first answer to what a step waits for; None when no hook has a say."""
-        return next((told for hook in self if (told := hook.awaits(work)) is not None), None)
+        return next((told for hook in self if (told := hook.awaits(context)) is not None), None)
 
-    def before(self, work: Work) -> Entry | None:
+    def before(self, context: StepContext) -> Entry | None:
         """The first answer in place of an attempt; None when it may begin."""
-        return next((entry for hook in self if (entry := hook.before(work)) is not None), None)
+        return next((entry for hook in self if (entry := hook.before(context)) is not None), None)
 
-    def calling(self, work: Work, fingerprint: str) -> dict[str, Any]:
+    def calling(self, context: StepContext, fingerprint: str) -> dict[str, Any]:
         """All values that hooks give to the function."""
-        return {name: value for hook in self for name, value in hook.calling(work, fingerprint).items()}
+        return {name: value for hook in self for name, value in hook.calling(context, fingerprint).items()}
 
-    def called(self, work: Work, values: Mapping[str, Any]) -> dict[str, Any]:
+    def called(self, context: StepContext, values: Mapping[str, Any]) -> dict[str, Any]:
         """All details that hooks tell of the call."""
-        return {name: value for hook in self for name, value in hook.called(work, values).items()}
+        return {name: value for hook in self for name, value in hook.called(context, values).items()}
 
-    def after(self, work: Work, product: Product) -> None:
+    def after(self, context: StepContext, product: Product) -> None:
         """Lets each hook follow an attempt that ended well."""
         for hook in self:
-            hook.after(work, product)
+            hook.after(context, product)
 
-    def failed(self, work: Work, record: StepRecord) -> None:
+    def failed(self, context: StepContext, record: StepRecord) -> None:
         """Lets each hook follow an attempt that failed."""
         for hook in self:
             with _harmless(hook):
-                hook.failed(work, record)
+                hook.failed(context, record)
 
-    def given_up(self, work: Work, error: ErrorInfo) -> None:
+    def given_up(self, context: StepContext, error: ErrorInfo) -> None:
         """Lets each hook follow the failure after which no other attempt comes."""
         for hook in self:
             with _harmless(hook):
-                hook.given_up(work, error)
+                hook.given_up(context, error)
 
 
 @contextmanager

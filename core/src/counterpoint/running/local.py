@@ -32,8 +32,9 @@ from counterpoint.model import (
     verdict,
 )
 from counterpoint.running.child import STOPPING, Attempt, execute_in_child, stop_children
+from counterpoint.running.context import context_of
 from counterpoint.running.effects import held_back
-from counterpoint.running.execute import elements, work_for
+from counterpoint.running.execute import elements
 from counterpoint.running.failure import describe
 from counterpoint.running.known import find_pipeline
 from counterpoint.running.native import condition_holds
@@ -208,7 +209,7 @@ def _attempt(task: Task, number: int, index: int | None) -> Reference:
 def _success(task: Task, reference: Reference, number: int, started: str) -> Ended:
     choice = None
     if task.step.output.kind is OutputKind.BRANCH:
-        choice = str(work_for(task.request, task.step.name).store.read(reference))
+        choice = str(context_of(task.request, task.step.name).store.read(reference))
     return Ended(Status.SUCCESS, NativeStep(Status.SUCCESS, number, started, now()), reference, choice)
 
 

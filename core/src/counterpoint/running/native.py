@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import UsageError
 from counterpoint.model import NativeStep, OutputKind, Reference, RunRequest, Status, Verdict, order, verdict
+from counterpoint.running.context import context_of
 from counterpoint.running.effects import held_back
-from counterpoint.running.execute import work_for
 from counterpoint.running.inputs import choice_of
 from counterpoint.running.known import find_pipeline, registered, registered_by_users
 from counterpoint.running.requests import keep_request
@@ -86,15 +86,15 @@ def why_skipped(request: RunRequest, step: str, references: Mapping[str, Any]) -
 
 def is_chosen(request: RunRequest, step: str, references: Mapping[str, Any]) -> bool:
     """Whether the branch that a step depends on chose it; true for a step without a condition."""
-    work = work_for(request, step)
-    when = work.step.when
+    context = context_of(request, step)
+    when = context.step.when
     if when is None:
         return True
     found = references.get(when.step)
     if found is None and not request.selects(when.step):
-        entry = work.store.entry(when.step, request.partition)
+        entry = context.store.entry(when.step, request.partition)
         found = entry.reference if entry else None
-    return not isinstance(found, Reference) or work.read(found) == when.choice
+    return not isinstance(found, Reference) or context.read(found) == when.choice
 
 
 def iso(moment: datetime | str | float | None) -> str | None:
@@ -119,8 +119,8 @@ def merged(elements: Sequence[NativeStep]) -> NativeStep:
 
 def step_record(request: RunRequest, step: str, index: int | None = None) -> Mapping[str, Any]:
     """What was recorded of a step of a run (of one element, of a mapped step), as JSON values; empty without any."""
-    work = work_for(request, step, index)
-    return work.store.get_json(layout.step_record(work.pipeline.name, request.run_id, step, index)) or {}
+    context = context_of(request, step, index)
+    return context.store.get_json(layout.step_record(context.pipeline.name, request.run_id, step, index)) or {}
 
 
 def runnable(pipeline: Pipeline, request: RunRequest, states: Mapping[str, Status]) -> tuple[str, ...]:
@@ -155,7 +155,7 @@ def _choices(pipeline: Pipeline, request: RunRequest, states: Mapping[str, Statu
     found: dict[str, str] = {}
     for step in pipeline.steps:
         if step.output.kind is OutputKind.BRANCH and states.get(step.name) == Status.SUCCESS:
-            store = work_for(request, step.name).store
+            store = context_of(request, step.name).store
             entry = store.entry(step.name, request.partition)
             if entry and (choice := choice_of(store, entry.reference)) is not None:
                 found[step.name] = choice

@@ -12,7 +12,7 @@ from counterpoint.running.values import refuse_misfit
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from counterpoint.running.inputs import Work
+    from counterpoint.running.context import StepContext
 
 _LONGEST_SHOWN = 40
 
@@ -28,12 +28,12 @@ class Product:
     details: Mapping[str, Any] = field(default_factory=dict)
     reused: bool = False
 
-    def record(self, work: Work) -> StepRecord:
+    def record(self, context: StepContext) -> StepRecord:
         """The record of the step that made it."""
         return StepRecord(
-            work.step.name,
+            context.step.name,
             Status.SUCCESS,
-            work.attempt,
+            context.attempt,
             output=self.reference,
             metrics=self.metrics,
             checks=self.checks,
@@ -51,26 +51,26 @@ class Checked:
     details: Mapping[str, Any]
 
 
-def check(work: Work, result: Any, resubmitted: Any = None) -> Checked:
+def check(context: StepContext, result: Any, resubmitted: Any = None) -> Checked:
     """Holds what a step returned against the contract of its output; rejected rows are kept as dead letters.
 
     Args:
-        work: The attempt.
+        context: The attempt.
         result: What its function returned.
         resubmitted: The dead letters that the step was given to try again.
 
     Raises:
         ContractError: the result breaks the contract.
     """
-    rows, details = _unpacked(work, result, resubmitted)
-    return Checked(rows, _checks(work, rows), details)
+    rows, details = _unpacked(context, result, resubmitted)
+    return Checked(rows, _checks(context, rows), details)
 
 
-def write(work: Work, checked: Checked, given: Mapping[str, Any]) -> Product:
+def write(context: StepContext, checked: Checked, given: Mapping[str, Any]) -> Product:
     """Writes what a step returned, and says what was written; it does not stand yet.
 
     Args:
-        work: The attempt.
+        context: The attempt.
         checked: What is written.
         given: The references of its inputs, by parameter.
 
@@ -78,60 +78,60 @@ def write(work: Work, checked: Checked, given: Mapping[str, Any]) -> Product:
         StepError: it is of another kind than the step declares.
     """
     rows, details = checked.value, checked.details
-    if work.step.output.kind is OutputKind.REGISTRATION:
-        details = {**details, **_register(work, rows, given)}
+    if context.step.output.kind is OutputKind.REGISTRATION:
+        details = {**details, **_register(context, rows, given)}
         rows = [_as_dict(decision) for decision in rows]
-    _fits(work, rows)
-    reference = work.store.write(work.step, work.key, rows, work.settings_hash)
+    _fits(context, rows)
+    reference = context.store.write(context.step, context.key, rows, context.settings_hash)
     columns = _columns(rows)
     if columns:
         details = {**details, "columns": _statistics(rows)}
-    return Product(reference, columns, _metrics(work, rows), checked.checks, details)
+    return Product(reference, columns, _metrics(context, rows), checked.checks, details)
 
 
-def _unpacked(work: Work, result: Any, resubmitted: Any) -> tuple[Any, dict[str, Any]]:
+def _unpacked(context: StepContext, result: Any, resubmitted: Any) -> tuple[Any, dict[str, Any]]:
     """The rows of a `Validated` result, its rejected rows kept as dead letters; other results as they are."""
     if not hasattr(result, "rejected"):
         return result, {}
-    kept = keep_rejected(work, result.rejected, resubmitted)
+    kept = keep_rejected(context, result.rejected, resubmitted)
     return result.rows, {**result.summary, "dead_letters": kept}
 
 
-def keep_rejected(work: Work, rejected: Any, resubmitted: Any) -> int:
+def keep_rejected(context: StepContext, rejected: Any, resubmitted: Any) -> int:
     """Keeps rejected rows as dead letters; returns their number."""
     from counterpoint.deadletters import keep
 
-    return keep(work.store, work.step, work.key, rejected, work.request.run_id, resubmitted)
+    return keep(context.store, context.step, context.key, rejected, context.request.run_id, resubmitted)
 
 
-def _checks(work: Work, value: Any) -> tuple[Mapping[str, Any], ...]:
-    if work.step.output.contract is None:
+def _checks(context: StepContext, value: Any) -> tuple[Mapping[str, Any], ...]:
+    if context.step.output.contract is None:
         return ()
     from counterpoint import contracts
 
-    results = contracts.check(load(work.step.output.contract), value, work.step.name, work.key)
+    results = contracts.check(load(context.step.output.contract), value, context.step.name, context.key)
     return tuple(_as_dict(result) for result in results)
 
 
-def _fits(work: Work, value: Any) -> None:
-    output = work.step.output
+def _fits(context: StepContext, value: Any) -> None:
+    output = context.step.output
     if output.kind is OutputKind.BRANCH and value not in output.choices:
         raise StepError(
-            f"step {work.step.name} chose {value!r}, which is none of its declared choices"
+            f"step {context.step.name} chose {value!r}, which is none of its declared choices"
             f" {', '.join(output.choices)}: return one of them, or declare it"
         )
     if output.kind is OutputKind.NONE and value is not None:
         raise StepError(
-            f"step {work.step.name} returned a {type(value).__name__} but has no output: return nothing, or declare"
+            f"step {context.step.name} returned a {type(value).__name__} but has no output: return nothing, or declare"
             " an output and its kind"
         )
-    refuse_misfit(work.step, value)
+    refuse_misfit(context.step, value)
 
 
-def _register(work: Work, decisions: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+def _register(context: StepContext, decisions: Any, given: Mapping[str, Any]) -> dict[str, Any]:
     from counterpoint.lineage import register
 
-    return register(work.store, work.pipeline, work.request, decisions, given)
+    return register(context.store, context.pipeline, context.request, decisions, given)
 
 
 def _as_dict(value: Any) -> dict[str, Any]:
@@ -157,7 +157,7 @@ def _short(value: Any) -> Any:
     return value if value is None or isinstance(value, int | float) else str(value)[:_LONGEST_SHOWN]
 
 
-def _metrics(work: Work, value: Any) -> Mapping[str, Any]:
-    if work.step.output.kind is OutputKind.METRICS:
+def _metrics(context: StepContext, value: Any) -> Mapping[str, Any]:
+    if context.step.output.kind is OutputKind.METRICS:
         return dict(value)
     return dict(getattr(value, "metrics", {}))

@@ -17,7 +17,7 @@ from counterpoint.storage import layout
 
 if TYPE_CHECKING:
     from counterpoint.model import Entry, Wait
-    from counterpoint.running.inputs import Work
+    from counterpoint.running.context import StepContext
 
 # a look costs Prefect a process
 POLL = timedelta(seconds=30)
@@ -30,73 +30,77 @@ class Ownership(StepHook):
 
     order = 100
 
-    def awaits(self, work: Work) -> list[tuple[Wait, str]] | None:
+    def awaits(self, context: StepContext) -> list[tuple[Wait, str]] | None:
         """Tells what the owner has still to make; None of a step that this side computes itself."""
-        return waited_for(work)
+        return waited_for(context)
 
-    def before(self, work: Work) -> Entry | None:
+    def before(self, context: StepContext) -> Entry | None:
         """Answers with what the owner made."""
-        return taken(work)
+        return taken(context)
 
 
-def waited_for(work: Work) -> list[tuple[Wait, str]] | None:
+def waited_for(context: StepContext) -> list[tuple[Wait, str]] | None:
     """What a scheduled run waits for at a step that it does not own, in words; None of one that it computes itself."""
-    if not work.request.scheduled:
+    if not context.request.scheduled:
         return None
-    name = work.step.name
-    wait = partition_of(work.pipeline.name, name, poll=POLL, timeout=TIMEOUT)
+    name = context.step.name
+    wait = partition_of(context.pipeline.name, name, poll=POLL, timeout=TIMEOUT)
     try:
-        if read(work.store, work.pipeline.name).moves(name):
-            ledger = command("migrate", "ledger", work.request.pipeline, root=work.request.root)
+        if read(context.store, context.pipeline.name).moves(name):
+            ledger = command("migrate", "ledger", context.request.pipeline, root=context.request.root)
             return [(wait, f"the cut-over of {name} to be finished (see '{ledger}')")]
-        owner = _other(work)
+        owner = _other(context)
         if owner is None:
             return None
-        return [] if _is_made(work, owner) else [(wait, f"{name} of {work.request.partition}, which {owner} owns")]
+        return (
+            [] if _is_made(context, owner) else [(wait, f"{name} of {context.request.partition}, which {owner} owns")]
+        )
     except (StorageError, ServiceError) as error:
-        return [(wait, f"{name} of {work.request.partition} ({error})")]
+        return [(wait, f"{name} of {context.request.partition} ({error})")]
 
 
-def taken(work: Work) -> Entry | None:
+def taken(context: StepContext) -> Entry | None:
     """What the owner made of a step of a scheduled run; None when this side owns it, and computes it.
 
     Raises:
         MissingInputError: it is not fresh, although it was when the step was let begin.
     """
-    owner = _other(work) if work.request.scheduled else None
+    owner = _other(context) if context.request.scheduled else None
     if owner is None:
         return None
-    found = work.store.entry(work.step.name, work.key)
-    if found is None or not _is_made(work, owner):
+    found = context.store.entry(context.step.name, context.key)
+    if found is None or not _is_made(context, owner):
         raise MissingInputError(
-            f"step {work.step.name} of {work.request.partition} is {owner}'s, and its output is not fresh any more:"
-            " redo it there, then here"
+            f"step {context.step.name} of {context.request.partition} is {owner}'s, and its output is not fresh any"
+            " more: redo it there, then here"
         )
     return found
 
 
-def _other(work: Work) -> str | None:
+def _other(context: StepContext) -> str | None:
     """The other side that owns a step; a DAG that is not ours leaves nothing that could be taken."""
-    seen = read(work.store, work.pipeline.name)
+    seen = read(context.store, context.pipeline.name)
     if seen.division is None:
         return None
-    owner = seen.division.side_of(work.step.name)
-    return None if owner.legacy or owner == Party(work.request.orchestrator) else owner.name
+    owner = seen.division.side_of(context.step.name)
+    return None if owner.legacy or owner == Party(context.request.orchestrator) else owner.name
 
 
-def _is_made(work: Work, owner: str) -> bool:
+def _is_made(context: StepContext, owner: str) -> bool:
     """Whether an output is fresh, by what stands of the steps before; of a mapped step, that of each element."""
-    work = replace(work, request=replace(work.request, steps=()), index=None)
-    if work.step.map_over and (count := count_of(work, {})) != len(standing_elements(work, work.step.name)):
+    context = replace(context, request=replace(context.request, steps=()), index=None)
+    if context.step.map_over and (count := count_of(context, {})) != len(standing_elements(context, context.step.name)):
         return False
-    nothing = work.step.map_over is not None and not count
-    return nothing or freshness(work) in {Freshness.FRESH, Freshness.SKIPPED} or _was_made_last(work, owner)
+    nothing = context.step.map_over is not None and not count
+    return nothing or freshness(context) in {Freshness.FRESH, Freshness.SKIPPED} or _was_made_last(context, owner)
 
 
-def _was_made_last(work: Work, owner: str) -> bool:
+def _was_made_last(context: StepContext, owner: str) -> bool:
     """Whether what stands is what the owner began last, whatever has changed outside since."""
-    begun = work.store.get_json(layout.begun_step(work.pipeline.name, work.request.partition, work.step.name))
-    standing = work.store.entry(work.step.name, work.key)
+    begun = context.store.get_json(
+        layout.begun_step(context.pipeline.name, context.request.partition, context.step.name)
+    )
+    standing = context.store.entry(context.step.name, context.key)
     if not begun or not standing or (begun["orchestrator"], begun["run_id"]) != (owner, standing.run_id):
         return False
-    return is_made_alike(work, standing)
+    return is_made_alike(context, standing)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import UsageError
 from counterpoint.model import PRODUCTION, OutputKind, RunRequest
-from counterpoint.running.inputs import Work, standing_entries
+from counterpoint.running.context import StepContext
+from counterpoint.running.inputs import standing_entries
 from counterpoint.running.known import find_pipeline
 
 if TYPE_CHECKING:
@@ -33,8 +34,10 @@ def read_output(name: str, days: Days | Iterable[Days] | None, root: str | None,
     keys = sorted({key.partition(".")[0] for key in store.entries(step)}) if days is None else _keys(pipeline, days)
     found: dict[str, list[Any]] = {}
     for key in keys:
-        work = Work(RunRequest(called, key, "", store.root, version=version), pipeline, pipeline.step(step), store)
-        found[key] = [work.read(entry.reference) for entry in standing_entries(work)]
+        context = StepContext(
+            RunRequest(called, key, "", store.root, version=version), pipeline, pipeline.step(step), store
+        )
+        found[key] = [context.read(entry.reference) for entry in standing_entries(context)]
     missing = [key for key in keys if not found[key]] if keys else ["any day"]
     if missing:
         raise UsageError(f"{name} does not stand in {version} below {place} for {', '.join(missing)}: run it first")

@@ -13,49 +13,54 @@ from counterpoint.storage import layout
 
 if TYPE_CHECKING:
     from counterpoint.model import Entry
-    from counterpoint.running.inputs import Work
+    from counterpoint.running.context import StepContext
 
 log = logging.getLogger(__name__)
 
 
-def reusable(work: Work, made_from: str) -> Entry | None:
+def reusable(context: StepContext, made_from: str) -> Entry | None:
     """What need not be made again: an output that is fresh, an effect that ended well in this very run."""
-    if work.step.effect:
-        found = done(work)
+    if context.step.effect:
+        found = done(context)
         if found:
-            log.info("%s of %s ended well in this run before: it is not run again", work.step.name, work.key)
+            log.info("%s of %s ended well in this run before: it is not run again", context.step.name, context.key)
         return found
-    standing = work.store.entry(work.step.name, work.key)
-    if not standing or standing.fingerprint != made_from or work.request.force or not _is_whole(work, standing):
+    standing = context.store.entry(context.step.name, context.key)
+    if not standing or standing.fingerprint != made_from or context.request.force or not _is_whole(context, standing):
         return None
-    log.info("%s of %s stands and is fresh", work.step.name, work.key)
+    log.info("%s of %s stands and is fresh", context.step.name, context.key)
     return standing
 
 
-def _is_whole(work: Work, standing: Entry) -> bool:
+def _is_whole(context: StepContext, standing: Entry) -> bool:
     """Whether what stands is still what was written; what is not is made again."""
     if not standing.reference.uri:
         return True
     try:
-        work.store.read(standing.reference)
+        context.store.read(standing.reference)
     except DamagedOutputError as damage:
-        log.warning("%s %s: %s of %s is made again", damage.place, damage.what, work.step.name, work.key)
+        log.warning("%s %s: %s of %s is made again", damage.place, damage.what, context.step.name, context.key)
         return False
     return True
 
 
-def renewed(work: Work, standing: Entry, new: str | None) -> Entry:
+def renewed(context: StepContext, standing: Entry, new: str | None) -> Entry:
     """What stands, also in this run's version; as of a later moment, where its source was seen to be unchanged."""
     if standing.reference.as_of == new:
-        work.store.adopt(standing)
+        context.store.adopt(standing)
         return standing
     new_entry = replace(standing, reference=replace(standing.reference, as_of=new))
-    work.store.publish(new_entry)
+    context.store.publish(new_entry)
     return new_entry
 
 
-def standing_product(work: Work, entry: Entry) -> Product:
+def standing_product(context: StepContext, entry: Entry) -> Product:
     """What stands, told as the run that made it told of it."""
-    told = work.store.get_json(layout.step_record(work.pipeline.name, entry.run_id, work.step.name, work.index)) or {}
+    told = (
+        context.store.get_json(
+            layout.step_record(context.pipeline.name, entry.run_id, context.step.name, context.index)
+        )
+        or {}
+    )
     known = {name: told[name] for name in ("metrics", "checks", "details") if name in told}
     return Product(entry.reference, reused=True, **known)

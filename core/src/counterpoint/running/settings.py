@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from counterpoint.model import Pipeline, Step
-    from counterpoint.running.inputs import Work
+    from counterpoint.running.context import StepContext
     from counterpoint.running.outputs import Product
     from counterpoint.storage.objects import Objects
 
@@ -59,10 +59,10 @@ class Settings(StepHook):
 
     order = 300
 
-    def after(self, work: Work, product: Product) -> None:  # noqa: ARG002 - of the hook
+    def after(self, context: StepContext, product: Product) -> None:  # noqa: ARG002 - of the hook
         """Notes them."""
-        if work.request.version == PRODUCTION:
-            note(work.store, work.pipeline, (work.step,), work.request.config)
+        if context.request.version == PRODUCTION:
+            note(context.store, context.pipeline, (context.step,), context.request.config)
 
 
 def note(objects: Objects, pipeline: Pipeline, steps: Iterable[Step], config: Mapping[str, Any]) -> None:

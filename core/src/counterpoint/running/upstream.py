@@ -11,8 +11,8 @@ from counterpoint.commands import command_of
 from counterpoint.errors import DamagedOutputError, MissingInputError, SourceError, UsageError
 from counterpoint.model import Window, code_digest, order
 from counterpoint.model.code import own_code_of
+from counterpoint.running.context import StepContext
 from counterpoint.running.inputs import (
-    Work,
     digests,
     fingerprint,
     is_skipped,
@@ -45,7 +45,7 @@ class Freshness(StrEnum):
         return self not in {Freshness.STALE, Freshness.DAMAGED, Freshness.MISSING}
 
 
-def freshness(work: Work, inventory: Inventory | None = None, *, verify: bool = False) -> Freshness:
+def freshness(context: StepContext, inventory: Inventory | None = None, *, verify: bool = False) -> Freshness:
     """Whether the output of a step and partition stands, and was made from what stands now.
 
     A step that a branch keeps from running is skipped; an effect is never fresh or stale, for every run has its own. Of
@@ -53,75 +53,79 @@ def freshness(work: Work, inventory: Inventory | None = None, *, verify: bool = 
     them.
     """
     try:
-        if is_skipped(work, work.step.name):
+        if is_skipped(context, context.step.name):
             return Freshness.SKIPPED
     except DamagedOutputError:  # what a branch chose is not known
         return Freshness.STALE
-    if work.step.effect:
-        key = work.key if work.step.map_over is None else f"{work.key}.0"
-        return Freshness.EFFECT if work.store.entry(work.step.name, key) else Freshness.MISSING
-    found = _freshness(work)
-    if found is Freshness.MISSING or damage_of(work, inventory, verify=verify) is None:
+    if context.step.effect:
+        key = context.key if context.step.map_over is None else f"{context.key}.0"
+        return Freshness.EFFECT if context.store.entry(context.step.name, key) else Freshness.MISSING
+    found = _freshness(context)
+    if found is Freshness.MISSING or damage_of(context, inventory, verify=verify) is None:
         return found
     return Freshness.DAMAGED
 
 
-def damage_of(work: Work, inventory: Inventory | None = None, *, verify: bool = False) -> DamagedOutputError | None:
+def damage_of(
+    context: StepContext, inventory: Inventory | None = None, *, verify: bool = False
+) -> DamagedOutputError | None:
     """What is lost of the output that stands for a step and partition, or is not what was written; None when nothing.
 
     The error holds the command that makes the output again.
     """
-    looked = inventory or Inventory(work.store)
-    for entry in standing_entries(work):
-        found = looked.lacks(entry.reference) or (_differs(work, entry.reference) if verify else None)
+    looked = inventory or Inventory(context.store)
+    for entry in standing_entries(context):
+        found = looked.lacks(entry.reference) or (_differs(context, entry.reference) if verify else None)
         if found is not None:
-            found.output = f"{work.step.name} of {entry.reference.partition}"
-            found.command = remake_command(work.request, entry.reference.partition)
+            found.output = f"{context.step.name} of {entry.reference.partition}"
+            found.command = remake_command(context.request, entry.reference.partition)
             return found
     return None
 
 
-def _differs(work: Work, reference: Reference) -> DamagedOutputError | None:
+def _differs(context: StepContext, reference: Reference) -> DamagedOutputError | None:
     try:
-        work.store.read(reference)
+        context.store.read(reference)
     except DamagedOutputError as damage:
         return damage
     return None
 
 
-def _freshness(work: Work) -> Freshness:
-    if work.step.map_over is not None:
-        elements = standing_elements(work, work.step.name)
-        found = {_against_now(replace(work, index=index), entry) for index, entry in enumerate(elements)}
+def _freshness(context: StepContext) -> Freshness:
+    if context.step.map_over is not None:
+        elements = standing_elements(context, context.step.name)
+        found = {_against_now(replace(context, index=index), entry) for index, entry in enumerate(elements)}
         return max(found, key=list(Freshness).index, default=Freshness.MISSING)
-    standing = work.store.entry(work.step.name, work.key)
-    return Freshness.MISSING if standing is None else _against_now(work, standing)
+    standing = context.store.entry(context.step.name, context.key)
+    return Freshness.MISSING if standing is None else _against_now(context, standing)
 
 
-def _against_now(work: Work, standing: Entry) -> Freshness:
+def _against_now(context: StepContext, standing: Entry) -> Freshness:
     try:
-        made_from = fingerprint(work, _inputs_now(work, standing), observed(work))
+        made_from = fingerprint(context, _inputs_now(context, standing), observed(context))
     except (MissingInputError, SourceError):
         return Freshness.STALE
     return Freshness.FRESH if made_from == standing.fingerprint else Freshness.STALE
 
 
-def _inputs_now(work: Work, standing: Entry) -> dict[str, str]:
-    partition = work.request.partition
-    passed = {name: entry.reference for name in work.step.upstream if (entry := work.store.entry(name, partition))}
-    inputs = digests(references_of(work, passed))
+def _inputs_now(context: StepContext, standing: Entry) -> dict[str, str]:
+    partition = context.request.partition
+    passed = {
+        name: entry.reference for name in context.step.upstream if (entry := context.store.entry(name, partition))
+    }
+    inputs = digests(references_of(context, passed))
     # what the registry holds is not known without asking it: it does not make a step stale
     return inputs | {name: digest for name, digest in standing.inputs.items() if name not in inputs}
 
 
-def is_made_alike(work: Work, standing: Entry) -> bool:
+def is_made_alike(context: StepContext, standing: Entry) -> bool:
     """Whether an output was made by this code with these settings from what stands now, whatever there was outside.
 
     The other side's environment may have other versions of what the code imports.
     """
     made = (standing.code_digest, standing.settings_hash, standing.inputs)
     try:
-        return made == (own_code_of(work.step), work.settings_hash, _inputs_now(work, standing))
+        return made == (own_code_of(context.step), context.settings_hash, _inputs_now(context, standing))
     except MissingInputError:
         return False
 
@@ -188,8 +192,8 @@ class _Search:
     def _freshness(self, step: Step, key: str) -> Freshness:
         return freshness(self._work(step, key), self._inventory)
 
-    def _work(self, step: Step, key: str) -> Work:
-        return Work(replace(self.request, partition=key, steps=()), self.pipeline, step, self.store)
+    def _work(self, step: Step, key: str) -> StepContext:
+        return StepContext(replace(self.request, partition=key, steps=()), self.pipeline, step, self.store)
 
     def damaged_before(self, step: Step, key: str) -> None:
         """Adds what the step will read of other partitions that stands, and is not what was written."""

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from counterpoint.errors import CounterpointError, MissingInputError, ServiceError, StorageError
 from counterpoint.model import BRIDGES, RunRequest, Wait
 from counterpoint.running.child import STOPPING
-from counterpoint.running.execute import record_failure, work_for
+from counterpoint.running.context import context_of
+from counterpoint.running.execute import record_failure
 from counterpoint.running.hooks import installed
 from counterpoint.running.known import find_pipeline
 from counterpoint.running.owned import POLL
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from counterpoint.bridging import External
     from counterpoint.model import Pipeline, Step
-    from counterpoint.running.inputs import Work
+    from counterpoint.running.context import StepContext
     from counterpoint.storage import Store
     from counterpoint.storage.objects import Objects
 
@@ -56,20 +57,20 @@ class Waiting:
 
 def unmet(request: RunRequest, step: str) -> tuple[str, ...]:
     """What a step waits for and is not there, in words."""
-    return tuple(words for _, words in _unmet(work_for(request, step), []))
+    return tuple(words for _, words in _unmet(context_of(request, step), []))
 
 
-def _unmet(work: Work, made: list[External]) -> Iterator[tuple[Wait, str]]:
+def _unmet(context: StepContext, made: list[External]) -> Iterator[tuple[Wait, str]]:
     """What a step waits for and is not there, with its words; `made` is given what is there on other orchestrators.
 
     A hook may tell it instead: of a step that another side owns, it is that side which waits for these things.
     """
-    instead = installed().awaits(work)
+    instead = installed().awaits(context)
     if instead is not None:
         yield from instead
         return
-    partition = work.partition
-    for wait in work.step.waits:
+    partition = context.partition
+    for wait in context.step.waits:
         words = wait.of(partition.key)
         try:
             other = bridged(wait, partition) if wait.kind in BRIDGES else None
@@ -77,7 +78,7 @@ def _unmet(work: Work, made: list[External]) -> Iterator[tuple[Wait, str]]:
                 made.append(other)
             elif other:
                 yield wait, f"{words} ({other.url} is {other.state})"
-            elif wait.kind in BRIDGES or not satisfied(wait, partition, work.store):
+            elif wait.kind in BRIDGES or not satisfied(wait, partition, context.store):
                 yield wait, words
         except (StorageError, ServiceError) as error:
             yield wait, f"{words} ({error})"
@@ -87,18 +88,18 @@ def look(request: RunRequest, step: str) -> Waiting | None:
     """What a step still waits for, None when all is there; the first look notes when the waiting began."""
     if not _may_wait(request, find_pipeline(request.pipeline).step(step)):
         return None
-    work = work_for(request, step)
+    context = context_of(request, step)
     made: list[External] = []
-    missing = list(_unmet(work, made))
+    missing = list(_unmet(context, made))
     if not missing:
-        _keep(work, made)
+        _keep(context, made)
         return None
-    noted = _noted(work.store, work.pipeline, request, step)
+    noted = _noted(context.store, context.pipeline, request, step)
     since = datetime.fromisoformat(noted["since"]) if noted else datetime.now(UTC)
     until = since + min(wait.timeout for wait, _ in missing)
     found = Waiting(tuple(words for _, words in missing), since, until, min(wait.poll for wait, _ in missing))
     if noted is None or noted["for"] != list(found.words):
-        _note(work, found)
+        _note(context, found)
     return found
 
 
@@ -178,7 +179,7 @@ def held(request: RunRequest) -> dict[str, Mapping[str, Any]]:
     steps = [step.name for step in pipeline.steps if _may_wait(request, step) and request.selects(step.name)]
     if not steps:
         return {}
-    store = work_for(request, steps[0]).store
+    store = context_of(request, steps[0]).store
     # most steps of a scheduled run have noted nothing
     files = store.list(layout.run_folder(pipeline.name, request.run_id))
     paths = {path for path in files if path.endswith(layout.WAITING)}
@@ -214,10 +215,10 @@ def _may_wait(request: RunRequest, step: Step) -> bool:
     return bool(step.waits) or request.scheduled
 
 
-def _keep(work: Work, made: list[External]) -> None:
+def _keep(context: StepContext, made: list[External]) -> None:
     if made:
-        path = layout.step_bridged(work.pipeline.name, work.request.run_id, work.step.name)
-        work.store.put_json(path, {"bridged": [one.to_dict() for one in made]})
+        path = layout.step_bridged(context.pipeline.name, context.request.run_id, context.step.name)
+        context.store.put_json(path, {"bridged": [one.to_dict() for one in made]})
 
 
 def _noted(store: Store, pipeline: Pipeline, request: RunRequest, step: str) -> Mapping[str, Any] | None:
@@ -225,30 +226,30 @@ def _noted(store: Store, pipeline: Pipeline, request: RunRequest, step: str) -> 
     return found if found and not found["ended"] else None
 
 
-def _note(work: Work, waiting: Waiting) -> None:
-    log.info("%s %s %s", work.request.partition, work.step.name, waiting)
+def _note(context: StepContext, waiting: Waiting) -> None:
+    log.info("%s %s %s", context.request.partition, context.step.name, waiting)
     told = {
-        "step": work.step.name,
-        "partition": work.request.partition,
-        "run_id": work.request.run_id,
-        "version": work.request.version,
+        "step": context.step.name,
+        "partition": context.request.partition,
+        "run_id": context.request.run_id,
+        "version": context.request.version,
         "since": waiting.since.isoformat(),
         "until": waiting.until.isoformat(),
         "for": list(waiting.words),
         "ended": None,
     }
-    work.store.put_json(layout.step_waiting(work.pipeline.name, work.request.run_id, work.step.name), told)
+    context.store.put_json(layout.step_waiting(context.pipeline.name, context.request.run_id, context.step.name), told)
 
 
 def _end(request: RunRequest, step: str) -> None:
     """Notes that the waiting is over, if there was any."""
     if not _may_wait(request, find_pipeline(request.pipeline).step(step)):
         return
-    work = work_for(request, step)
-    noted = _noted(work.store, work.pipeline, request, step)
+    context = context_of(request, step)
+    noted = _noted(context.store, context.pipeline, request, step)
     if noted:
-        path = layout.step_waiting(work.pipeline.name, request.run_id, step)
-        work.store.put_json(path, {**noted, "ended": datetime.now(UTC).isoformat()})
+        path = layout.step_waiting(context.pipeline.name, request.run_id, step)
+        context.store.put_json(path, {**noted, "ended": datetime.now(UTC).isoformat()})
 
 
 def _refuse_late(request: RunRequest, step: str, waiting: Waiting | None) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from counterpoint.errors import CounterpointError
 from counterpoint.model.code import Reach, outdated, own_code_of, step_reach
-from counterpoint.running.inputs import Work, digest_of
+from counterpoint.running.context import StepContext, digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,34 +29,34 @@ class Code:
     outdated: tuple[str, ...]
 
     @classmethod
-    def of(cls, work: Work) -> Code:
+    def of(cls, context: StepContext) -> Code:
         """That of a step that is about to be executed."""
-        reach = step_reach(work.step)
-        return cls(reach, own_code_of(work.step), tuple(outdated(reach)))
+        reach = step_reach(context.step)
+        return cls(reach, own_code_of(context.step), tuple(outdated(reach)))
 
-    def changed(self, work: Work) -> Sequence[str]:
+    def changed(self, context: StepContext) -> Sequence[str]:
         """The modules and distributions of which it is not known whether what ran is what stood at the beginning."""
         try:
-            now = step_reach(work.step)
+            now = step_reach(context.step)
         except CounterpointError:
-            return [work.step.function]
+            return [context.step.function]
         before, after = {**self.reach.own, **self.reach.versions}, {**now.own, **now.versions}
         names = before.keys() | after.keys()
         return sorted({*self.outdated, *(name for name in names if before.get(name) != after.get(name))})
 
 
-def unknown(work: Work, digest: str, changed: Sequence[str]) -> str:
+def unknown(context: StepContext, digest: str, changed: Sequence[str]) -> str:
     """In place of a digest one that equals no other, where something changed; else the digest itself."""
-    return digest_of(["unknown", digest, work.request.run_id, list(changed)]) if changed else digest
+    return digest_of(["unknown", digest, context.request.run_id, list(changed)]) if changed else digest
 
 
-def warn(work: Work, changed: Sequence[str]) -> None:
+def warn(context: StepContext, changed: Sequence[str]) -> None:
     """Says which output is of unknown code, and what to do."""
     if changed:
         log.warning(
             "%s of %s was made while its code changed (%s), so it counts as stale: run it again; if that does not help,"
             " start the process that runs it again",
-            work.step.name,
-            work.key,
+            context.step.name,
+            context.key,
             ", ".join(changed[:5]),
         )

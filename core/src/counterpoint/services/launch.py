@@ -13,7 +13,8 @@ from counterpoint.model import RunRecord, RunRequest, Status
 from counterpoint.redaction import sealed
 from counterpoint.running import collect, find_pipeline, in_waves, needed, refuse_missing
 from counterpoint.running.age import refuse_old
-from counterpoint.running.inputs import Work, observed
+from counterpoint.running.context import StepContext
+from counterpoint.running.inputs import observed
 from counterpoint.running.requests import keep_request
 from counterpoint.services.engines import ServiceEngine
 from counterpoint.services.processes import Owner
@@ -68,8 +69,8 @@ def look(pipeline: Pipeline, store: Store, request: RunRequest) -> None:
     for step in pipeline.steps:
         # what a step waits for need not be there yet
         if request.selects(step.name) and not step.waits:
-            work = Work(request, pipeline, step, store)
-            refuse_old(work, {}, observed(work))
+            context = StepContext(request, pipeline, step, store)
+            refuse_old(context, {}, observed(context))
 
 
 def _keep_request(pipeline: Pipeline, store: Store, request: RunRequest, engine: Engine) -> None:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from counterpoint.errors import CounterpointError
 from counterpoint.model import Status, Verdict, order, verdict
 from counterpoint.running import element_records, elements
-from counterpoint.running.inputs import Work, is_skipped, standing_elements
+from counterpoint.running.context import StepContext
+from counterpoint.running.inputs import is_skipped, standing_elements
 from counterpoint.storage import layout
 
 if TYPE_CHECKING:
@@ -57,59 +58,61 @@ def states_of(store: Store, request: RunRequest) -> dict[str, StepState]:
     """How each step of a partition is, in topological order."""
     found: dict[str, StepState] = {}
     for name in order(store.pipeline):
-        work = Work(request, store.pipeline, store.pipeline.step(name), store)
-        found[name] = _made(work) or _begun(work) or StepState(_not_begun(work, found))
+        context = StepContext(request, store.pipeline, store.pipeline.step(name), store)
+        found[name] = _made(context) or _begun(context) or StepState(_not_begun(context, found))
     return found
 
 
-def _made(work: Work) -> StepState | None:
-    if is_skipped(work, work.step.name):
+def _made(context: StepContext) -> StepState | None:
+    if is_skipped(context, context.step.name):
         return StepState(Standing.SKIPPED)
-    entry = _last_entry(work)
+    entry = _last_entry(context)
     if entry is None:
         return None
-    span = span_of(work.store, work.step.name, entry)
+    span = span_of(context.store, context.step.name, entry)
     return StepState(Standing.ENDED, span[1] if span else None, entry.run_id)
 
 
-def _last_entry(work: Work) -> Entry | None:
+def _last_entry(context: StepContext) -> Entry | None:
     """What stands of a step; of a mapped step its last element, when all of them stand."""
-    if work.step.map_over is None:
-        return work.store.entry(work.step.name, work.request.partition)
-    standing = standing_elements(work, work.step.name)
+    if context.step.map_over is None:
+        return context.store.entry(context.step.name, context.request.partition)
+    standing = standing_elements(context, context.step.name)
     try:
-        wanted = elements(work.request, work.step.name, {})
+        wanted = elements(context.request, context.step.name, {})
     except CounterpointError:  # the list is not made yet
         return None
     return standing[-1] if standing and len(standing) >= wanted else None
 
 
-def _begun(work: Work) -> StepState | None:
-    told = work.store.get_json(layout.begun_step(work.pipeline.name, work.request.partition, work.step.name))
+def _begun(context: StepContext) -> StepState | None:
+    told = context.store.get_json(
+        layout.begun_step(context.pipeline.name, context.request.partition, context.step.name)
+    )
     if told is None:
         return None
     since = datetime.fromisoformat(told["at"])
-    failed = _failed_at(work, told["run_id"])
+    failed = _failed_at(context, told["run_id"])
     is_over = failed is not None and failed >= since
     standing = Standing.FAILED if is_over else Standing.RUNNING
     return StepState(standing, failed if is_over else since, told["run_id"], told["orchestrator"])
 
 
-def _failed_at(work: Work, run_id: str) -> datetime | None:
+def _failed_at(context: StepContext, run_id: str) -> datetime | None:
     """When the step, or an element of it, failed for good in a run."""
-    files = work.store.list(layout.run_folder(work.pipeline.name, run_id))
+    files = context.store.list(layout.run_folder(context.pipeline.name, run_id))
     paths = [path for path in files if path.endswith(layout.FAILURES)]
-    mine = [path for path in paths if layout.element_of(path)[0] == work.step.name]
-    attempts = (attempt for path in mine for attempt in (work.store.get_json(path) or {}).get("attempts", []))
+    mine = [path for path in paths if layout.element_of(path)[0] == context.step.name]
+    attempts = (attempt for path in mine for attempt in (context.store.get_json(path) or {}).get("attempts", []))
     return max((datetime.fromisoformat(attempt["at"]) for attempt in attempts if attempt["last"]), default=None)
 
 
-def _not_begun(work: Work, found: Mapping[str, StepState]) -> Standing:
+def _not_begun(context: StepContext, found: Mapping[str, StepState]) -> Standing:
     """What becomes of a step that has not begun, by how those before it are."""
-    before = {name: found[name].standing for name in work.step.upstream}
+    before = {name: found[name].standing for name in context.step.upstream}
     if OPEN.intersection(before.values()):
         return Standing.WAITING
-    becomes = verdict(work.step, {name: _STATUS[standing] for name, standing in before.items()}, {})
+    becomes = verdict(context.step, {name: _STATUS[standing] for name, standing in before.items()}, {})
     return Standing.WAITING if becomes is Verdict.RUN else Standing(becomes.value)
 
 
