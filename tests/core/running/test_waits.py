@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -209,7 +210,9 @@ def test_waiting_long_enough_is_a_failure(tmp_path: Path) -> None:
     ]
     error = record.step("tired").error
     assert (error.type, error.failure, error.retryable) == ("MissingInputError", "missing_input", False)
-    assert "waited 0 s for marker markers/2026-01-03, table tables/orders: see why it does not come" in error.message
+    # a busy machine needs a second or two to look
+    words = r"waited \d s for marker markers/2026-01-03, table tables/orders: see why it does not come"
+    assert re.search(words, error.message)
     (attempt,) = store_of(tmp_path).get_json(f"runs/short/{request.run_id}/tired.failures.json")["attempts"]
     assert attempt["last"]
     assert held(request) == {}
