@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-HEAVY = ("polars", "pandera", "torch", "mlflow", "pyarrow", "deltalake", "airflow", "dagster", "prefect")
+HEAVY = ("polars", "pandera", "torch", "mlflow", "pyarrow", "deltalake", "httpx", "airflow", "dagster", "prefect")
 
 
 def imported(file: Path) -> Iterator[str]:
@@ -37,6 +37,8 @@ def test_the_model_is_of_the_standard_library(root: Path) -> None:
     [
         "import counterpoint.model",
         "import counterpoint.adapter",
+        "import counterpoint.http, counterpoint.migration.legacyairflow",
+        "import counterpoint.bridging.airflow, counterpoint.bridging.dagster",
         "import streamrec.pipeline",
         "from counterpoint.cli.main import parser; parser().format_help()",
     ],

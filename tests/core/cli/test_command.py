@@ -16,7 +16,7 @@ from counterpoint.cli.main import COMMANDS, main
 if TYPE_CHECKING:
     from pathlib import Path
 
-HEAVY = ("torch", "polars", "pandera", "mlflow", "airflow", "dagster", "prefect", "rich")
+HEAVY = ("torch", "polars", "pandera", "mlflow", "httpx", "airflow", "dagster", "prefect", "rich")
 
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:

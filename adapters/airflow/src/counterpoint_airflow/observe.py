@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from functools import cache
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from counterpoint.errors import ServiceError, UnansweredError
-from counterpoint.http import ask, bearer
+from counterpoint.http import NEVER, Again, ask, bearer
 from counterpoint.model import ErrorInfo, NativeRun, NativeStep, Status
 from counterpoint.running import find_pipeline, iso, merged
 from counterpoint.site import USER
@@ -25,8 +24,8 @@ ELEMENTS = "__elements"
 # no step of a pipeline has such a name
 WATCHER = "__watcher"
 REQUEST = "counterpoint"
-# seconds until a change that was not taken is asked for again
-_PAUSES = (1.0, 5.0, 10.0)
+# while the database is locked, the server fails in whichever way it does then
+_LOCKED = Again((1.0, 5.0, 10.0), busy=range(500, 600))
 _CONFLICT = 409
 _FIELDS = ("task_id", "state", "try_number", "start_date", "end_date")
 _STATES = {name: Status(name) for name in ("success", "skipped", "upstream_failed")} | {"removed": Status.SKIPPED}
@@ -68,15 +67,14 @@ def _step(row: dict[str, Any]) -> NativeStep:
     return NativeStep(status, max(row["try_number"], 1), iso(row["start_date"]), iso(row["end_date"]), error)
 
 
-def call(site: Site, path: str, body: Any = None, *, method: str | None = None) -> Any:
-    """What the REST API answers.
+def call(site: Site, path: str, body: Any = None, *, method: str | None = None, again: Again = NEVER) -> Any:
+    """What the REST API answers; who asks here asks again where that helps, or says by `again` when it does.
 
     Raises:
         ServiceError: it does not answer, or refuses.
     """
-    # who asks here asks again where that helps
-    credentials = bearer(_token(site.url(), site.password))
-    return ask(f"{site.url()}/api/v2{path}", body, method=method, credentials=credentials, retries=0)
+    credentials = bearer(_token(site.url(), site.password, again))
+    return ask(f"{site.url()}/api/v2{path}", body, method=method, credentials=credentials, again=again)
 
 
 def settle(site: Site, path: str, body: Any) -> None:
@@ -85,20 +83,12 @@ def settle(site: Site, path: str, body: Any) -> None:
     Raises:
         ServiceError: it does not answer in time, or refuses.
     """
-    for pause in (*_PAUSES, None):
-        try:
-            call(site, path, body, method="PATCH")
-        except UnansweredError:
-            if pause is None:
-                raise
-            time.sleep(pause)
-        else:
-            return
+    call(site, path, body, method="PATCH", again=_LOCKED)
 
 
 @cache
-def _token(url: str, password: str) -> str:
-    return str(ask(f"{url}/auth/token", {"username": USER, "password": password})["access_token"])
+def _token(url: str, password: str, again: Again) -> str:
+    return str(ask(f"{url}/auth/token", {"username": USER, "password": password}, again=again)["access_token"])
 
 
 def page(site: Site, native_id: str | None = None) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from counterpoint import garbage
 from counterpoint.adapter import Plan, Process
 from counterpoint.errors import ServiceError, UsageError
-from counterpoint.http import ask
+from counterpoint.http import NEVER, ask
 from counterpoint.running import find_pipeline
 from counterpoint.services.claims import Claim, carried_out, may_set
 from counterpoint.site import SITE, SITE_TAG, USER
@@ -104,7 +104,7 @@ def _async(database: str) -> str:
 def _missing(site: Site) -> str | None:
     for path in ("health", "ready"):
         try:
-            ask(f"{site.url()}/api/{path}", seconds=5, retries=0)
+            ask(f"{site.url()}/api/{path}", seconds=5, again=NEVER)
         except ServiceError:
             return "the server does not answer yet"
     return None

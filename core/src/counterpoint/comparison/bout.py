@@ -25,6 +25,7 @@ import psutil
 
 from counterpoint.comparison.workloads import FIRST_DAY, WORKLOADS, Workload
 from counterpoint.errors import StepError
+from counterpoint.http import hush
 from counterpoint.lineage.registry import client_of, place_of
 from counterpoint.model import RunRequest, Status
 from counterpoint.running import execute, find_pipeline
@@ -74,7 +75,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--prepared", metavar="DIR", help="what an earlier call made there by --prepare")
     args = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of each request
+    hush()
     interrupt_once()
     chosen = tuple(one for one in WORKLOADS if one.name in args.workloads.split(","))
     if args.prepare:
