@@ -1,21 +1,22 @@
 """What an adapter is: a function from the description of a pipeline to a native object, and back.
 
-An adapter is found by the entry point group `counterpoint.adapters`; it never imports its orchestrator at
-the top of the module that the entry point names, so that asking what is installed costs nothing.
+An adapter is an object of a subclass of `Adapter`, found by the entry point group `counterpoint.adapters`.
 """
+
+# ruff: noqa: ARG002, B027 - what an orchestrator may lack has a method that a subclass overrides
 
 from __future__ import annotations
 
 import os
 import sys
+from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import Enum
-from importlib import import_module
-from importlib.metadata import PackageNotFoundError, entry_points, version
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any
 
-from counterpoint.errors import ServiceError, UnsupportedError
+from counterpoint.errors import ServiceError, UnsupportedError, UsageError
+from counterpoint.orchestrators import find_adapters, installed_version
 from counterpoint.site import Plan, Process, Site
 
 if TYPE_CHECKING:
@@ -26,10 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Adapter",
-    "BackfillAdapter",
     "Backfills",
     "Limit",
-    "ModuleAdapter",
     "Plan",
     "Process",
     "Site",
@@ -38,7 +37,6 @@ __all__ = [
     "installed_version",
     "refuse_unsupported",
 ]
-GROUP = "counterpoint.adapters"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +62,35 @@ class Backfills(Enum):
     ANY = "any"
 
 
-@runtime_checkable
-class Adapter(Protocol):
-    """One orchestrator. Every method takes and returns plain values or that orchestrator's own objects."""
+class Adapter(ABC):
+    """One orchestrator; its methods take and return plain values, or that orchestrator's own objects.
+
+    A subclass says by flags what its orchestrator has, and overrides what that needs: of services all methods from
+    `services` to `page`, of backfills `backfill`, `progress` and `cancel`. It imports the orchestrator within its
+    methods, so that asking which adapters there are costs nothing.
+
+    Attributes:
+        name: What `--on` calls it.
+        distribution: The orchestrator's own distribution, whose version is told.
+        ports: The names of the ports that its services listen on.
+        has_services: Whether it has servers of its own; without, it runs in the process of the command alone.
+        backfills: What it has for backfills.
+        limits: What it does not have, and what stands in.
+        home_variable: The environment variable that says where it keeps its files, where it makes them as soon as it is
+            imported: they are then below the root, and not in the user's own home.
+    """
 
     name: str
     distribution: str
-    limits: tuple[Limit, ...]
-    ports: tuple[str, ...]
+    ports: tuple[str, ...] = ("web",)
+    has_services: bool = True
+    backfills: Backfills = Backfills.NONE
+    home_variable: str = ""
+
+    @property
+    @abstractmethod
+    def limits(self) -> tuple[Limit, ...]:
+        """What the orchestrator lacks."""
 
     def translate(self, pipeline: Pipeline) -> Any:
         """The native object (DAG, definitions, flow) of a pipeline.
@@ -79,10 +98,18 @@ class Adapter(Protocol):
         Raises:
             UnsupportedError: the orchestrator cannot honour a property, and nothing stands in for it.
         """
+        refuse_unsupported(self.name, self.limits, pipeline)
+        return self.render(pipeline)
 
+    @abstractmethod
+    def render(self, pipeline: Pipeline) -> Any:
+        """The native object of a pipeline that uses nothing which the orchestrator cannot be given."""
+
+    @abstractmethod
     def read_back(self, native: Any) -> Pipeline:
         """The pipeline that a native object says it is, from native properties wherever it has them."""
 
+    @abstractmethod
     def run(self, request: RunRequest, home: Path) -> NativeRun:
         """Runs a request in this process by the orchestrator's own engine, without its servers.
 
@@ -90,179 +117,115 @@ class Adapter(Protocol):
         """
 
     def plan(self, site: Site) -> Plan:
+        """What makes the services of a site run; of pipelines that are paused, the schedules are kept off."""
+        found = self.services(site)
+        if not site.paused:
+            return found
+        kind = type(self)
+        program = f"import sys; from {kind.__module__} import {kind.__name__}; {kind.__name__}().hold(sys.argv[1:])"
+        command = (sys.executable, "-P", "-c", program, *site.paused)
+        environment = {**found.environment, **self.held(site)}
+        return replace(found, prepare=(*found.prepare, Process("schedules", command)), environment=environment)
+
+    def services(self, site: Site) -> Plan:
         """The services of a site."""
+        raise self._has_none()
+
+    def held(self, site: Site) -> Mapping[str, str]:
+        """The variables that keep schedules off which the services do not know yet."""
+        raise self._has_none()
+
+    def hold(self, pipelines: list[str]) -> None:
+        """Keeps schedules off that the services know from before, while none of them runs."""
+        raise self._has_none()
 
     def submit(self, site: Site, request: RunRequest) -> str:
         """Starts a run on the running services, by their API; returns the orchestrator's own name of it."""
+        self.admit(site, request.pipeline)
+        return self.start(site, request)
+
+    def admit(self, site: Site, pipeline: str) -> None:
+        """Refuses a run that the services would hold back for ever.
+
+        Raises:
+            ServiceError: they would; says why.
+        """
+
+    def start(self, site: Site, request: RunRequest) -> str:
+        """Starts a run that was admitted; returns the orchestrator's own name of it."""
+        raise self._has_none()
 
     def observe(self, site: Site, request: RunRequest, native_id: str) -> NativeRun | None:
         """The run as the orchestrator's API tells it, or None while it has not ended."""
+        raise self._has_none()
 
     def causes(self, site: Site, request: RunRequest, native_id: str) -> Mapping[str, ErrorInfo]:
         """Why steps of a run failed, as the orchestrator's API tells it, by step; why the run did itself as `''`.
 
         Asked of what no worker could record: one that was killed, or never began.
         """
+        raise self._has_none()
 
     def scheduled(self, site: Site, pipeline: str) -> bool | None:
         """Whether a served pipeline's schedule is on, on the running services; None where it has none there."""
+        raise self._has_none()
 
     def schedule(self, site: Site, pipeline: str, *, on: bool) -> None:
         """Starts or pauses the schedule of a served pipeline on the running services; where there is none, nothing."""
+        raise self._has_none()
 
     def going_on(self, site: Site, pipeline: str) -> tuple[str, ...]:
         """The runs of a served pipeline that have not ended, by the orchestrator's own names."""
+        raise self._has_none()
 
     def page(self, site: Site, native_id: str | None = None) -> str:
         """The URL where a person sees the run (None: the pipeline) in the orchestrator's own UI."""
-
-
-class BackfillAdapter(Adapter, Protocol):
-    """An orchestrator that has something for backfills, too."""
-
-    backfills: Backfills
+        raise self._has_none()
 
     def backfill(self, site: Site, order: BackfillOrder) -> str:
         """Starts a backfill of the orchestrator's own on the running services; returns its own name of it."""
+        self.admit(site, order.request.pipeline)
+        return self.start_backfill(site, order)
+
+    def start_backfill(self, site: Site, order: BackfillOrder) -> str:
+        """Starts a backfill that was admitted; returns its own name of it."""
+        raise self._has_none("backfills")
 
     def progress(self, site: Site, order: BackfillOrder, native_id: str) -> NativeBackfill:
         """How that backfill goes, by the states of its steps."""
+        raise self._has_none("backfills")
 
     def cancel(self, site: Site, order: BackfillOrder) -> None:
         """Ends every backfill of the order's pipeline and version that runs, with its runs."""
+        raise self._has_none("backfills")
 
+    def need_services(self) -> None:
+        """Refuses what only an orchestrator with servers can do.
 
-@dataclass(frozen=True)
-class ModuleAdapter:
-    """An adapter whose parts are functions of modules with the same names in every adapter's package.
+        Raises:
+            UsageError: it has none.
+        """
+        if not self.has_services:
+            raise UsageError(f"{self.name} has no services of its own: use 'run --on {self.name}', without --service")
 
-    `translate`: translate, read_back; `observe`: run, submit, observe, page; `causes`: causes; `deploy`: plan;
-    `limits`: LIMITS; `schedules`: scheduled, schedule, going_on, hold, HELD, perhaps admit (refuses a run that would be
-    held); where it has them, `backfill`: backfill, progress, cancel. A module, and with it the orchestrator, is
-    imported when one of its functions is first called. Some orchestrators make their home when they are imported:
-    `home_variable` is the environment variable that says where, so that it is below the root and not in the user's own
-    home.
-    """
+    def _has_none(self, what: str = "services") -> UsageError:
+        return UsageError(f"{self.name} has no {what} of its own")
 
-    name: str
-    distribution: str
-    package: str
-    ports: tuple[str, ...] = ("web",)
-    home_variable: str = ""
-    backfills: Backfills = Backfills.NONE
+    @contextmanager
+    def at_home(self, home: Path) -> Iterator[None]:
+        """Lets the orchestrator be imported in the block: what it makes then is in `home`, unless the user says where.
 
-    def _part(self, module: str, name: str, home: Path | None = None) -> Any:
-        with _environment(self.home_variable, home):
-            return getattr(import_module(f"{self.package}.{module}"), name)
-
-    @property
-    def limits(self) -> tuple[Limit, ...]:
-        """What the orchestrator lacks."""
-        found: tuple[Limit, ...] = self._part("limits", "LIMITS")
-        return found
-
-    def translate(self, pipeline: Pipeline) -> Any:
-        """See `Adapter`; a property without a stand-in is refused here, for every adapter."""
-        refuse_unsupported(self.name, self.limits, pipeline)
-        return self._part("translate", "translate")(pipeline)
-
-    def read_back(self, native: Any) -> Pipeline:
-        """See `Adapter`."""
-        found: Pipeline = self._part("translate", "read_back")(native)
-        return found
-
-    def run(self, request: RunRequest, home: Path) -> NativeRun:
-        """See `Adapter`."""
-        found: NativeRun = self._part("observe", "run", home)(request, home)
-        return found
-
-    def plan(self, site: Site) -> Plan:
-        """See `Adapter`."""
-        found: Plan = self._part("deploy", "plan", site.home)(site)
-        return self._held(found, site) if site.paused else found
-
-    def _held(self, plan: Plan, site: Site) -> Plan:
-        """A plan that keeps schedules off: the variables HELD those that are new, `hold` those that are known."""
-        program = f"import sys; from {self.package}.schedules import hold; hold(sys.argv[1:])"
-        command = (sys.executable, "-P", "-c", program, *site.paused)
-        held = {**plan.environment, **self._part("schedules", "HELD", site.home)}
-        return replace(plan, prepare=(*plan.prepare, Process("schedules", command)), environment=held)
-
-    def submit(self, site: Site, request: RunRequest) -> str:
-        """See `Adapter`."""
-        self._admit(site, request)
-        return str(self._part("observe", "submit", site.home)(site, request))
-
-    def observe(self, site: Site, request: RunRequest, native_id: str) -> NativeRun | None:
-        """See `Adapter`."""
-        found: NativeRun | None = self._part("observe", "observe", site.home)(site, request, native_id)
-        return found
-
-    def backfill(self, site: Site, order: BackfillOrder) -> str:
-        """See `BackfillAdapter`."""
-        self._admit(site, order.request)
-        return str(self._part("backfill", "backfill", site.home)(site, order))
-
-    def _admit(self, site: Site, request: RunRequest) -> None:
-        if admit := self._part("schedules", "__dict__", site.home).get("admit"):
-            admit(site, request.pipeline)
-
-    def progress(self, site: Site, order: BackfillOrder, native_id: str) -> NativeBackfill:
-        """See `BackfillAdapter`."""
-        found: NativeBackfill = self._part("backfill", "progress", site.home)(site, order, native_id)
-        return found
-
-    def cancel(self, site: Site, order: BackfillOrder) -> None:
-        """See `BackfillAdapter`."""
-        self._part("backfill", "cancel", site.home)(site, order)
-
-    def causes(self, site: Site, request: RunRequest, native_id: str) -> Mapping[str, ErrorInfo]:
-        """See `Adapter`."""
-        found: Mapping[str, ErrorInfo] = self._part("causes", "causes", site.home)(site, request, native_id)
-        return found
-
-    def scheduled(self, site: Site, pipeline: str) -> bool | None:
-        """See `Adapter`."""
-        found: bool | None = self._part("schedules", "scheduled", site.home)(site, pipeline)
-        return found
-
-    def schedule(self, site: Site, pipeline: str, *, on: bool) -> None:
-        """See `Adapter`."""
-        self._part("schedules", "schedule", site.home)(site, pipeline, on=on)
-
-    def going_on(self, site: Site, pipeline: str) -> tuple[str, ...]:
-        """See `Adapter`."""
-        return tuple(self._part("schedules", "going_on", site.home)(site, pipeline))
-
-    def page(self, site: Site, native_id: str | None = None) -> str:
-        """See `Adapter`."""
-        return str(self._part("observe", "page", site.home)(site, native_id))
-
-
-@contextmanager
-def _environment(name: str, home: Path | None) -> Iterator[None]:
-    """Gives an environment variable a value for a while, unless the user has given it one."""
-    given = name and home is not None and name not in os.environ
-    if given:
-        os.environ[name] = str(home)
-    try:
-        yield
-    finally:
+        Args:
+            home: A folder below the root.
+        """
+        given = bool(self.home_variable) and self.home_variable not in os.environ
         if given:
-            del os.environ[name]
-
-
-def installed_version(distribution: str) -> str | None:
-    """The installed version of a distribution in this environment, without importing it."""
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return None
-
-
-def find_adapters() -> dict[str, Any]:
-    """The adapters that are installed in this environment, by name, not loaded."""
-    return {entry.name: entry for entry in entry_points(group=GROUP)}
+            os.environ[self.home_variable] = str(home)
+        try:
+            yield
+        finally:
+            if given:
+                del os.environ[self.home_variable]
 
 
 def find_adapter(name: str) -> Adapter:

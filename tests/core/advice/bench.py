@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.advice import Profile, typical
+from counterpoint.advice.compared import ORCHESTRATORS
 from counterpoint.comparison.concepts import FILES
 from counterpoint.comparison.figures import figures_of
 from counterpoint.comparison.operations import operations
-from counterpoint.model.orchestrators import ORCHESTRATORS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from counterpoint.advice import Advice, Profile, advise, typical
 from counterpoint.advice.answer import Judged, Topic
+from counterpoint.advice.compared import ORCHESTRATORS
 from counterpoint.advice.report import row_of, score_of
 from counterpoint.advice.tables import Measure, criteria, questions, tie
 from counterpoint.advice.weighing import judge, places, totals, weight_of
 from counterpoint.comparison.code import _by_hand
 from counterpoint.comparison.figures import figures_of
-from counterpoint.model.orchestrators import ORCHESTRATORS
 
 NO_SERVER = {
     "pipelines": "one",

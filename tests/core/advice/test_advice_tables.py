@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from counterpoint.advice import Profile, typical
+from counterpoint.advice.compared import ORCHESTRATORS
 from counterpoint.advice.tables import Property, criteria, none_yet, properties, questions
-from counterpoint.model.orchestrators import ORCHESTRATORS
 
 ROOT = Path(__file__).parents[3]
 PAGES = {

@@ -5,12 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from counterpoint.adapter import ModuleAdapter, Site
+from counterpoint.adapter import Site
 from counterpoint.errors import ServiceError
 from counterpoint.migration.schedules import Served, served_as
 from counterpoint.testing import ConformanceError, LocalAdapter, check_schedules
@@ -24,6 +25,11 @@ DEPLOY = """
 from counterpoint.adapter import Plan, Process
 def plan(site):
     return Plan((Process("server", ("serve",)),), lambda: None, (Process("migrate", ("m",)),), environment={"A": "1"})
+"""
+CLOCKWORK = """
+from counterpoint.module_adapter import ModuleAdapter
+class Clockwork(ModuleAdapter):
+    name = distribution = package = "clockwork"
 """
 SCHEDULES = 'HELD = {"A": "2", "PAUSED": "yes"}\ndef hold(names): open("held", "w").write(" ".join(names))\n'
 
@@ -61,10 +67,10 @@ def test_what_is_paused_is_held_before_anything_starts(
 ) -> None:
     package = tmp_path / "clockwork"
     package.mkdir()
-    for name, text in {"__init__": "", "deploy": DEPLOY, "schedules": SCHEDULES}.items():
+    for name, text in {"__init__": CLOCKWORK, "deploy": DEPLOY, "schedules": SCHEDULES}.items():
         (package / f"{name}.py").write_text(text, encoding="utf-8")
-    adapter = ModuleAdapter("clockwork", "clockwork", "clockwork")
     with on_path(str(tmp_path)):
+        adapter = import_module("clockwork").Clockwork()
         assert [process.name for process in adapter.plan(site_in(tmp_path)).prepare] == ["migrate"]
         plan = adapter.plan(replace(site_in(tmp_path), paused=(LINEAR, "b:b")))
         assert [process.name for process in plan.prepare] == ["migrate", "schedules"]

@@ -2,8 +2,27 @@
 
 from __future__ import annotations
 
-from counterpoint.adapter import Backfills, ModuleAdapter
+from typing import TYPE_CHECKING
 
-ADAPTER = ModuleAdapter(
-    "airflow", "apache-airflow", "counterpoint_airflow", home_variable="AIRFLOW_HOME", backfills=Backfills.RANGE
-)
+from counterpoint.adapter import Backfills
+from counterpoint.module_adapter import ModuleAdapter
+
+if TYPE_CHECKING:
+    from counterpoint.module_adapter import BackfillPart, Parts
+    from counterpoint_airflow import backfill, causes, deploy, observe, schedules, translate
+
+    _PARTS: Parts = (translate, observe, causes, deploy, schedules, backfill)
+    _BACKFILL: BackfillPart = backfill
+
+
+class AirflowAdapter(ModuleAdapter):
+    """What this package makes of a pipeline, and knows of its runs."""
+
+    name = "airflow"
+    distribution = "apache-airflow"
+    package = "counterpoint_airflow"
+    home_variable = "AIRFLOW_HOME"
+    backfills = Backfills.RANGE
+
+
+ADAPTER = AirflowAdapter()

@@ -2,8 +2,27 @@
 
 from __future__ import annotations
 
-from counterpoint.adapter import Backfills, ModuleAdapter
+from typing import TYPE_CHECKING
 
-ADAPTER = ModuleAdapter(
-    "dagster", "dagster", "counterpoint_dagster", home_variable="DAGSTER_HOME", backfills=Backfills.ANY
-)
+from counterpoint.adapter import Backfills
+from counterpoint.module_adapter import ModuleAdapter
+
+if TYPE_CHECKING:
+    from counterpoint.module_adapter import BackfillPart, Parts
+    from counterpoint_dagster import backfill, causes, deploy, observe, schedules, translate
+
+    _PARTS: Parts = (translate, observe, causes, deploy, schedules, backfill)
+    _BACKFILL: BackfillPart = backfill
+
+
+class DagsterAdapter(ModuleAdapter):
+    """What this package makes of a pipeline, and knows of its runs."""
+
+    name = "dagster"
+    distribution = "dagster"
+    package = "counterpoint_dagster"
+    home_variable = "DAGSTER_HOME"
+    backfills = Backfills.ANY
+
+
+ADAPTER = DagsterAdapter()

@@ -50,6 +50,10 @@ def schedule(site: Site, pipeline: str, *, on: bool) -> None:
         raise ServiceError(f"dagster did not {'start' if on else 'stop'} the schedule of {pipeline}: {found}")
 
 
+def admit(site: Site, pipeline: str) -> None:
+    """Refuses nothing: a schedule that is stopped keeps no other run from beginning."""
+
+
 def going_on(site: Site, pipeline: str) -> tuple[str, ...]:
     """The runs of the job that have not ended."""
     wanted = {"pipelineName": find_pipeline(pipeline).name, "statuses": _NOT_ENDED}

@@ -2,8 +2,26 @@
 
 from __future__ import annotations
 
-from counterpoint.adapter import Backfills, ModuleAdapter
+from typing import TYPE_CHECKING
 
-ADAPTER = ModuleAdapter(
-    "prefect", "prefect", "counterpoint_prefect", home_variable="PREFECT_HOME", backfills=Backfills.RUNS
-)
+from counterpoint.adapter import Backfills
+from counterpoint.module_adapter import ModuleAdapter
+
+if TYPE_CHECKING:
+    from counterpoint.module_adapter import Parts
+    from counterpoint_prefect import backfill, causes, deploy, observe, schedules, translate
+
+    _PARTS: Parts = (translate, observe, causes, deploy, schedules, backfill)
+
+
+class PrefectAdapter(ModuleAdapter):
+    """What this package makes of a pipeline, and knows of its runs."""
+
+    name = "prefect"
+    distribution = "prefect"
+    package = "counterpoint_prefect"
+    home_variable = "PREFECT_HOME"
+    backfills = Backfills.RUNS
+
+
+ADAPTER = PrefectAdapter()

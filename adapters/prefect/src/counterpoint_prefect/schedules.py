@@ -40,6 +40,10 @@ def schedule(site: Site, pipeline: str, *, on: bool) -> None:
             watch_deadline(client, known.name, f"prefect.deployment.{found.id}", known.deadline, on)
 
 
+def admit(site: Site, pipeline: str) -> None:
+    """Refuses nothing: a deployment that is paused runs what it is asked for."""
+
+
 def going_on(site: Site, pipeline: str) -> tuple[str, ...]:
     """The runs of the deployment that are about to begin, or run."""
     with client_of(site) as client:

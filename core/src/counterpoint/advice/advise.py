@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.advice.answer import Advice, Flip, Judged, Margin, Note, Ranked, Reason, Topic, Unknown
+from counterpoint.advice.compared import ORCHESTRATORS
 from counterpoint.advice.report import about
 from counterpoint.advice.tables import none_yet, questions, tie
 from counterpoint.advice.weighing import judge, known_share, places, totals
-from counterpoint.model.orchestrators import ORCHESTRATORS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

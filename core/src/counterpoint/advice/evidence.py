@@ -7,9 +7,9 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.advice.answer import Evidence, Topic
+from counterpoint.advice.compared import ORCHESTRATORS
 from counterpoint.advice.report import command_of, row_of, score_of
 from counterpoint.advice.tables import Criterion, Measure, Property, properties
-from counterpoint.model.orchestrators import ORCHESTRATORS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

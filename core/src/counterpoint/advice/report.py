@@ -7,10 +7,10 @@ import re
 from statistics import median
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from counterpoint.advice.compared import ORCHESTRATORS
 from counterpoint.advice.tables import criteria
 from counterpoint.commands import SOURCE, command
 from counterpoint.errors import UsageError
-from counterpoint.model.orchestrators import ORCHESTRATORS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

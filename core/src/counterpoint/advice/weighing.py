@@ -6,9 +6,9 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.advice.answer import Judged, Topic
+from counterpoint.advice.compared import ORCHESTRATORS
 from counterpoint.advice.evidence import topics_of
 from counterpoint.advice.tables import Criterion, criteria, questions
-from counterpoint.model.orchestrators import ORCHESTRATORS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

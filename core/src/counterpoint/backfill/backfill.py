@@ -219,7 +219,7 @@ def launcher_for(engine: Engine, prepared: Prepared) -> Launcher:
         return LocalLauncher(plan, asked.parallel, engine.version)
     if not isinstance(engine, ServiceEngine):
         return ProcessLauncher(engine)  # type: ignore[arg-type]  # there are three engines
-    kind = getattr(engine.adapter, "backfills", Backfills.NONE)
+    kind = engine.adapter.backfills
     # an output without partitions is made by each of them in turn, which no orchestrator's backfill does
     if kind is Backfills.NONE or not all(step.output.partitioned for step in plan.pipeline.steps):
         return ServiceLauncher(engine)

@@ -6,7 +6,7 @@ import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol
 
 from counterpoint.backfill.queue import Grain, Unit
 from counterpoint.model import BackfillOrder, NativeRun, RunRequest, Status
@@ -17,7 +17,6 @@ from counterpoint.running.waits import Holding
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from counterpoint.adapter import BackfillAdapter
     from counterpoint.backfill.plan import Cell, Plan
     from counterpoint.services.engines import ProcessEngine, ServiceEngine
 
@@ -113,7 +112,7 @@ class ServiceLauncher(Launcher):
     def __init__(self, engine: ServiceEngine, order: BackfillOrder | None = None) -> None:
         self.engine, self.version, self.order = engine, engine.version, order
         self._running: dict[Unit, tuple[RunRequest, str]] = {}
-        self._limits = cast("BackfillAdapter", engine.adapter)
+        self._limits = engine.adapter
         if order:
             # also what a command that was killed left running
             engine.answered(lambda: self._limits.cancel(engine.site, order))

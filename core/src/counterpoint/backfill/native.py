@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from counterpoint.backfill.launchers import POLL_SECONDS, Launcher, Outcome, ServiceLauncher
 from counterpoint.backfill.queue import Grain, turns, units
@@ -15,7 +15,6 @@ from counterpoint.model import BackfillOrder, Status
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from counterpoint.adapter import BackfillAdapter
     from counterpoint.backfill.plan import Plan
     from counterpoint.backfill.queue import Unit
     from counterpoint.model import NativeBackfill, NativeRun, RunRequest
@@ -35,7 +34,7 @@ class NativeLauncher(Launcher):
 
     def __init__(self, engine: ServiceEngine, orders: Sequence[BackfillOrder]) -> None:
         self.engine, self.site, self.version, self.orders = engine, engine.site, engine.version, orders
-        self.adapter = cast("BackfillAdapter", engine.adapter)
+        self.adapter = engine.adapter
         self._place = {
             (key, s): n for n, order in enumerate(orders) for key, names in order.steps.items() for s in names
         }

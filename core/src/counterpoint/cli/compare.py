@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from counterpoint.cli import between
-from counterpoint.cli.environments import python_of
+from counterpoint.cli.environments import SIDES, has_services, python_of
 from counterpoint.cli.output import answer, say, table
 from counterpoint.cli.run import setting_options
 
 HELP = "the same run on every orchestrator, side by side, as a report"
-ALL = "local,airflow,dagster,prefect"
 FIRST_DAY = "2026-01-01"
 REPORT = Path("report")
 
@@ -22,7 +21,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_mutually_exclusive_group(required=True)
     group.add_argument("pipeline", nargs="?", metavar="PIPELINE")
     between.arguments(group)
-    parser.add_argument("--on", default=ALL, metavar="a,b,c", help=f"default {ALL}")
+    parser.add_argument("--on", metavar="a,b,c", help="sides; default local and every orchestrator, see 'doctor'")
     parser.add_argument(
         "--days", type=int, default=7, metavar="N", help="partitions of input from the pipeline's first; default 7"
     )
@@ -81,10 +80,11 @@ def _comparison(args: argparse.Namespace) -> Any:
 
     if args.days < 1:
         raise UsageError(f"--days {args.days}: compare at least one day")
-    names = tuple(dict.fromkeys(name.strip() for name in args.on.split(",") if name.strip()))
-    unknown = [name for name in names if name not in ALL.split(",")]
+    asked = tuple(SIDES) if args.on is None else args.on.split(",")
+    names = tuple(dict.fromkeys(name.strip() for name in asked if name.strip()))
+    unknown = [name for name in names if name not in SIDES]
     if unknown or not names:
-        raise UsageError(f"--on {args.on}: choose from {ALL}")
+        raise UsageError(f"--on {args.on}: choose from {','.join(SIDES)}")
     return Comparison(
         args.pipeline,
         args.date or _newest(args.pipeline, args.days),
@@ -92,6 +92,7 @@ def _comparison(args: argparse.Namespace) -> Any:
         absolute(args.root),
         args.source,
         tuple(args.set),
+        frozenset(filter(has_services, names)),
     )
 
 

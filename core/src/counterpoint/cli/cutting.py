@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.cli.environments import python_of
+from counterpoint.cli.environments import ORCHESTRATORS, python_of
 from counterpoint.cli.output import answer, say
 from counterpoint.commands import command
 
@@ -19,15 +19,18 @@ if TYPE_CHECKING:
 
 ABOUT = "pauses the schedule of a pipeline on one side, and starts it on the other; or gives steps of it to the other"
 ABOUT_ROLLBACK = "undoes the last cut-over of a pipeline, finished or not, or of steps of it"
-_SIDES = ("airflow", "dagster", "prefect")
 _DAYS = 7
 
 
 def arguments(sub: argparse.ArgumentParser) -> None:
     """Both sides, and the proof that is asked for."""
     _what(sub)
-    sub.add_argument("--from", dest="from_side", default="airflow", choices=_SIDES, help="default airflow")
-    sub.add_argument("--to", dest="to_side", default="dagster", choices=_SIDES, help="default dagster")
+    sub.add_argument(
+        "--from", dest="from_side", default="airflow", choices=ORCHESTRATORS, metavar="SIDE", help="default airflow"
+    )
+    sub.add_argument(
+        "--to", dest="to_side", default="dagster", choices=ORCHESTRATORS, metavar="SIDE", help="default dagster"
+    )
     sub.add_argument(
         "--after", type=int, default=_DAYS, metavar="N", help="equal dates in a row; default 7, 0: no proof"
     )

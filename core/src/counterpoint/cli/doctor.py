@@ -8,18 +8,20 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.adapter import installed_version
 from counterpoint.cli.cleaning import clean_root, options, refuse_contradictions
-from counterpoint.cli.environments import python_of
+from counterpoint.cli.environments import known, python_of
 from counterpoint.cli.output import answer, say, table
 from counterpoint.errors import CounterpointError
+from counterpoint.orchestrators import installed_version
+from counterpoint.redaction import redacted
 
 if TYPE_CHECKING:
     import argparse
 
 HELP = "what is installed, which version, what is wrong and the fix"
 _CODE = "code"
-_ASK = "import importlib.metadata as m, sys; print(m.version(sys.argv[1]))"
+_ASK = "import sys; from counterpoint.adapter import find_adapter; from counterpoint.orchestrators import version_of;"
+_ASK += " find_adapter(sys.argv[1]); print(version_of(sys.argv[1]))"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,8 +33,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Checks all environments, the root and the pipelines; exit code 3 when something is missing, 2 for bad waits."""
-    from counterpoint.model.orchestrators import DISTRIBUTIONS
-
     refuse_contradictions(args)
     if args.repair:
         return _repair(args)
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
         _own("counterpoint"),
         _own("torch"),
         _own("mlflow"),
-        *(_orchestrator(name, distribution) for name, distribution in DISTRIBUTIONS.items()),
+        *map(_orchestrator, known()),
         _root(args.root),
     ]
     waits = _waits()
@@ -122,20 +122,17 @@ def _own(distribution: str) -> dict[str, Any]:
     return {"what": distribution, "state": version or "not installed", "fix": fix}
 
 
-def _orchestrator(name: str, distribution: str) -> dict[str, Any]:
+def _orchestrator(name: str) -> dict[str, Any]:
     try:
         python = python_of(name)
         asked = subprocess.run(
-            [python, "-P", "-c", _ASK, distribution], capture_output=True, text=True, timeout=60, check=False
+            [python, "-P", "-c", _ASK, name], capture_output=True, text=True, timeout=60, check=False
         )
     except (CounterpointError, OSError, subprocess.TimeoutExpired) as error:
         return {"what": name, "state": str(error), "fix": "make setup"}
     if asked.returncode:
-        return {
-            "what": name,
-            "state": f"not installed in {python}",
-            "fix": f"pip install {distribution}",
-        }
+        said = (asked.stderr.strip().splitlines() or ["it said nothing"])[-1].partition(": ")[2]
+        return {"what": name, "state": f"not installed in {python}", "fix": redacted(said)}
     return {"what": name, "state": f"{asked.stdout.strip()} in {python.parent.parent}", "fix": None}
 
 

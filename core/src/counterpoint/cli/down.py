@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from counterpoint.cli.environments import ORCHESTRATORS
 from counterpoint.cli.output import answer, say
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ HELP = "stops an orchestrator's services that 'up' started"
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The orchestrator."""
-    parser.add_argument("orchestrator", metavar="ORCHESTRATOR", choices=("airflow", "dagster", "prefect"))
+    parser.add_argument("orchestrator", metavar="ORCHESTRATOR", choices=ORCHESTRATORS)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -6,11 +6,65 @@ import os
 import signal
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from counterpoint.adapter import find_adapters
+from counterpoint.adapter import find_adapter
 from counterpoint.errors import ServiceError
+from counterpoint.orchestrators import LOCAL, find_adapters, offered
 from counterpoint.processes import die_with_parent
+from counterpoint.redaction import redacted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_BESIDE, _NAMED = ".venv-", "COUNTERPOINT_PYTHON_"
+_ASK = "import sys; from counterpoint.adapter import find_adapter; print(find_adapter(sys.argv[1]).has_services)"
+
+
+class Sides:
+    """Where a pipeline may run, as a command line takes it: looked up when a value is given."""
+
+    def __init__(self, *others: str) -> None:
+        self._others = others
+
+    def __iter__(self) -> Iterator[str]:
+        return iter((*self._others, *known()))
+
+    def __contains__(self, name: object) -> bool:
+        return name in tuple(self)
+
+
+ORCHESTRATORS, SIDES = Sides(), Sides(LOCAL)
+
+
+@cache
+def known() -> tuple[str, ...]:
+    """The orchestrators that this distribution offers, and those whose adapter is installed here or beside."""
+    beside = (place.parents[1].name for place in Path(sys.prefix).parent.glob(f"{_BESIDE}*/bin/python"))
+    named = (name for name in os.environ if name.startswith(_NAMED))
+    found = {*find_adapters(), *(name.removeprefix(_BESIDE) for name in beside)}
+    found |= {name.removeprefix(_NAMED).lower() for name in named}
+    return tuple(dict.fromkeys((*offered(), *sorted(found))))
+
+
+def has_services(orchestrator: str) -> bool:
+    """Whether an orchestrator has servers of its own, as its adapter says, in whatever environment that is.
+
+    Raises:
+        ServiceError: it is not installed, or cannot be asked.
+    """
+    if orchestrator == LOCAL:
+        return False
+    python = python_of(orchestrator)
+    if python == Path(sys.executable):
+        return find_adapter(orchestrator).has_services
+    done = subprocess.run([python, "-P", "-c", _ASK, orchestrator], capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise ServiceError(f"the adapter of {orchestrator} in {python} cannot be asked: {redacted(said)}")
+    return done.stdout.strip() == str(True)
 
 
 def python_of(orchestrator: str) -> Path:
@@ -22,10 +76,10 @@ def python_of(orchestrator: str) -> Path:
     Raises:
         ServiceError: there is none; the message holds the command that makes it.
     """
-    if orchestrator == "local" or orchestrator in find_adapters():
+    if orchestrator == LOCAL or orchestrator in find_adapters():
         return Path(sys.executable)
-    named = os.environ.get(f"COUNTERPOINT_PYTHON_{orchestrator.upper()}")
-    beside = Path(sys.prefix).parent / f".venv-{orchestrator}" / "bin" / "python"
+    named = os.environ.get(f"{_NAMED}{orchestrator.upper()}")
+    beside = Path(sys.prefix).parent / f"{_BESIDE}{orchestrator}" / "bin" / "python"
     found = Path(named) if named else beside
     if not found.exists():
         raise ServiceError(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.cli import cutting, shadowing, validating
-from counterpoint.cli.environments import python_of
+from counterpoint.cli.environments import ORCHESTRATORS, python_of
 from counterpoint.cli.output import answer, say, table
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ HELP = (
     "moving away from Airflow: 'migrate inventory|plan FOLDER',"
     " 'migrate preflight|validate|shadow|ledger|cutover|rollback PIPELINE'"
 )
-_SIDES = ("airflow", "dagster", "prefect")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,8 +33,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     about = "what a pipeline of Counterpoint's means otherwise on another orchestrator"
     sub = _action(actions, "preflight", about)
     sub.add_argument("pipeline", metavar="PIPELINE")
-    sub.add_argument("--from", dest="source", default="airflow", choices=_SIDES, help="default airflow")
-    sub.add_argument("--to", dest="target", default="dagster", choices=_SIDES, help="default dagster")
+    sub.add_argument(
+        "--from", dest="source", default="airflow", choices=ORCHESTRATORS, metavar="SIDE", help="default airflow"
+    )
+    sub.add_argument(
+        "--to", dest="target", default="dagster", choices=ORCHESTRATORS, metavar="SIDE", help="default dagster"
+    )
     sub.add_argument("--all", action="store_true", help="also what the pipeline does not use")
     validating.arguments(_action(actions, "validate", validating.ABOUT))
     shadowing.arguments(_action(actions, "shadow", shadowing.ABOUT))

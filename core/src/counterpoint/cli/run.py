@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.cli.environments import hand_over
+from counterpoint.cli.environments import SIDES, hand_over
 from counterpoint.cli.output import answer, say, table
 from counterpoint.cli.secrets import DATABASE, database_of
 from counterpoint.commands import absolute_source
+from counterpoint.orchestrators import LOCAL
 from counterpoint.redaction import redacted
 
 if TYPE_CHECKING:
@@ -28,7 +29,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_options(parser: argparse.ArgumentParser) -> None:
     """The options of whatever runs partitions: where, on what, and what is computed."""
-    parser.add_argument("--on", default="local", choices=("local", "airflow", "dagster", "prefect"))
+    parser.add_argument(
+        "--on", default=LOCAL, choices=SIDES, metavar="SIDE", help="local (default), or an orchestrator: see 'doctor'"
+    )
     setting_options(parser)
     parser.add_argument("--service", action="store_true", help="on the real services, started if none run")
     parser.add_argument("--no-upstream", action="store_true", help="refuse when earlier partitions are missing")
@@ -75,7 +78,7 @@ def place_words(args: argparse.Namespace) -> list[str]:
     words = [f"--{name.replace('_', '-')}" for name in flags if getattr(args, name, False)]
     services = ["--database", redacted(args.database)] if args.database else []
     ports = [word for port in args.port for word in ("--port", port)]
-    return [*(["--on", args.on] if args.on != "local" else []), *words, *services, *ports]
+    return [*(["--on", args.on] if args.on != LOCAL else []), *words, *services, *ports]
 
 
 def settings(args: argparse.Namespace) -> dict[str, Any]:

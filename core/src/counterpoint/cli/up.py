@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.cli.environments import hand_over
+from counterpoint.cli.environments import ORCHESTRATORS, hand_over
 from counterpoint.cli.output import answer, say
 from counterpoint.cli.run import service_options, setting_options, settings, site_options
 from counterpoint.commands import command, setting_words
@@ -25,7 +25,7 @@ HELP = "an orchestrator's real services, with the pipelines, schedules and senso
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The orchestrator, and how its services are set up."""
-    parser.add_argument("orchestrator", metavar="ORCHESTRATOR", choices=("airflow", "dagster", "prefect"))
+    parser.add_argument("orchestrator", metavar="ORCHESTRATOR", choices=ORCHESTRATORS)
     parser.add_argument(
         "--pipeline", action="append", metavar="PIPELINE", help="default: the user's own that are registered, else all"
     )
@@ -46,6 +46,7 @@ def run(args: argparse.Namespace) -> int:
     from counterpoint.site import USER
 
     adapter, root = find_adapter(args.orchestrator), absolute(args.root)
+    adapter.need_services()
     refuse_running(root, args.orchestrator)
     names = tuple(args.pipeline or served_pipelines())
     _serve(root, names, adapter.name, settings(args))

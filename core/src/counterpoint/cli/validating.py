@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.cli.environments import python_of
+from counterpoint.cli.environments import SIDES, python_of
 from counterpoint.cli.output import answer, say, table
 from counterpoint.cli.run import setting_options
 from counterpoint.commands import command
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from counterpoint.migration.validate import Question
 
 ABOUT = "runs or reads both sides for the same dates and proves that they are equal, or names what differs first"
-_SIDES = ("local", "airflow", "dagster", "prefect")
 _SAMPLES = 5
 
 
@@ -31,8 +30,10 @@ def arguments(sub: argparse.ArgumentParser) -> None:
 
 def comparing(sub: argparse.ArgumentParser) -> None:
     """The options of whatever compares two sides."""
-    sub.add_argument("--from", dest="from_side", default="airflow", choices=_SIDES, help="default airflow")
-    sub.add_argument("--to", dest="to_side", default="dagster", choices=_SIDES, help="default dagster")
+    sub.add_argument(
+        "--from", dest="from_side", default="airflow", choices=SIDES, metavar="SIDE", help="default airflow"
+    )
+    sub.add_argument("--to", dest="to_side", default="dagster", choices=SIDES, metavar="SIDE", help="default dagster")
     sub.add_argument("--dates", metavar="A..B", help="the first and last date, or one")
     sub.add_argument(
         "--legacy", metavar="FILE.toml", type=Path, help="where the outputs of the --from side lie already"

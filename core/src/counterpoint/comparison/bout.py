@@ -23,13 +23,15 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
+from counterpoint.adapter import find_adapter
 from counterpoint.comparison.workloads import FIRST_DAY, WORKLOADS, Workload
 from counterpoint.errors import StepError
 from counterpoint.http import hush
 from counterpoint.lineage.registry import client_of, place_of
 from counterpoint.model import RunRequest, Status
+from counterpoint.orchestrators import LOCAL
 from counterpoint.running import execute, find_pipeline
-from counterpoint.services import engine_for, home_of
+from counterpoint.services import ServiceEngine, engine_for, home_of
 from counterpoint.services.launch import launch, new_run_id
 from counterpoint.services.processes import PeakMeter, marked, own_cpu, usage
 from counterpoint.storage import Store
@@ -116,7 +118,8 @@ def bout(orchestrator: str, root: str, workloads: tuple[Workload, ...], idle_sec
     others, load = psutil.cpu_percent(interval=1.0), os.getloadavg()
     begun, started = datetime.now(UTC), time.monotonic()
     home, served = home_of(root, orchestrator), tuple(one.reference for one in workloads)
-    with engine_for(orchestrator, root, served, service=orchestrator != "local") as engine:
+    serves = orchestrator != LOCAL and find_adapter(orchestrator).has_services
+    with engine_for(orchestrator, root, served, service=serves) as engine:
         ready = time.monotonic() - started
         told = {
             "orchestrator": orchestrator,
@@ -125,7 +128,7 @@ def bout(orchestrator: str, root: str, workloads: tuple[Workload, ...], idle_sec
             "load": list(load),
             "others_percent": others,
             "start": {"seconds": round(ready, 3), "cpu_seconds": _cpu(home), "database_bytes": database_bytes(home)},
-            "idle": idle(home, idle_seconds) if orchestrator != "local" else None,
+            "idle": idle(home, idle_seconds) if serves else None,
             "runs": [asdict(run) for one in workloads for run in runs_of(one, engine, root, orchestrator)],
         }
         stopping = time.monotonic()
@@ -138,7 +141,7 @@ def prepare(workloads: Iterable[Workload], root: str) -> None:
         log.info("%s: what the window of %s needs of earlier days", workload.name, workload.day)
         client_of(place_of(Store(root, find_pipeline(workload.reference))))
         for key in find_pipeline(workload.reference).partitions.range(FIRST_DAY, workload.day)[:-1]:
-            run_id = new_run_id(workload.name, key, "local")
+            run_id = new_run_id(workload.name, key, LOCAL)
             request = RunRequest(workload.reference, key, run_id, root, config=workload.config)
             made: dict[str, Reference] = {}
             for step in workload.before:
@@ -168,7 +171,7 @@ def _measured(workload: Workload, number: int, key: str, engine: Engine, root: s
     run_id = new_run_id(workload.name, key, orchestrator)
     request = RunRequest(workload.reference, key, run_id, root, orchestrator, config=workload.config, force=True)
     size = database_bytes(home)
-    with _metered(home, orchestrator) as used:
+    with _metered(home if isinstance(engine, ServiceEngine) else None) as used:
         begun = time.time()
         record = launch(request, engine)
     _refuse_failed(record)
@@ -195,10 +198,10 @@ def _refuse_failed(record: RunRecord) -> None:
 
 
 @contextmanager
-def _metered(home: Path, orchestrator: str) -> Iterator[dict[str, float]]:
-    """What the processes of the services use meanwhile; of the local runner, this process and its children."""
+def _metered(home: Path | None) -> Iterator[dict[str, float]]:
+    """What the processes of the services use meanwhile; without services, this process and its children."""
     found: dict[str, float] = {}
-    if orchestrator == "local":
+    if home is None:
         before = _own_cpu()
         yield found
         found |= {"cpu": _own_cpu() - before, "memory": 0}

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import pass_context
 
 from counterpoint.advice import advise, typical
+from counterpoint.advice.compared import ORCHESTRATORS
 from counterpoint.comparison.charts import bars, shown, timeline
 from counterpoint.comparison.summary import summary_of
 from counterpoint.files import put
-from counterpoint.model.orchestrators import ORCHESTRATORS
 from counterpoint.terminal import markdown, markdown_block, markdown_code
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What is compared: a partition of a pipeline, with the days of its window."""
+    """What is compared: a partition of a pipeline, with the days of its window; `with_services` have servers."""
 
     pipeline: str
     date: str
@@ -31,6 +31,7 @@ class Comparison:
     root: str
     source: str | None = None
     settings: tuple[str, ...] = ()
+    with_services: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def _contest(comparison: Comparison, name: str, python: Path) -> Contestant:
     root = Path(comparison.root) / layout.compared_root(name)
     shutil.rmtree(root, ignore_errors=True)
     words = ["run", comparison.pipeline, "--date", comparison.date, "--on", name, "--no-effects"]
-    words += ["--service"] if name != "local" else []
+    words += ["--service"] if name in comparison.with_services else []
     words += ["--source", comparison.source] if comparison.source else []
     words += [word for setting in comparison.settings for word in ("--set", setting)]
     words += ["--root", str(root), "--json"]

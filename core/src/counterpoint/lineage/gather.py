@@ -14,7 +14,7 @@ from counterpoint.lineage.git import git_state
 from counterpoint.lineage.metadata import PipelineRunMetadata
 from counterpoint.model import BRIDGES, code_digest, code_of
 from counterpoint.model.code.finding import path_of
-from counterpoint.model.orchestrators import DISTRIBUTIONS
+from counterpoint.orchestrators import version_of
 from counterpoint.redaction import redacted_values
 from counterpoint.storage import json_digest, layout
 
@@ -59,7 +59,7 @@ def gather(
         partition=request.partition,
         version=request.version,
         orchestrator=request.orchestrator,
-        orchestrator_version=around.packages.get(DISTRIBUTIONS.get(request.orchestrator, "counterpoint")),
+        orchestrator_version=version_of(request.orchestrator),
         git=around.git,
         configuration=configuration,
         configuration_hash=json_digest(dict(pipeline.config)),

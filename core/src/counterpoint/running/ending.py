@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.model import NativeRun, NativeStep, Reference, Status, Verdict, order, verdict
-from counterpoint.model.orchestrators import DISTRIBUTIONS
+from counterpoint.orchestrators import version_of
 from counterpoint.redaction import redacted
 from counterpoint.running.collect import collect
 from counterpoint.running.context import StepContext
@@ -128,5 +128,4 @@ def _leave(context: StepContext, steps: Mapping[str, NativeStep]) -> None:
         max((step.ended for step in steps.values() if step.ended), default=None),
         steps,
     )
-    version = around.packages.get(DISTRIBUTIONS.get(request.orchestrator, "counterpoint"), "unknown")
-    collect(context.pipeline, store, request, native, version)
+    collect(context.pipeline, store, request, native, version_of(request.orchestrator) or "unknown")

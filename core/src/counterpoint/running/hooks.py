@@ -6,6 +6,8 @@ A hook of your own is a subclass of `StepHook`, named in your distribution:
     metrics = "mine.hooks:Metrics"
 """
 
+# ruff: noqa: ARG002 - the moments of a hook are methods that a subclass overrides
+
 from __future__ import annotations
 
 import logging
@@ -71,7 +73,7 @@ class StepHook:
             Exception: The attempt is refused, and has failed with it.
         """
 
-    def calling(self, context: StepContext, fingerprint: str) -> Mapping[str, Any]:  # noqa: ARG002 - for subclasses
+    def calling(self, context: StepContext, fingerprint: str) -> Mapping[str, Any]:
         """Lets the step's function be called; it is not called where what stands is fresh.
 
         Args:
@@ -86,7 +88,7 @@ class StepHook:
         """
         return {}
 
-    def called(self, context: StepContext, values: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG002 - for subclasses
+    def called(self, context: StepContext, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """Tells more of an attempt whose function has returned.
 
         Args:

@@ -14,6 +14,7 @@ import counterpoint
 from counterpoint.adapter import find_adapter, installed_version
 from counterpoint.commands import command
 from counterpoint.errors import ServiceError, UnansweredError
+from counterpoint.orchestrators import LOCAL
 from counterpoint.running import LocalRun, find_pipeline
 from counterpoint.running.child import WHOLE_RUNS
 from counterpoint.running.known import name_of
@@ -198,14 +199,16 @@ def engine_for(
 
     Raises:
         ServiceError: the orchestrator is not installed here, or did not start.
+        UsageError: services are asked for, and it has none.
     """
-    if orchestrator == "local":
+    if orchestrator == LOCAL:
         yield LocalEngine()
         return
     adapter = find_adapter(orchestrator)
     if not service:
         yield ProcessEngine(adapter)
         return
+    adapter.need_services()
 
     def started() -> Site:
         site = new_site(adapter, root, pipelines, **(options or {}))

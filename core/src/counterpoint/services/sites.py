@@ -16,7 +16,6 @@ from counterpoint.adapter import Site
 from counterpoint.commands import command
 from counterpoint.errors import ServiceError, UsageError
 from counterpoint.files import put, put_private
-from counterpoint.model.orchestrators import ORCHESTRATORS
 from counterpoint.redaction import hide, redacted
 from counterpoint.services.identity import guardian_of, site_id
 from counterpoint.storage import layout
@@ -197,7 +196,13 @@ def running_site(root: str, orchestrator: str) -> Site | None:
 
 def remembered(root: str) -> list[str]:
     """The pipelines that services of a root serve, or served last."""
-    return [name for one in ORCHESTRATORS for name in _remembered(root, one).get("pipelines", ())]
+    return [name for one in homes(root) for name in _remembered(root, one).get("pipelines", ())]
+
+
+def homes(root: str) -> list[str]:
+    """The orchestrators that ever had services on a root."""
+    folder = home_of(root, "any").parent
+    return sorted(path.name for path in folder.iterdir() if (path / layout.SITE).exists()) if folder.is_dir() else []
 
 
 def _remembered(root: str, orchestrator: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.adapter import Plan
+from counterpoint.adapter import Adapter, Plan
 from counterpoint.model.serial import pipeline_from, to_values
 from counterpoint.running import LocalRun, find_pipeline
 
@@ -16,23 +16,27 @@ if TYPE_CHECKING:
     from counterpoint.model import ErrorInfo, NativeRun, Pipeline, RunRequest
 
 
-class LocalAdapter:
+class LocalAdapter(Adapter):
     """An adapter whose orchestrator is the local runner, and whose native object is a tree of JSON values.
 
     It runs what its own native object says, so a property that `translate` loses is lost in the run, too.
-    It has no services: `submit` runs at once.
+    It has no services: a run is started and ended at once.
     """
 
     name = "local"
     distribution = "counterpoint"
-    limits: tuple[Limit, ...] = ()
-    ports: tuple[str, ...] = ()
+    ports = ()
     parallel = 4
+
+    @property
+    def limits(self) -> tuple[Limit, ...]:
+        """Nothing is lacking."""
+        return ()
 
     def __init__(self) -> None:
         self.ended: dict[str, NativeRun] = {}
 
-    def translate(self, pipeline: Pipeline) -> Any:
+    def render(self, pipeline: Pipeline) -> Any:
         """The tree of a pipeline: dicts, lists, numbers and words."""
         return to_values(pipeline)
 
@@ -45,17 +49,17 @@ class LocalAdapter:
         described = self.read_back(self.translate(find_pipeline(request.pipeline)))
         return LocalRun(request, self.parallel, pipeline=described).run()
 
-    def plan(self, site: Site) -> Plan:  # noqa: ARG002
+    def services(self, site: Site) -> Plan:  # noqa: ARG002
         """No services."""
         return Plan((), lambda: None)
 
-    def submit(self, site: Site, request: RunRequest) -> str:
+    def start(self, site: Site, request: RunRequest) -> str:
         """Runs the request now."""
         self.ended[request.run_id] = self.run(request, site.home)
         return request.run_id
 
     def observe(self, site: Site, request: RunRequest, native_id: str) -> NativeRun | None:  # noqa: ARG002
-        """The run that `submit` has run."""
+        """The run that was started."""
         return self.ended.get(native_id)
 
     def causes(self, site: Site, request: RunRequest, native_id: str) -> Mapping[str, ErrorInfo]:  # noqa: ARG002
@@ -70,7 +74,7 @@ class LocalAdapter:
         """Nothing, for there is no schedule."""
 
     def going_on(self, site: Site, pipeline: str) -> tuple[str, ...]:  # noqa: ARG002
-        """Nothing, for `submit` returns when a run has ended."""
+        """Nothing, for a run has ended when it has started."""
         return ()
 
     def page(self, site: Site, native_id: str | None = None) -> str:

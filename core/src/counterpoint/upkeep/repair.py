@@ -10,11 +10,10 @@ from counterpoint.backfill.lease import is_running
 from counterpoint.commands import command
 from counterpoint.errors import CounterpointError, DamagedFileError, HeldError
 from counterpoint.model import Entry, Reference
-from counterpoint.model.orchestrators import ORCHESTRATORS
 from counterpoint.running import find_pipeline
 from counterpoint.services.identity import guardian_of
 from counterpoint.services.processes import Owner
-from counterpoint.services.sites import home_of
+from counterpoint.services.sites import home_of, homes
 from counterpoint.storage import Store, layout
 from counterpoint.storage.journal import encoded
 from counterpoint.storage.objects import Objects
@@ -55,7 +54,7 @@ def repair(root: str) -> list[Act]:
 
 
 def _refuse_running(objects: Objects) -> None:
-    for name in ORCHESTRATORS:
+    for name in homes(objects.root):
         if guardian_of(home_of(objects.root, name)) is not None:
             end = command("down", name, root=objects.root)
             raise HeldError(f"the services of {name} run on {objects.root}: end them by '{end}'")

@@ -6,7 +6,6 @@ import difflib
 from typing import TYPE_CHECKING
 
 from counterpoint.errors import UsageError
-from counterpoint.model.orchestrators import ORCHESTRATORS
 from counterpoint.running.known import find_pipeline, registered
 from counterpoint.services.sites import remembered
 from counterpoint.storage import layout
@@ -30,8 +29,8 @@ def find_run(objects: Objects, subject: str) -> Place:
     pipeline, _, name = subject.rpartition("::")
     pipelines = [one for one in objects.folders(layout.RUNS) if pipeline in {"", one}]
     runs = {(one, run) for one in pipelines for run in objects.folders(layout.runs_folder(one))}
-    names = {name, *(f"{one}-{name}" for one in ORCHESTRATORS)}
-    found = {place for place in runs if place[1] in names} or _by_native_name(objects, subject)
+    # a run that its orchestrator began is called by both names, ORCHESTRATOR-NATIVE
+    found = {place for place in runs if name in {place[1], _native(place[1])}} or _by_native_name(objects, subject)
     found = found or {place for place in runs if _begins(place[1], name)}
     if len(found) == 1:
         return found.pop()
@@ -42,10 +41,11 @@ def find_run(objects: Objects, subject: str) -> Place:
 
 
 def _begins(run_id: str, name: str) -> bool:
-    return len(name) >= _LEAST and any(run_id.startswith(f"{mark}{name}") for mark in ("", *_MARKS))
+    return len(name) >= _LEAST and (run_id.startswith(name) or _native(run_id).startswith(name))
 
 
-_MARKS = tuple(f"{one}-" for one in ORCHESTRATORS)
+def _native(run_id: str) -> str:
+    return run_id.partition("-")[2]
 
 
 def _by_native_name(objects: Objects, name: str) -> set[Place]:
