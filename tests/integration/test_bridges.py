@@ -15,7 +15,6 @@ from urllib.parse import quote
 
 import pytest
 
-from counterpoint.adapter import find_adapter
 from counterpoint.errors import ServiceError
 from counterpoint.http import ask, bearer
 from counterpoint.model import RunRequest, Status
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-    from counterpoint.adapter import Plan, Site
+    from counterpoint.adapter import Adapter, Plan, Site
 
 pytestmark = [
     pytest.mark.dagster,
@@ -110,19 +109,24 @@ def until(found: Callable[[], Any]) -> Any:
     return there
 
 
-class Ferry:
-    """The adapter of Dagster, but for what it serves."""
+def ferry_adapter() -> Adapter:
+    """The adapter of Dagster, but for what its code server serves."""
+    from counterpoint_dagster import DagsterAdapter
 
-    def __init__(self) -> None:
-        self._adapter = find_adapter("dagster")
+    class Ferry(DagsterAdapter):
+        def services(self, site: Site) -> Plan:
+            plan = super().services(site)
+            return replace(plan, processes=tuple(replace(p, command=serving_ferry(p.command)) for p in plan.processes))
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._adapter, name)
+    return Ferry()
 
-    def plan(self, site: Site) -> Plan:
-        plan = self._adapter.plan(site)
-        file = ("-f", str(HERE / "ferry.py"))
-        return replace(plan, processes=tuple(replace(p, command=(*p.command[:-2], *file)) for p in plan.processes))
+
+def serving_ferry(command: tuple[str, ...]) -> tuple[str, ...]:
+    words = list(command)
+    if "--module-name" in words:
+        place = words.index("--module-name")
+        words[place : place + 2] = ["--python-file", str(HERE / "ferry.py")]
+    return tuple(words)
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +150,7 @@ def sides(
         patch.setenv("COUNTERPOINT_DAGSTER_USER", USER)
         patch.setenv("COUNTERPOINT_DAGSTER_PASSWORD", password_of(home_of(root, "dagster")))
         patch.setenv("NOWHERE_URL", f"http://127.0.0.1:{free_port()}")
-        ferry: Any = Ferry()
+        ferry = ferry_adapter()
         with (
             airflow_up(root, port) as waiting,
             serving(ferry, new_site(ferry, root, (ANY,), ports={"web": web})) as site,
