@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -12,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from counterpoint.adapter import find_adapter
-from counterpoint.orchestrators import version_of
+from counterpoint.adapter import find_adapter, find_adapters
+from counterpoint.cli.environments import known
+from counterpoint.orchestrators import offered, version_of
 from counterpoint.testing import SCENARIOS, Scenario, check_behaviour, check_round_trip
 
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ QUICK = ("linear", "all_done_trigger", "condition_false", "mapped", "retry_exhau
 @pytest.fixture(scope="module", autouse=True)
 def installed(
     tmp_path_factory: pytest.TempPathFactory, on_path: Callable[[str], AbstractContextManager[None]]
-) -> Iterator[None]:
+) -> Iterator[Path]:
     """The distribution as an installer leaves it: a package, and what its pyproject.toml says of it."""
     project = tomllib.loads((HERE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     site = tmp_path_factory.mktemp("site")
@@ -42,7 +44,7 @@ def installed(
     (told / "entry_points.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     (site / "counterpoint_toy").symlink_to(HERE / "src" / "counterpoint_toy")
     with on_path(str(site)):
-        yield
+        yield site
     sys.modules.pop("counterpoint_toy", None)
 
 
@@ -85,6 +87,24 @@ def test_a_side_that_nobody_has_is_named_with_those_that_are(tmp_path: Path) -> 
     code, _, said = typed("up", "toy", "--pipeline", LINEAR, folder=tmp_path)
     assert (code, "toy has no services of its own" in said) == (2, True)
     assert not (tmp_path / "counterpoint-data").exists()
+
+
+def test_only_an_environment_with_an_adapter_is_a_side(
+    tmp_path: Path, installed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / ".venv"))
+    for name in ("toy2", "old"):
+        python = tmp_path / f".venv-{name}" / "bin" / "python"
+        python.parent.mkdir(parents=True)
+        python.symlink_to(sys.executable)
+    packages = tmp_path / ".venv-toy2" / "lib" / "python3.11" / "site-packages"
+    packages.parent.mkdir(parents=True)
+    shutil.copytree(installed, packages)
+    points = next(packages.glob("*.dist-info")) / "entry_points.txt"
+    points.write_text("[counterpoint.adapters]\ntoy2 = counterpoint_toy:ADAPTER\n", encoding="utf-8")
+    known.cache_clear()
+    assert set(known()) == {*offered(), *find_adapters(), "toy2"}
+    known.cache_clear()
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)

@@ -7,12 +7,13 @@ import signal
 import subprocess
 import sys
 from functools import cache
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from counterpoint.adapter import find_adapter
 from counterpoint.errors import ServiceError
-from counterpoint.orchestrators import LOCAL, find_adapters, offered
+from counterpoint.orchestrators import GROUP, LOCAL, find_adapters, offered
 from counterpoint.processes import die_with_parent
 from counterpoint.redaction import redacted
 
@@ -42,11 +43,20 @@ ORCHESTRATORS, SIDES = Sides(), Sides(LOCAL)
 @cache
 def known() -> tuple[str, ...]:
     """The orchestrators that this distribution offers, and those whose adapter is installed here or beside."""
-    beside = (place.parents[1].name for place in Path(sys.prefix).parent.glob(f"{_BESIDE}*/bin/python"))
-    named = (name for name in os.environ if name.startswith(_NAMED))
-    found = {*find_adapters(), *(name.removeprefix(_BESIDE) for name in beside)}
-    found |= {name.removeprefix(_NAMED).lower() for name in named}
+    beside = (place.parents[1] for place in Path(sys.prefix).parent.glob(f"{_BESIDE}*/bin/python"))
+    named = (name.removeprefix(_NAMED).lower() for name in os.environ if name.startswith(_NAMED))
+    others = {place.name.removeprefix(_BESIDE): place for place in beside}
+    found = {*find_adapters(), *named, *(name for name, place in others.items() if _has_adapter(place, name))}
     return tuple(dict.fromkeys((*offered(), *sorted(found))))
+
+
+def _has_adapter(environment: Path, name: str) -> bool:
+    """Whether an environment has an adapter of that name: others have environments with such names, too."""
+    if name in offered():
+        return True
+    folders = map(str, environment.glob("lib/python*/site-packages"))
+    points = (point for found in distributions(path=list(folders)) for point in found.entry_points)
+    return any((point.group, point.name) == (GROUP, name) for point in points)
 
 
 def has_services(orchestrator: str) -> bool:
