@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from counterpoint.cli import between
-from counterpoint.cli.environments import SIDES, has_services, python_of
+from counterpoint.cli.environments import SIDES, python_of
 from counterpoint.cli.output import answer, say, table
 from counterpoint.cli.run import setting_options
 
@@ -92,7 +92,6 @@ def _comparison(args: argparse.Namespace) -> Any:
         absolute(args.root),
         args.source,
         tuple(args.set),
-        frozenset(filter(has_services, names)),
     )
 
 

@@ -11,17 +11,14 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from counterpoint.adapter import find_adapter
 from counterpoint.errors import ServiceError
 from counterpoint.orchestrators import GROUP, LOCAL, find_adapters, offered
 from counterpoint.processes import die_with_parent
-from counterpoint.redaction import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _BESIDE, _NAMED = ".venv-", "COUNTERPOINT_PYTHON_"
-_ASK = "import sys; from counterpoint.adapter import find_adapter; print(find_adapter(sys.argv[1]).has_services)"
 
 
 class Sides:
@@ -57,24 +54,6 @@ def _has_adapter(environment: Path, name: str) -> bool:
     folders = map(str, environment.glob("lib/python*/site-packages"))
     points = (point for found in distributions(path=list(folders)) for point in found.entry_points)
     return any((point.group, point.name) == (GROUP, name) for point in points)
-
-
-def has_services(orchestrator: str) -> bool:
-    """Whether an orchestrator has servers of its own, as its adapter says, in whatever environment that is.
-
-    Raises:
-        ServiceError: it is not installed, or cannot be asked.
-    """
-    if orchestrator == LOCAL:
-        return False
-    python = python_of(orchestrator)
-    if python == Path(sys.executable):
-        return find_adapter(orchestrator).has_services
-    done = subprocess.run([python, "-P", "-c", _ASK, orchestrator], capture_output=True, text=True, check=False)
-    if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        raise ServiceError(f"the adapter of {orchestrator} in {python} cannot be asked: {redacted(said)}")
-    return done.stdout.strip() == str(True)
 
 
 def python_of(orchestrator: str) -> Path:

@@ -6,12 +6,15 @@ import json
 import logging
 import os
 import shutil
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.comparison.measured import Measured, measure
-from counterpoint.errors import UsageError
+from counterpoint.errors import ServiceError, UsageError
+from counterpoint.orchestrators import LOCAL
+from counterpoint.redaction import redacted
 from counterpoint.running import find_pipeline
 from counterpoint.storage import layout
 
@@ -19,11 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 log = logging.getLogger(__name__)
+_ASK = "import sys; from counterpoint.adapter import find_adapter; print(find_adapter(sys.argv[1]).has_services)"
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What is compared: a partition of a pipeline, with the days of its window; `with_services` have servers."""
+    """What is compared: a partition of a pipeline, with the days of its window."""
 
     pipeline: str
     date: str
@@ -31,7 +35,6 @@ class Comparison:
     root: str
     source: str | None = None
     settings: tuple[str, ...] = ()
-    with_services: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,7 @@ def compare(comparison: Comparison, python_of: Callable[[str], Path]) -> list[Co
 
     Raises:
         UsageError: the root is not a local folder.
+        ServiceError: a side's adapter cannot be asked.
     """
     if "://" in comparison.root:
         raise UsageError(
@@ -67,7 +71,7 @@ def _contest(comparison: Comparison, name: str, python: Path) -> Contestant:
     root = Path(comparison.root) / layout.compared_root(name)
     shutil.rmtree(root, ignore_errors=True)
     words = ["run", comparison.pipeline, "--date", comparison.date, "--on", name, "--no-effects"]
-    words += ["--service"] if name in comparison.with_services else []
+    words += ["--service"] if _has_services(name, python) else []
     words += ["--source", comparison.source] if comparison.source else []
     words += [word for setting in comparison.settings for word in ("--set", setting)]
     words += ["--root", str(root), "--json"]
@@ -76,3 +80,14 @@ def _contest(comparison: Comparison, name: str, python: Path) -> Contestant:
     shown = [os.path.relpath(word) if word == str(root) and root.is_relative_to(Path.cwd()) else word for word in words]
     record = json.loads(measured.answer) if measured.answer.strip() else None
     return Contestant(name, ("counterpoint", *shown), measured, record)
+
+
+def _has_services(name: str, python: Path) -> bool:
+    """Whether a side has servers of its own, as its adapter says in the environment that has it."""
+    if name == LOCAL:
+        return False
+    done = subprocess.run([python, "-P", "-c", _ASK, name], capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise ServiceError(f"the adapter of {name} in {python} cannot be asked: {redacted(said)}")
+    return done.stdout.strip() == str(True)

@@ -42,6 +42,7 @@ class Guardian:
         self.home, self.site = Path(order["home"]), str(order["site"])
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.restarts: Counter[str] = Counter()
+        self.told: dict[str, int | None] = {}
         self.order = order
         self.ready = self.stopping = self.abandoned = False
 
@@ -77,7 +78,7 @@ class Guardian:
 
     def tell(self) -> None:
         """Writes the state file."""
-        codes = {name: p.poll() for name, p in self.processes.items()}
+        self.told = codes = self._codes()
         found = {
             name: {"pid": p.pid, "started": ProcessId.of(p.pid).started, "code": codes[name]}
             for name, p in self.processes.items()
@@ -89,13 +90,11 @@ class Guardian:
 
         Nobody can begin to use it then before this process has ended.
         """
-        codes: list[Any] = []
         while not self.stopping and alone(self.home, USE) is None:
             self._listen()
             self._revive()
             self._reap()
-            if (seen := [p.poll() for p in self.processes.values()]) != codes:
-                codes = seen
+            if self._codes() != self.told:
                 self.tell()
 
     def _listen(self) -> None:
@@ -113,7 +112,7 @@ class Guardian:
         for process in self.order["processes"]:
             name = process["name"]
             code = self.processes[name].poll()
-            if code is None or self.restarts[name] >= MOST_RESTARTS or not (self.ready or process["hasty"]):
+            if code is None or not self._comes_back(name):
                 continue
             self.restarts[name] += 1
             end_all([*living(PART, self._part(name)), *in_session(self.processes[name].pid)])
@@ -124,6 +123,15 @@ class Guardian:
                     self._recover(process, log)
             self._launch(process)
             self.tell()
+
+    def _codes(self) -> dict[str, int | None]:
+        """The exit code of each process that has ended for good; one that is about to be started again has none."""
+        return {name: None if self._comes_back(name) else p.poll() for name, p in self.processes.items()}
+
+    def _comes_back(self, name: str) -> bool:
+        """Whether a process is started again when it ends now."""
+        hasty = any(process["hasty"] for process in self.order["processes"] if process["name"] == name)
+        return not self.stopping and self.restarts[name] < MOST_RESTARTS and (self.ready or hasty)
 
     def _reap(self) -> None:
         """Takes note of the end of what its processes have left behind, which would keep its number for ever."""
