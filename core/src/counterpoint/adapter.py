@@ -66,7 +66,7 @@ class Adapter(ABC):
     """One orchestrator; its methods take and return plain values, or that orchestrator's own objects.
 
     A subclass says by flags what its orchestrator has, and overrides what that needs: of services all methods from
-    `services` to `page`, of backfills `backfill`, `progress` and `cancel`. It imports the orchestrator within its
+    `services` to `page`, of backfills `start_backfill`, `progress` and `cancel`. It imports the orchestrator within its
     methods, so that asking which adapters there are costs nothing.
 
     Attributes:
