@@ -58,7 +58,7 @@ def test_command(command: str, tmp_path: Path) -> None:
     done = typed(small(command), tmp_path)
     assert done.returncode == 0, done.stderr[-4000:]
     if " run " in command:
-        assert "success" in done.stderr
+        assert "success" in done.stdout
 
 
 @pytest.mark.parametrize("target", sorted({c.split()[1] for c in commands() if c.startswith("make")}))
@@ -76,19 +76,20 @@ def test_a_command_that_serves_says_where_and_stops_at_ctrl_c(command: str, tmp_
         command.split(),
         cwd=ROOT,
         env={**os.environ, "COUNTERPOINT_ROOT": str(tmp_path / "data")},
-        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
     )
-    assert process.stderr is not None
+    assert process.stdout is not None
     said, deadline = "", time.monotonic() + 240
-    with process.stderr:
+    with process.stdout:
         while " is up at http://127.0.0.1:" not in said and time.monotonic() < deadline:
-            said += (line := process.stderr.readline())
+            said += (line := process.stdout.readline())
             if not line:
                 break
         os.killpg(process.pid, signal.SIGINT)
-        said += process.stderr.read()
+        said += process.stdout.read()
     process.wait(60)
     assert " is up at http://127.0.0.1:" in said, said[-3000:]
 

@@ -72,8 +72,8 @@ def test_people_are_told_who_is_first_why_and_what_is_not_known(tmp_path: Path) 
     words = ("--profile", PROFILES / "regulated_company.toml", "--report", results, "--out", tmp_path / "advice.txt")
     done = run(*words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == ""
-    assert done.stderr.splitlines()[2].startswith("1. airflow   0.")
+    assert done.stderr == ""
+    assert done.stdout.splitlines()[2].startswith("1. airflow   0.")
     for words_in_it in (
         "For a large regulated company: 17 of 17 answers;",
         "audit_logs.html (checked in 3.3.2)",
@@ -83,19 +83,19 @@ def test_people_are_told_who_is_first_why_and_what_is_not_known(tmp_path: Path) 
         "hosting = vendor",
         "airflow 1.0 was measured; what is cited was checked in 3.3.2",
     ):
-        assert words_in_it in done.stderr
-    assert (tmp_path / "advice.txt").read_text(encoding="utf-8") == done.stderr
-    assert len(done.stderr.splitlines()) < 60
+        assert words_in_it in done.stdout
+    assert (tmp_path / "advice.txt").read_text(encoding="utf-8") == done.stdout
+    assert len(done.stdout.splitlines()) < 60
 
 
 def test_a_report_in_its_usual_place_is_taken(tmp_path: Path) -> None:
     (tmp_path / "report").mkdir()
     kept(tmp_path / "report" / "results.json", json.dumps(report()))
     done = run("--profile", PROFILES / "five_engineers.toml", cwd=tmp_path)
-    assert "onboarding, From nothing to ready: 10 s" not in done.stderr  # all are equal in this report
-    assert "not measured here" not in done.stderr
-    assert "limits.py of the adapter: backfill (checked in 1.13.27)" in done.stderr
-    assert "A tie of airflow and dagster:" in done.stderr
+    assert "onboarding, From nothing to ready: 10 s" not in done.stdout  # all are equal in this report
+    assert "not measured here" not in done.stdout
+    assert "limits.py of the adapter: backfill (checked in 1.13.27)" in done.stdout
+    assert "A tie of airflow and dagster:" in done.stdout
 
 
 def test_the_example_is_a_profile(tmp_path: Path) -> None:

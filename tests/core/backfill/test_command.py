@@ -45,7 +45,7 @@ def test_from_a_bad_day_to_promotion(farm: Farm) -> None:
     farm.deliver(BAD, "7")
     again = run(farm, "retry", "farm:harvest", "--backfill", "v2")
     assert again.returncode == 0, again.stderr
-    assert "11 steps run, 19 saved" in again.stderr
+    assert "11 steps run, 19 saved" in again.stdout
     promoted = run(farm, "backfill", "promote", "farm:harvest", "v2", "--json")
     assert json.loads(promoted.stdout) == {"promoted": "v2", "outputs": 34, "replaced": 0, "equal": 0}
     assert farm.read("sums", "production") == {f"2026-01-{n:02}": 3 * n - 3 for n in range(5, 11)}
@@ -63,9 +63,9 @@ def test_a_version_that_is_not_wanted_is_forgotten(farm: Farm) -> None:
 
 def test_a_dry_run_says_what_would_be_done(farm: Farm) -> None:
     done = backfill(farm, "--dry-run")
-    assert (done.returncode, done.stdout) == (0, "")
-    assert "34 steps in 5 waves" in done.stderr
-    assert "isolation of output" in done.stderr
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "34 steps in 5 waves" in done.stdout
+    assert "isolation of output" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -85,8 +85,8 @@ def test_the_list_has_what_is_open_and_all_has_the_rest(store: Objects, capsys: 
     assert {row["id"] for row in answered("list --all", capsys)} == {BROKEN.id, HEALED.id}
     assert main(["alerts", "list"]) == 0
     said = capsys.readouterr()
-    assert said.out == ""
-    assert f"{BROKEN.id} P0 farm: milk failed | 2 times" in said.err
+    assert said.err == ""
+    assert f"{BROKEN.id} P0 farm: milk failed | 2 times" in said.out
 
 
 def test_the_list_says_what_was_not_delivered_and_what_is_held(
@@ -100,7 +100,7 @@ def test_the_list_says_what_was_not_delivered_and_what_is_held(
     assert [bool(row["error"]) for row in found[BROKEN.id]["deliveries"]] == [False, True]
     assert found[OFF.id]["held"] == ["v2"]
     main(["alerts", "list"])
-    said = capsys.readouterr().err
+    said = capsys.readouterr().out
     assert "not delivered yet to P0[1]" in said
     assert "held until v2 has ended" in said
 
@@ -111,7 +111,7 @@ def test_an_alert_is_acknowledged(store: Objects, capsys: Printed) -> None:
     assert row["acknowledged"]["by"] == "ann"
     assert answered("list", capsys) == []
     main(["alerts", "list", "--all"])
-    assert "acknowledged by ann" in capsys.readouterr().err
+    assert "acknowledged by ann" in capsys.readouterr().out
 
 
 def test_a_step_is_switched_on_by_its_alert(store: Objects, capsys: Printed) -> None:
@@ -122,7 +122,7 @@ def test_a_step_is_switched_on_by_its_alert(store: Objects, capsys: Printed) -> 
     assert circuit_of(store, "farm", "milk").state == "open"
     assert main(["alerts", "ack", OFF.id, "--reset"]) == 0
     assert circuit_of(store, "farm", "milk") == Circuit()
-    assert "its step is switched on" in capsys.readouterr().err
+    assert "its step is switched on" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,7 @@ def test_a_failed_run_is_redone_by_what_why_prints(desk: Desk, typed: Type) -> N
     desk.deliver(day01="one")
     code, out, _ = desk.run(FIRST, "--json")
     assert code == 1
-    _, _, why = desk.type("why", json.loads(out)["run_id"], "--root", desk.root)
+    _, why, _ = desk.type("why", json.loads(out)["run_id"], "--root", desk.root)
     desk.deliver(day01="7")
     assert typed(desk.printed(why, "retry"))[0] == 0
     assert set(desk.status()[FIRST].values()) == {"fresh"}
@@ -178,8 +178,8 @@ def test_a_backfill_is_redone_and_published(desk: Desk, typed: Type) -> None:
 def test_dead_letters_are_rebuilt_from_the_same_source(desk: Desk, typed: Type) -> None:
     desk.deliver(day01="1 900", day02="2")
     assert (desk.run(FIRST)[0], desk.run(SECOND)[0]) == (0, 0)
-    _, _, err = desk.type("dlq", "reprocess", NAME, "--delay", "0s", "--root", desk.root)
-    code, _, told = typed(desk.printed(err, "backfill"))
+    _, out, _ = desk.type("dlq", "reprocess", NAME, "--delay", "0s", "--root", desk.root)
+    code, _, told = typed(desk.printed(out, "backfill"))
     assert code == 0, told
     assert typed(desk.printed(told, "backfill", "promote"))[0] == 0
     assert {step for steps in desk.status().values() for step in steps.values()} == {"fresh"}

@@ -42,9 +42,9 @@ def failed(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     return SimpleNamespace(root=root, run_id=json.loads(done.stdout)["run_id"])
 
 
-def test_the_answer_is_told_to_people_on_stderr(failed: SimpleNamespace) -> None:
+def test_the_answer_is_told_to_people_on_stdout(failed: SimpleNamespace) -> None:
     done = run(failed.root, "why", failed.run_id)
-    assert (done.returncode, done.stdout) == (0, "")
+    assert (done.returncode, done.stderr) == (0, "")
     for said in (
         "ValueError: day 2026-01-03 is corrupt",
         "mishaps.py:",
@@ -54,7 +54,7 @@ def test_the_answer_is_told_to_people_on_stderr(failed: SimpleNamespace) -> None
         "docs/failures.md#code_bug",
         f"redo: counterpoint retry mishaps:days --run {failed.run_id} --root {failed.root}\n",
     ):
-        assert said in done.stderr
+        assert said in done.stdout
 
 
 def test_the_answer_for_programs_is_one_document(failed: SimpleNamespace) -> None:

@@ -254,7 +254,7 @@ def test_the_command_tells_and_writes(
     assert "beyond noise: 2 worse, 0 better" in told.err
     assert {path.name for path in Path(new).iterdir()} == {"against.html", "against.md", "results.json"}
     assert main(["compare", "--against", old, old]) == 0
-    assert "beyond noise: 0 worse, 0 better" in capsys.readouterr().err
+    assert "beyond noise: 0 worse, 0 better" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -136,13 +136,13 @@ def test_each_answer_is_as_its_schema_says(box: Box) -> None:
 
 
 @pytest.mark.parametrize("action", ["list", "show", "reprocess"])
-def test_people_read_it_on_stderr(box: Box, action: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_people_read_it_on_stdout(box: Box, action: str, capsys: pytest.CaptureFixture[str]) -> None:
     box.run()
     capsys.readouterr()
     assert main(["dlq", action, "letterbox:letterbox", "--root", box.root]) == 0
     told = capsys.readouterr()
-    assert told.out == ""
-    assert "letterbox: " in told.err
+    assert told.err == ""
+    assert "letterbox: " in told.out
 
 
 @pytest.mark.parametrize(

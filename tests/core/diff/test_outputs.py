@@ -142,7 +142,7 @@ def test_data_that_is_gone_is_named(root: Path, production: Store, command: Comm
     assert "cannot be read" in told
 
 
-def test_people_are_told_on_stderr(
+def test_people_are_told_on_stdout(
     root: Path, production: Store, capsys: pytest.CaptureFixture[str], command: Command
 ) -> None:
     from counterpoint.cli.main import main
@@ -153,9 +153,9 @@ def test_people_are_told_on_stderr(
     publish(trial, METRICS, DAYS[0], {"sum": "much"})
     assert main(["diff", f"{NAME}@production", f"{NAME}@v2", "--root", str(root)]) == 4
     told = capsys.readouterr()
-    assert told.out == ""
+    assert told.err == ""
     for said in ("rows of 2026-01-02", "matched by tree (found)", "right only", "float32[2]", "much", "different"):
-        assert said in told.err
+        assert said in told.out
 
 
 def test_tables_of_another_schema(root: Path, production: Store, command: Command) -> None:

@@ -83,7 +83,7 @@ def ledger(capfd: pytest.CaptureFixture[str], root: Path) -> tuple[Any, str]:
     told = json.loads(capfd.readouterr().out)
     jsonschema.validate(told, LEDGER)
     assert main(words) == 0
-    return told, capfd.readouterr().err
+    return told, capfd.readouterr().out
 
 
 def test_the_old_dag_is_paused_and_started_again(

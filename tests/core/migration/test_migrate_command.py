@@ -50,12 +50,12 @@ def test_json_may_stand_before_the_action(folder: Path, capsys: Printed) -> None
     assert json.loads(capsys.readouterr().out)["folder"] == str(folder)
 
 
-def test_the_table_goes_to_stderr(folder: Path, capsys: Printed) -> None:
+def test_the_table_goes_to_stdout(folder: Path, capsys: Printed) -> None:
     assert main(["migrate", "inventory", str(folder)]) == 0
     out, err = capsys.readouterr()
-    assert out == ""
-    assert "python2" in err
-    assert "2 files: 1 DAGs, 11 tasks, 0 declared and 0 probable dependencies; not known from the source: 1" in err
+    assert err == ""
+    assert "python2" in out
+    assert "2 files: 1 DAGs, 11 tasks, 0 declared and 0 probable dependencies; not known from the source: 1" in out
 
 
 def test_the_page_stands_alone(folder: Path, tmp_path: Path) -> None:

@@ -186,10 +186,10 @@ def test_a_pipeline_that_an_adapter_refuses(capsys: Printed) -> None:
 def test_the_terminal(capsys: Printed) -> None:
     assert main(["migrate", "preflight", f"{KIT}:fan_out"]) == 0
     out, err = capsys.readouterr()
-    assert out == ""
-    assert "Pools: each orchestrator counts its own slots: while both run, twice as many may be in use" in err
-    assert "it has none: a queue" in err
-    assert err.endswith("1 differs, 1 stands in, 3 same\n")
+    assert err == ""
+    assert "Pools: each orchestrator counts its own slots: while both run, twice as many may be in use" in out
+    assert "it has none: a queue" in out
+    assert out.endswith("1 differs, 1 stands in, 3 same\n")
 
 
 def test_an_adapter_that_is_not_installed(capsys: Printed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ sys.path.insert(0, HERE)
 import market
 
 from counterpoint.cli import validating
+from counterpoint.cli.common import common_options
 from counterpoint.errors import CounterpointError
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def command(place: Path, capfd: pytest.CaptureFixture[str]) -> Command:
 
     def run(*words: object) -> tuple[int, Any, str]:
         parser = argparse.ArgumentParser()
+        common_options(parser, behind=True)
         parser.set_defaults(json=True, quiet=False, root=str(place / "root"))
         validating.arguments(parser)
         argv = [str(word) for word in words]

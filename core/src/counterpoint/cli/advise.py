@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from counterpoint.cli.output import answer, say
+from counterpoint.cli.output import answer, echo, say
 
 if TYPE_CHECKING:
     import argparse
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         answer(found.to_dict())
     else:
-        say(text)
+        echo(text)
     return 0
 
 

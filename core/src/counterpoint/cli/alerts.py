@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from counterpoint.cli.output import answer, say, table
+from counterpoint.cli.output import answer, echo, table
 
 if TYPE_CHECKING:
     import argparse
@@ -53,9 +53,9 @@ def _list(store: Objects, args: argparse.Namespace) -> int:
     if args.json:
         answer([case.to_dict() for case in shown])
         return 0
-    say(f"{len(shown)} {'alerts' if args.all else 'open alerts'}")
+    echo(f"{len(shown)} {'alerts' if args.all else 'open alerts'}")
     for case in shown:
-        say(_line(case))
+        echo(_line(case))
     return 0
 
 
@@ -84,9 +84,10 @@ def _acknowledge(store: Objects, alert_id: str, args: argparse.Namespace) -> int
     if args.reset:
         _switch_on(store, case)
     new = change(store, alert_id, lambda found: acknowledged(found or case, by, datetime.now(UTC)))
-    say(f"{alert_id} is acknowledged by {by}{', and its step is switched on' if args.reset else ''}")
-    if args.json and new:
-        answer([new.to_dict()])
+    if args.json:
+        answer([new.to_dict()] if new else [])
+    else:
+        echo(f"{alert_id} is acknowledged by {by}{', and its step is switched on' if args.reset else ''}")
     return 0
 
 

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.cli.environments import hand_over
-from counterpoint.cli.output import answer, say, table
+from counterpoint.cli.output import answer, echo, say, table
 from counterpoint.cli.run import place_words, run_options, settings, site_options
 from counterpoint.commands import command
 
@@ -131,7 +131,7 @@ def tell(report: dict[str, Any], *, as_json: bool) -> None:
         for row in (*report["upstream"], *report["partitions"])
     ]
     table(f"{report['version']}: {report['status']}", ("partition", "status", "step", "blocked by, or error"), rows)
-    say(f"{report['computed']} steps run, {report['saved']} saved, {report['seconds']:.1f} s")
+    echo(f"{report['computed']} steps run, {report['saved']} saved, {report['seconds']:.1f} s")
 
 
 def _message(row: dict[str, Any]) -> str | None:
@@ -148,7 +148,7 @@ def _dry_run(asked: Asked, args: argparse.Namespace) -> int:
         return 0
     rows = [(number, len(wave), f"{wave[0]} to {wave[-1]}") for number, wave in enumerate(plan["waves"], 1)]
     table(f"{asked.version}: {plan['cells']} steps in {len(plan['waves'])} waves", ("wave", "steps", "from"), rows)
-    say(f"critical path {plan['critical_seconds']:.1f} s, lower bound {plan['lower_bound_seconds']:.1f} s,"
+    echo(f"critical path {plan['critical_seconds']:.1f} s, lower bound {plan['lower_bound_seconds']:.1f} s,"
         f" this order about {plan['estimated_seconds']:.1f} s with {plan['slots']} at once")  # fmt: skip
     table(
         "Checklist",
@@ -174,5 +174,6 @@ def _settle(args: argparse.Namespace) -> int:
     found = settle(pipeline, tag, absolute(args.root), take_over=args.take_over)
     if args.json:
         answer(found)
-    say("; ".join(f"{name} {value}" for name, value in found.items()))
+    else:
+        echo("; ".join(f"{name} {value}" for name, value in found.items()))
     return 0

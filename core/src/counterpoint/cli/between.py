@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.cli.output import answer, say, table
+from counterpoint.cli.output import answer, echo, say, table
 
 if TYPE_CHECKING:
     import argparse
@@ -43,7 +43,7 @@ def _against(args: argparse.Namespace, default: Path) -> int:
     found = against(read_results(old), read_results(new))
     if args.json:
         answer(found)
-    _tell(found)
+    _tell(found, beside=args.json)
     if args.out:
         say(f"page: {write_against(found, args.out)}")
     return DifferenceError.exit_code if differs(found) else 0
@@ -65,12 +65,16 @@ def _merge(args: argparse.Namespace) -> int:
     page = write_merged(found, args.out)
     if args.json:
         answer(found)
-    rows = [(one["title"], f"{one['side']} / {one['to']}", len(one["on"]), *_ratios(one)) for one in found["ratios"]]
-    table("Across machines", ("figure", "side / beside", "machines", "ratio", "between"), rows)
-    say(f"machines: {'; '.join(machine['name'] for machine in found['machines'])}")
-    say("equal everywhere" if found["equal"] else "NOT equal: see the digests under 'outputs'")
+    _tell_merged(found, beside=args.json)
     say(f"report: {page}")
     return 0 if found["equal"] else DifferenceError.exit_code
+
+
+def _tell_merged(found: Mapping[str, Any], *, beside: bool) -> None:
+    rows = [(one["title"], f"{one['side']} / {one['to']}", len(one["on"]), *_ratios(one)) for one in found["ratios"]]
+    table("Across machines", ("figure", "side / beside", "machines", "ratio", "between"), rows, beside=beside)
+    echo(f"machines: {'; '.join(machine['name'] for machine in found['machines'])}", beside=beside)
+    echo("equal everywhere" if found["equal"] else "NOT equal: see the digests under 'outputs'", beside=beside)
 
 
 def _ratios(one: Mapping[str, Any]) -> tuple[str, str]:
@@ -80,23 +84,28 @@ def _ratios(one: Mapping[str, Any]) -> tuple[str, str]:
     return median, f"{low} – {high}"
 
 
-def _tell(found: Mapping[str, Any]) -> None:
+def _tell(found: Mapping[str, Any], *, beside: bool) -> None:
     digests = found["digests"]
     if digests["differing"]:
         rows = [(row["date"], row["step"], _short(row["old"]), _short(row["new"])) for row in digests["differing"]]
-        table("Data that differ", ("date", "step", "old", "new"), rows)
+        table("Data that differ", ("date", "step", "old", "new"), rows, beside=beside)
     changes = [(one["what"], one["old"], one["new"]) for one in found["changes"]]
     if changes:
-        table("What the reports were made of", ("what", "old", "new"), changes)
-    table("What was measured", ("figure", "side", "old", "new", "new/old", ""), map(_figure, found["figures"]))
+        table("What the reports were made of", ("what", "old", "new"), changes, beside=beside)
+    table(
+        "What was measured",
+        ("figure", "side", "old", "new", "new/old", ""),
+        map(_figure, found["figures"]),
+        beside=beside,
+    )
     for one in found["left_out"]:
-        say(f"left out: {one['what']}: {one['reason']}")
+        echo(f"left out: {one['what']}: {one['reason']}", beside=beside)
     different = f"{len(digests['differing'])} of {digests['compared']} outputs"
-    say("data: equal" if digests["equal"] else f"data: DIFFERENT, {different}")
+    echo("data: equal" if digests["equal"] else f"data: DIFFERENT, {different}", beside=beside)
     if found["same_machine"]:
-        say(f"beyond noise: {found['worse']} worse, {found['better']} better")
+        echo(f"beyond noise: {found['worse']} worse, {found['better']} better", beside=beside)
     else:
-        say("two machines: only the ratios between sides within each report are compared")
+        echo("two machines: only the ratios between sides within each report are compared", beside=beside)
 
 
 def _figure(row: Mapping[str, Any]) -> Sequence[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from counterpoint.cli import between
 from counterpoint.cli.environments import SIDES, python_of
-from counterpoint.cli.output import answer, say, table
+from counterpoint.cli.output import answer, echo, say, table
 from counterpoint.cli.run import setting_options
 
 HELP = "the same run on every orchestrator, side by side, as a report"
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     if args.pipeline == "streamrec":
         results["beside"] = beside_of(args.out)
     page = write_report(results, args.out)
-    _tell(results, as_json=args.json)
+    _tell(results, beside=args.json)
     say(f"report: {page}")
     if results["failed"]:
         return max(contestant.measured.code for contestant in contestants)
@@ -123,8 +123,8 @@ def _workloads(args: argparse.Namespace) -> tuple[str, ...]:
     return "--workloads", ",".join(asked)
 
 
-def _tell(results: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
+def _tell(results: dict[str, Any], *, beside: bool) -> None:
+    if beside:
         answer(results)
     names = [side["name"] for side in results["orchestrators"]]
     rows = [
@@ -138,9 +138,12 @@ def _tell(results: dict[str, Any], *, as_json: bool) -> None:
         for row in results["outputs"]
     ]
     if results["figures"]:
-        table("Measured", ("figure", *names), [_figure(figure, names) for figure in results["figures"]])
-    table("Digests", ("date", "step", "rows", *names, ""), rows)
-    say("equal everywhere" if results["equal"] else f"NOT equal; failed: {', '.join(results['failed']) or 'none'}")
+        table("Measured", ("figure", *names), [_figure(figure, names) for figure in results["figures"]], beside=beside)
+    table("Digests", ("date", "step", "rows", *names, ""), rows, beside=beside)
+    echo(
+        "equal everywhere" if results["equal"] else f"NOT equal; failed: {', '.join(results['failed']) or 'none'}",
+        beside=beside,
+    )
 
 
 def _figure(figure: dict[str, Any], names: list[str]) -> tuple[str, ...]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.cli.environments import ORCHESTRATORS, python_of
-from counterpoint.cli.output import answer, say
+from counterpoint.cli.output import answer, echo
 from counterpoint.commands import command
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Mapping
 
     from counterpoint.migration.cutover import Move
@@ -51,7 +51,6 @@ def _what(sub: argparse.ArgumentParser) -> None:
 
 def _common(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--wait", action="store_true", help="waits for runs that are going on, instead of refusing")
-    sub.add_argument("--root", default=argparse.SUPPRESS, metavar="URI", help="the root that the services use")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -104,10 +103,10 @@ def _tell(args: argparse.Namespace, move: Move, seen: Owners) -> int:
     if args.json:
         answer(found)
     name = move.pipeline.name
-    say(f"{name}: {owned(found)}")
+    echo(f"{name}: {owned(found)}", beside=args.json)
     for one in found["later"]:
         up = command("up", one, "--pipeline", args.pipeline, root=move.objects.root)
-        say(f"{one} does not serve {name} now: this takes effect when '{up}' does")
+        echo(f"{one} does not serve {name} now: this takes effect when '{up}' does", beside=args.json)
     return 0
 
 

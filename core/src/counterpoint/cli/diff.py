@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from counterpoint.cli.output import answer, say, table
+from counterpoint.cli.output import answer, echo, table
 
 if TYPE_CHECKING:
     import argparse
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
         _tell_table(found)
     else:
         _tell_outputs(found)
-    say(f"{args.left} and {args.right}: {'equal' if found.equal else 'different'}")
+    echo(f"{args.left} and {args.right}: {'equal' if found.equal else 'different'}", beside=args.json)
     return 0 if found.equal else DifferenceError.exit_code
 
 
@@ -98,7 +98,7 @@ def _tell_outputs(found: OutputsDiff) -> None:
     from counterpoint.diff import TableDiff
 
     for output in differing:
-        say(f"\n{output.step} of {output.partition}")
+        echo(f"\n{output.step} of {output.partition}")
         if isinstance(output.report, TableDiff):
             _tell_table(output.report)
         elif output.report is not None:
@@ -106,8 +106,8 @@ def _tell_outputs(found: OutputsDiff) -> None:
 
 
 def _tell_table(found: TableDiff) -> None:
-    say("rows: " + ", ".join(f"{name.replace('_', ' ')} {n:,}" for name, n in found.rows.to_dict().items()))
-    say(_how(found.key))
+    echo("rows: " + ", ".join(f"{name.replace('_', ' ')} {n:,}" for name, n in found.rows.to_dict().items()))
+    echo(_how(found.key))
     schema = [(name, "missing on the right") for name in found.schema.only_left]
     schema += [(name, "missing on the left") for name in found.schema.only_right]
     for change in found.schema.types:

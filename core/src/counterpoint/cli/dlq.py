@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.cli.output import answer, say, table
+from counterpoint.cli.output import answer, echo, table
 from counterpoint.commands import command
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def _list(args: argparse.Namespace, store: Store) -> None:
         rows = [row for row in found["partitions"] if row["step"] == step]
         cells = [[(row[name] or "") if name != "since" else _minute(row[name]) for name in names] for row in rows]
         table(step, ("partition", "waiting", "since (UTC)", "failed", "sent", "received", "permanent"), cells)
-    say(f"{found['pipeline']}: {found['totals']['waiting']} rows wait")
+    echo(f"{found['pipeline']}: {found['totals']['waiting']} rows wait")
 
 
 def _minute(moment: str | None) -> str:
@@ -88,7 +88,7 @@ def _show(args: argparse.Namespace, store: Store) -> None:
     names = ("partition", "state", "reason", "origin")
     for step in dict.fromkeys(row["step"] for row in found["rows"]):
         table(step, names, [tuple(row[name] for name in names) for row in found["rows"] if row["step"] == step])
-    say(f"{found['pipeline']}: {len(found['rows'])} of {found['total']} rows")
+    echo(f"{found['pipeline']}: {len(found['rows'])} of {found['total']} rows")
 
 
 def _reprocess(args: argparse.Namespace, store: Store) -> None:
@@ -106,7 +106,7 @@ def _reprocess(args: argparse.Namespace, store: Store) -> None:
     would = "would be sent" if args.dry_run else "sent"
     table(f"{found['pipeline']}: {found['letters']} rows {would}", (*names, "arrived in"), rows)
     if found["next"]:
-        say(f"rebuild what they went to: {found['next']}")
+        echo(f"rebuild what they went to: {found['next']}")
 
 
 def _arrived(one: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.cli.cleaning import clean_root, options, refuse_contradictions
 from counterpoint.cli.environments import known, python_of
-from counterpoint.cli.output import answer, say, table
+from counterpoint.cli.output import answer, echo, table
 from counterpoint.errors import CounterpointError
 from counterpoint.orchestrators import installed_version
 from counterpoint.redaction import redacted
@@ -68,7 +68,7 @@ def _repair(args: argparse.Namespace) -> int:
     elif done:
         table("Repaired", ("file", "what was done"), [(act.path, act.done) for act in done])
     else:
-        say("nothing is damaged")
+        echo("nothing is damaged")
     return 0
 
 
@@ -132,7 +132,7 @@ def _orchestrator(name: str) -> dict[str, Any]:
         return {"what": name, "state": str(error), "fix": "make setup"}
     if asked.returncode:
         said = (asked.stderr.strip().splitlines() or ["it said nothing"])[-1].partition(": ")[2]
-        return {"what": name, "state": f"not installed in {python}", "fix": redacted(said)}
+        return {"what": name, "state": f"cannot be used in {python.parent.parent}", "fix": redacted(said)}
     return {"what": name, "state": f"{asked.stdout.strip()} in {python.parent.parent}", "fix": None}
 
 

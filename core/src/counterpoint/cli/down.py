@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from counterpoint.cli.environments import ORCHESTRATORS
-from counterpoint.cli.output import answer, say
+from counterpoint.cli.output import answer, echo
 
 if TYPE_CHECKING:
     import argparse
@@ -26,5 +26,6 @@ def run(args: argparse.Namespace) -> int:
     stopped = stop_site(home_of(absolute(args.root), args.orchestrator))
     if args.json:
         answer({"orchestrator": args.orchestrator, "stopped": stopped})
-    say(f"{args.orchestrator}: {'stopped' if stopped else 'was not running'}")
+    else:
+        echo(f"{args.orchestrator}: {'stopped' if stopped else 'was not running'}")
     return 0

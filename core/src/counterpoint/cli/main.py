@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import importlib
 import logging
-import os
 import signal
 import sys
+import traceback
 from typing import TYPE_CHECKING, NoReturn
 
 import counterpoint
+from counterpoint.cli.common import common_options
 from counterpoint.cli.output import say
 from counterpoint.cli.secrets import take_secrets
 from counterpoint.errors import CounterpointError
@@ -58,26 +59,16 @@ def parser() -> argparse.ArgumentParser:
         epilog="exit codes: 0 done, 1 a step failed, 2 bad usage or input, 3 an orchestrator is missing or"
         " did not start, 4 compared things differ, 130 interrupted",
     )
+    common_options(top, behind=False)
     top.add_argument("--version", action="version", version=f"counterpoint {counterpoint.__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name in COMMANDS:
         module = importlib.import_module(f"counterpoint.cli.{name}")
         sub = commands.add_parser(name, help=module.HELP, description=module.HELP)
-        _common(sub)
+        common_options(sub, behind=True)
         module.arguments(sub)
         sub.set_defaults(run=module.run)
     return top
-
-
-def _common(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument(
-        "--root",
-        default=os.environ.get("COUNTERPOINT_ROOT", "counterpoint-data"),
-        metavar="URI",
-        help="where data lives: a folder or s3://... (COUNTERPOINT_ROOT; default ./counterpoint-data)",
-    )
-    sub.add_argument("--json", action="store_true", help="one JSON document on stdout")
-    sub.add_argument("--quiet", action="store_true", help="no progress on stderr")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -86,13 +77,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(arguments)
     args.argv = arguments
     take_secrets(args)
-    _log(quiet=args.quiet)
+    _log(quiet=args.quiet, verbose=args.verbose)
     signal.signal(signal.SIGTERM, _interrupt)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup
         signal.signal(signal.SIGHUP, _interrupt)
     try:
-        return int(args.run(args))
+        code = int(args.run(args))
+        sys.stdout.flush()  # who reads it may have gone
     except CounterpointError as error:
+        if args.verbose:
+            say("".join(traceback.format_exception(error)).rstrip())
         say(f"counterpoint: {error}")
         return error.exit_code
     except KeyboardInterrupt:
@@ -101,6 +95,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stdout = None
         return 1
+    return code
 
 
 def _interrupt(*_: object) -> None:
@@ -108,9 +103,13 @@ def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def _log(*, quiet: bool) -> None:
+def _log(*, quiet: bool, verbose: bool) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Visible("%(message)s"))
     own = logging.getLogger("counterpoint")
     own.handlers, own.propagate = [handler], False
-    own.setLevel(logging.WARNING if quiet else logging.INFO)
+    own.setLevel(logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO)
+    if verbose:
+        requests = logging.getLogger("httpx")
+        requests.handlers, requests.propagate = [handler], False
+        requests.setLevel(logging.INFO)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.cli import cutting, shadowing, validating
+from counterpoint.cli.common import common_options
 from counterpoint.cli.environments import ORCHESTRATORS, python_of
-from counterpoint.cli.output import answer, say, table
+from counterpoint.cli.output import answer, echo, say, table
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable, Sequence
 
     from counterpoint.migration import Dag, Inventory, Plan
@@ -49,9 +50,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def _action(actions: Any, name: str, about: str) -> argparse.ArgumentParser:
     sub: argparse.ArgumentParser = actions.add_parser(name, help=about, description=about)
-    # before the action or behind it
-    sub.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="one JSON document on stdout")
-    sub.add_argument("--quiet", action="store_true", default=argparse.SUPPRESS, help="no progress on stderr")
+    common_options(sub, behind=True)  # behind the action, too
     return sub
 
 
@@ -129,7 +128,7 @@ def _tell(found: Inventory) -> None:
     if found.plugins:
         table("Plugins", ("plugin", "place"), [(plugin["name"], plugin["place"]) for plugin in found.plugins])
     _tell_unresolved(found)
-    say(summary_of(found))
+    echo(summary_of(found))
 
 
 def _tell_unresolved(found: Inventory | Plan) -> None:
@@ -153,7 +152,7 @@ def _tell_plan(found: Plan) -> None:
     from counterpoint.migration import planreport
 
     for line in (*planreport.wave_lines(found), *planreport.bridge_lines(found)):
-        say(line)
+        echo(line)
     columns = ("DAG", "wave", "score", "value", "complex", "risk", "coupled")
     table("DAGs", columns, map(planreport.move_row, found.dags))
     table("What Dagster does otherwise", ("need", "DAGs", "in Dagster"), planreport.need_rows(found))
@@ -167,7 +166,7 @@ def _tell_plan(found: Plan) -> None:
         rows = [(one.upstream, one.downstream, one.confidence, one.place, one.detail) for one in found.to_confirm]
         table("To confirm", ("before", "after", "confidence", "place", ""), rows)
     _tell_unresolved(found)
-    say(planreport.summary_of_plan(found))
+    echo(planreport.summary_of_plan(found))
 
 
 def _tell_preflight(found: Preflight) -> None:
@@ -177,5 +176,5 @@ def _tell_preflight(found: Preflight) -> None:
     table(f"{found.pipeline}: from {found.source} to {found.target}", columns, rows)
     for row in found.rows:
         if row.note and row.used_by:
-            say(f"{row.title}: {row.note}")
-    say(found.summary)
+            echo(f"{row.title}: {row.note}")
+    echo(found.summary)

@@ -1,20 +1,24 @@
-"""What commands print: tables for people on stderr, one JSON document for programs on stdout.
+"""What commands print: the answer on stdout, as a table or as one JSON document; everything else on stderr.
 
-Everything for people passes `shown` or `say`: what comes from outside is neither markup nor a terminal's command.
+All of it but JSON passes `shown`, `echo` or `say`: what comes from outside is neither markup nor a terminal's command.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from counterpoint.terminal import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from rich.console import Console
     from rich.text import Text
+
+# columns of what is no terminal: as many as the longest cell needs
+_UNCUT = 1_000_000
 
 
 def answer(document: Any) -> None:
@@ -24,17 +28,32 @@ def answer(document: Any) -> None:
     sys.stdout.flush()
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Writes a table for people to stderr, in colours where that is a terminal."""
-    from rich.console import Console
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, beside: bool = False) -> None:
+    """Writes a table of the answer; on a terminal in its colours and folded to its width, else uncut.
+
+    Args:
+        title: a line above it.
+        columns: the heads of its columns.
+        rows: their cells.
+        beside: whether stdout holds a JSON document, so that the table goes to stderr.
+    """
     from rich.table import Table
 
-    drawn = Table(title=shown(title, "table.title"), title_justify="left")
+    drawn = Table()
     for column in columns:
-        drawn.add_column(shown(column))
+        drawn.add_column(shown(column), overflow="fold")
     for row in rows:
         drawn.add_row(*map(shown, row))
-    Console(stderr=True).print(drawn)
+    console = console_of(sys.stderr if beside else sys.stdout)
+    console.print(shown(title, "table.title"), soft_wrap=True)
+    console.print(drawn)
+
+
+def console_of(file: TextIO, *, record: bool = False) -> Console:
+    """What draws on a stream: as wide as the terminal, or as the widest thing drawn where there is none."""
+    from rich.console import Console
+
+    return Console(file=file, width=None if file.isatty() else _UNCUT, record=record)
 
 
 def shown(cell: Any, style: str = "") -> Text:
@@ -44,6 +63,11 @@ def shown(cell: Any, style: str = "") -> Text:
     return Text("" if cell is None else visible(str(cell)), style=style)
 
 
+def echo(text: str, *, beside: bool = False) -> None:
+    """Writes a line of the answer for people to stdout, at once; `beside` a JSON document to stderr."""
+    print(visible(text), file=sys.stderr if beside else sys.stdout, flush=True)
+
+
 def say(text: str) -> None:
-    """Writes a line for people to stderr."""
+    """Writes a line for people to stderr: a message, and no part of the answer."""
     print(visible(text), file=sys.stderr)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.cli.environments import SIDES, hand_over
-from counterpoint.cli.output import answer, say, table
+from counterpoint.cli.output import answer, echo, table
 from counterpoint.cli.secrets import DATABASE, database_of
 from counterpoint.commands import absolute_source
 from counterpoint.orchestrators import LOCAL
@@ -164,6 +164,6 @@ def tell(record: RunRecord, *, as_json: bool) -> None:
     table(f"{record.run_id}: {record.status.value}", ("step", "status", "attempts", "rows", "digest"), rows)
     for step in record.steps:
         if "reason" in step.details:
-            say(f"{step.name}: {step.status.value}: {step.details['reason']}")
+            echo(f"{step.name}: {step.status.value}: {step.details['reason']}")
         if step.error:
-            say(f"{step.name}: {step.error.type}: {step.error.message} ({step.error.where})")
+            echo(f"{step.name}: {step.error.type}: {step.error.message} ({step.error.where})")

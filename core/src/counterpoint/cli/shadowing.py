@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.cli.cutting import owned
 from counterpoint.cli.environments import python_of
-from counterpoint.cli.output import answer, say, table
+from counterpoint.cli.output import answer, echo, table
 from counterpoint.cli.validating import comparing, question_of
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Mapping
 
 ABOUT = "compares two sides date by date, each with a verdict of its own, and keeps a ledger of what was equal"
@@ -23,17 +23,11 @@ def arguments(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("pipeline", metavar="PIPELINE")
     comparing(sub)
     sub.add_argument("--force", action="store_true", help="compares again what is equal in the ledger already")
-    _root(sub)
 
 
 def ledger_arguments(sub: argparse.ArgumentParser) -> None:
     """The pipeline."""
     sub.add_argument("pipeline", metavar="PIPELINE")
-    _root(sub)
-
-
-def _root(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("--root", default=argparse.SUPPRESS, metavar="URI", help="where the ledger lies")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -47,14 +41,15 @@ def run(args: argparse.Namespace) -> int:
     # what the sides make is large, and is compared here
     question = question_of(args, str(Path("counterpoint-data").absolute()) if "://" in root else None)
     found = shadow(question, python_of, Objects(root), args.out, force=args.force, command=args.argv)
+    first = next((one for one in found["dates"] if not one["equal"]), None)
     if args.json:
         answer(found)
-    first = next((one for one in found["dates"] if not one["equal"]), None)
     if first is None:
-        say(f"{found['pair']}: {found['summary']}")
-        return 0
-    say(f"{found['pair']}: first difference: {first['first']['step']} of {first['date']}; see {first['verdict']}")
-    return DifferenceError.exit_code
+        echo(f"{found['pair']}: {found['summary']}", beside=args.json)
+    else:
+        told = f"{first['first']['step']} of {first['date']}; see {first['verdict']}"
+        echo(f"{found['pair']}: first difference: {told}", beside=args.json)
+    return 0 if first is None else DifferenceError.exit_code
 
 
 def run_ledger(args: argparse.Namespace) -> int:
@@ -77,13 +72,13 @@ def _tell(found: Mapping[str, Any]) -> None:
             for one in pair["dates"]
         ]
         table(f"{found['pipeline']}: {pair['pair']}", ("date", "verdict", "compared at"), rows)
-        say(f"{pair['pair']}: {pair['summary']}")
+        echo(f"{pair['pair']}: {pair['summary']}")
     if found["history"]:
         rows_past = [(one["at"], one["action"], *_moved(one), one["outcome"], _proof(one)) for one in found["history"]]
         table("Cut-overs", ("at", "what", "steps", "from", "to", "", "proof"), rows_past)
     if found["pending"]:
-        say(f"a {found['pending']['action']} of {found['pending']['at']} is not finished: give the command again")
-    say(f"{found['pipeline']}: {owned(found)}")
+        echo(f"a {found['pending']['action']} of {found['pending']['at']} is not finished: give the command again")
+    echo(f"{found['pipeline']}: {owned(found)}")
 
 
 def _moved(change: Mapping[str, Any]) -> tuple[str, str, str]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.cli.output import answer
+from counterpoint.cli.output import answer, echo
 
 if TYPE_CHECKING:
     import argparse
@@ -21,7 +20,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints the description; it is the answer itself, so it goes to stdout in every format."""
+    """Prints the description."""
     from counterpoint.model.code import unfollowed
     from counterpoint.model.render import as_json, as_mermaid, as_text
     from counterpoint.running.known import find_pipeline
@@ -30,9 +29,9 @@ def run(args: argparse.Namespace) -> int:
     if args.json or args.format == "json":
         answer({**as_json(pipeline), "unfollowed": unfollowed(pipeline)})
     elif args.format == "mermaid":
-        sys.stdout.write(as_mermaid(pipeline).rstrip() + "\n")
+        echo(as_mermaid(pipeline).rstrip())
     else:
-        sys.stdout.write("\n".join([as_text(pipeline).rstrip(), *_unfollowed(unfollowed(pipeline))]) + "\n")
+        echo("\n".join([as_text(pipeline).rstrip(), *_unfollowed(unfollowed(pipeline))]))
     return 0
 
 

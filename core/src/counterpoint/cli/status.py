@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import re
 import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.cli.output import answer, say, shown
+from counterpoint.cli.output import answer, console_of, echo, say, shown
 from counterpoint.cli.run import setting_options, settings
 from counterpoint.commands import command, setting_words
 
 if TYPE_CHECKING:
     import argparse
 
+    from rich.console import Console
     from rich.table import Table
 
 HELP = "per step and partition: fresh, stale, running, failed, missing, damaged, blocked, skipped"
+_WIDTH = 100  # of a picture, in columns
 _MARKS = {
     "fresh": ("■", "green"),
     "stale": ("◪", "yellow"),
@@ -65,25 +69,35 @@ def run(args: argparse.Namespace) -> int:
     keys = pipeline.partitions.range(args.first, args.last) if args.first else ()
     found = grid(root, args.pipeline, pipeline.configured(config), args.version, keys, verify=args.verify)
     found["settings"] = redacted_values(config)
+    if args.picture:
+        _picture(found, args.picture)
     if args.json:
         answer(found)
-    if args.picture or not args.json:
-        _draw(found, args.picture)
-        for one in found["waiting"]:
-            words = ", ".join(one["for"])
-            say(f"{one['date']} {one['step']} waits for {words} until {one['until'][:19]}Z ({one['run_id']})")
-        for one in found["damaged"]:
-            say(f"{one['date']} {one['step']}: {one['file']} {one['what']}: make it again with '{one['command']}'")
-        if not args.verify and found["partitions"]:
-            say("files were looked for, not read: --verify checks what stands against its digests")
+        return 0
+    _draw(console_of(sys.stdout), found)
+    for one in found["waiting"]:
+        words = ", ".join(one["for"])
+        echo(f"{one['date']} {one['step']} waits for {words} until {one['until'][:19]}Z ({one['run_id']})")
+    for one in found["damaged"]:
+        echo(f"{one['date']} {one['step']}: {one['file']} {one['what']}: make it again with '{one['command']}'")
+    if not args.verify and found["partitions"]:
+        say("files were looked for, not read: --verify checks what stands against its digests")
     return 0
 
 
-def _draw(found: dict[str, Any], picture: str | None) -> None:
-    """The steps as rows, the partitions as columns, as many beside each other as the terminal is wide."""
+def _picture(found: dict[str, Any], path: str) -> None:
+    """Writes the grid as a picture, as wide as it is on a terminal."""
     from rich.console import Console
 
-    console = Console(stderr=True, record=bool(picture))
+    console = Console(file=io.StringIO(), record=True, width=None if sys.stdout.isatty() else _WIDTH)
+    _draw(console, found)
+    drawn = console.export_svg(title=command("status", found["pipeline"], "--version", found["version"], root=None))
+    # its fonts would be fetched from elsewhere; whoever looks at it has a font of equal widths
+    Path(path).write_text(re.sub(r"@font-face \{.*?\}\s*", "", drawn, flags=re.DOTALL), encoding="utf-8")
+
+
+def _draw(console: Console, found: dict[str, Any]) -> None:
+    """The steps as rows, the partitions as columns, as many beside each other as the terminal is wide."""
     rows = found["partitions"]
     width = max((len(row["date"]) for row in rows), default=0) + 3
     room = max((console.width - max(map(len, found["steps"])) - 4) // width, 1)
@@ -91,10 +105,6 @@ def _draw(found: dict[str, Any], picture: str | None) -> None:
         console.print(_block(found, rows[first : first + room]))
     legend = "  ".join(f"{mark} {state}" for state, (mark, _) in _MARKS.items())
     console.print(legend if rows else "nothing stands yet")
-    if picture:
-        drawn = console.export_svg(title=command("status", found["pipeline"], "--version", found["version"], root=None))
-        # its fonts would be fetched from elsewhere; whoever looks at it has a font of equal widths
-        Path(picture).write_text(re.sub(r"@font-face \{.*?\}\s*", "", drawn, flags=re.DOTALL), encoding="utf-8")
 
 
 def _block(found: dict[str, Any], rows: list[dict[str, Any]]) -> Table:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.cli.environments import ORCHESTRATORS, hand_over
-from counterpoint.cli.output import answer, say
+from counterpoint.cli.output import answer, echo, say
 from counterpoint.cli.run import service_options, setting_options, settings, site_options
 from counterpoint.commands import command, setting_words
 
@@ -58,8 +58,9 @@ def run(args: argparse.Namespace) -> int:
         if args.json:
             found = {"orchestrator": adapter.name, "page": adapter.page(site), "home": str(site.home)}
             answer({**found, "user": USER, "password_file": str(site.password_file)})
-        say(f"{adapter.name} is up at {adapter.page(site)} (Ctrl-C stops it; logs in {site.home}/logs)")
-        say(f"{site.login}; where one field is asked for, it is {USER}:PASSWORD")
+        else:
+            echo(f"{adapter.name} is up at {adapter.page(site)} (Ctrl-C stops it; logs in {site.home}/logs)")
+            echo(f"{site.login}; where one field is asked for, it is {USER}:PASSWORD")
         return _watch(adapter, site)
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.cli.environments import SIDES, python_of
-from counterpoint.cli.output import answer, say, table
+from counterpoint.cli.output import answer, echo, say, table
 from counterpoint.cli.run import setting_options
 from counterpoint.commands import command
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Mapping
 
     from counterpoint.migration.validate import Question
@@ -25,7 +25,6 @@ def arguments(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("pipeline", metavar="PIPELINE", nargs="?")
     comparing(sub)
     sub.add_argument("--again", metavar="VERDICT", type=Path, help="checks a verdict.json again; names no pipeline")
-    sub.add_argument("--root", default=argparse.SUPPRESS, metavar="URI", help="a folder; each side gets one in it")
 
 
 def comparing(sub: argparse.ArgumentParser) -> None:
@@ -106,30 +105,33 @@ def _validate(args: argparse.Namespace) -> int:
     page = write_verdict(found, args.out)
     if args.json:
         answer(found)
-    _tell(found)
+    _tell(found, beside=args.json)
     say(f"verdict: {page}")
     again = command("migrate", "validate", "--again", str(args.out.absolute() / "verdict.json"), root=None)
     say(f"check it again: {again}")
     return 0 if found["equal"] else DifferenceError.exit_code
 
 
-def _tell(found: Mapping[str, Any]) -> None:
+def _tell(found: Mapping[str, Any], *, beside: bool) -> None:
     from counterpoint.migration.verdictpage import sentence_of
 
     for cause in found["causes"]:
         title = f"First: {cause['step']} of {', '.join(cause['dates'])}"
-        table(title, ("what differs",), [(evidence,) for evidence in cause["evidence"]])
-        say(
-            f"a guess: {cause['hint']['text']}" if cause["hint"] else "no rule explains it: see the samples on the page"
+        table(title, ("what differs",), [(evidence,) for evidence in cause["evidence"]], beside=beside)
+        echo(
+            f"a guess: {cause['hint']['text']}"
+            if cause["hint"]
+            else "no rule explains it: see the samples on the page",
+            beside=beside,
         )
     if found["consequences"]:
         rows = [(one["step"], ", ".join(one["dates"]), ", ".join(one["because"])) for one in found["consequences"]]
-        table("What differs because of that", ("step", "dates", "because of"), rows)
+        table("What differs because of that", ("step", "dates", "because of"), rows, beside=beside)
     for one in found["notes"]:
-        say(f"{one['step']}: {one['note']} ({len(one['dates'])} dates); equal all the same")
+        echo(f"{one['step']}: {one['note']} ({len(one['dates'])} dates); equal all the same", beside=beside)
     if found["not_compared"]:
-        say(f"not compared: {', '.join(one['step'] for one in found['not_compared'])}")
-    say(sentence_of(found))
+        echo(f"not compared: {', '.join(one['step'] for one in found['not_compared'])}", beside=beside)
+    echo(sentence_of(found), beside=beside)
 
 
 def _again(args: argparse.Namespace) -> int:
@@ -139,10 +141,14 @@ def _again(args: argparse.Namespace) -> int:
     found = check_again(read_verdict(args.again))
     if args.json:
         answer(found)
+    _tell_again(found, beside=args.json)
+    return 0 if found["holds"] else DifferenceError.exit_code
+
+
+def _tell_again(found: Mapping[str, Any], *, beside: bool) -> None:
     if found["changed"]:
         rows = [(one["step"], one["date"], one["what"], one["was"], one["now"]) for one in found["changed"]]
-        table("Otherwise by now", ("step", "date", "what", "in the verdict", "now"), rows)
+        table("Otherwise by now", ("step", "date", "what", "in the verdict", "now"), rows, beside=beside)
     told = "equal" if found["equal"] else "different"
     holds = f"still holds: {told}" if found["holds"] else "does NOT hold any more"
-    say(f"{found['checked']} outputs checked again: the verdict {holds}")
-    return 0 if found["holds"] else DifferenceError.exit_code
+    echo(f"{found['checked']} outputs checked again: the verdict {holds}", beside=beside)

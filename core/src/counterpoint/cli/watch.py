@@ -8,7 +8,7 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.cli.output import answer, say, table
+from counterpoint.cli.output import answer, echo, say, table
 
 if TYPE_CHECKING:
     import argparse
@@ -78,7 +78,7 @@ def _show(args: argparse.Namespace, found: dict[str, Any], shown: set[str]) -> N
     else:
         lines = set(_lines(found))
         for line in sorted(lines - shown):
-            say(line)
+            echo(line)
         shown.clear()
         shown.update(lines)
     if not found["pipelines"] and not shown:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.cli.output import answer, say
+from counterpoint.cli.output import answer, echo
 
 if TYPE_CHECKING:
     import argparse
@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         answer(found)
     else:
-        say("\n".join(_told(found)))
+        echo("\n".join(_told(found)))
     return 0
 
 
