@@ -6,7 +6,7 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 comma := ,
 events = synthetic:rows=$(1)$(comma)users=$(2)$(comma)items=$(3)
-SOURCES = constraints/*.in constraints/*.txt core/pyproject.toml adapters/*/pyproject.toml
+SOURCES = constraints/*.in constraints/*.txt core/*/pyproject.toml adapters/*/pyproject.toml benchmarks/pyproject.toml migration/pyproject.toml
 TOX = .venv/bin/tox run -q
 
 help:  ## this list
@@ -15,7 +15,7 @@ help:  ## this list
 setup: .venv/.complete  ## makes the environments: .venv, and .venv-airflow, .venv-dagster, .venv-prefect beside it
 
 compare: setup  ## StreamRec on Airflow, Dagster and Prefect, each really running; writes report/; QUICK=1 takes a fifth of the events, measures half of it, once, without the tour
-	.venv/bin/counterpoint compare streamrec --out report $(if $(QUICK),--rounds 1 --workloads empty$(comma)long --source $(call events,20000,2000,500),--source $(call events,100000,10000,2500) --tour)
+	.venv/bin/counterpoint compare streamrec --out report $(if $(QUICK),--rounds 1 --workloads empty$(comma)long --source $(call events,20000,2000,500),--source $(call events,100000,10000,2500) --tour --tests .)
 
 test: setup  ## the tests: style, types, documentation, core without any orchestrator, then each orchestrator
 	.venv/bin/tox run-parallel -q --notest -e lint,types,docs,core && $(TOX)

@@ -24,13 +24,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from counterpoint.comparison.figures import summary
-from counterpoint.comparison.results import machine
 from counterpoint.files import put
 from counterpoint.storage import layout
+from counterpoint_compare.figures import summary
+from counterpoint_compare.results import machine
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "benchmarks" / "handwritten" / "src")]
 DAY = "2026-01-08"
 SOURCE = "synthetic:rows=20000,users=2000,items=500,seed=7"
 TABLES = ("raw_interactions", "validated_interactions", "training_features")
@@ -147,7 +146,7 @@ def digests_by_hand(place: Path) -> dict[str, str]:
 
 def measured(side: str, name: str, prepared: Path, base: Path) -> tuple[float, float, dict[str, str]]:
     """Wall and CPU seconds of one run of a side on a copy of what was prepared, and its digests."""
-    from counterpoint.comparison.measured import measure
+    from counterpoint_compare.measured import measure
 
     place = base / "run"
     shutil.rmtree(place, ignore_errors=True)

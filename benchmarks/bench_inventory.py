@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 
-from counterpoint.migration import inventory
+from counterpoint_migrate.inventory import inventory
 
 FILES, REPEATS, MOST = 200, 5, 5.0
 TEXT = """

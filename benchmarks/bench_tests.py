@@ -19,8 +19,8 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from counterpoint.cli.environments import python_of
-from counterpoint.comparison.results import machine
 from counterpoint.files import put
+from counterpoint_compare.results import machine
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -41,13 +41,13 @@ os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE), *filter(None, [os.environ
 from killed_steps import NAME, START, pipeline  # noqa: E402 - found beside this file
 
 from counterpoint.cli.environments import python_of  # noqa: E402
-from counterpoint.comparison.results import machine  # noqa: E402
 from counterpoint.errors import ServiceError, StorageError  # noqa: E402
 from counterpoint.files import put  # noqa: E402
 from counterpoint.services import engine_for  # noqa: E402
 from counterpoint.storage import Store  # noqa: E402
 from counterpoint.storage.production import table_uri  # noqa: E402
 from counterpoint.storage.tables import open_table  # noqa: E402
+from counterpoint_compare.results import machine  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -148,7 +148,7 @@ def _state() -> str:
     digest = hashlib.sha256(f"{platform.python_version()} {platform.machine()}".encode())
     found = {d.metadata["Name"].lower(): d.version for d in distributions()}
     digest.update(str(sorted((name, found[name]) for name in LIBRARIES & set(found))).encode())
-    for path in sorted([*(CHECKOUT / "core" / "src").rglob("*.py"), *HERE.glob("integration/*.py")]):
+    for path in sorted([*(CHECKOUT / "core").rglob("*.py"), *HERE.glob("integration/*.py")]):
         digest.update(str(path.relative_to(CHECKOUT)).encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -19,10 +19,12 @@ ENVIRONMENTS = {  # name: the files to resolve together, and the release that th
     # its server fails on the newest FastAPI that it admits
     "prefect-oldest": (("prefect.in", "torch.in"), "prefect==3.6.*\nfastapi<0.120"),
 }
+OWN = ("counterpoint", "streamrec", "counterpoint-compare", "counterpoint-migrate")
 COMPILE = (
     *("uv", "pip", "compile", "-", "--quiet", "--universal", "--python-version", "3.11", "--upgrade"),
     *("--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"),
-    *("--constraints", "constraints/avoid.txt", "--no-emit-package", "counterpoint"),
+    *("--constraints", "constraints/avoid.txt"),
+    *(word for own in OWN for word in ("--no-emit-package", own)),
 )
 
 

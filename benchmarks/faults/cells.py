@@ -21,7 +21,6 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-import natively
 from days import DATES, mend, put
 from expected import ALL, DATABASE, FAULTS
 
@@ -31,6 +30,7 @@ from counterpoint.running.requests import keep_request
 from counterpoint.services import ServiceEngine, engine_for, home_of
 from counterpoint.services.launch import launch, new_run_id
 from counterpoint.storage import Store, json_digest
+from counterpoint_compare.tour import natively
 
 if TYPE_CHECKING:
     from expected import Fault

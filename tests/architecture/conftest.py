@@ -27,6 +27,6 @@ def files(root: Path) -> list[Path]:
 
 @pytest.fixture(scope="session")
 def product(root: Path, files: list[Path]) -> list[Path]:
-    """The Python files of core, adapters and benchmarks."""
-    rooms = (root / "core/src", root / "adapters", root / "benchmarks")
+    """The Python files of core, adapters, benchmarks and migration."""
+    rooms = (root / "core", root / "adapters", root / "benchmarks", root / "migration")
     return [file for file in files if file.suffix == ".py" and any(file.is_relative_to(room) for room in rooms)]

@@ -27,7 +27,7 @@ def imported(file: Path) -> Iterator[str]:
 
 def test_the_model_is_of_the_standard_library(root: Path) -> None:
     allowed = sys.stdlib_module_names | {"counterpoint"}
-    model = (root / "core/src/counterpoint/model").rglob("*.py")
+    model = (root / "core/counterpoint/src/counterpoint/model").rglob("*.py")
     strangers = {file.name: sorted(set(imported(file)) - allowed) for file in model}
     assert {name: modules for name, modules in strangers.items() if modules} == {}
 
@@ -37,7 +37,7 @@ def test_the_model_is_of_the_standard_library(root: Path) -> None:
     [
         "import counterpoint.model",
         "import counterpoint.adapter",
-        "import counterpoint.http, counterpoint.migration.legacyairflow",
+        "import counterpoint.http, counterpoint_migrate.validate.legacyairflow",
         "import counterpoint.bridging.airflow, counterpoint.bridging.dagster",
         "import streamrec.pipeline",
         "from counterpoint.cli.main import parser; parser().format_help()",

@@ -143,7 +143,7 @@ def test_every_room_is_known() -> None:
 
 
 def test_paths_below_a_root_are_made_by_the_layout_alone(root: Path, product: list[Path]) -> None:
-    own = root / "core/src/counterpoint/storage/layout.py"
+    own = root / "core/counterpoint/src/counterpoint/storage/layout.py"
     files = [file for file in product if file != own and not file.is_relative_to(root / THEIRS)]
     found = [f"{file.relative_to(root)}:{line}" for file in files for line in made_by_hand(file.read_text("utf-8"))]
     assert found == []

@@ -34,7 +34,7 @@ def test_public_names_exist_and_are_described(name: str) -> None:
 
 @pytest.mark.parametrize("name", PACKAGES)
 def test_what_a_package_imports_is_what_it_exports(root: Path, name: str) -> None:
-    tree = ast.parse((root / f"core/src/counterpoint/{name}/__init__.py").read_text(encoding="utf-8"))
+    tree = ast.parse((root / f"core/counterpoint/src/counterpoint/{name}/__init__.py").read_text(encoding="utf-8"))
     imports = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module != "__future__"]
     imported = {alias.asname or alias.name for node in imports for alias in node.names}
     if any(isinstance(node, ast.FunctionDef) and node.name == "__getattr__" for node in tree.body):

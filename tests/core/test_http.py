@@ -14,7 +14,7 @@ import pytest
 from counterpoint import http
 from counterpoint.errors import ServiceError, UnansweredError, UsageError
 from counterpoint.http import NEVER, Again, address_of, ask, basic, bearer, origin_of
-from counterpoint.migration.legacyairflow import LegacyDag, airflow_of
+from counterpoint_migrate.validate.legacyairflow import LegacyDag, airflow_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

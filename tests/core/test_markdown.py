@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from counterpoint.comparison.against import write_against
 from counterpoint.terminal import markdown, markdown_block, markdown_code, visible
+from counterpoint_compare.regression import write_against
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,7 +18,6 @@ import pytest
 
 from counterpoint.adapter import find_adapter, find_adapters
 from counterpoint.errors import ServiceError
-from counterpoint.migration.legacyairflow import LegacyDag
 from counterpoint.model import RunRequest
 from counterpoint.running import find_pipeline, owners
 from counterpoint.services import new_site, running_site, serving
@@ -26,6 +25,7 @@ from counterpoint.site import USER
 from counterpoint.storage import Store
 from counterpoint.storage.objects import Objects
 from counterpoint.testing import check_schedules
+from counterpoint_migrate.validate.legacyairflow import LegacyDag
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -43,7 +43,7 @@ def found(tmp_path_factory: pytest.TempPathFactory, once: Once) -> Iterator[dict
         with engine_for(ON, bench.root, (cells.PIPELINE,), service=True) as engine:
             made = bench.all(list(chosen.values()), engine)
         yield {cell["fault"]: {**cell, "goals": matrix.judged(chosen[cell["fault"]], cell)} for cell in made}
-        for name in ("matrix", "cells", "days", "expected", "natively", "faulty"):
+        for name in ("matrix", "cells", "days", "expected", "faulty"):
             sys.modules.pop(name, None)
 
 

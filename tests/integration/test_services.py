@@ -18,7 +18,6 @@ from urllib.parse import urlsplit
 import pytest
 
 from counterpoint.adapter import find_adapter, find_adapters
-from counterpoint.comparison.bout import database_bytes
 from counterpoint.http import ask, basic, bearer
 from counterpoint.model import RunRecord, RunRequest, Status
 from counterpoint.services import LocalEngine, ServiceEngine, engine_for, home_of
@@ -26,6 +25,7 @@ from counterpoint.services.launch import launch, new_run_id
 from counterpoint.services.processes import marked
 from counterpoint.site import USER
 from counterpoint.testing import SCENARIOS
+from counterpoint_compare.benchmark_run import database_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

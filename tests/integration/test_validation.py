@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
-from counterpoint.cli import validating
+from counterpoint_migrate.cli import validating
 
 pytestmark = [pytest.mark.dagster, pytest.mark.long]
 

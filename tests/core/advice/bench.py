@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.advice import Profile, typical
-from counterpoint.advice.compared import ORCHESTRATORS
-from counterpoint.comparison.concepts import FILES
-from counterpoint.comparison.figures import figures_of
-from counterpoint.comparison.operations import operations
+from counterpoint_compare.advice import Profile, typical
+from counterpoint_compare.advice.compared import ORCHESTRATORS
+from counterpoint_compare.code_excerpts import MODULES
+from counterpoint_compare.figures import figures_of
+from counterpoint_compare.operations import operations
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,7 +38,7 @@ def report(costs: Mapping[str, Sequence[float]] = EQUAL, busy: Sequence[str] = (
         "operations": operations(),
         "code": {
             f"streamrec orchestrated: {Path(file).name} ({side})": {"files": 1, "lines": LINES.get(side, 74)}
-            for side, file in FILES.items()
+            for side, file in MODULES.items()
         },
     }
 

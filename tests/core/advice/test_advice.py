@@ -9,14 +9,14 @@ from bench import EQUAL, FIVE, bout, report, team
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from counterpoint.advice import Advice, Profile, advise, typical
-from counterpoint.advice.answer import Judged, Topic
-from counterpoint.advice.compared import ORCHESTRATORS
-from counterpoint.advice.report import row_of, score_of
-from counterpoint.advice.tables import Measure, criteria, questions, tie
-from counterpoint.advice.weighing import judge, places, totals, weight_of
-from counterpoint.comparison.code import _by_hand
-from counterpoint.comparison.figures import figures_of
+from counterpoint_compare.advice import Advice, Profile, advise, typical
+from counterpoint_compare.advice.answer import Judged, Topic
+from counterpoint_compare.advice.compared import ORCHESTRATORS
+from counterpoint_compare.advice.report import row_of, score_of
+from counterpoint_compare.advice.tables import Measure, criteria, questions, tie
+from counterpoint_compare.advice.weighing import judge, places, totals, weight_of
+from counterpoint_compare.code import _by_hand
+from counterpoint_compare.figures import figures_of
 
 NO_SERVER = {
     "pipelines": "one",

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from counterpoint.advice import Profile, typical
-from counterpoint.advice.compared import ORCHESTRATORS
-from counterpoint.advice.tables import Property, criteria, none_yet, properties, questions
+from counterpoint_compare.advice import Profile, typical
+from counterpoint_compare.advice.compared import ORCHESTRATORS
+from counterpoint_compare.advice.tables import Property, criteria, none_yet, properties, questions
 
 ROOT = Path(__file__).parents[3]
 PAGES = {

@@ -15,10 +15,10 @@ import jsonschema
 import pytest
 from bench import report
 
-from counterpoint.advice import advise, ask, example, read_profile, typical
-from counterpoint.advice.profile import profile_of
-from counterpoint.advice.tables import HERE, questions
 from counterpoint.cli.main import main
+from counterpoint_compare.advice import advise, ask, example, read_profile, typical
+from counterpoint_compare.advice.profile import profile_of
+from counterpoint_compare.advice.tables import HERE, questions
 
 SCHEMA = json.loads((Path(__file__).parents[3] / "docs/schemas/advice.schema.json").read_text(encoding="utf-8"))
 COMMAND = [sys.executable, "-m", "counterpoint", "advise"]
@@ -203,5 +203,5 @@ def test_help_loads_nothing_heavy() -> None:
     asked = "from counterpoint.cli.main import main\ntry: main(['advise', '--help'])\nfinally: print(*sys.modules)"
     code = f"import sys\n{asked}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "counterpoint.advice" not in done.stdout.split()
+    assert "counterpoint_compare.advice" not in done.stdout.split()
     assert "polars" not in done.stdout.split()

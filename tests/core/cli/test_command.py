@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from counterpoint.cli.main import COMMANDS, main
+from counterpoint.cli.commands import ORDER as COMMANDS
+from counterpoint.cli.main import main
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from counterpoint.cli.main import COMMANDS, parser
+from counterpoint.cli.commands import ORDER as COMMANDS
+from counterpoint.cli.main import parser
 from counterpoint.cli.output import table
 
 if TYPE_CHECKING:

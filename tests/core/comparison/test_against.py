@@ -12,9 +12,9 @@ import jsonschema
 import pytest
 
 from counterpoint.cli.main import main
-from counterpoint.comparison.against import against, differs, write_against
-from counterpoint.comparison.noise import adjusted, chance, student
 from counterpoint.errors import UsageError
+from counterpoint_compare.regression import against, differs, write_against
+from counterpoint_compare.significance import adjusted, chance, student
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

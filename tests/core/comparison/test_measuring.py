@@ -15,17 +15,17 @@ from xml.etree import ElementTree as ET
 import psutil
 import pytest
 
-from counterpoint.cli.compare import run
 from counterpoint.cli.main import parser
-from counterpoint.comparison import rounds, rounds_of
-from counterpoint.comparison.bout import _own_cpu, _refuse_failed, database_bytes
-from counterpoint.comparison.charts import bars, shown, timeline
-from counterpoint.comparison.figures import figures_of, is_busy, summary
-from counterpoint.comparison.workloads import WORKLOADS, fibonacci
 from counterpoint.errors import ServiceError, StepError, UsageError
 from counterpoint.model import ErrorInfo, RunRecord, Status, StepRecord
 from counterpoint.running import find_pipeline
 from counterpoint.services.processes import MARK, PeakMeter, marked, own_cpu
+from counterpoint_compare import rounds, rounds_of
+from counterpoint_compare.benchmark_run import _own_cpu, _refuse_failed, database_bytes
+from counterpoint_compare.charts import bars, shown, timeline
+from counterpoint_compare.cli.compare import run
+from counterpoint_compare.figures import figures_of, is_busy, summary
+from counterpoint_compare.workloads import WORKLOADS, fibonacci
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 WORDS = ("--workloads", "empty")
 
 
-BOUT = "counterpoint.comparison.bout"
+BOUT = "counterpoint_compare.benchmark_run"
 
 
 def one_run(number: int, seconds: float, status: str = "success") -> dict[str, Any]:
@@ -138,7 +138,7 @@ def test_what_is_left_is_told_once_it_is_known(
 
 
 def test_a_bout_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
-    with pytest.raises(ServiceError, match=r"bout nobody .*ended with code \d"):
+    with pytest.raises(ServiceError, match=r"benchmark_run nobody .*ended with code \d"):
         rounds_of(("nobody",), 1, tmp_path, here, WORDS)
     assert list(tmp_path.iterdir()) == []
 
@@ -146,7 +146,7 @@ def test_a_bout_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
 INTERRUPTED = """
 import signal, sys
 from pathlib import Path
-from counterpoint.comparison import rounds_of
+from counterpoint_compare import rounds_of
 from counterpoint.cli.main import _interrupt
 signal.signal(signal.SIGTERM, _interrupt)
 signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell does for what it starts in the background
@@ -230,7 +230,7 @@ def test_values_are_short(value: float | None, unit: str, words: str) -> None:
 def test_what_cannot_be_measured_is_refused_before_anything_runs(
     options: tuple[str, ...], words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("counterpoint.comparison.compare", lambda *_: pytest.fail("it ran"))
+    monkeypatch.setattr("counterpoint_compare.compare", lambda *_: pytest.fail("it ran"))
     with pytest.raises(UsageError, match=words):
         run(parser().parse_args(["compare", "streamrec", *options]))
 

@@ -15,8 +15,8 @@ import pytest
 from referencing import Registry, Resource
 
 from counterpoint.cli.main import main
-from counterpoint.comparison.merge import merge
 from counterpoint.errors import UsageError
+from counterpoint_compare.merge import merge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

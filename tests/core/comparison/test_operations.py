@@ -7,7 +7,7 @@ import shlex
 import pytest
 
 from counterpoint.cli.main import parser
-from counterpoint.comparison.operations import commands, operations
+from counterpoint_compare.operations import commands, operations
 
 SIDES = ["counterpoint", "airflow", "dagster", "prefect"]
 

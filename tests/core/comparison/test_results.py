@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 
-from counterpoint.cli.compare import run
 from counterpoint.cli.main import parser
-from counterpoint.comparison import Comparison, results_of, write_report
-from counterpoint.comparison.code import code_sizes
-from counterpoint.comparison.measured import Measured, measure
-from counterpoint.comparison.rounds import TOUR, Progress, tours_of
-from counterpoint.comparison.runs import Contestant
-from counterpoint.comparison.summary import summary_of
+from counterpoint_compare import Comparison, results_of, tour, write_report
+from counterpoint_compare.cli.compare import run
+from counterpoint_compare.code import code_sizes
+from counterpoint_compare.measured import Measured, measure
+from counterpoint_compare.rounds import Progress, tours_of
+from counterpoint_compare.runs import Contestant
+from counterpoint_compare.summary import summary_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -134,9 +134,9 @@ def test_the_exit_code_says_whether_all_is_equal(
     other: dict[str, str | None], code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sides = [side("local", SAME), side("dagster", other)]
-    monkeypatch.setattr("counterpoint.comparison.compare", lambda *_: sides)
-    monkeypatch.setattr("counterpoint.comparison.code.code_sizes", lambda *_, **__: CODE)
-    monkeypatch.setattr("counterpoint.cli.compare.python_of", lambda _: Path(sys.executable))
+    monkeypatch.setattr("counterpoint_compare.compare", lambda *_: sides)
+    monkeypatch.setattr("counterpoint_compare.code.code_sizes", lambda *_, **__: CODE)
+    monkeypatch.setattr("counterpoint_compare.cli.compare.python_of", lambda _: Path(sys.executable))
     args = parser().parse_args(["compare", "streamrec", "--rounds", "0", "--out", str(tmp_path / "report")])
     assert run(args) == code
 
@@ -169,7 +169,7 @@ def toured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 def test_the_line_of_the_bug_is_named(toured: dict[str, Any]) -> None:
     bug = toured["bug"]
-    lines = (TOUR.parent / "orders.py").read_text(encoding="utf-8").splitlines()
+    lines = (Path(tour.__file__).parent / "orders.py").read_text(encoding="utf-8").splitlines()
     assert "HIGHEST_AMOUNT]" in lines[bug["line"] - 1]
     assert (bug["run"]["code"], bug["why"]["code"], bug["why"]["where"]) == (1, 0, True)
     assert bug["why"]["error"]["type"] == "NameError"
@@ -237,6 +237,6 @@ def test_the_summary_marks_who_takes_least() -> None:
     ],
 )
 def test_without_a_date_the_partition_is_of_the_pipelines_own(name: str, newest: str) -> None:
-    from counterpoint.cli.compare import _comparison
+    from counterpoint_compare.cli.compare import _comparison
 
     assert _comparison(parser().parse_args(["compare", name])).date == newest

@@ -9,9 +9,9 @@ import pytest
 
 from counterpoint.cli.diff import _tell_values
 from counterpoint.diff import Tolerance, diff_models, diff_values
-from counterpoint.migration.matching import Match, Status
-from counterpoint.migration.verdict import summary_of
 from counterpoint.storage import Model
+from counterpoint_migrate.validate.matching import Match, Status
+from counterpoint_migrate.validate.verdict import summary_of
 
 NAN = float("nan")
 

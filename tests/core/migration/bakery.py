@@ -8,13 +8,13 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import ServiceError
-from counterpoint.migration.cutover import Move, cut_over
-from counterpoint.migration.ledger import code_of, note, setting_digests
 from counterpoint.model import Partitions, Pipeline, Schedule, step
 from counterpoint.running import owners
 from counterpoint.running.owners import Party
 from counterpoint.services.processes import Owner
 from counterpoint.storage.objects import Objects
+from counterpoint_migrate.cutover.cutover import Move, cut_over
+from counterpoint_migrate.cutover.ledger import code_of, note, setting_digests
 
 if TYPE_CHECKING:
     from pathlib import Path

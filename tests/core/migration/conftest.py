@@ -14,12 +14,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import judging
 
-from counterpoint.migration import Dag, Inventory, inventory
+from counterpoint_migrate.inventory import Dag, Inventory, inventory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from counterpoint.migration.sides import RunSide
+    from counterpoint_migrate.validate.data_sides import RunSide
 
 
 @pytest.fixture

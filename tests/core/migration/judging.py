@@ -11,16 +11,16 @@ import market
 import polars as pl
 from markupsafe import escape
 
-from counterpoint.migration.legacy import LegacySide
-from counterpoint.migration.legacyfile import read_legacy
-from counterpoint.migration.validate import Question, compare, how_of, refuse_nothing
-from counterpoint.migration.verdict import verdict_of
-from counterpoint.migration.verdictpage import write_verdict
+from counterpoint_migrate.validate.legacy import LegacySide
+from counterpoint_migrate.validate.legacyfile import read_legacy
+from counterpoint_migrate.validate.validate import Question, compare, how_of, refuse_nothing
+from counterpoint_migrate.validate.verdict import verdict_of
+from counterpoint_migrate.validate.verdictpage import write_verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from counterpoint.migration.sides import RunSide
+    from counterpoint_migrate.validate.data_sides import RunSide
 
 SCHEMA = json.loads((Path(__file__).parents[3] / "docs/schemas/verdict.schema.json").read_text(encoding="utf-8"))
 GIT = {"commit": "0123456789abcdef", "branch": "main", "dirty": False, "diff_digest": None, "reason": None}

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from counterpoint.migration.sides import RunSide
 from counterpoint.model import Entry, Incomplete, Output, OutputKind, Partitions, Pipeline, step, windowed
 from counterpoint.storage import Model
 from counterpoint.storage.models import encode
+from counterpoint_migrate.validate.data_sides import RunSide
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from counterpoint.migration import Dag, Inventory
+    from counterpoint_migrate.inventory import Dag, Inventory
 
 NOTHING = {
     "variables": [],

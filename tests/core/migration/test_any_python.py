@@ -10,7 +10,7 @@ import jsonschema
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from counterpoint.migration import inventory
+from counterpoint_migrate.inventory import inventory
 
 ROOT = Path(__file__).parents[3]
 SCHEMA = json.loads((ROOT / "docs/schemas/inventory.schema.json").read_text(encoding="utf-8"))
@@ -126,5 +126,5 @@ def test_values_that_hold_themselves_or_double() -> None:
 
 
 def test_python_that_is_no_dag() -> None:
-    found = inventory(ROOT / "core/src/counterpoint/model")
+    found = inventory(ROOT / "core/counterpoint/src/counterpoint/model")
     assert (found.dags, found.unresolved, all(file["read"] for file in found.files)) == ([], [], True)

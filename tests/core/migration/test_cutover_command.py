@@ -17,10 +17,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from oldairflow import PASSWORD, TOKEN, Airflow, speaking
 
-from counterpoint.cli import migrate
 from counterpoint.cli.main import main
 from counterpoint.errors import CounterpointError
-from counterpoint.migration.legacyairflow import airflow_of
+from counterpoint_migrate.cli import migrate
+from counterpoint_migrate.validate.legacyairflow import airflow_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from counterpoint.migration import Dag, Inventory
+    from counterpoint_migrate.inventory import Dag, Inventory
 
 HEAD = """
 import os, functools

@@ -9,7 +9,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from counterpoint.migration import Inventory
+    from counterpoint_migrate.inventory import Inventory
 
 HEAD = """
 import functools

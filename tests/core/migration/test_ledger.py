@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from counterpoint.migration.ledger import entries, entry_of, last_of, note, pair_of, pairs, streak_of
-from counterpoint.migration.validate import Question
 from counterpoint.model import PartitionKind, Partitions
 from counterpoint.storage import json_digest
 from counterpoint.storage.objects import Objects
+from counterpoint_migrate.cutover.ledger import entries, entry_of, last_of, note, pair_of, pairs, streak_of
+from counterpoint_migrate.validate.validate import Question
 
 DAYS = Partitions(start="2026-01-01")
 VERDICT = {"dates": ["2026-01-02"], "outputs": [1, 2], "git": {"commit": None}, "counterpoint": "0"}

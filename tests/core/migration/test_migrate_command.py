@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 
 from counterpoint.cli.main import main
-from counterpoint.migration import inventory
+from counterpoint_migrate.inventory import inventory
 
 ROOT = Path(__file__).parents[3]
 SCHEMA = json.loads((ROOT / "docs/schemas/inventory.schema.json").read_text(encoding="utf-8"))

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from counterpoint.migration import Plan, inventory, plan
-from counterpoint.migration.counterparts import counterparts, means_of, operators
+from counterpoint_migrate.inventory import inventory
+from counterpoint_migrate.plan import Plan, plan
+from counterpoint_migrate.plan.dagster_equivalents import counterparts, means_of, operators
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,14 +13,14 @@ sys.path.insert(0, str(Path(__file__).parent))
 from bakery import AIRFLOW, DAGSTER, PREFECT, Scene, Stand, bread, equal_days, scene_in
 
 from counterpoint.errors import ServiceError, UsageError
-from counterpoint.migration.cutover import cut_over, roll_back
-from counterpoint.migration.proof import refuse_unproved
 from counterpoint.running import owners
 from counterpoint.running.owners import Party, held_back
 from counterpoint.running.settings import serve
 from counterpoint.services.processes import Owner
 from counterpoint.storage.layout import made_settings
 from counterpoint.storage.objects import Objects
+from counterpoint_migrate.cutover.cutover import cut_over, roll_back
+from counterpoint_migrate.cutover.proof import refuse_unproved
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def test_without_proof_nothing_is_cut_over(scene: Scene, days: int, code: str | 
 
 
 def test_a_run_of_the_losing_side_stands_in_the_way(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("counterpoint.migration.cutover._LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("counterpoint_migrate.cutover.cutover._LOOK_SECONDS", 0.01)
     scene.sides["airflow"].runs = [("scheduled-1",)]
     with pytest.raises(UsageError, match=r"airflow: run scheduled-1 of bread is going on: .* --wait"):
         scene.to_dagster()

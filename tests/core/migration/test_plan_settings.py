@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from counterpoint.cli.main import main
-from counterpoint.migration.settings import WEIGHTS, Settings, read_settings
+from counterpoint_migrate.plan.settings import WEIGHTS, Settings, read_settings
 
 TEAM = Path(__file__).resolve().parents[3] / "examples" / "airflow_team"
 

@@ -13,10 +13,10 @@ import jsonschema
 import pytest
 
 from counterpoint.cli.main import main
-from counterpoint.migration.limits import Lack
-from counterpoint.migration.preflight import USES, Row, compare, properties
 from counterpoint.running import find_pipeline
 from counterpoint.testing import SCENARIOS
+from counterpoint_migrate.plan.limits import Lack
+from counterpoint_migrate.plan.preflight import USES, Row, compare, properties
 
 if TYPE_CHECKING:
     from counterpoint.adapter import Limit

@@ -13,8 +13,8 @@ import pytest
 
 from counterpoint.adapter import Site
 from counterpoint.errors import ServiceError
-from counterpoint.migration.schedules import Served, served_as
 from counterpoint.testing import ConformanceError, LocalAdapter, check_schedules
+from counterpoint_migrate.cutover.schedules import Served, served_as
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,6 +101,6 @@ def test_another_environment_is_asked_and_what_it_says_is_told(tmp_path: Path) -
 
 def test_nothing_is_turned_for_one_who_is_gone(tmp_path: Path) -> None:
     words = ["0", "off", "dagster", str(tmp_path), LINEAR]
-    command = [sys.executable, "-m", "counterpoint.migration.schedules", *words]
+    command = [sys.executable, "-m", "counterpoint_migrate.cutover.schedules", *words]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (3, "", "")

@@ -17,18 +17,18 @@ sys.path.insert(0, HERE)
 
 import market
 
-from counterpoint.cli import migrate
 from counterpoint.errors import CounterpointError
-from counterpoint.migration import verdict as judging_room
-from counterpoint.migration.legacy import LegacySide
-from counterpoint.migration.legacyfile import read_legacy
+from counterpoint_migrate.cli import migrate
+from counterpoint_migrate.validate import verdict as judging_room
+from counterpoint_migrate.validate.legacy import LegacySide
+from counterpoint_migrate.validate.legacyfile import read_legacy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-    from counterpoint.migration.sides import RunSide
-    from counterpoint.migration.validate import Question
+    from counterpoint_migrate.validate.data_sides import RunSide
+    from counterpoint_migrate.validate.validate import Question
 
     Command = Callable[..., tuple[int, Any, str]]
 

@@ -15,10 +15,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 from bakery import AIRFLOW, DAGSTER, PREFECT, Scene, Stand, bread, equal_days, scene_in
 
 from counterpoint.errors import CounterpointError, ServiceError, UsageError
-from counterpoint.migration.cutover import cut_over, roll_back
 from counterpoint.running import owners
 from counterpoint.running.owners import Party, held_back
 from counterpoint.storage.objects import Objects
+from counterpoint_migrate.cutover.cutover import cut_over, roll_back
 
 LEGACY = Party("airflow", {"url": "http://x", "dag_id": "old"})
 

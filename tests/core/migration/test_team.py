@@ -11,7 +11,8 @@ import jsonschema
 import pytest
 
 from counterpoint.cli.main import main
-from counterpoint.migration import Plan, Settings, inventory, plan, read_settings
+from counterpoint_migrate.inventory import inventory
+from counterpoint_migrate.plan import Plan, Settings, plan, read_settings
 
 ROOT = Path(__file__).parents[3]
 TEAM = Path(__file__).resolve().parents[3] / "examples" / "airflow_team"

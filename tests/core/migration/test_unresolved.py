@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from counterpoint.errors import UsageError
-from counterpoint.migration import inventory
+from counterpoint_migrate.inventory import inventory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from counterpoint.migration import Inventory
+    from counterpoint_migrate.inventory import Inventory
 
 HEAD = "from airflow import DAG\nfrom airflow.operators.empty import EmptyOperator\n"
 

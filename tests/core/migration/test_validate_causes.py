@@ -17,17 +17,17 @@ import judging
 import market
 from judging import FIRST, GIT, LAST, SPENT, WRONG, at, only, repeated
 
-from counterpoint.migration.again import check_again, read_verdict
-from counterpoint.migration.matching import How
-from counterpoint.migration.validate import Question, compare
-from counterpoint.migration.verdict import verdict_of
-from counterpoint.migration.verdictpage import write_verdict
 from counterpoint.storage import Model
+from counterpoint_migrate.validate.matching import How
+from counterpoint_migrate.validate.recheck import check_again, read_verdict
+from counterpoint_migrate.validate.validate import Question, compare
+from counterpoint_migrate.validate.verdict import verdict_of
+from counterpoint_migrate.validate.verdictpage import write_verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from counterpoint.migration.sides import RunSide
+    from counterpoint_migrate.validate.data_sides import RunSide
 
     Judge = Callable[..., dict[str, Any]]
 

@@ -17,9 +17,9 @@ sys.path.insert(0, HERE)
 
 import market
 
-from counterpoint.cli import validating
 from counterpoint.cli.common import common_options
 from counterpoint.errors import CounterpointError
+from counterpoint_migrate.cli import validating
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -19,13 +19,13 @@ import market
 
 from counterpoint.diff import Tolerance
 from counterpoint.errors import UsageError
-from counterpoint.migration.legacy import LegacySide
-from counterpoint.migration.legacyfile import read_legacy
-from counterpoint.migration.matching import How, Status, match
-from counterpoint.migration.validate import compare, how_of, refuse_nothing
 from counterpoint.storage import content_digest, json_digest
 from counterpoint.storage.models import encode
 from counterpoint.storage.objects import Objects
+from counterpoint_migrate.validate.legacy import LegacySide
+from counterpoint_migrate.validate.legacyfile import read_legacy
+from counterpoint_migrate.validate.matching import How, Status, match
+from counterpoint_migrate.validate.validate import compare, how_of, refuse_nothing
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from counterpoint.migration.again import check_again
-from counterpoint.migration.validate import Question
-from counterpoint.migration.verdict import validate
+from counterpoint_migrate.validate.recheck import check_again
+from counterpoint_migrate.validate.validate import Question
+from counterpoint_migrate.validate.verdict import validate
 
 # the same is proved on Dagster in the gate (tests/integration/test_validation.py), with another pipeline in core
 pytestmark = [pytest.mark.torch, pytest.mark.long, pytest.mark.release]

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from counterpoint.migration import Dag, Dependency, Inventory, Plan, Settings, Task, plan
+from counterpoint_migrate.inventory import Dag, Dependency, Inventory, Task
+from counterpoint_migrate.plan import Plan, Settings, plan
 
 NAMES = "abcdef"
 PAIRS = list(permutations(NAMES, 2))

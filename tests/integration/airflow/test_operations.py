@@ -12,8 +12,8 @@ import pytest
 pytestmark = pytest.mark.airflow
 
 from counterpoint.adapter import find_adapter
-from counterpoint.comparison.operations import commands
 from counterpoint.services import new_site
+from counterpoint_compare.operations import commands
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,11 +9,11 @@ import pytest
 
 pytestmark = pytest.mark.dagster
 
-from counterpoint.comparison.operations import commands
 from counterpoint.errors import UsageError
 from counterpoint.model import Pipeline, step
 from counterpoint.running import known
 from counterpoint.site import Site
+from counterpoint_compare.operations import commands
 from counterpoint_dagster import deploy
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pytest
 # its command line was another library's before
 pytestmark = [pytest.mark.prefect, pytest.mark.long]
 
-from counterpoint.comparison.operations import commands
+from counterpoint_compare.operations import commands
 
 
 @pytest.mark.parametrize("command", commands("prefect"))

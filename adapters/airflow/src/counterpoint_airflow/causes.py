@@ -11,7 +11,7 @@ from counterpoint.running.failure import innermost, named
 from counterpoint_airflow.observe import ELEMENTS, call, rows_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from counterpoint.adapter import Site
     from counterpoint.model import ErrorInfo, RunRequest
@@ -50,3 +50,15 @@ def _raised(chain: list[Mapping[str, Any]]) -> ErrorInfo:
 def _last_words(lines: Iterable[Mapping[str, Any]]) -> str:
     told = [" ".join(f"{k}={v}" if k != "event" else str(v) for k, v in line.items()) for line in lines]
     return "; ".join(told[-3:])
+
+
+def answers(site: Site, native_id: str) -> Iterator[str]:
+    """What Airflow's own API tells of a run, call by call: the run, its tasks, the log of each that failed."""
+    dag, _, run = native_id.partition("::")
+    path = f"/dags/{dag}/dagRuns/{quote(run, safe='')}"
+    yield str(call(site, path))
+    tasks = call(site, f"{path}/taskInstances")["task_instances"]
+    yield str([(task["task_id"], task["state"]) for task in tasks])
+    for task in tasks:
+        if task["state"] == "failed":
+            yield str(call(site, f"{path}/taskInstances/{task['task_id']}/logs/{task['try_number']}"))

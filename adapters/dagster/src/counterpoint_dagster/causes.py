@@ -8,7 +8,7 @@ from counterpoint.running.failure import named
 from counterpoint_dagster.observe import graphql
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from counterpoint.adapter import Site
     from counterpoint.model import ErrorInfo, RunRequest
@@ -21,6 +21,10 @@ _EVENTS = f"""query($id: ID!, $after: String) {{ logsForRun(runId: $id, afterCur
     ... on ExecutionStepStartEvent {{ stepKey }} ... on ExecutionStepSuccessEvent {{ stepKey }}
     ... on RunFailureEvent {{ message error {{ {_ERROR} }} }} }} }} }} }}"""
 # a run that fails without an error of its own was found dead by the daemon, a step's process by its executor
+_RUN = "query($i: ID!) { runOrError(runId: $i) { ... on Run { status } } }"
+_TOLD = """query($i: ID!) { logsForRun(runId: $i) { ... on EventConnection { events {
+  ... on ExecutionStepFailureEvent { stepKey error { message stack errorChain { error { message stack } } } }
+  ... on RunFailureEvent { message error { message } } ... on EngineEvent { message error { message } } } } } }"""
 _GONE = "the process of the {} was killed, or ended without a word: {}"
 _CRASHED = "ChildProcessCrashException"
 _ENDED = {"ExecutionStepSuccessEvent", "ExecutionStepUpForRetryEvent"}
@@ -62,3 +66,9 @@ def _innermost(event: Mapping[str, Any]) -> ErrorInfo:
     inner = [link["error"] for link in error["errorChain"]] or [error]
     kind, message = inner[-1]["className"] or "Error", inner[-1]["message"].strip()
     return named(kind, _GONE.format("step", message) if kind == _CRASHED else message)
+
+
+def answers(site: Site, native_id: str) -> Iterator[str]:
+    """What Dagster's own API tells of a run, call by call: the run, its events."""
+    yield str(graphql(site, _RUN, {"i": native_id}))
+    yield str(graphql(site, _TOLD, {"i": native_id}))

@@ -10,7 +10,7 @@ from counterpoint_prefect.conditions import UPSTREAM_FAILED
 from counterpoint_prefect.observe import client_of, task_runs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from prefect.client.schemas.objects import State
 
@@ -39,3 +39,14 @@ def _error(state: State) -> ErrorInfo:
     words = state.message or "no message"
     kind, mark, rest = words.removeprefix("Task run encountered an exception ").partition(": ")
     return named(kind, rest) if mark and kind.isidentifier() else named(state.name or "Failed", words)
+
+
+def answers(site: Site, native_id: str) -> Iterator[str]:
+    """What Prefect's own API tells of a run, call by call: the run, its tasks, its logs."""
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, LogFilter, LogFilterFlowRunId
+
+    with client_of(site) as client:
+        yield str(client.read_flow_run(UUID(native_id)).state)
+        wanted = FlowRunFilter(id=FlowRunFilterId(any_=[UUID(native_id)]))
+        yield str([run.state for run in client.read_task_runs(flow_run_filter=wanted)])
+        yield str(client.read_logs(LogFilter(flow_run_id=LogFilterFlowRunId(any_=[UUID(native_id)]))))

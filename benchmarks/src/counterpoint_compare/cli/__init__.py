@@ -1,0 +1,1 @@
+"""The commands `counterpoint compare` and `counterpoint advise`."""

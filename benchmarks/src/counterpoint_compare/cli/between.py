@@ -1,0 +1,128 @@
+"""`counterpoint compare --against` and `--merge`: reports that are there, beside each other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.cli.output import answer, echo, say, table
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping, Sequence
+
+
+def arguments(group: argparse._MutuallyExclusiveGroup) -> None:
+    """What is done with reports that are there, instead of making one of a pipeline."""
+    group.add_argument(
+        "--against",
+        nargs="+",
+        type=Path,
+        metavar=("OLD", "NEW"),
+        help="what changed between two results.json; NEW is by default that of --out, where the answer is written, too",
+    )
+    group.add_argument(
+        "--merge", nargs="+", type=Path, metavar="RESULTS", help="results.json of several machines as one, in --out"
+    )
+
+
+def run(args: argparse.Namespace, default: Path) -> int:
+    """Tells what changed, or merges; `default` is the folder of a report for which no other is named."""
+    return _against(args, default) if args.against else _merge(args)
+
+
+def _against(args: argparse.Namespace, default: Path) -> int:
+    """Tells what changed; 4 when data differ or something is worse beyond noise."""
+    from counterpoint.errors import DifferenceError, UsageError
+    from counterpoint_compare.regression import against, differs, write_against
+    from counterpoint_compare.reports import read_results
+
+    if len(args.against) > 2:  # noqa: PLR2004 - an old and a new one
+        raise UsageError(f"--against {' '.join(map(str, args.against))}: name the old report, and perhaps the new one")
+    old, new = (*args.against, args.out or default)[:2]
+    found = against(read_results(old), read_results(new))
+    if args.json:
+        answer(found)
+    _tell(found, beside=args.json)
+    if args.out:
+        say(f"page: {write_against(found, args.out)}")
+    return DifferenceError.exit_code if differs(found) else 0
+
+
+def _merge(args: argparse.Namespace) -> int:
+    """Merges; 4 when data differ between machines or sides."""
+    from counterpoint.errors import DifferenceError, UsageError
+    from counterpoint_compare.merge import merge, write_merged
+    from counterpoint_compare.reports import read_results
+
+    if args.out is None:
+        raise UsageError("--merge writes a report of its own: name its folder with --out DIR")
+    written = (args.out / "results.json").resolve()
+    for path in args.merge:
+        if written in {path.resolve(), (path / "results.json").resolve()}:
+            raise UsageError(f"--out {args.out} would overwrite {path}: name another folder")
+    found = merge({str(path): read_results(path) for path in args.merge})
+    page = write_merged(found, args.out)
+    if args.json:
+        answer(found)
+    _tell_merged(found, beside=args.json)
+    say(f"report: {page}")
+    return 0 if found["equal"] else DifferenceError.exit_code
+
+
+def _tell_merged(found: Mapping[str, Any], *, beside: bool) -> None:
+    rows = [(one["title"], f"{one['side']} / {one['to']}", len(one["on"]), *_ratios(one)) for one in found["ratios"]]
+    table("Across machines", ("figure", "side / beside", "machines", "ratio", "between"), rows, beside=beside)
+    echo(f"machines: {'; '.join(machine['name'] for machine in found['machines'])}", beside=beside)
+    echo("equal everywhere" if found["equal"] else "NOT equal: see the digests under 'outputs'", beside=beside)
+
+
+def _ratios(one: Mapping[str, Any]) -> tuple[str, str]:
+    from counterpoint_compare.charts import shown
+
+    median, low, high = (shown(one[key], "") for key in ("median", "low", "high"))
+    return median, f"{low} – {high}"
+
+
+def _tell(found: Mapping[str, Any], *, beside: bool) -> None:
+    digests = found["digests"]
+    if digests["differing"]:
+        rows = [(row["date"], row["step"], _short(row["old"]), _short(row["new"])) for row in digests["differing"]]
+        table("Data that differ", ("date", "step", "old", "new"), rows, beside=beside)
+    changes = [(one["what"], one["old"], one["new"]) for one in found["changes"]]
+    if changes:
+        table("What the reports were made of", ("what", "old", "new"), changes, beside=beside)
+    table(
+        "What was measured",
+        ("figure", "side", "old", "new", "new/old", ""),
+        map(_figure, found["figures"]),
+        beside=beside,
+    )
+    for one in found["left_out"]:
+        echo(f"left out: {one['what']}: {one['reason']}", beside=beside)
+    different = f"{len(digests['differing'])} of {digests['compared']} outputs"
+    echo("data: equal" if digests["equal"] else f"data: DIFFERENT, {different}", beside=beside)
+    if found["same_machine"]:
+        echo(f"beyond noise: {found['worse']} worse, {found['better']} better", beside=beside)
+    else:
+        echo("two machines: only the ratios between sides within each report are compared", beside=beside)
+
+
+def _figure(row: Mapping[str, Any]) -> Sequence[str]:
+    from counterpoint_compare.charts import shown
+
+    unit = row["unit"]
+    side = f"{row['side']} / {row['to']}" if row["to"] else row["side"]
+    told = f"{row['verdict']} ({row['reason']})" if row["reason"] else row["verdict"]
+    return row["title"], side, *(_interval(row[which], unit) for which in ("old", "new")), shown(row["ratio"], ""), told
+
+
+def _interval(one: Mapping[str, Any], unit: str) -> str:
+    from counterpoint_compare.charts import shown
+
+    bounds = f" ({shown(one['low'], unit)} – {shown(one['high'], unit)})" if one["rounds"] > 1 else ""
+    return shown(one["median"], unit) + bounds
+
+
+def _short(digests: Mapping[str, str]) -> str:
+    return ", ".join(dict.fromkeys(digest[7:19] for digest in digests.values())) or "-"

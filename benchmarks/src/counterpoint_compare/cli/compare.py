@@ -1,0 +1,164 @@
+"""`counterpoint compare`: the same run on every orchestrator, side by side, as a report."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from counterpoint.cli.environments import SIDES, python_of
+from counterpoint.cli.output import answer, echo, say, table
+from counterpoint.cli.run import setting_options
+from counterpoint_compare.cli import between
+
+HELP = "the same run on every orchestrator, side by side, as a report"
+FIRST_DAY = "2026-01-01"
+REPORT = Path("report")
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The pipeline, the sides, the days and the folder of the report; or reports that are there."""
+    group = parser.add_mutually_exclusive_group(required=True)
+    group.add_argument("pipeline", nargs="?", metavar="PIPELINE")
+    between.arguments(group)
+    parser.add_argument("--on", metavar="a,b,c", help="sides; default local and every orchestrator, see 'doctor'")
+    parser.add_argument(
+        "--days", type=int, default=7, metavar="N", help="partitions of input from the pipeline's first; default 7"
+    )
+    parser.add_argument("--date", metavar="D", help="the partition itself; default the last of those days")
+    setting_options(parser)
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        default=3,
+        metavar="N",
+        help="how often each side is measured, in turn, on pipelines that do nothing; default 3, 0 for not at all",
+    )
+    parser.add_argument("--workloads", default=None, metavar="a,b", help="of empty,small,long,streamrec; default all")
+    parser.add_argument(
+        "--tour",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="also a bug in the validation and a week again with a corrupt day, on each side",
+    )
+    parser.add_argument("--tests", metavar="CHECKOUT", help="with --tour: also count the tests of StreamRec there")
+    parser.add_argument("--out", type=Path, metavar="DIR", help=f"default ./{REPORT}")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Runs all sides and writes the report; 4 when digests differ, else the worst exit code of a side."""
+    if args.pipeline is None:
+        return between.run(args, REPORT)
+    args.out = args.out or REPORT
+    from counterpoint_compare import compare, results_of, write_report
+    from counterpoint_compare.code import code_sizes
+    from counterpoint_compare.external_results import beside_of
+    from counterpoint_compare.rounds import Progress, packages_of, rounds_of, tours_of
+
+    comparison, workloads = _comparison(args), _workloads(args)
+    contestants = compare(comparison, python_of)
+    sides, kept = comparison.orchestrators, args.out / "measured"
+    progress = Progress(sides * (args.rounds + args.tour))
+    bouts = rounds_of(sides, args.rounds, kept, python_of, workloads, progress)
+    tours = tours_of(sides, kept, python_of, progress, _tests(args)) if args.tour else []
+    code = code_sizes(python_of, sides, flagship=args.pipeline == "streamrec")
+    packages = {side: packages_of(python_of(side)) for side in sides}
+    results = results_of(comparison, contestants, code, bouts, tours, packages)
+    if args.pipeline == "streamrec":
+        results["beside"] = beside_of(args.out)
+    page = write_report(results, args.out)
+    _tell(results, beside=args.json)
+    say(f"report: {page}")
+    if results["failed"]:
+        return max(contestant.measured.code for contestant in contestants)
+    return 0 if results["equal"] else 4
+
+
+def _tests(args: argparse.Namespace) -> tuple[str, ...]:
+    return ("--tests", str(Path(args.tests).absolute())) if args.tests else ()
+
+
+def _comparison(args: argparse.Namespace) -> Any:
+    from counterpoint.errors import UsageError
+    from counterpoint.services.sites import absolute
+    from counterpoint_compare import Comparison
+
+    if args.days < 1:
+        raise UsageError(f"--days {args.days}: compare at least one day")
+    asked = tuple(SIDES) if args.on is None else args.on.split(",")
+    names = tuple(dict.fromkeys(name.strip() for name in asked if name.strip()))
+    unknown = [name for name in names if name not in SIDES]
+    if unknown or not names:
+        raise UsageError(f"--on {args.on}: choose from {','.join(SIDES)}")
+    return Comparison(
+        args.pipeline,
+        args.date or _newest(args.pipeline, args.days),
+        names,
+        absolute(args.root),
+        args.source,
+        tuple(args.set),
+    )
+
+
+def _newest(name: str, days: int) -> str:
+    """The last of the first partitions of a pipeline, as far as they have ended."""
+    from datetime import UTC, datetime
+
+    from counterpoint.running import find_pipeline
+
+    partitions = find_pipeline(name).partitions
+    if name == "streamrec":  # its events are made from this day on
+        return partitions.shift(FIRST_DAY, days - 1)
+    ended = partitions.shift(partitions.key_of(datetime.now(UTC)), -1)
+    return max(min(partitions.shift(partitions.start, days - 1), ended), partitions.start)
+
+
+def _workloads(args: argparse.Namespace) -> tuple[str, ...]:
+    """The words by which a bout is told what to run."""
+    from counterpoint.errors import UsageError
+    from counterpoint_compare.workloads import WORKLOADS
+
+    known = [one.name for one in WORKLOADS]
+    usual = [one.name for one in WORKLOADS if not one.before or one.reference == args.pipeline]
+    asked = usual if args.workloads is None else [name.strip() for name in args.workloads.split(",")]
+    unknown = [name for name in asked if name not in known]
+    if unknown or args.rounds < 0:
+        wrong = f"--workloads {args.workloads}: choose from {','.join(known)}"
+        raise UsageError(wrong if unknown else f"--rounds {args.rounds}: write 0 or more")
+    return "--workloads", ",".join(asked)
+
+
+def _tell(results: dict[str, Any], *, beside: bool) -> None:
+    if beside:
+        answer(results)
+    names = [side["name"] for side in results["orchestrators"]]
+    rows = [
+        (
+            row["date"],
+            row["step"],
+            row["rows"],
+            *((row["digests"].get(n) or "-")[7:19] for n in names),
+            _mark(row),
+        )
+        for row in results["outputs"]
+    ]
+    if results["figures"]:
+        table("Measured", ("figure", *names), [_figure(figure, names) for figure in results["figures"]], beside=beside)
+    table("Digests", ("date", "step", "rows", *names, ""), rows, beside=beside)
+    echo(
+        "equal everywhere" if results["equal"] else f"NOT equal; failed: {', '.join(results['failed']) or 'none'}",
+        beside=beside,
+    )
+
+
+def _figure(figure: dict[str, Any], names: list[str]) -> tuple[str, ...]:
+    from counterpoint_compare.charts import shown
+
+    medians = (figure["on"].get(name, {}).get("median") for name in names)
+    return figure["title"], *(shown(median, figure["unit"]) for median in medians)
+
+
+def _mark(row: dict[str, Any]) -> str:
+    if not row["equal"]:
+        return "DIFFERS"
+    return "equal" if any(row["digests"].values()) else "skipped"

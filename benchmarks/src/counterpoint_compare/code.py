@@ -1,0 +1,52 @@
+"""How much code there is: source lines without blank lines, comments and docstrings, counted by pygount."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from counterpoint_compare.code_excerpts import MODULES, files
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_WHERE = "import importlib.util as u, sys; print(list(u.find_spec(sys.argv[1]).submodule_search_locations)[0])"
+
+
+def code_sizes(
+    python_of: Callable[[str], Path], orchestrators: tuple[str, ...], *, flagship: bool = True
+) -> dict[str, dict[str, int]]:
+    """Files and code lines of the core and of each adapter; with `flagship` also of StreamRec, and of it by hand."""
+    packages = {"counterpoint (core)": ("local", "counterpoint")}
+    if flagship:
+        packages["streamrec (business logic)"] = ("local", "streamrec")
+    packages |= {f"adapter {o}": (o, f"counterpoint_{o}") for o in orchestrators if o != "local"}
+    found = {label: _size(_folder(python_of(o), package)) for label, (o, package) in packages.items()}
+    return {**found, **(_by_hand() if flagship else {})}
+
+
+def _by_hand() -> dict[str, dict[str, int]]:
+    """The file that orchestrates StreamRec by Counterpoint, and those by hand with what they share, if installed."""
+    found = files()
+    if len(found) < len(MODULES):
+        return {}
+    told = {f"streamrec orchestrated: {file.name} ({side})": _count([file]) for side, file in found.items()}
+    shared = sorted(path for path in found["airflow"].parent.glob("*.py") if not path.name.startswith(tuple(MODULES)))
+    return {**told, "by hand: storage, registry and alerts, shared": _count(shared)}
+
+
+def _folder(python: Path, package: str) -> Path:
+    asked = subprocess.run([python, "-P", "-c", _WHERE, package], capture_output=True, text=True, check=True)
+    return Path(asked.stdout.strip())
+
+
+def _size(folder: Path) -> dict[str, int]:
+    return _count(sorted(folder.rglob("*.py")))
+
+
+def _count(files: Sequence[Path]) -> dict[str, int]:
+    from pygount import SourceAnalysis
+
+    counted = [SourceAnalysis.from_file(path, "counted", encoding="utf-8") for path in files]
+    return {"files": len(files), "lines": sum(found.code_count for found in counted)}

@@ -1,0 +1,141 @@
+"""The same promise of a pipeline in the code of each side, taken from the files as they are."""
+
+from __future__ import annotations
+
+import ast
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+OURS = "counterpoint"
+# side: the module that says how the pipeline hangs together
+MODULES = {
+    OURS: "streamrec.pipeline",
+    "airflow": "byhand.airflow_taskflow",
+    "dagster": "byhand.dagster_assets",
+    "prefect": "byhand.prefect_flow",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Concept:
+    """A promise, and by side the top-level names, or the first arguments of calls, whose code keeps it."""
+
+    title: str
+    promise: str
+    where: Mapping[str, tuple[str, ...]]
+
+
+CONCEPTS = (
+    Concept(
+        "Retry",
+        "Training is tried three times, with growing delays and jitter; what another attempt cannot heal is not.",
+        {
+            OURS: ("TRAINING_RETRY",),
+            "airflow": ("UnlessDataIsBad", "TRAINING"),
+            "dagster": ("TRAINING_RETRY", "_final_errors"),
+            "prefect": ("may_retry", "training"),
+        },
+    ),
+    Concept(
+        "Window",
+        "Training reads the six validated days before the day, and nothing starts without them.",
+        {
+            OURS: ("TRAINING_DAYS",),
+            "airflow": ("window",),
+            "dagster": ("TRAINING_DAYS", "model"),
+            "prefect": ("training_features",),
+        },
+    ),
+    Concept(
+        "Trigger rule and gate",
+        "The gate runs also when a model or an evaluation failed, and registers what passed; the run ends failed.",
+        {
+            OURS: ("streamrec.registration:registered_models",),
+            "airflow": ("registered_models", "watcher"),
+            "dagster": ("registered_models", "_succeeded", "register_all_the_same"),
+            "prefect": ("registered_models", "streamrec"),
+        },
+    ),
+    Concept(
+        "Alert",
+        "Whoever is responsible is told once of a step that failed for good.",
+        {OURS: (), "airflow": ("tell_failure",), "dagster": ("tell",), "prefect": ("tell_failed", "tell_crashed")},
+    ),
+)
+
+
+def files() -> dict[str, Path]:
+    """The file of each side's module, which is not imported; none where one of them is not installed."""
+    with suppress(ImportError):
+        found = {side: find_spec(module) for side, module in MODULES.items()}
+        return {side: Path(spec.origin) for side, spec in found.items() if spec and spec.origin}
+    return {}
+
+
+def concepts(found: Mapping[str, Path] | None = None) -> list[dict[str, Any]]:
+    """Each promise with the code of each side, as JSON values; none where a side's module is not installed.
+
+    Args:
+        found: the file of each side's module; by default the installed ones.
+
+    Raises:
+        UsageError: a name is no longer in its file.
+    """
+    found = files() if found is None else found
+    if len(found) < len(MODULES):
+        return []
+    sources = {side: file.read_text(encoding="utf-8") for side, file in found.items()}
+    shown = {side: f"{file.parent.name}/{file.name}" for side, file in found.items()}
+    return [
+        {
+            "title": concept.title,
+            "promise": concept.promise,
+            "code": [
+                {"side": side, "file": shown[side], "text": _code(sources[side], names, shown[side])}
+                for side, names in concept.where.items()
+            ],
+        }
+        for concept in CONCEPTS
+    ]
+
+
+def _code(source: str, names: tuple[str, ...], file: str) -> str:
+    tree = ast.parse(source)
+    found: dict[str, ast.AST] = {name: node for node in tree.body for name in _names(node)}
+    found |= {name: call for call in ast.walk(tree) if (name := _first_argument(call))}
+    missing = [name for name in names if name not in found]
+    if missing:
+        raise UsageError(f"{file} has no {missing[0]!r} any more: mend counterpoint_compare.code_excerpts")
+    return "\n\n".join(_text(source, found[name]) for name in names)
+
+
+def _names(node: ast.stmt) -> Iterator[str]:
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        yield node.name
+    if isinstance(node, ast.Assign | ast.AnnAssign):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        yield from (target.id for target in targets if isinstance(target, ast.Name))
+
+
+def _first_argument(node: ast.AST) -> str | None:
+    """The first argument of a call, if it is a text."""
+    if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+        value = node.args[0].value
+        return value if isinstance(value, str) else None
+    return None
+
+
+def _text(source: str, node: Any) -> str:
+    """The lines of a node as they stand in the file, its decorators included, moved to the left."""
+    first = min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", ()))])
+    lines = source.splitlines()[first - 1 : node.end_lineno]
+    indent = len(lines[0]) - len(lines[0].lstrip())
+    return "\n".join(line[indent:] for line in lines).rstrip(",")

@@ -1,0 +1,93 @@
+"""Running the comparison: each orchestrator on a root of its own, one after the other, all from nothing."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.errors import ServiceError, UsageError
+from counterpoint.orchestrators import LOCAL
+from counterpoint.redaction import redacted
+from counterpoint.running import find_pipeline
+from counterpoint.storage import layout
+from counterpoint_compare.measured import Measured, measure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+log = logging.getLogger(__name__)
+_ASK = "import sys; from counterpoint.adapter import find_adapter; print(find_adapter(sys.argv[1]).has_services)"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What is compared: a partition of a pipeline, with the days of its window."""
+
+    pipeline: str
+    date: str
+    orchestrators: tuple[str, ...]
+    root: str
+    source: str | None = None
+    settings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Contestant:
+    """One orchestrator's part: its command, what that used, and its RunRecord if it got that far."""
+
+    orchestrator: str
+    command: tuple[str, ...]
+    measured: Measured
+    record: Mapping[str, Any] | None
+
+
+def compare(comparison: Comparison, python_of: Callable[[str], Path]) -> list[Contestant]:
+    """Runs every orchestrator; one that fails does not keep the others from running.
+
+    Raises:
+        UsageError: the root is not a local folder.
+        ServiceError: a side's adapter cannot be asked.
+    """
+    if "://" in comparison.root:
+        raise UsageError(
+            f"compare keeps each side in a folder of its own, so {comparison.root} does not do: name a folder"
+        )
+    pythons = {name: python_of(name) for name in comparison.orchestrators}
+    find_pipeline(comparison.pipeline)
+    found = []
+    for number, name in enumerate(comparison.orchestrators, 1):
+        log.info("[%d/%d] %s", number, len(pythons), name)
+        found.append(_contest(comparison, name, pythons[name]))
+    return found
+
+
+def _contest(comparison: Comparison, name: str, python: Path) -> Contestant:
+    root = Path(comparison.root) / layout.compared_root(name)
+    shutil.rmtree(root, ignore_errors=True)
+    words = ["run", comparison.pipeline, "--date", comparison.date, "--on", name, "--no-effects"]
+    words += ["--service"] if _has_services(name, python) else []
+    words += ["--source", comparison.source] if comparison.source else []
+    words += [word for setting in comparison.settings for word in ("--set", setting)]
+    words += ["--root", str(root), "--json"]
+    measured = measure([str(python), "-P", "-m", "counterpoint", *words])
+    # as a person would type it here
+    shown = [os.path.relpath(word) if word == str(root) and root.is_relative_to(Path.cwd()) else word for word in words]
+    record = json.loads(measured.answer) if measured.answer.strip() else None
+    return Contestant(name, ("counterpoint", *shown), measured, record)
+
+
+def _has_services(name: str, python: Path) -> bool:
+    """Whether a side has servers of its own, as its adapter says in the environment that has it."""
+    if name == LOCAL:
+        return False
+    done = subprocess.run([python, "-P", "-c", _ASK, name], capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise ServiceError(f"the adapter of {name} in {python} cannot be asked: {redacted(said)}")
+    return done.stdout.strip() == str(True)

@@ -1,0 +1,266 @@
+"""What an adapter is: a function from the description of a pipeline to a native object, and back.
+
+An adapter is an object of a subclass of `Adapter`, found by the entry point group `counterpoint.adapters`.
+"""
+
+# ruff: noqa: ARG002, B027 - what an orchestrator may lack has a method that a subclass overrides
+
+from __future__ import annotations
+
+import os
+import sys
+from abc import ABC, abstractmethod
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.errors import ServiceError, UnsupportedError, UsageError
+from counterpoint.orchestrators import find_adapters, installed_version
+from counterpoint.site import Plan, Process, Site
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from counterpoint.model import BackfillOrder, ErrorInfo, NativeBackfill, NativeRun, Pipeline, RunRequest
+
+__all__ = [
+    "Adapter",
+    "Backfills",
+    "Limit",
+    "Plan",
+    "Process",
+    "Site",
+    "find_adapter",
+    "find_adapters",
+    "installed_version",
+    "refuse_unsupported",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Something that an orchestrator does not have.
+
+    `subject` is the property of the model (for example `timeout`), `reason` why it is missing there, and
+    `stand_in` what takes its place; without one, a pipeline that uses the property is refused by `uses`.
+    """
+
+    subject: str
+    reason: str
+    stand_in: str | None = None
+    uses: Callable[[Pipeline], bool] = lambda _: False
+
+
+class Backfills(Enum):
+    """What an orchestrator has for backfills: nothing, a limit for single runs, backfills of a range, or of any set."""
+
+    NONE = "none"
+    RUNS = "runs"
+    RANGE = "range"
+    ANY = "any"
+
+
+class Adapter(ABC):
+    """One orchestrator; its methods take and return plain values, or that orchestrator's own objects.
+
+    A subclass says by flags what its orchestrator has, and overrides what that needs: of services all methods from
+    `services` to `page`, of backfills `start_backfill`, `progress` and `cancel`. It imports the orchestrator within its
+    methods, so that asking which adapters there are costs nothing.
+
+    Attributes:
+        name: What `--on` calls it.
+        distribution: The orchestrator's own distribution, whose version is told.
+        ports: The names of the ports that its services listen on.
+        has_services: Whether it has servers of its own; without, it runs in the process of the command alone.
+        backfills: What it has for backfills.
+        limits: What it does not have, and what stands in.
+        home_variable: The environment variable that says where it keeps its files, where it makes them as soon as it is
+            imported: they are then below the root, and not in the user's own home.
+    """
+
+    name: str
+    distribution: str
+    ports: tuple[str, ...] = ("web",)
+    has_services: bool = True
+    backfills: Backfills = Backfills.NONE
+    home_variable: str = ""
+
+    @property
+    @abstractmethod
+    def limits(self) -> tuple[Limit, ...]:
+        """What the orchestrator lacks."""
+
+    def translate(self, pipeline: Pipeline) -> Any:
+        """The native object (DAG, definitions, flow) of a pipeline.
+
+        Raises:
+            UnsupportedError: the orchestrator cannot honour a property, and nothing stands in for it.
+        """
+        refuse_unsupported(self.name, self.limits, pipeline)
+        return self.render(pipeline)
+
+    @abstractmethod
+    def render(self, pipeline: Pipeline) -> Any:
+        """The native object of a pipeline that uses nothing which the orchestrator cannot be given."""
+
+    @abstractmethod
+    def read_back(self, native: Any) -> Pipeline:
+        """The pipeline that a native object says it is, from native properties wherever it has them."""
+
+    @abstractmethod
+    def run(self, request: RunRequest, home: Path) -> NativeRun:
+        """Runs a request in this process by the orchestrator's own engine, without its servers.
+
+        `home` is a folder for what the engine keeps. Never raises for a failed step.
+        """
+
+    def plan(self, site: Site) -> Plan:
+        """What makes the services of a site run; of pipelines that are paused, the schedules are kept off."""
+        found = self.services(site)
+        if not site.paused:
+            return found
+        kind = type(self)
+        program = f"import sys; from {kind.__module__} import {kind.__name__}; {kind.__name__}().hold(sys.argv[1:])"
+        command = (sys.executable, "-P", "-c", program, *site.paused)
+        environment = {**found.environment, **self.held(site)}
+        return replace(found, prepare=(*found.prepare, Process("schedules", command)), environment=environment)
+
+    def services(self, site: Site) -> Plan:
+        """The services of a site."""
+        raise self._has_none()
+
+    def held(self, site: Site) -> Mapping[str, str]:
+        """The variables that keep schedules off which the services do not know yet."""
+        raise self._has_none()
+
+    def hold(self, pipelines: list[str]) -> None:
+        """Keeps schedules off that the services know from before, while none of them runs."""
+        raise self._has_none()
+
+    def submit(self, site: Site, request: RunRequest) -> str:
+        """Starts a run on the running services, by their API; returns the orchestrator's own name of it."""
+        self.admit(site, request.pipeline)
+        return self.start(site, request)
+
+    def admit(self, site: Site, pipeline: str) -> None:
+        """Refuses a run that the services would hold back for ever.
+
+        Raises:
+            ServiceError: they would; says why.
+        """
+
+    def start(self, site: Site, request: RunRequest) -> str:
+        """Starts a run that was admitted; returns the orchestrator's own name of it."""
+        raise self._has_none()
+
+    def observe(self, site: Site, request: RunRequest, native_id: str) -> NativeRun | None:
+        """The run as the orchestrator's API tells it, or None while it has not ended."""
+        raise self._has_none()
+
+    def causes(self, site: Site, request: RunRequest, native_id: str) -> Mapping[str, ErrorInfo]:
+        """Why steps of a run failed, as the orchestrator's API tells it, by step; why the run did itself as `''`.
+
+        Asked of what no worker could record: one that was killed, or never began.
+        """
+        raise self._has_none()
+
+    def answers(self, site: Site, native_id: str) -> Iterator[str]:
+        """What the orchestrator's own API tells of a run, call by call, as whoever looks for a cause there reads it."""
+        raise self._has_none()
+
+    def scheduled(self, site: Site, pipeline: str) -> bool | None:
+        """Whether a served pipeline's schedule is on, on the running services; None where it has none there."""
+        raise self._has_none()
+
+    def schedule(self, site: Site, pipeline: str, *, on: bool) -> None:
+        """Starts or pauses the schedule of a served pipeline on the running services; where there is none, nothing."""
+        raise self._has_none()
+
+    def going_on(self, site: Site, pipeline: str) -> tuple[str, ...]:
+        """The runs of a served pipeline that have not ended, by the orchestrator's own names."""
+        raise self._has_none()
+
+    def page(self, site: Site, native_id: str | None = None) -> str:
+        """The URL where a person sees the run (None: the pipeline) in the orchestrator's own UI."""
+        raise self._has_none()
+
+    def backfill(self, site: Site, order: BackfillOrder) -> str:
+        """Starts a backfill of the orchestrator's own on the running services; returns its own name of it."""
+        self.admit(site, order.request.pipeline)
+        return self.start_backfill(site, order)
+
+    def start_backfill(self, site: Site, order: BackfillOrder) -> str:
+        """Starts a backfill that was admitted; returns its own name of it."""
+        raise self._has_none("backfills")
+
+    def progress(self, site: Site, order: BackfillOrder, native_id: str) -> NativeBackfill:
+        """How that backfill goes, by the states of its steps."""
+        raise self._has_none("backfills")
+
+    def cancel(self, site: Site, order: BackfillOrder) -> None:
+        """Ends every backfill of the order's pipeline and version that runs, with its runs."""
+        raise self._has_none("backfills")
+
+    def need_services(self) -> None:
+        """Refuses what only an orchestrator with servers can do.
+
+        Raises:
+            UsageError: it has none.
+        """
+        if not self.has_services:
+            raise UsageError(f"{self.name} has no services of its own: use 'run --on {self.name}', without --service")
+
+    def _has_none(self, what: str = "services") -> UsageError:
+        return UsageError(f"{self.name} has no {what} of its own")
+
+    @contextmanager
+    def at_home(self, home: Path) -> Iterator[None]:
+        """Lets the orchestrator be imported in the block: what it makes then is in `home`, unless the user says where.
+
+        Args:
+            home: A folder below the root.
+        """
+        given = bool(self.home_variable) and self.home_variable not in os.environ
+        if given:
+            os.environ[self.home_variable] = str(home)
+        try:
+            yield
+        finally:
+            if given:
+                del os.environ[self.home_variable]
+
+
+def find_adapter(name: str) -> Adapter:
+    """The adapter of that name, loaded.
+
+    Raises:
+        ServiceError: it, or its orchestrator, is not installed here; the message holds the command.
+    """
+    found = find_adapters().get(name)
+    if found is None:
+        raise ServiceError(
+            f"the adapter for {name} is not installed here: run 'make setup' in the project, or"
+            f" 'pip install counterpoint-{name}' in an environment of your own"
+        )
+    adapter: Adapter = found.load()
+    if installed_version(adapter.distribution) is None:
+        raise ServiceError(
+            f"{adapter.distribution} is not installed in this environment: pip install {adapter.distribution}"
+        )
+    return adapter
+
+
+def refuse_unsupported(adapter: str, limits: Sequence[Limit], pipeline: Pipeline) -> None:
+    """Refuses a pipeline that uses what an orchestrator neither has nor can be given a stand-in for.
+
+    Raises:
+        UnsupportedError: names the property and the reason.
+    """
+    for limit in limits:
+        if limit.stand_in is None and limit.uses(pipeline):
+            raise UnsupportedError(
+                f"{adapter} cannot run pipeline {pipeline.name}: {limit.subject}: {limit.reason};"
+                " remove the property, or choose another orchestrator"
+            )

@@ -1,0 +1,74 @@
+"""Which commands there are: our own, and those that other distributions add by an entry point.
+
+An entry point of the group `counterpoint.commands` names a module with `HELP`, `arguments(parser)` and `run(args)`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Protocol, cast
+
+if TYPE_CHECKING:
+    import argparse
+
+GROUP = "counterpoint.commands"
+# in the order of the help; each is a module of this package, or of the distribution that `OFFERED` names
+ORDER = (
+    "pipelines",
+    "show",
+    "run",
+    "backfill",
+    "retry",
+    "status",
+    "watch",
+    "compare",
+    "advise",
+    "diff",
+    "migrate",
+    "why",
+    "dlq",
+    "alerts",
+    "lineage",
+    "up",
+    "down",
+    "doctor",
+)
+OFFERED = {"compare": "counterpoint-compare", "advise": "counterpoint-compare", "migrate": "counterpoint-migrate"}
+
+
+class Command(Protocol):
+    """What a module of a command has."""
+
+    HELP: str
+
+    def arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Adds the command's own options."""
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Carries it out; returns the exit code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A command that cannot be used here."""
+
+    reason: str
+
+
+def commands() -> dict[str, Command | Missing]:
+    """Every command by its name, in the order of the help; ours are never replaced by another distribution's."""
+    points = {point.name: point for point in entry_points(group=GROUP)}
+    found: dict[str, Command | Missing] = {}
+    for name in (*ORDER, *sorted(points.keys() - set(ORDER))):
+        if name in ORDER and name not in OFFERED:
+            found[name] = cast("Command", importlib.import_module(f"counterpoint.cli.{name}"))
+        elif name in points:
+            try:
+                found[name] = cast("Command", points[name].load())
+            except Exception as error:  # noqa: BLE001 - another's fault must not take away our own commands
+                found[name] = Missing(f"{points[name].value} cannot be imported: {type(error).__name__}: {error}")
+        else:
+            found[name] = Missing(f"it is a command of {OFFERED[name]}: pip install {OFFERED[name]}")
+    return found

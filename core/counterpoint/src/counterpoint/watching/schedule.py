@@ -1,0 +1,74 @@
+"""Which runs of a pipeline are due: by its cron, in UTC; a tick is of the partition that ended before it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from counterpoint.errors import DefinitionError
+from counterpoint.extras import need
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from counterpoint.model import Pipeline
+
+_INSTANT = timedelta(seconds=1)
+
+
+class Due(NamedTuple):
+    """A scheduled run: of which partition, when it was to begin, and by when it is to have ended (None: whenever)."""
+
+    partition: str
+    at: datetime
+    deadline: datetime | None
+
+
+def due(pipeline: Pipeline, now: datetime) -> tuple[Due, ...]:
+    """The newest scheduled run and those before it up to the newest whose deadline has passed, newest first.
+
+    Raises:
+        DefinitionError: the pipeline's cron expression is none.
+    """
+    found = []
+    for run in _ticks(pipeline, now):
+        found.append(run)
+        if run.deadline is None or run.deadline <= now:
+            break
+    return tuple(found)
+
+
+def _ticks(pipeline: Pipeline, now: datetime) -> Iterator[Due]:
+    """Each scheduled partition once, at the first tick after its end, newest first."""
+    if pipeline.schedule is None:
+        return
+    partitions, moment = pipeline.partitions, now.astimezone(UTC) + _INSTANT
+    while tick := _tick(pipeline, moment, back=True):
+        # a tick is of the partition before it
+        key = partitions.shift(partitions.key_of(tick), -1)
+        if key < partitions.start:
+            return
+        yield (found := due_of(pipeline, key))
+        moment = found.at
+
+
+def due_of(pipeline: Pipeline, key: str) -> Due:
+    """The scheduled run of a partition: at the first tick after its end.
+
+    Raises:
+        DefinitionError: the pipeline's cron expression is none.
+    """
+    end = pipeline.partitions.partition(key).end
+    first = _tick(pipeline, end - _INSTANT) or end
+    return Due(key, first, first + pipeline.deadline if pipeline.deadline else None)
+
+
+def _tick(pipeline: Pipeline, moment: datetime, *, back: bool = False) -> datetime | None:
+    """The tick next to a moment, after it or before it."""
+    expression = pipeline.schedule.cron if pipeline.schedule else ""
+    cronsim = need("cronsim", "operate", "deadlines of scheduled runs")
+    try:
+        tick: datetime | None = next(cronsim.CronSim(expression, moment, reverse=back), None)
+    except cronsim.CronSimError as error:
+        raise DefinitionError(f"pipeline {pipeline.name}: its schedule {expression!r} is no cron: {error}") from error
+    return tick

@@ -1,0 +1,131 @@
+"""`counterpoint migrate cutover` and `migrate rollback`: whose schedule runs a pipeline, or steps of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.cli.environments import ORCHESTRATORS, python_of
+from counterpoint.cli.output import answer, echo
+from counterpoint.commands import command
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping
+
+    from counterpoint.running.owners import Owners, Party
+    from counterpoint_migrate.cutover.cutover import Move
+    from counterpoint_migrate.cutover.schedules import Side
+
+ABOUT = "pauses the schedule of a pipeline on one side, and starts it on the other; or gives steps of it to the other"
+ABOUT_ROLLBACK = "undoes the last cut-over of a pipeline, finished or not, or of steps of it"
+_DAYS = 7
+
+
+def arguments(sub: argparse.ArgumentParser) -> None:
+    """Both sides, and the proof that is asked for."""
+    _what(sub)
+    sub.add_argument(
+        "--from", dest="from_side", default="airflow", choices=ORCHESTRATORS, metavar="SIDE", help="default airflow"
+    )
+    sub.add_argument(
+        "--to", dest="to_side", default="dagster", choices=ORCHESTRATORS, metavar="SIDE", help="default dagster"
+    )
+    sub.add_argument(
+        "--after", type=int, default=_DAYS, metavar="N", help="equal dates in a row; default 7, 0: no proof"
+    )
+    sub.add_argument("--legacy", metavar="FILE.toml", type=Path, help="its [airflow] is the --from side")
+    _common(sub)
+
+
+def rollback_arguments(sub: argparse.ArgumentParser) -> None:
+    """The pipeline, or steps of it."""
+    _what(sub)
+    _common(sub)
+
+
+def _what(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("pipeline", metavar="PIPELINE")
+    sub.add_argument("steps", metavar="STEP", nargs="*", help="these steps alone: both schedules run then")
+
+
+def _common(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--wait", action="store_true", help="waits for runs that are going on, instead of refusing")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Cuts over."""
+    from counterpoint.errors import UsageError
+    from counterpoint.running.owners import Party
+    from counterpoint_migrate.cutover.cutover import cut_over
+    from counterpoint_migrate.validate.legacyfile import read_airflow
+
+    move = _move(args)
+    legacy = read_airflow(args.legacy, move.pipeline).to_dict() if args.legacy else None
+    source, target = Party(args.from_side, legacy), Party(args.to_side)
+    if legacy is not None and source.name != "airflow":
+        raise UsageError(f"--legacy is a DAG of Airflow's, so --from {source.name} cannot be: leave it out")
+    if source == target:
+        raise UsageError(f"--from and --to are both {target.name}: name two")
+    return _tell(args, move, cut_over(move, source, target, args.after, args.steps))
+
+
+def run_rollback(args: argparse.Namespace) -> int:
+    """Rolls back."""
+    from counterpoint_migrate.cutover.cutover import roll_back
+
+    move = _move(args)
+    return _tell(args, move, roll_back(move, args.steps))
+
+
+def _move(args: argparse.Namespace) -> Move:
+    from counterpoint.running import find_pipeline
+    from counterpoint.services.sites import absolute
+    from counterpoint.storage.objects import Objects
+    from counterpoint_migrate.cutover.cutover import Move
+
+    root = absolute(args.root)
+
+    def side_of(party: Party) -> Side:
+        from counterpoint_migrate.cutover.schedules import Served
+        from counterpoint_migrate.validate.legacyairflow import LegacyDag
+
+        if party.legacy is not None:
+            return LegacyDag(**party.legacy)
+        return Served(party.name, root, args.pipeline, python_of(party.name))
+
+    return Move(Objects(root), find_pipeline(args.pipeline), side_of, args.wait, args.pipeline)
+
+
+def _tell(args: argparse.Namespace, move: Move, seen: Owners) -> int:
+    """Says who owns the pipeline, and what takes effect only when services are started."""
+    found = {"pipeline": move.pipeline.name, **seen.to_dict(), "later": _later(move, seen)}
+    if args.json:
+        answer(found)
+    name = move.pipeline.name
+    echo(f"{name}: {owned(found)}", beside=args.json)
+    for one in found["later"]:
+        up = command("up", one, "--pipeline", args.pipeline, root=move.objects.root)
+        echo(f"{one} does not serve {name} now: this takes effect when '{up}' does", beside=args.json)
+    return 0
+
+
+def owned(found: Mapping[str, Any]) -> str:
+    """Who owns a pipeline since when, and which steps of it are another side's, in words."""
+    if not found["owner"]:
+        return "nobody was given it yet"
+    sides: dict[str, list[str]] = {}
+    for step, side in found["steps"].items():
+        sides.setdefault(side, []).append(step)
+    parts = [f"but for {', '.join(steps)}, which {side} owns" for side, steps in sides.items()]
+    since = f"{found['owner']['name']} owns it since {found['since']}"
+    return ", ".join([since, *parts])
+
+
+def _later(move: Move, seen: Owners) -> list[Any]:
+    """The orchestrators of the last change whose services do not run now."""
+    from counterpoint.running.owners import Party
+
+    last = seen.history[-1] if seen.history else {}
+    parties = [Party.from_dict(last[which]) for which in ("from", "to") if which in last]
+    return [party.name for party in parties if not move.side_of(party).stands]

@@ -1,0 +1,48 @@
+"""How a migration stands: what was compared between which sides, who owns the pipeline, and what was changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.running import owners
+from counterpoint.running.known import find_pipeline
+from counterpoint.storage.objects import Objects
+from counterpoint_migrate.cutover.ledger import code_of, entries, pairs, streak_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from counterpoint.model import Pipeline
+
+_TOLD = ("date", "equal", "first", "outputs", "at", "commit", "verdict")
+
+
+def standing_of(name: str, root: str) -> dict[str, Any]:
+    """The ledger of a pipeline below a root, as JSON values.
+
+    Raises:
+        UsageError: there is no such pipeline.
+        StorageError: the root cannot be read.
+    """
+    pipeline, objects = find_pipeline(name), Objects(root)
+    kept = owners.read(objects, pipeline.name).to_dict()
+    return {
+        "pipeline": pipeline.name,
+        "pairs": [_pair(objects, pipeline, pair) for pair in pairs(objects, pipeline.name)],
+        **kept,
+    }
+
+
+def _pair(objects: Objects, pipeline: Pipeline, pair: str) -> dict[str, Any]:
+    found, code = entries(objects, pipeline.name, pair), code_of(pipeline)
+    streak = streak_of(found, pipeline.partitions)
+    return {
+        "pair": pair,
+        "dates": [_date(entry, code) for entry in found],
+        "streak": streak.to_dict(),
+        "summary": str(streak),
+    }
+
+
+def _date(entry: Mapping[str, Any], code: str) -> dict[str, Any]:
+    return {**{name: entry[name] for name in _TOLD}, "same_code": entry["digests"]["code"] == code}

@@ -1,0 +1,8 @@
+"""What a folder of Airflow DAGs holds and what hangs together, from its source alone."""
+
+from __future__ import annotations
+
+from counterpoint_migrate.inventory.folder import inventory
+from counterpoint_migrate.inventory.inventory_model import Dag, Dependency, Group, Inventory, Task, Unresolved, Uses
+
+__all__ = ["Dag", "Dependency", "Group", "Inventory", "Task", "Unresolved", "Uses", "inventory"]

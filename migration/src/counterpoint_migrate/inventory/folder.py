@@ -1,0 +1,170 @@
+"""Reads a folder of Airflow DAGs file by file by its syntax tree: nothing is imported, nothing runs."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import warnings
+from pathlib import Path
+from typing import Any
+
+from counterpoint.errors import UsageError
+from counterpoint_migrate.inventory import declared_deps, inferred_deps
+from counterpoint_migrate.inventory.inventory_model import Inventory, Unresolved
+from counterpoint_migrate.inventory.state import Facts, Module, State, TooMuchError
+from counterpoint_migrate.inventory.statements import execute, unfollowed
+
+_LARGEST = 5_000_000
+_SKIPPED = {"__pycache__", "node_modules", "site-packages"}
+_PYTHON_2 = re.compile(
+    r"Missing parentheses in call to '(?:print|exec)'|multiple exception types must be parenthesized"
+    r"|leading zeros in decimal integer|invalid decimal literal"
+)
+_OLD = re.compile(r"^\s*(?:print\s+[\"'\w]|except\s+[\w.]+\s*,\s*\w+\s*:|raise\s+\w+\s*,)|<>|\bur['\"]", re.MULTILINE)
+_NEW = re.compile(r"^\s*(?:type\s+\w+.*=|(?:class|def|async def)\s+\w+\[)", re.MULTILINE)
+
+
+def inventory(folder: Path | str) -> Inventory:
+    """What a folder of Airflow DAGs of any age holds, from its source alone.
+
+    Raises:
+        UsageError: it is no folder, or cannot be read.
+    """
+    reader = _Reader(Path(folder))
+    reader.read()
+    facts = reader.facts
+    for task in facts.loose:
+        facts.unresolved.add(Unresolved(task.place, "no_dag", f"task {task.id} is in no DAG that can be seen"))
+    dags = sorted(facts.dags, key=_order)
+    _of_files(dags, reader.modules)
+    declared = declared_deps.declared(dags, facts.unresolved)
+    dependencies = declared + inferred_deps.probable(dags, declared)
+    return Inventory(str(folder), reader.files, dags, dependencies, facts.plugins, sorted(facts.unresolved))
+
+
+def _order(dag: Any) -> tuple[str, int, str]:
+    return dag.file, int(dag.place.rpartition(":")[2]), dag.id
+
+
+def _of_files(dags: list[Any], modules: dict[str, Module]) -> None:
+    """What a file uses outside of any DAG is used by each of its DAGs."""
+    for dag in dags:
+        uses = modules[dag.file].uses
+        dag.uses.variables |= uses.variables
+        dag.uses.connections |= uses.connections
+
+
+class _Reader:
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.facts = Facts()
+        self.modules: dict[str, Module] = {}
+        self.files: list[dict[str, Any]] = []
+        self.paths = _paths(root, self.facts)
+        self.known = frozenset(self.paths)
+
+    def read(self) -> None:
+        for path in self.paths:
+            self.module(path)
+        for path in self.paths:  # when all are read it is known which functions nobody calls
+            self._rest(self.modules[path])
+        made: dict[str, int] = {}
+        for dag in self.facts.dags:
+            made[dag.file] = made.get(dag.file, 0) + 1
+        read = {path for path in self.paths if self.modules[path].tree is not None}
+        self.files = [{"path": path, "read": path in read, "dags": made.get(path, 0)} for path in self.paths]
+
+    def module(self, path: str) -> Module:
+        """The module of a file, read when it is first asked for."""
+        if path in self.modules:
+            return self.modules[path]
+        module = self.modules[path] = Module(path)
+        tree = module.tree = self._tree(path)
+        if tree is not None:
+            state = self._state(module)
+            self._guarded(state, lambda: execute(state, tree.body))
+        return module
+
+    def _rest(self, module: Module) -> None:
+        tree = module.tree
+        if tree is not None:
+            state = self._state(module)
+            self._guarded(state, lambda: unfollowed(state, tree))
+
+    def _state(self, module: Module) -> State:
+        return State(self.facts, module, module.scope, execute, self._load)
+
+    def _guarded(self, state: State, read: Any) -> None:
+        path = state.module.path
+        try:
+            read()
+        except TooMuchError:
+            detail = "its loops and calls are too many to follow: what comes after is not read"
+            self.facts.unresolved.add(Unresolved(f"{path}:1", "too_much", detail))
+        except RecursionError:
+            self.facts.unresolved.add(Unresolved(f"{path}:1", "too_much", "it is nested too deep to be followed"))
+
+    def _load(self, name: str, origin: str) -> Module | None:
+        """The module of the folder that an import means, as seen from one of its files."""
+        for stem in _stems(name, origin, self.root.resolve().name):
+            for path in (f"{stem.as_posix()}.py", (stem / "__init__.py").as_posix()):
+                if path in self.known and path != origin:
+                    return self.module(path)
+        return None
+
+    def _tree(self, path: str) -> ast.Module | None:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return ast.parse((self.root / path).read_bytes())
+        except SyntaxError as error:
+            self._broken(path, error)
+        except (OSError, ValueError, MemoryError, RecursionError) as error:
+            detail = f"it cannot be read: {str(error) or type(error).__name__}"
+            self.facts.unresolved.add(Unresolved(f"{path}:1", "unreadable", detail))
+        return None
+
+    def _broken(self, path: str, error: SyntaxError) -> None:
+        text = (self.root / path).read_text(encoding="utf-8", errors="replace")
+        line = text.splitlines()[(error.lineno or 1) - 1 :][:1]
+        place = f"{path}:{error.lineno or 1}"
+        if _PYTHON_2.match(error.msg) or (line and _OLD.search(line[0])):
+            entry = Unresolved(place, "python2", f"it is written for Python 2: {error.msg}")
+        elif line and _NEW.search(line[0]):
+            entry = Unresolved(place, "newer_python", f"it is written for a newer Python: {error.msg}")
+        else:
+            entry = Unresolved(place, "syntax", error.msg)
+        self.facts.unresolved.add(entry)
+
+
+def _stems(name: str, origin: str, root: str) -> list[Path]:
+    """Where a module may lie: beside the file, below the folder, or below the folder by its own name."""
+    inner = name.lstrip(".")
+    parts = [part for part in inner.split(".") if part]
+    here = Path(origin).parent
+    if dots := len(name) - len(inner):
+        up = max(0, len(here.parts) - dots + 1)
+        return [Path(*here.parts[:up], *parts)]
+    if parts[:1] == ["airflow"]:
+        return []
+    return [Path(*parts), here.joinpath(*parts), *([Path(*parts[1:])] if parts[:1] == [root] else [])]
+
+
+def _paths(root: Path, facts: Facts) -> list[str]:
+    if not root.is_dir():
+        raise UsageError(f"{root} is no folder: give one that holds Airflow DAG files")
+    found = []
+    for where, folders, files in os.walk(root):
+        folders[:] = [name for name in folders if not name.startswith(".") and name not in _SKIPPED]
+        for name in files:
+            path = Path(where, name)
+            inner = path.relative_to(root).as_posix()
+            if name.endswith(".zip"):
+                facts.unresolved.add(Unresolved(f"{inner}:1", "unreadable", "a packed DAG file: unpack it"))
+            elif name.endswith(".py") and path.is_file():
+                if path.stat().st_size <= _LARGEST:
+                    found.append(inner)
+                else:
+                    facts.unresolved.add(Unresolved(f"{inner}:1", "unreadable", "it has over 5 MB"))
+    return sorted(found)

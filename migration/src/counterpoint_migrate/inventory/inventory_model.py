@@ -1,0 +1,192 @@
+"""What an inventory holds: DAGs, their tasks, what they use, what hangs together, what could not be known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from counterpoint_migrate.inventory.values import plain, text_of
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Unresolved:
+    """Something that the source alone does not tell, with its place (file:line)."""
+
+    place: str
+    kind: str
+    detail: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """As a JSON value."""
+        return {"kind": self.kind, "place": self.place, "detail": self.detail}
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """One DAG that comes before another; `kind` says how that is known, `confidence` how well."""
+
+    upstream: str
+    downstream: str
+    kind: str
+    confidence: str
+    place: str
+    detail: str
+    outside: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """As a JSON value."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(slots=True)
+class Uses:
+    """What code or arguments use: variables, connections, XCom, templates, and paths or tables."""
+
+    variables: set[str] = field(default_factory=set)
+    connections: set[str] = field(default_factory=set)
+    xcom: list[dict[str, Any]] = field(default_factory=list)
+    templates: dict[str, str] = field(default_factory=dict)
+    reads: set[str] = field(default_factory=set)
+    writes: set[str] = field(default_factory=set)
+    mentions: set[str] = field(default_factory=set)
+
+    def add_xcom(self, how: str, detail: str) -> None:
+        """Notes a use of XCom, once."""
+        entry = {"how": how, "detail": detail}
+        if entry not in self.xcom:
+            self.xcom.append(entry)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As a JSON value."""
+        return {
+            "variables": sorted(self.variables),
+            "connections": sorted(self.connections),
+            "xcom": self.xcom,
+            "templates": self.templates,
+            "reads": sorted(self.reads),
+            "writes": sorted(self.writes),
+            "mentions": sorted(self.mentions - self.reads - self.writes),
+        }
+
+
+@dataclass(eq=False, slots=True)
+class Group:
+    """A task group; an edge to or from it is one to its first or from its last tasks."""
+
+    prefix: str
+    tasks: list[Task] = field(default_factory=list)
+
+
+@dataclass(eq=False, slots=True)
+class Task:
+    """A task: an operator with its arguments, or a decorated function that was called."""
+
+    id: str
+    literal: bool
+    operator: str
+    module: str
+    place: str
+    kind: str
+    arguments: dict[str, Any]
+    mapped: bool = False
+    settings: dict[str, Any] = field(default_factory=dict)
+    callable: str | None = None
+    loop: str | None = None
+    condition: str | None = None
+    outlets: list[str] = field(default_factory=list)
+    inlets: list[str] = field(default_factory=list)
+    uses: Uses = field(default_factory=Uses)
+    dag: Dag | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As a JSON value."""
+        same = ("id", "literal", "operator", "module", "place", "kind", "mapped", "callable", "loop", "condition")
+        return {
+            **{name: getattr(self, name) for name in same},
+            "settings": {name: plain(value) for name, value in self.settings.items()},
+            "outlets": self.outlets,
+            "inlets": self.inlets,
+            **self.uses.to_dict(),
+        }
+
+
+@dataclass(eq=False, slots=True)
+class Dag:
+    """A DAG; `id` is the expression of its id where `literal` is false."""
+
+    id: str
+    literal: bool
+    place: str
+    style: str
+    schedule: dict[str, Any]
+    settings: dict[str, Any]
+    defaults: dict[str, Any]
+    loop: str | None = None
+    condition: str | None = None
+    tasks: list[Task] = field(default_factory=list)
+    links: list[tuple[Task | Group, Task | Group]] = field(default_factory=list)
+    uses: Uses = field(default_factory=Uses)
+
+    @property
+    def file(self) -> str:
+        """The file that it was found in."""
+        return self.place.rpartition(":")[0]
+
+    @property
+    def owners(self) -> list[str]:
+        """Who owns it, by its own arguments and by those of its tasks."""
+        given = [self.defaults.get("owner"), *(task.settings.get("owner") for task in self.tasks)]
+        return sorted({owner if isinstance(owner, str) else text_of(owner) for owner in given if owner is not None})
+
+    def edges(self) -> list[tuple[str, str]]:
+        """Pairs of the ids of tasks that follow each other directly, in the order of the source."""
+        followed = {(a, b) for a, b in self.links if isinstance(a, Task) and isinstance(b, Task)}
+        before, after = {b for _, b in followed}, {a for a, _ in followed}
+        found: dict[tuple[str, str], None] = {}
+        for left, right in self.links:
+            ends = [left] if isinstance(left, Task) else _edge_of(left, {a for a in after if _inner(a, left, followed)})
+            begins = [right] if isinstance(right, Task) else _edge_of(right, before & set(right.tasks))
+            found |= {(a.id, b.id): None for a in ends for b in begins}
+        return list(found)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As a JSON value."""
+        same = ("id", "literal", "place", "style", "schedule", "owners", "loop", "condition")
+        return {
+            **{name: getattr(self, name) for name in same},
+            "settings": {name: plain(value) for name, value in self.settings.items()},
+            "tasks": [task.to_dict() for task in self.tasks],
+            "edges": [list(edge) for edge in self.edges()],
+            **self.uses.to_dict(),
+        }
+
+
+def _inner(task: Task, group: Group, followed: set[tuple[Any, Any]]) -> bool:
+    return any(a is task and b in group.tasks for a, b in followed)
+
+
+def _edge_of(group: Group, inner: set[Task]) -> list[Task]:
+    return [task for task in group.tasks if task not in inner]
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """All that was found in a folder."""
+
+    folder: str
+    files: list[dict[str, Any]]
+    dags: list[Dag]
+    dependencies: list[Dependency]
+    plugins: list[dict[str, str]]
+    unresolved: list[Unresolved]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON document of the command."""
+        return {
+            "folder": self.folder,
+            "files": self.files,
+            "dags": [dag.to_dict() for dag in self.dags],
+            "dependencies": [dependency.to_dict() for dependency in self.dependencies],
+            "plugins": self.plugins,
+            "unresolved": [entry.to_dict() for entry in self.unresolved],
+        }

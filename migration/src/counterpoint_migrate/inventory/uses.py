@@ -1,0 +1,104 @@
+"""What calls and arguments use: variables, connections, XCom, templates."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from counterpoint_migrate.inventory import paths
+from counterpoint_migrate.inventory.inventory_model import Task
+from counterpoint_migrate.inventory.values import Bound, Class, Func, Made, Partial, Ref, inside, text_of
+
+if TYPE_CHECKING:
+    import ast
+    from collections.abc import Sequence
+
+    from counterpoint_migrate.inventory.inventory_model import Uses
+    from counterpoint_migrate.inventory.state import State
+
+_CONNECTION = re.compile(r"(^|_)conn(ection)?_id$")
+_BRACES = re.compile(r"\{\{(.*?)\}\}|\{%(.*?)%\}", re.DOTALL)
+_VARIABLE = re.compile(r"\bvar\.(?:value|json)\.(?:get\(\s*['\"]([^'\"]+)['\"]|(\w+))")
+_CONN = re.compile(r"\bconn\.(?:get\(\s*['\"]([^'\"]+)['\"]|(\w+))")
+_PULL = re.compile(r"xcom_pull\((.*?)\)", re.DOTALL)
+_FILE = re.compile(r"[\w./-]+\.(sql|hql|sh|bash|ya?ml|json|txt)")
+_LONGEST = 300
+
+
+def note(state: State, callee: Any, args: Sequence[Any], keywords: dict[str, Any], node: ast.AST) -> None:
+    """Notes what a call uses, for the task, DAG or file around it."""
+    name = _name(callee)
+    found = state.uses
+    first = args[0] if args else keywords.get("key", keywords.get("conn_id"))
+    if name.endswith(("Variable.get", "Variable.setdefault")):
+        _add(state, found.variables, "variable", first, node)
+    elif name.endswith((".get_connection", "Connection.get", "get_connection_from_secrets")):
+        _add(state, found.connections, "connection", first, node)
+    elif name.endswith((".xcom_pull", ".xcom_push")):
+        found.add_xcom(name[-4:], _xcom(args, keywords))
+    if state.user is None:
+        if name.endswith("Hook") and args and isinstance(first, str):
+            found.connections.add(first)
+        return
+    _connections(state, found, keywords, node)
+    if name.endswith("Hook") and args:
+        _add(state, found.connections, "connection", first, node)
+    paths.of_call(found, callee, args, keywords)
+
+
+def _name(callee: Any) -> str:
+    if isinstance(callee, Ref | Class):
+        return callee.name
+    if isinstance(callee, Bound):
+        return f"{callee.value.name if isinstance(callee.value, Ref | Class) else ''}.{callee.name}"
+    return ""
+
+
+def _add(state: State, names: set[str], kind: str, value: Any, node: ast.AST) -> None:
+    if isinstance(value, str):
+        names.add(value)
+    elif value is not None:
+        state.unresolved(kind, node, f"the {kind} is {text_of(value)}")
+
+
+def _xcom(args: Sequence[Any], keywords: dict[str, Any]) -> str:
+    given = [_shown(arg) for arg in args]
+    given += [f"{name}={_shown(value)}" for name, value in keywords.items() if name in {"task_ids", "key", "dag_id"}]
+    return ", ".join(given)[:_LONGEST]
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_shown, value))}]"
+    return text_of(value)
+
+
+def _connections(state: State, found: Uses, keywords: dict[str, Any], node: ast.AST) -> None:
+    for name, value in keywords.items():
+        if _CONNECTION.search(name):
+            _add(state, found.connections, "connection", value, node)
+
+
+def of_arguments(state: State, task: Task, keywords: dict[str, Any], node: ast.AST) -> None:
+    """Notes what the arguments of a task use."""
+    _connections(state, task.uses, {**task.arguments, **keywords}, node)
+    for name, value in keywords.items():
+        for one in inside(value):
+            if isinstance(one, str) and ("{{" in one or "{%" in one or _is_file(name, one)):
+                task.uses.templates.setdefault(name, one[:_LONGEST])
+                of_template(task.uses, one)
+            elif isinstance(one, Task | Func | Partial | Made):
+                continue
+
+
+def _is_file(name: str, text: str) -> bool:
+    return name in {"sql", "hql", "bash_command", "query"} and _FILE.fullmatch(text) is not None
+
+
+def of_template(found: Uses, text: str) -> None:
+    """Notes what a Jinja template uses."""
+    for inner in (braces[1] or braces[2] for braces in _BRACES.finditer(text)):
+        found.variables |= {match[1] or match[2] for match in _VARIABLE.finditer(inner)}
+        found.connections |= {match[1] or match[2] for match in _CONN.finditer(inner)}
+        for pull in _PULL.finditer(inner):
+            found.add_xcom("template", " ".join(pull[1].split())[:_LONGEST])

@@ -1,0 +1,80 @@
+"""Which differences are first: an output that differs although all that it was made from is equal is a cause."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from counterpoint.model import Window, order
+from counterpoint_migrate.validate.matching import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from counterpoint.model import Pipeline
+    from counterpoint_migrate.validate.matching import Match
+
+Cell = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """A difference: the causes that it rests on (none: it is one itself), and what it rests on that is not compared."""
+
+    match: Match
+    because: tuple[Cell, ...]
+    unseen: tuple[Cell, ...]
+
+    @property
+    def is_cause(self) -> bool:
+        """Whether all that it was made from is equal."""
+        return not self.because
+
+
+def trace(pipeline: Pipeline, matches: Mapping[Cell, Match]) -> list[Traced]:
+    """Every difference, by date, then in the order of the steps."""
+    walk = _Walk(pipeline, matches)
+    places = {name: number for number, name in enumerate(order(pipeline))}
+    differing = [match for match in matches.values() if match.status is Status.DIFFERS]
+    ordered = sorted(differing, key=lambda match: (match.date, places[match.step]))
+    return [Traced(match, *walk.below(match.cell)) for match in ordered]
+
+
+class _Walk:
+    """Looks from an output to what it was made from; through steps that are not compared to what these rest on."""
+
+    def __init__(self, pipeline: Pipeline, matches: Mapping[Cell, Match]) -> None:
+        self.pipeline, self.matches = pipeline, matches
+        self.dates = {date for _, date in matches}
+        self._known: dict[Cell, tuple[tuple[Cell, ...], tuple[Cell, ...]]] = {}
+
+    def below(self, cell: Cell) -> tuple[tuple[Cell, ...], tuple[Cell, ...]]:
+        """The causes below an output, and what is below it and not compared."""
+        if cell not in self._known:
+            causes: dict[Cell, None] = {}
+            unseen: dict[Cell, None] = {}
+            for other in _inputs(self.pipeline, cell):
+                found, hidden = self._through(other)
+                causes.update(dict.fromkeys(found))
+                unseen.update(dict.fromkeys(hidden))
+            self._known[cell] = tuple(causes), tuple(unseen)
+        return self._known[cell]
+
+    def _through(self, cell: Cell) -> tuple[tuple[Cell, ...], tuple[Cell, ...]]:
+        match = self.matches.get(cell)
+        if match is None:
+            # nothing is known of another date; of this one, a step that is not compared hands on what it was given
+            causes, hidden = self.below(cell) if cell[1] in self.dates else ((), ())
+            return causes, (cell, *hidden)
+        if match.status is not Status.DIFFERS:
+            return (), ()
+        return self.below(cell)[0] or (cell,), ()
+
+
+def _inputs(pipeline: Pipeline, cell: Cell) -> Iterator[Cell]:
+    step, date = pipeline.step(cell[0]), cell[1]
+    for given in step.inputs:
+        window = given.window or Window(0)
+        yield from ((given.step, key) for key in window.keys(pipeline.partitions, date))
+    if step.when:
+        yield step.when.step, date
