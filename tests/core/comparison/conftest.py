@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from counterpoint_compare import Comparison, results_of
 from counterpoint_compare.figures import figures_of
 from counterpoint_compare.measured import Measured
-from counterpoint_compare.runs import Contestant
+from counterpoint_compare.results import results_of
+from counterpoint_compare.runs import Comparison, Contestant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -9,12 +9,12 @@ from typing import Any
 import jsonschema
 import pytest
 
-from counterpoint_compare import Comparison, results_of, write_report
 from counterpoint_compare.external_results import OURS, beside_of
 from counterpoint_compare.figures import summary
 from counterpoint_compare.measured import Measured
-from counterpoint_compare.results import machine
-from counterpoint_compare.runs import Contestant
+from counterpoint_compare.report import write_report
+from counterpoint_compare.results import machine, results_of
+from counterpoint_compare.runs import Comparison, Contestant
 
 SCHEMA = json.loads((Path(__file__).parents[3] / "docs/schemas/results.schema.json").read_text(encoding="utf-8"))
 

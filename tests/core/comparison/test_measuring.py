@@ -20,11 +20,12 @@ from counterpoint.errors import ServiceError, StepError, UsageError
 from counterpoint.model import ErrorInfo, RunRecord, Status, StepRecord
 from counterpoint.running import find_pipeline
 from counterpoint.services.processes import MARK, PeakMeter, marked, own_cpu
-from counterpoint_compare import rounds, rounds_of
+from counterpoint_compare import rounds
 from counterpoint_compare.benchmark_run import _own_cpu, _refuse_failed, database_bytes
 from counterpoint_compare.charts import bars, shown, timeline
 from counterpoint_compare.cli.compare import run
 from counterpoint_compare.figures import figures_of, is_busy, summary
+from counterpoint_compare.rounds import rounds_of
 from counterpoint_compare.workloads import WORKLOADS, fibonacci
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def test_a_bout_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
 INTERRUPTED = """
 import signal, sys
 from pathlib import Path
-from counterpoint_compare import rounds_of
+from counterpoint_compare.rounds import rounds_of
 from counterpoint.cli.main import _interrupt
 signal.signal(signal.SIGTERM, _interrupt)
 signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell does for what it starts in the background
@@ -230,7 +231,7 @@ def test_values_are_short(value: float | None, unit: str, words: str) -> None:
 def test_what_cannot_be_measured_is_refused_before_anything_runs(
     options: tuple[str, ...], words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("counterpoint_compare.compare", lambda *_: pytest.fail("it ran"))
+    monkeypatch.setattr("counterpoint_compare.runs.compare", lambda *_: pytest.fail("it ran"))
     with pytest.raises(UsageError, match=words):
         run(parser().parse_args(["compare", "streamrec", *options]))
 

@@ -11,12 +11,14 @@ import jsonschema
 import pytest
 
 from counterpoint.cli.main import parser
-from counterpoint_compare import Comparison, results_of, tour, write_report
+from counterpoint_compare import tour
 from counterpoint_compare.cli.compare import run
 from counterpoint_compare.code import code_sizes
 from counterpoint_compare.measured import Measured, measure
+from counterpoint_compare.report import write_report
+from counterpoint_compare.results import results_of
 from counterpoint_compare.rounds import Progress, tours_of
-from counterpoint_compare.runs import Contestant
+from counterpoint_compare.runs import Comparison, Contestant
 from counterpoint_compare.summary import summary_of
 
 if TYPE_CHECKING:
@@ -134,7 +136,7 @@ def test_the_exit_code_says_whether_all_is_equal(
     other: dict[str, str | None], code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sides = [side("local", SAME), side("dagster", other)]
-    monkeypatch.setattr("counterpoint_compare.compare", lambda *_: sides)
+    monkeypatch.setattr("counterpoint_compare.runs.compare", lambda *_: sides)
     monkeypatch.setattr("counterpoint_compare.code.code_sizes", lambda *_, **__: CODE)
     monkeypatch.setattr("counterpoint_compare.cli.compare.python_of", lambda _: Path(sys.executable))
     args = parser().parse_args(["compare", "streamrec", "--rounds", "0", "--out", str(tmp_path / "report")])

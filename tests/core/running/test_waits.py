@@ -259,7 +259,7 @@ def test_status_tells_what_is_waited_for(tmp_path: Path, capsys: pytest.CaptureF
     words = ["status", "patience:waiting", "--root", str(tmp_path)]
     with beginning(request_of(tmp_path, "waiting")) as future:
         assert main(words) == 0
-        assert f"{DAY.key} patient waits for marker markers/{DAY.key}/_SUCCESS" in capsys.readouterr().err
+        assert f"{DAY.key} patient waits for marker markers/{DAY.key}/_SUCCESS" in capsys.readouterr().out
         assert main([*words, "--json"]) == 0
         found = json.loads(capsys.readouterr().out)
         jsonschema.validate(found, SCHEMA, cls=jsonschema.Draft202012Validator)

@@ -50,10 +50,12 @@ def run(args: argparse.Namespace) -> int:
     if args.pipeline is None:
         return between.run(args, REPORT)
     args.out = args.out or REPORT
-    from counterpoint_compare import compare, results_of, write_report
     from counterpoint_compare.code import code_sizes
     from counterpoint_compare.external_results import beside_of
+    from counterpoint_compare.report import write_report
+    from counterpoint_compare.results import results_of
     from counterpoint_compare.rounds import Progress, packages_of, rounds_of, tours_of
+    from counterpoint_compare.runs import compare
 
     comparison, workloads = _comparison(args), _workloads(args)
     contestants = compare(comparison, python_of)
@@ -81,7 +83,7 @@ def _tests(args: argparse.Namespace) -> tuple[str, ...]:
 def _comparison(args: argparse.Namespace) -> Any:
     from counterpoint.errors import UsageError
     from counterpoint.services.sites import absolute
-    from counterpoint_compare import Comparison
+    from counterpoint_compare.runs import Comparison
 
     if args.days < 1:
         raise UsageError(f"--days {args.days}: compare at least one day")
