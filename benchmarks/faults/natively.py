@@ -31,7 +31,7 @@ def _around(text: str, words: tuple[str, ...]) -> str:
 
 
 def _airflow(engine: ServiceEngine, native_id: str) -> Iterator[str]:
-    from counterpoint_airflow.observe import call
+    from counterpoint_airflow.client import call
 
     dag, _, run = native_id.partition("::")
     path = f"/dags/{dag}/dagRuns/{quote(run, safe='')}"

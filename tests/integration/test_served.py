@@ -61,7 +61,7 @@ def engine(importable: None, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 def begin_airflow(site: Site, pipeline: str) -> None:
-    from counterpoint_airflow.observe import call
+    from counterpoint_airflow.client import call
 
     moment = f"{DAY}T00:00:00+00:00"
     call(site, f"/dags/{pipeline}/dagRuns", {"dag_run_id": "by-hand", "logical_date": moment})

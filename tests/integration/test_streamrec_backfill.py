@@ -102,7 +102,7 @@ def told(report: dict[str, Any]) -> dict[str, Any]:
 
 def airflow_shows(site: Site) -> None:
     """Two backfills of three at a time; the runs are theirs, and a blocked day's failed without its steps."""
-    from counterpoint_airflow.observe import call
+    from counterpoint_airflow.client import call
 
     found = call(site, "/backfills?dag_id=streamrec")["backfills"]
     # one that a locked SQLite left half made was cancelled, and made anew
