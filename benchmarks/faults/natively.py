@@ -44,7 +44,7 @@ def _airflow(engine: ServiceEngine, native_id: str) -> Iterator[str]:
 
 
 def _dagster(engine: ServiceEngine, native_id: str) -> Iterator[str]:
-    from counterpoint_dagster.observe import graphql
+    from counterpoint_dagster.client import graphql
 
     yield str(graphql(engine.site, _RUN, {"i": native_id}))
     yield str(graphql(engine.site, _EVENTS, {"i": native_id}))

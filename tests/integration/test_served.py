@@ -68,7 +68,8 @@ def begin_airflow(site: Site, pipeline: str) -> None:
 
 
 def begin_dagster(site: Site, pipeline: str) -> None:
-    from counterpoint_dagster.observe import LOCATION, graphql
+    from counterpoint_dagster.client import graphql
+    from counterpoint_dagster.keys import LOCATION
 
     launch = """mutation($p: ExecutionParams!) { launchPipelineExecution(executionParams: $p) { __typename } }"""
     where = {"repositoryLocationName": LOCATION, "repositoryName": "__repository__", "pipelineName": pipeline}

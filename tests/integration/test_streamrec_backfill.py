@@ -118,7 +118,7 @@ def airflow_shows(site: Site) -> None:
 
 def dagster_shows(site: Site) -> None:
     """Two backfills of assets, of which the second has what failed and what waited for it."""
-    from counterpoint_dagster.observe import graphql
+    from counterpoint_dagster.client import graphql
 
     asked = """{ partitionBackfillsOrError { ... on PartitionBackfills { results {
       status isAssetBackfill title tags { key value } runs { tags { key value } } } } } }"""

@@ -91,7 +91,7 @@ def test_watch_sees_it_run_late_and_tells_in_which_run(site: Site) -> None:
 @pytest.mark.dagster
 @pytest.mark.release
 def test_dagster_shows_an_output_past_its_limit(site: Site) -> None:
-    from counterpoint_dagster.observe import graphql
+    from counterpoint_dagster.client import graphql
 
     query = '{ assetNodes(assetKeys: [{path: ["ebb"]}]) { freshnessStatusInfo { freshnessStatus } } }'
 
