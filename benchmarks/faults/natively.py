@@ -53,7 +53,7 @@ def _dagster(engine: ServiceEngine, native_id: str) -> Iterator[str]:
 def _prefect(engine: ServiceEngine, native_id: str) -> Iterator[str]:
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, LogFilter, LogFilterFlowRunId
 
-    from counterpoint_prefect.observe import client_of
+    from counterpoint_prefect.client import client_of
 
     with client_of(engine.site) as client:
         yield str(client.read_flow_run(UUID(native_id)).state)

@@ -80,7 +80,8 @@ def begin_dagster(site: Site, pipeline: str) -> None:
 
 
 def begin_prefect(site: Site, pipeline: str) -> None:
-    from counterpoint_prefect.observe import DEPLOYMENT, client_of
+    from counterpoint_prefect.client import client_of
+    from counterpoint_prefect.keys import DEPLOYMENT
 
     with client_of(site) as client:
         deployment = client.read_deployment_by_name(f"{pipeline}/{DEPLOYMENT}")

@@ -138,7 +138,7 @@ def dagster_shows(site: Site) -> None:
 
 def prefect_shows(site: Site) -> None:
     """A work queue that lets three runs run at once, and has all of them."""
-    from counterpoint_prefect.observe import client_of
+    from counterpoint_prefect.client import client_of
 
     with client_of(site) as client:
         queue = client.read_work_queue_by_name("streamrec-v2", work_pool_name="counterpoint")

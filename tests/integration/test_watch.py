@@ -104,8 +104,8 @@ def test_dagster_shows_an_output_past_its_limit(site: Site) -> None:
 
 @pytest.mark.prefect
 def test_prefect_shows_it_by_an_automation_that_is_made_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    from counterpoint_prefect.client import client_of
     from counterpoint_prefect.deploy import make_deployments
-    from counterpoint_prefect.observe import client_of
 
     body = {"filter": {"event": {"name": ["prefect.automation.triggered"]}}}
     with client_of(site) as client:
