@@ -8,7 +8,8 @@ from __future__ import annotations
 import importlib
 from contextlib import suppress
 
-from counterpoint.running.forking import IMPORTED, PRELOADED
+from counterpoint.running.forking import IMPORTED
+from counterpoint.running.libraries import PRELOADED
 
 if __name__ == "__main__":
     for name in (*IMPORTED, *PRELOADED):

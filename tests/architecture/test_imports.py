@@ -32,6 +32,24 @@ def test_the_model_is_of_the_standard_library(root: Path) -> None:
     assert {name: modules for name, modules in strangers.items() if modules} == {}
 
 
+def taken_from_own_room(file: Path, root: Path) -> Iterator[str]:
+    """The names that a file imports from the `__init__` of a room that it is in."""
+    inside = file.relative_to(root).parts
+    parts = inside[inside.index("src") + 1 :] if "src" in inside else ()
+    rooms = {".".join(parts[:depth]): file.parents[len(parts) - depth - 1] for depth in range(2, len(parts))}
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module in rooms:
+            room = rooms[node.module]
+            modules = {path.stem for path in room.iterdir()}
+            yield from (f"{node.module}.{alias.name}" for alias in node.names if alias.name not in modules)
+
+
+def test_no_module_takes_a_name_from_the_room_that_it_is_in(root: Path, product: list[Path]) -> None:
+    # such a cycle is none for import-linter, which compares the modules of a room, but not its `__init__` with them
+    taken = {file.name: list(taken_from_own_room(file, root)) for file in product}
+    assert {name: names for name, names in taken.items() if names} == {}
+
+
 @pytest.mark.parametrize(
     "statement",
     [

@@ -148,7 +148,7 @@ class Harbour:
 
     def dagster(self) -> tuple[str, int]:
         """How Dagster says that its schedule is, and how many runs it has."""
-        from counterpoint_dagster.observe import graphql
+        from counterpoint_dagster.client import graphql
 
         site = running_site(self.root, "dagster")
         assert site is not None
@@ -270,7 +270,8 @@ def test_a_step_is_computed_by_its_owner_alone(tmp_path: Path, airflow_python: P
 
 def begin_as_scheduled(harbour: Harbour) -> None:
     """Launches on Dagster what its schedule would: its newest tick is long ago."""
-    from counterpoint_dagster.observe import LOCATION, graphql
+    from counterpoint_dagster.client import graphql
+    from counterpoint_dagster.keys import LOCATION
 
     site = running_site(harbour.root, "dagster")
     assert site is not None

@@ -61,14 +61,15 @@ def engine(importable: None, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 def begin_airflow(site: Site, pipeline: str) -> None:
-    from counterpoint_airflow.observe import call
+    from counterpoint_airflow.client import call
 
     moment = f"{DAY}T00:00:00+00:00"
     call(site, f"/dags/{pipeline}/dagRuns", {"dag_run_id": "by-hand", "logical_date": moment})
 
 
 def begin_dagster(site: Site, pipeline: str) -> None:
-    from counterpoint_dagster.observe import LOCATION, graphql
+    from counterpoint_dagster.client import graphql
+    from counterpoint_dagster.keys import LOCATION
 
     launch = """mutation($p: ExecutionParams!) { launchPipelineExecution(executionParams: $p) { __typename } }"""
     where = {"repositoryLocationName": LOCATION, "repositoryName": "__repository__", "pipelineName": pipeline}
@@ -79,7 +80,8 @@ def begin_dagster(site: Site, pipeline: str) -> None:
 
 
 def begin_prefect(site: Site, pipeline: str) -> None:
-    from counterpoint_prefect.observe import DEPLOYMENT, client_of
+    from counterpoint_prefect.client import client_of
+    from counterpoint_prefect.keys import DEPLOYMENT
 
     with client_of(site) as client:
         deployment = client.read_deployment_by_name(f"{pipeline}/{DEPLOYMENT}")

@@ -102,7 +102,7 @@ def told(report: dict[str, Any]) -> dict[str, Any]:
 
 def airflow_shows(site: Site) -> None:
     """Two backfills of three at a time; the runs are theirs, and a blocked day's failed without its steps."""
-    from counterpoint_airflow.observe import call
+    from counterpoint_airflow.client import call
 
     found = call(site, "/backfills?dag_id=streamrec")["backfills"]
     # one that a locked SQLite left half made was cancelled, and made anew
@@ -118,7 +118,7 @@ def airflow_shows(site: Site) -> None:
 
 def dagster_shows(site: Site) -> None:
     """Two backfills of assets, of which the second has what failed and what waited for it."""
-    from counterpoint_dagster.observe import graphql
+    from counterpoint_dagster.client import graphql
 
     asked = """{ partitionBackfillsOrError { ... on PartitionBackfills { results {
       status isAssetBackfill title tags { key value } runs { tags { key value } } } } } }"""
@@ -138,7 +138,7 @@ def dagster_shows(site: Site) -> None:
 
 def prefect_shows(site: Site) -> None:
     """A work queue that lets three runs run at once, and has all of them."""
-    from counterpoint_prefect.observe import client_of
+    from counterpoint_prefect.client import client_of
 
     with client_of(site) as client:
         queue = client.read_work_queue_by_name("streamrec-v2", work_pool_name="counterpoint")

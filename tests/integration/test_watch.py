@@ -91,7 +91,7 @@ def test_watch_sees_it_run_late_and_tells_in_which_run(site: Site) -> None:
 @pytest.mark.dagster
 @pytest.mark.release
 def test_dagster_shows_an_output_past_its_limit(site: Site) -> None:
-    from counterpoint_dagster.observe import graphql
+    from counterpoint_dagster.client import graphql
 
     query = '{ assetNodes(assetKeys: [{path: ["ebb"]}]) { freshnessStatusInfo { freshnessStatus } } }'
 
@@ -104,8 +104,8 @@ def test_dagster_shows_an_output_past_its_limit(site: Site) -> None:
 
 @pytest.mark.prefect
 def test_prefect_shows_it_by_an_automation_that_is_made_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    from counterpoint_prefect.client import client_of
     from counterpoint_prefect.deploy import make_deployments
-    from counterpoint_prefect.observe import client_of
 
     body = {"filter": {"event": {"name": ["prefect.automation.triggered"]}}}
     with client_of(site) as client:

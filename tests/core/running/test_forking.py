@@ -15,7 +15,8 @@ import pytest
 
 from counterpoint.errors import StepKilledError
 from counterpoint.running import Attempt, execute_in_child
-from counterpoint.running.forking import ASLEEP, PRELOAD, PRELOADED
+from counterpoint.running.forking import ASLEEP
+from counterpoint.running.libraries import PRELOAD, PRELOADED
 from counterpoint.running.warm import STEPS, command_of_service, served
 
 if TYPE_CHECKING:

@@ -11,8 +11,7 @@ import pytest
 
 from counterpoint.model import RunRequest
 from counterpoint.running import Attempt, execute_in_child
-from counterpoint.running.forking import PRELOAD
-from counterpoint.running.libraries import learn, learned
+from counterpoint.running.libraries import PRELOAD, learn, learned
 from counterpoint.running.warm import Libraries, ready
 
 if TYPE_CHECKING:

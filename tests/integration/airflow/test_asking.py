@@ -13,7 +13,7 @@ from counterpoint import http
 from counterpoint.adapter import find_adapter
 from counterpoint.errors import ServiceError, UnansweredError
 from counterpoint.services import new_site
-from counterpoint_airflow import observe
+from counterpoint_airflow import client
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,7 +56,7 @@ def test_a_change_is_asked_for_again_while_the_database_is_locked(
     site: Site, told: list[Any], pauses: list[float]
 ) -> None:
     told[:] = [UnansweredError("away"), TOKEN, LOCKED, UnansweredError("away"), UnansweredError("busy", 503), None]
-    observe.settle(site, "/dags/d", {"is_paused": True})
+    client.settle(site, "/dags/d", {"is_paused": True})
     assert told == []
     assert pauses == [1.0, 1.0, 5.0, 10.0]
 
@@ -66,18 +66,18 @@ def test_what_stays_locked_is_an_error_and_a_refusal_is_one_at_once(
 ) -> None:
     told[:] = [TOKEN, *[LOCKED] * 4, None]
     with pytest.raises(UnansweredError, match="locked"):
-        observe.settle(site, "/dags/d", {})
+        client.settle(site, "/dags/d", {})
     assert told == [None]
     assert pauses == [1.0, 5.0, 10.0]
     told[:] = [ServiceError("no such DAG", 404), None]
     with pytest.raises(ServiceError, match="no such"):
-        observe.settle(site, "/dags/d", {})
+        client.settle(site, "/dags/d", {})
     assert told == [None]
 
 
 def test_what_may_not_be_done_twice_is_asked_for_once(site: Site, told: list[Any], pauses: list[float]) -> None:
     told[:] = [TOKEN, None, LOCKED, None]
-    assert observe.call(site, "/dags/d", {}, method="PATCH") == ("/dags/d", {}, "PATCH")
+    assert client.call(site, "/dags/d", {}, method="PATCH") == ("/dags/d", {}, "PATCH")
     with pytest.raises(UnansweredError):
-        observe.call(site, "/dags/d", {}, method="PATCH")
+        client.call(site, "/dags/d", {}, method="PATCH")
     assert (told, pauses) == ([None], [])

@@ -18,8 +18,8 @@ DUE = DAY + timedelta(days=1, hours=2)
 
 @pytest.mark.parametrize(("kind", "deadlines"), [("scheduled", [DUE + timedelta(hours=2)]), ("backfill", [])])
 def test_a_run_with_a_deadline_can_be_cleared(tmp_path: Path, kind: str, deadlines: list[datetime]) -> None:
+    from counterpoint_airflow.deadlines import REFERENCES
     from counterpoint_airflow.deploy import configured
-    from counterpoint_airflow.due import REFERENCES
 
     if not REFERENCES:
         pytest.skip("before Airflow 3.3 deadlines count from the queue")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize(("kind", "told"), [("scheduled", 1), ("backfill", 0), ("manual", 0)])
 def test_a_late_run_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, told: int) -> None:
-    from counterpoint_airflow.policies import late
+    from counterpoint_airflow.deadlines import late
 
     monkeypatch.setenv("COUNTERPOINT_ROOT", str(tmp_path))
     monkeypatch.setenv("COUNTERPOINT_PIPELINES", "streamrec")

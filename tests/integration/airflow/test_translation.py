@@ -215,7 +215,7 @@ class TestSchedule:
 
 def test_a_run_of_a_backfill_knows_its_steps_and_what_it_waits_for(tmp_path: Path) -> None:
     from counterpoint_airflow.partitions import request_of
-    from counterpoint_airflow.waiting import waits_of
+    from counterpoint_airflow.waits import waits_of
 
     shared = RunRequest("streamrec", "", "filled", str(tmp_path), "airflow", "v2")
     before, rest = ("raw_interactions", "validated_interactions"), ("training_features", "registered_models")

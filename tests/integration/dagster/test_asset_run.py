@@ -190,7 +190,7 @@ def test_a_broken_contract_is_a_failed_check(tmp_path: Path, monkeypatch: pytest
 def test_the_io_manager_is_swapped_by_its_resource(tmp_path: Path) -> None:
     import dagster as dg
 
-    from counterpoint_dagster.conditions import tags_of
+    from counterpoint_dagster.runs import tags_of
 
     handed: dict[str, Any] = {}
 
@@ -212,7 +212,7 @@ def test_the_io_manager_is_swapped_by_its_resource(tmp_path: Path) -> None:
 
 
 def test_metadata_tells_what_mlflow_knows() -> None:
-    from counterpoint_dagster.steps import metadata_of
+    from counterpoint_dagster.step import metadata_of
 
     made = Reference("registered_models", "2026-01-07", "registration", "/there", None, None, 12, "sha256:0")
     details = {"mlflow_runs": {"ranking": "abc"}, "registry_versions": {"ranking": 3}, "lineage": "/there/lineage.json"}

@@ -80,7 +80,8 @@ def test_a_run_that_dagster_started_makes_its_own_request(monkeypatch: pytest.Mo
 
     import dagster as dg
 
-    from counterpoint_dagster.steps import REQUEST, request_of
+    from counterpoint_dagster.keys import REQUEST
+    from counterpoint_dagster.partitions import request_of
 
     monkeypatch.setenv("COUNTERPOINT_ROOT", str(tmp_path))
     run = SimpleNamespace(tags={"dagster/partition": "2026-01-07"}, run_id="77", asset_selection=None)
@@ -156,7 +157,7 @@ def test_a_sensor_starts_what_its_trigger_rule_lets_run(
 ) -> None:
     import dagster as dg
 
-    from counterpoint_dagster.conditions import tags_of
+    from counterpoint_dagster.runs import tags_of
 
     definitions = translated(all_done_trigger)
     served = f"{SCENARIOS}:all_done_trigger"

@@ -10,9 +10,10 @@ from urllib.parse import quote
 
 from counterpoint.model import NativeBackfill, RunRequest
 from counterpoint.running import find_pipeline
-from counterpoint_airflow.observe import ELEMENTS, REQUEST, call, native_of, rows_of, settle
-from counterpoint_airflow.partitions import SPANS
-from counterpoint_airflow.waiting import ENDED
+from counterpoint_airflow.client import call, rows_of, settle
+from counterpoint_airflow.keys import ELEMENTS, REQUEST, SPANS
+from counterpoint_airflow.observe import native_of
+from counterpoint_airflow.waits import ENDED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,14 +52,14 @@ def _dates(pipeline: Pipeline, order: BackfillOrder) -> list[str]:
 
 def progress(site: Site, order: BackfillOrder, native_id: str) -> NativeBackfill:
     """How a backfill goes: by its runs, for Airflow gives the backfill itself no state."""
-    found = call(site, f"/backfills/{native_id}")
-    runs, dag = _runs(site, order), found["dag_id"]
+    native = call(site, f"/backfills/{native_id}")
+    runs, dag = _runs(site, order), native["dag_id"]
     ended = {
         key: native_of(order.of(key), SimpleNamespace(**run), _ended(tasks), native_id=f"{dag}::{run['dag_run_id']}")
         for key, (run, tasks) in runs.items()
     }
     over = len(runs) == len(order.steps) and all(run["state"] in _OVER for run, _ in runs.values())
-    return NativeBackfill(over or found["completed_at"] is not None, ended)
+    return NativeBackfill(over or native["completed_at"] is not None, ended)
 
 
 def _runs(site: Site, order: BackfillOrder) -> dict[str, tuple[dict[str, Any], list[dict[str, Any]]]]:
@@ -85,9 +86,9 @@ def _ended(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def cancel(site: Site, order: BackfillOrder) -> None:
     """Cancels the backfills of the order's version, and fails what they still run after some seconds."""
     dag, version = find_pipeline(order.request.pipeline).name, (order.request.version, order.request.root)
-    for found in rows_of(site, f"/backfills?dag_id={dag}", "backfills"):
-        if found["completed_at"] is None and _version(found["dag_run_conf"]) == (dag, *version):
-            call(site, f"/backfills/{found['id']}/cancel", {}, method="PUT")
+    for native in rows_of(site, f"/backfills?dag_id={dag}", "backfills"):
+        if native["completed_at"] is None and _version(native["dag_run_conf"]) == (dag, *version):
+            call(site, f"/backfills/{native['id']}/cancel", {}, method="PUT")
     end = time.monotonic() + _PATIENCE_SECONDS
     while runs := _running(site, dag, version):
         if time.monotonic() > end:
@@ -106,5 +107,5 @@ def _version(conf: Mapping[str, Any] | None) -> tuple[str, str, str] | None:
     """The pipeline, version and root that a run's conf names."""
     if not conf or REQUEST not in conf:
         return None
-    asked = RunRequest.from_json(conf[REQUEST])
-    return find_pipeline(asked.pipeline).name, asked.version, asked.root
+    request = RunRequest.from_json(conf[REQUEST])
+    return find_pipeline(request.pipeline).name, request.version, request.root

@@ -72,10 +72,10 @@ class DagsterAssetSensor(BaseOperator):
         """
         if not event["found"]:
             raise AirflowSensorTimeout(f"waited {self.timeout} for {event['said']}; raise its timeout, or see why")
-        found: dict[str, Any] = event["found"]
+        materialization: dict[str, Any] = event["found"]
         for asset in self.outlets:
-            context["outlet_events"][asset].extra.update(found)
-        return found
+            context["outlet_events"][asset].extra.update(materialization)
+        return materialization
 
 
 class DagsterAssetTrigger(BaseTrigger):
@@ -95,13 +95,13 @@ class DagsterAssetTrigger(BaseTrigger):
         said = f"the Dagster asset {key}, partition {partition}, at {url}"
         await asyncio.sleep(_SETTLING)
         while True:
-            found, why = await asyncio.to_thread(self._look)
+            materialization, why = await asyncio.to_thread(self._look)
             left = (datetime.fromisoformat(self.until) - datetime.now(UTC)).total_seconds()
-            if found or left <= 0:
+            if materialization or left <= 0:
                 break
             self.log.warning("waits for %s until %s%s", said, self.until, why)
             await asyncio.sleep(min(self.poll, left))
-        yield TriggerEvent({"found": found and found.to_dict(), "said": said + why})
+        yield TriggerEvent({"found": materialization and materialization.to_dict(), "said": said + why})
 
     def _look(self) -> tuple[External | None, str]:
         key, partition, since, url, variable = self.place

@@ -8,7 +8,8 @@ from urllib.parse import quote
 from counterpoint.errors import ServiceError
 from counterpoint.running import find_pipeline
 from counterpoint.running.failure import innermost, named
-from counterpoint_airflow.observe import ELEMENTS, call, rows_of
+from counterpoint_airflow.client import call, rows_of
+from counterpoint_airflow.keys import ELEMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -22,10 +23,11 @@ def causes(site: Site, request: RunRequest, native_id: str) -> Mapping[str, Erro
     dag, _, run = native_id.rpartition("::")
     path = f"/dags/{dag or find_pipeline(request.pipeline).name}/dagRuns/{quote(run, safe='')}"
     rows = rows_of(site, f"{path}/taskInstances")
-    found = {row["task_id"].removesuffix(ELEMENTS): _cause(site, path, row) for row in rows if row["state"] == "failed"}
-    if not found and call(site, path)["state"] == "failed":
-        found[""] = named("DagRun", "the run failed without a failed task")
-    return found
+    failed = [row for row in rows if row["state"] == "failed"]
+    errors = {row["task_id"].removesuffix(ELEMENTS): _cause(site, path, row) for row in failed}
+    if not errors and call(site, path)["state"] == "failed":
+        errors[""] = named("DagRun", "the run failed without a failed task")
+    return errors
 
 
 def _cause(site: Site, path: str, row: Mapping[str, Any]) -> ErrorInfo:
@@ -43,7 +45,7 @@ def _cause(site: Site, path: str, row: Mapping[str, Any]) -> ErrorInfo:
 def _raised(chain: list[Mapping[str, Any]]) -> ErrorInfo:
     """The innermost error of a chain, which has the outermost first."""
     error = chain[-1]
-    frames = [f"{one['filename']}:{one['lineno']} in {one['name']}" for one in error.get("frames", ())]
+    frames = [f"{frame['filename']}:{frame['lineno']} in {frame['name']}" for frame in error.get("frames", ())]
     return named(error["exc_type"], error["exc_value"], innermost(frames))
 
 

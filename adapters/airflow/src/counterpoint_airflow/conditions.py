@@ -8,7 +8,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from counterpoint.model import TriggerRule, ancestors, downstream
 from counterpoint.running import condition_holds, why_skipped
-from counterpoint_airflow.observe import ELEMENTS
+from counterpoint_airflow.keys import ELEMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,13 +42,13 @@ def skip_unless_chosen(request: RunRequest, step: str, references: Mapping[str, 
         raise AirflowSkipException(reason)
 
 
-def idle_after(pipeline: Pipeline, request: RunRequest, step: str, made: Reference) -> list[str]:
+def idle_after(pipeline: Pipeline, request: RunRequest, step: str, reference: Reference) -> list[str]:
     """The tasks that a step, now that it has succeeded, is to skip as Airflow's own branches do: no worker starts them.
 
     Those are the ones that its choice is against, and after the last selected step before them those not selected.
     """
     idle = [s.name for s in pipeline.steps if s.when and s.when.step == step and request.selects(s.name)]
-    idle = [name for name in idle if not condition_holds(request, name, {step: made})]
+    idle = [name for name in idle if not condition_holds(request, name, {step: reference})]
     idle += [
         name
         for name in pipeline.step_names

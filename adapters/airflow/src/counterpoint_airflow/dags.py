@@ -7,7 +7,7 @@ import os
 from airflow.sdk import DAG, get_parsing_context
 
 from counterpoint.running import configured_pipeline, served_pipelines
-from counterpoint_airflow.partitions import SCHEDULES
+from counterpoint.site import SCHEDULES
 from counterpoint_airflow.translate import translate
 
 
@@ -15,9 +15,9 @@ def served() -> dict[str, DAG]:
     """The DAGs by their ids; in the process of a task, that of the task alone."""
     scheduled, wanted = bool(os.environ.get(SCHEDULES)), get_parsing_context().dag_id
     # the settings that services serve are what the page shows as parameters, and sends back
-    found = {name: configured_pipeline(name, "airflow") for name in served_pipelines()}
+    pipelines = {name: configured_pipeline(name, "airflow") for name in served_pipelines()}
     return {
         pipeline.name: translate(pipeline, served=name, scheduled=scheduled)
-        for name, pipeline in found.items()
+        for name, pipeline in pipelines.items()
         if wanted in {None, pipeline.name}
     }

@@ -18,7 +18,7 @@ from counterpoint.files import put, put_private
 from counterpoint.running import find_pipeline
 from counterpoint.services.claims import Claim, carried_out, may_set
 from counterpoint.site import USER
-from counterpoint_airflow.observe import call
+from counterpoint_airflow.client import call
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

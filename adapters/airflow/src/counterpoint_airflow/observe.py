@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from functools import cache
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from counterpoint.errors import ServiceError, UnansweredError
-from counterpoint.http import NEVER, Again, ask, bearer
 from counterpoint.model import ErrorInfo, NativeRun, NativeStep, Status
 from counterpoint.running import find_pipeline, iso, merged
-from counterpoint.site import USER
+from counterpoint_airflow.client import call, rows_of
+from counterpoint_airflow.keys import ELEMENTS, REQUEST, WATCHER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,12 +19,6 @@ if TYPE_CHECKING:
     from counterpoint.adapter import Site
     from counterpoint.model import RunRequest
 
-ELEMENTS = "__elements"
-# no step of a pipeline has such a name
-WATCHER = "__watcher"
-REQUEST = "counterpoint"
-# while the database is locked, the server fails in whichever way it does then
-_LOCKED = Again((1.0, 5.0, 10.0), busy=range(500, 600))
 _CONFLICT = 409
 _FIELDS = ("task_id", "state", "try_number", "start_date", "end_date")
 _STATES = {name: Status(name) for name in ("success", "skipped", "upstream_failed")} | {"removed": Status.SKIPPED}
@@ -50,12 +43,12 @@ def run(request: RunRequest, home: Path) -> NativeRun:
 
 def native_of(request: RunRequest, run: Any, rows: Iterable[dict[str, Any]], *, native_id: str) -> NativeRun:
     """What the task instances of a DAG run come to."""
-    found: dict[str, list[NativeStep]] = {}
+    instances: dict[str, list[NativeStep]] = {}
     for row in rows:
         name = row["task_id"].removesuffix(ELEMENTS)
         if name != WATCHER and request.selects(name) and (row["task_id"] == name or row["state"] == "failed"):
-            found.setdefault(name, []).append(_step(row))
-    steps = {name: merged(parts) for name, parts in found.items()}
+            instances.setdefault(name, []).append(_step(row))
+    steps = {name: merged(parts) for name, parts in instances.items()}
     return NativeRun(native_id, str(run.state) != "success", iso(run.start_date), iso(run.end_date), steps)
 
 
@@ -65,30 +58,6 @@ def _step(row: dict[str, Any]) -> NativeStep:
         return NativeStep(status, 0)
     error = ErrorInfo("TaskInstance", f"ended as {row['state']}; see its log") if status is Status.FAILED else None
     return NativeStep(status, max(row["try_number"], 1), iso(row["start_date"]), iso(row["end_date"]), error)
-
-
-def call(site: Site, path: str, body: Any = None, *, method: str | None = None, again: Again = NEVER) -> Any:
-    """What the REST API answers; who asks here asks again where that helps, or says by `again` when it does.
-
-    Raises:
-        ServiceError: it does not answer, or refuses.
-    """
-    credentials = bearer(_token(site.url(), site.password, again))
-    return ask(f"{site.url()}/api/v2{path}", body, method=method, credentials=credentials, again=again)
-
-
-def settle(site: Site, path: str, body: Any) -> None:
-    """Changes what may be changed twice, so that it is asked again while the database is locked.
-
-    Raises:
-        ServiceError: it does not answer in time, or refuses.
-    """
-    call(site, path, body, method="PATCH", again=_LOCKED)
-
-
-@cache
-def _token(url: str, password: str, again: Again) -> str:
-    return str(ask(f"{url}/auth/token", {"username": USER, "password": password}, again=again)["access_token"])
 
 
 def page(site: Site, native_id: str | None = None) -> str:
@@ -130,13 +99,3 @@ def observe(site: Site, request: RunRequest, native_id: str) -> NativeRun | None
     if run["state"] not in {"success", "failed"}:
         return None
     return native_of(request, SimpleNamespace(**run), rows_of(site, f"{path}/taskInstances"), native_id=native_id)
-
-
-def rows_of(site: Site, path: str, kind: str = "task_instances") -> list[dict[str, Any]]:
-    """Everything that a collection holds, page by page."""
-    rows: list[dict[str, Any]] = []
-    while True:
-        found = call(site, f"{path}{'&' if '?' in path else '?'}limit=100&offset={len(rows)}")
-        rows += found[kind]
-        if len(rows) >= found["total_entries"] or not found[kind]:
-            return rows

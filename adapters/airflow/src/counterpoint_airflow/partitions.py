@@ -7,17 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.model import RunRequest, part_of, steps_in
 from counterpoint.running import find_pipeline, native_request
-from counterpoint_airflow.observe import REQUEST
+from counterpoint_airflow.keys import REQUEST, SPANS
 from counterpoint_airflow.timetable import PartitionTimetable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from counterpoint.model import Partitions, Pipeline
-
-SCHEDULES = "COUNTERPOINT_SCHEDULES"
-# in the conf of the runs of a backfill, beside the request: which steps of which partitions it runs
-SPANS = "spans"
 
 
 def timetable(pipeline: Pipeline, *, scheduled: bool) -> PartitionTimetable:
@@ -32,8 +28,8 @@ def partitions_of(native: Any, kept: Partitions) -> Partitions:
 
 def cron_of(native: Any) -> str | None:
     """The cron expression of a DAG's timetable."""
-    found: str | None = native.expression
-    return found
+    cron: str | None = native.expression
+    return cron
 
 
 def key_of(partitions: Partitions, run: Any) -> str:
@@ -56,10 +52,10 @@ def request_of(served: str, context: Mapping[str, Any]) -> RunRequest:
     Such a run takes settings from its conf, where the page puts what a person gives as parameters.
     """
     run, pipeline = context["dag_run"], find_pipeline(served)
-    given = dict(run.conf or {})
-    if REQUEST in given:
-        asked = RunRequest.from_json(given[REQUEST])
-        key = asked.partition or key_of(pipeline.partitions, run)
-        return asked if asked.partition else part_of(asked, key, steps_in(given[SPANS], key))
+    conf = dict(run.conf or {})
+    if REQUEST in conf:
+        request = RunRequest.from_json(conf[REQUEST])
+        key = request.partition or key_of(pipeline.partitions, run)
+        return request if request.partition else part_of(request, key, steps_in(conf[SPANS], key))
     key, scheduled = key_of(pipeline.partitions, run), run.run_type == "scheduled"
-    return native_request(served, key, run.run_id, "airflow", scheduled=scheduled, config=pipeline.own(given))
+    return native_request(served, key, run.run_id, "airflow", scheduled=scheduled, config=pipeline.own(conf))

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from airflow.plugins_manager import AirflowPlugin
 
-from counterpoint_airflow.due import REFERENCES
+from counterpoint_airflow.deadlines import REFERENCES
 from counterpoint_airflow.timetable import PartitionTimetable
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from counterpoint.commands import command
 from counterpoint.errors import ServiceError
 from counterpoint.running import find_pipeline
-from counterpoint_airflow.observe import call, rows_of, settle
+from counterpoint_airflow.client import call, rows_of, settle
 
 if TYPE_CHECKING:
     from counterpoint.adapter import Site

@@ -75,8 +75,8 @@ class PartitionTimetable(Timetable):
         return key if self._partition(key).start >= moment else self.partitions.shift(key, 1)
 
     def _interval(self, key: str) -> DataInterval:
-        found = self._partition(key)
-        return DataInterval(_pendulum(found.start), _pendulum(found.end))
+        partition = self._partition(key)
+        return DataInterval(_pendulum(partition.start), _pendulum(partition.end))
 
 
 def _pendulum(moment: datetime) -> Any:

@@ -16,16 +16,16 @@ from counterpoint.model.serial import pipeline_from, public_values, step_from, t
 from counterpoint.redaction import is_sealed
 from counterpoint.terminal import markdown_block
 from counterpoint_airflow.conditions import rule_of
-from counterpoint_airflow.observe import ELEMENTS, WATCHER
+from counterpoint_airflow.deadlines import deadline
+from counterpoint_airflow.keys import ELEMENTS, KEPT, WATCHER
 from counterpoint_airflow.partitions import cron_of, partitions_of, timetable
-from counterpoint_airflow.policies import deadline, retries, retry_of, timeout, timeout_of
-from counterpoint_airflow.tasks import count_elements, execute_step, tell_failure
-from counterpoint_airflow.waiting import StepOperator
+from counterpoint_airflow.policies import retries, retry_of, timeout, timeout_of
+from counterpoint_airflow.step import count_elements, execute_step, tell_failure
+from counterpoint_airflow.waits import StepOperator
 
 if TYPE_CHECKING:
     from counterpoint.model import Pipeline, Step
 
-KEPT = "counterpoint"
 DEFAULT_POOL = "default_pool"
 
 
@@ -47,21 +47,20 @@ def translate(pipeline: Pipeline, *, served: str | None = None, scheduled: bool 
         params={name: value for name, value in public_values(pipeline)["config"].items() if not is_sealed(value)},
         doc_md=markdown_block(as_text(pipeline).rstrip("\n")),
         tags={"counterpoint"},
-        # what has no native place in a DAG
         user_defined_macros={KEPT: json.dumps(public_values(pipeline))},
     ) as dag:
-        made: dict[str, Any] = {}
+        tasks: dict[str, Any] = {}
         for name in order(pipeline):
-            made[name] = _task(pipeline, pipeline.step(name), made, served or pipeline.name)
+            tasks[name] = _task(pipeline, pipeline.step(name), tasks, served or pipeline.name)
         if unseen := hidden(pipeline):
             # Airflow judges a run by its last tasks alone: this one fails with whatever they do not show. No worker
             # ever starts it, for it does nothing
             watcher = EmptyOperator(task_id=WATCHER, trigger_rule="none_failed", doc_md="Fails when a step has failed.")
-            watcher.set_upstream([made[name] for name in unseen])
+            watcher.set_upstream([tasks[name] for name in unseen])
     return dag
 
 
-def _task(pipeline: Pipeline, step: Step, made: dict[str, Any], served: str) -> Any:
+def _task(pipeline: Pipeline, step: Step, tasks: dict[str, Any], served: str) -> Any:
     common = {"multiple_outputs": False, "trigger_rule": step.trigger_rule.value, "on_failure_callback": tell_failure}
     decorated = task_decorator_factory(
         decorated_operator_class=StepOperator,
@@ -74,11 +73,11 @@ def _task(pipeline: Pipeline, step: Step, made: dict[str, Any], served: str) -> 
         **common,
         **retries(step),
     )(execute_step)
-    given = {"served": served, "step_name": step.name, "upstream": {name: made[name] for name in step.upstream}}
+    arguments = {"served": served, "step_name": step.name, "upstream": {name: tasks[name] for name in step.upstream}}
     if step.map_over is None:
-        return decorated(**given)
-    indices = task(task_id=f"{step.name}{ELEMENTS}", retries=0, **common)(count_elements)(**given)
-    return decorated.partial(**given).expand(index=indices)
+        return decorated(**arguments)
+    indices = task(task_id=f"{step.name}{ELEMENTS}", retries=0, **common)(count_elements)(**arguments)
+    return decorated.partial(**arguments).expand(index=indices)
 
 
 def asset_of(pipeline: Pipeline, step: Step) -> Asset:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -10,24 +9,17 @@ from counterpoint.errors import ServiceError
 from counterpoint.model import NativeBackfill, NativeRun, part_of
 from counterpoint.running import find_pipeline
 from counterpoint.site import SITE_TAG, tags_of_site
-from counterpoint_dagster.observe import graphql, native_of, runs_with
+from counterpoint_dagster.client import graphql
+from counterpoint_dagster.keys import BACKFILL, FIRST, FOLLOWS, MAX_PARALLEL, PARTITION, REQUEST, VERSION
+from counterpoint_dagster.observe import native_of, runs_with
 from counterpoint_dagster.servers import TICK_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from dagster import DagsterRun
-
     from counterpoint.adapter import Site
     from counterpoint.model import BackfillOrder, Pipeline
 
-BACKFILL = "dagster/backfill"
-# tags of the runs of a backfill: how many may run at once, and which version it makes
-PARALLEL = "counterpoint/max_parallel"
-VERSION = "counterpoint/version"
-# for dagster.yaml: how many runs may run at once, and how many of those that have such a tag
-MOST = max(2, os.cpu_count() or 2)
-LIMITS = ", ".join(f"{{key: {PARALLEL}, value: '{count}', limit: {count}}}" for count in range(1, MOST))
 _ENDED = {"COMPLETED", "COMPLETED_SUCCESS", "COMPLETED_FAILED", "FAILED", "CANCELED"}
 
 _LAUNCH = """mutation($p: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $p) { __typename
@@ -48,16 +40,14 @@ def backfill(site: Site, order: BackfillOrder) -> str:
     Raises:
         ServiceError: Dagster did not take it.
     """
-    from counterpoint_dagster.conditions import FOLLOWS
     from counterpoint_dagster.policies import execution
-    from counterpoint_dagster.steps import REQUEST
 
     pipeline, request = find_pipeline(order.request.pipeline), order.request
     tags = {
         REQUEST: request.to_json(),
         FOLLOWS: request.run_id,
         VERSION: _version(order),
-        PARALLEL: str(order.parallel),
+        MAX_PARALLEL: str(order.parallel),
         **tags_of_site(site.id),
     }
     parameters = {
@@ -81,16 +71,16 @@ def _version(order: BackfillOrder) -> str:
 
 def _ranges(pipeline: Pipeline, order: BackfillOrder) -> dict[str, list[dict[str, str]]]:
     spans = order.spans(pipeline.partitions)
-    found = {
+    ranges_of = {
         name: [{"start": first, "end": last} for first, last, steps in spans if name in steps]
         for name in pipeline.step_names
     }
-    return {name: ranges for name, ranges in found.items() if ranges}
+    return {name: ranges for name, ranges in ranges_of.items() if ranges}
 
 
 def progress(site: Site, order: BackfillOrder, native_id: str) -> NativeBackfill:
     """How a backfill goes: by its runs, which end before the daemon's next look at it."""
-    found = graphql(site, _BACKFILL, {"id": native_id})["partitionBackfillOrError"]
+    native = graphql(site, _BACKFILL, {"id": native_id})["partitionBackfillOrError"]
     chains = _chains(runs_with(site, BACKFILL, native_id))
     ended: dict[str, NativeRun] = {}
     for (key, _), chain in chains.items():
@@ -100,15 +90,12 @@ def progress(site: Site, order: BackfillOrder, native_id: str) -> NativeBackfill
         if run is not None:
             before = ended[key].steps if key in ended else {}
             ended[key] = NativeRun(run.native_id, run.failed, run.started, run.ended, {**before, **run.steps})
-    told = found.get("error") or found
-    return NativeBackfill(found.get("status", "FAILED") in _ENDED, ended, told.get("message"))
+    message = (native.get("error") or native).get("message")
+    return NativeBackfill(native.get("status", "FAILED") in _ENDED, ended, message)
 
 
 def _chains(runs: Iterable[dict[str, Any]]) -> dict[tuple[str, str], list[dict[str, Any]]]:
     """Runs by their partition and the first run of those that follow one another."""
-    from counterpoint_dagster.steps import PARTITION
-    from counterpoint_dagster.waits import FIRST
-
     chains: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for run in runs:
         tags = {tag["key"]: tag["value"] for tag in run["tags"]}
@@ -116,24 +103,20 @@ def _chains(runs: Iterable[dict[str, Any]]) -> dict[tuple[str, str], list[dict[s
     return chains
 
 
-def is_of(pipeline: Pipeline, run: DagsterRun) -> bool:
-    """Whether a run made assets of a pipeline; those that a person or a backfill started are of Dagster's own job."""
-    chosen = {key.to_user_string() for key in run.asset_selection or ()}
-    return bool(chosen & set(pipeline.step_names)) if chosen else run.job_name == pipeline.name
-
-
 def cancel(site: Site, order: BackfillOrder) -> None:
     """Cancels the backfills of the order's version that run; one whose runs have all ended is left to the daemon."""
     end = time.monotonic() + _PATIENCE
-    while found := _in_progress(site, order):
-        for one in found:
-            if one["unfinishedRuns"] or not one["runs"] or time.monotonic() > end:
-                graphql(site, _CANCEL, {"id": one["id"]})
+    while backfills := _in_progress(site, order):
+        for native in backfills:
+            if native["unfinishedRuns"] or not native["runs"] or time.monotonic() > end:
+                graphql(site, _CANCEL, {"id": native["id"]})
         time.sleep(0.5)
 
 
 def _in_progress(site: Site, order: BackfillOrder) -> list[dict[str, Any]]:
     results = graphql(site, _RUNNING, {})["partitionBackfillsOrError"]["results"]
-    tagged = [(found, {tag["key"]: tag["value"] for tag in found["tags"]}) for found in results]
+    tagged = [(native, {tag["key"]: tag["value"] for tag in native["tags"]}) for native in results]
     version = _version(order)
-    return [found for found, tags in tagged if tags.get(VERSION) == version and tags.get(SITE_TAG, site.id) == site.id]
+    return [
+        native for native, tags in tagged if tags.get(VERSION) == version and tags.get(SITE_TAG, site.id) == site.id
+    ]

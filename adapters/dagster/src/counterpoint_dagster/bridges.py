@@ -68,7 +68,7 @@ class Bridge:
         window = keys.time_window_for_partition_key(key)
         waited = timedelta(seconds=int((datetime.now(UTC) - window.end).total_seconds()))
         said = f"has not made partition {key} of {self.name} {waited} after its end"
-        return said, *((one + self.shift).astimezone(UTC) for one in (window.start, window.end))
+        return said, *((moment + self.shift).astimezone(UTC) for moment in (window.start, window.end))
 
 
 def airflow_run_sensor(dag_id: str, asset: dg.AssetSpec, **options: Any) -> dg.SensorDefinition:
@@ -95,9 +95,9 @@ def _sensor(source: Source, bridge: Bridge) -> dg.SensorDefinition:
     def report(context: dg.SensorEvaluationContext) -> Any:
         server, since = server_of(bridge.url_variable), bridge.since or datetime.now(UTC) - _FIRST
         try:
-            found, cursor = unseen(source, server, context.cursor, since, bridge.limit)
-            if found:
-                return _told(context, found, bridge, cursor)
+            externals, cursor = unseen(source, server, context.cursor, since, bridge.limit)
+            if externals:
+                return _told(context, externals, bridge, cursor)
             why = f"nothing new of Airflow's {source}"
         except ServiceError as error:
             why = str(error)
@@ -109,21 +109,25 @@ def _sensor(source: Source, bridge: Bridge) -> dg.SensorDefinition:
     return report
 
 
-def _told(context: dg.SensorEvaluationContext, found: list[External], bridge: Bridge, cursor: str) -> dg.SensorResult:
-    keys = [(one, bridge.key_of(one.partition)) for one in found]
-    made = [(one, key) for one, key in keys if bridge.knows(key)]
-    odd = ", ".join(f"{one.url} of {one.partition or 'no date'}" for one, key in keys if not bridge.knows(key))
+def _told(
+    context: dg.SensorEvaluationContext, externals: list[External], bridge: Bridge, cursor: str
+) -> dg.SensorResult:
+    keyed = [(external, bridge.key_of(external.partition)) for external in externals]
+    known = [(external, key) for external, key in keyed if bridge.knows(key)]
+    odd = ", ".join(f"{e.url} of {e.partition or 'no date'}" for e, key in keyed if not bridge.knows(key))
     if odd:
         context.log.warning("in no partition of %s, is the shift right? %s", bridge.name, odd)
     requests = [
-        dg.RunRequest(run_key=one.key, partition_key=key, tags={"airflow/run": f"{one.name}/{one.run_id}"})
-        for one, key in made
+        dg.RunRequest(
+            run_key=external.key, partition_key=key, tags={"airflow/run": f"{external.name}/{external.run_id}"}
+        )
+        for external, key in known
         if bridge.target is not None
     ]
-    events = [dg.AssetMaterialization(bridge.asset.key, partition=key, metadata=_metadata(one)) for one, key in made]
-    skipped = None if requests else f"reported {len(made)}; in no partition of {bridge.name}: {odd or 'none'}"
+    events = [dg.AssetMaterialization(bridge.asset.key, partition=key, metadata=_metadata(e)) for e, key in known]
+    skipped = None if requests else f"reported {len(known)}; in no partition of {bridge.name}: {odd or 'none'}"
     return dg.SensorResult(requests, skip_reason=skipped, cursor=cursor, asset_events=events)
 
 
-def _metadata(one: External) -> dict[str, Any]:
-    return {f"airflow/{name}": dg.MetadataValue.url(v) if name == "url" else v for name, v in one.told().items()}
+def _metadata(external: External) -> dict[str, Any]:
+    return {f"airflow/{name}": dg.MetadataValue.url(v) if name == "url" else v for name, v in external.told().items()}

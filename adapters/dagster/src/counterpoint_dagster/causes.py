@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.running.failure import named
-from counterpoint_dagster.observe import graphql
+from counterpoint_dagster.client import graphql
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -52,13 +52,13 @@ def causes(site: Site, request: RunRequest, native_id: str) -> Mapping[str, Erro
 
 
 def _events(site: Site, native_id: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
+    events: list[dict[str, Any]] = []
     cursor, more = None, True
     while more:
         page = graphql(site, _EVENTS, {"id": native_id, "after": cursor})["logsForRun"]
-        found += page.get("events", ())
+        events += page.get("events", ())
         cursor, more = page.get("cursor"), page.get("hasMore", False)
-    return found
+    return events
 
 
 def _innermost(event: Mapping[str, Any]) -> ErrorInfo:

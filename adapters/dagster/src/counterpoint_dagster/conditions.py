@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from counterpoint.model import TriggerRule
-from counterpoint_dagster.backfill import is_of
-from counterpoint_dagster.observe import is_dead
-from counterpoint_dagster.steps import REQUEST, request_of
-from counterpoint_dagster.waits import FIRST, chain_states, ended, sensors, tags_after, to_follow
+from counterpoint_dagster.keys import FIRST
+from counterpoint_dagster.partitions import request_of
+from counterpoint_dagster.runs import chain_states, is_dead, is_of, tags_after
+from counterpoint_dagster.waits import ended, sensors, to_follow
 
 if TYPE_CHECKING:
-    from counterpoint.model import Pipeline, RunRequest
+    from counterpoint.model import Pipeline
 
-FOLLOWS = "counterpoint/run_id"
 _ENDED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE)
 
 
@@ -53,8 +52,3 @@ def _sensor(pipeline: Pipeline, served: str, job: Any, status: dg.DagsterRunStat
         )
 
     return follow
-
-
-def tags_of(request: RunRequest) -> dict[str, str]:
-    """The tags by which a run is known as part of a request."""
-    return {REQUEST: request.to_json(), FOLLOWS: request.run_id}

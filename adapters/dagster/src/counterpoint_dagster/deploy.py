@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +13,8 @@ from counterpoint.errors import ServiceError
 from counterpoint.running import find_pipeline, refuse_shared_steps
 from counterpoint.services.claims import Claim, carried_out, may_set
 from counterpoint.site import SITE_TAG
-from counterpoint_dagster.backfill import LIMITS, MOST
-from counterpoint_dagster.observe import LOCATION, graphql
+from counterpoint_dagster.client import graphql
+from counterpoint_dagster.keys import LOCATION, MAX_PARALLEL
 from counterpoint_dagster.servers import commands
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ _READY = """{ workspaceOrError { ... on Workspace { locationEntries { name loadS
   instance { daemonHealth { allDaemonStatuses { daemonType required healthy } } } }"""
 # the pools that a site has made in a database that others may use, too
 _POOLS = "counterpoint/pools"
+# how many runs may run at once, and how many of those that have such a tag
+_MOST = max(2, os.cpu_count() or 2)
+_LIMITS = ", ".join(f"{{key: {MAX_PARALLEL}, value: '{count}', limit: {count}}}" for count in range(1, _MOST))
 _YAML = f"""telemetry: {{enabled: false}}
 nux: {{enabled: false}}
 run_coordinator:
@@ -37,7 +41,7 @@ run_coordinator:
   class: QueuedRunCoordinator
   config: {{dequeue_interval_seconds: 1}}
 concurrency:
-  runs: {{max_concurrent_runs: {MOST}, tag_concurrency_limits: [{LIMITS}]}}
+  runs: {{max_concurrent_runs: {_MOST}, tag_concurrency_limits: [{_LIMITS}]}}
   pools: {{granularity: op}}
 run_monitoring: {{enabled: true, start_timeout_seconds: 300, poll_interval_seconds: 10}}
 freshness: {{enabled: true}}
@@ -82,9 +86,9 @@ def _missing(site: Site) -> str | None:
     except ServiceError:
         return "the webserver does not answer yet"
     for entry in answer["workspaceOrError"].get("locationEntries", ()):
-        found = entry["locationOrLoadError"] or {}
-        if found.get("__typename") == "PythonError":
-            raise ServiceError(f"dagster could not load the pipelines: {found['message']}")
+        loaded = entry["locationOrLoadError"] or {}
+        if loaded.get("__typename") == "PythonError":
+            raise ServiceError(f"dagster could not load the pipelines: {loaded['message']}")
         if entry["loadStatus"] != "LOADED":
             return "the pipelines are being loaded"
     daemons = answer["instance"]["daemonHealth"]["allDaemonStatuses"]
@@ -134,11 +138,11 @@ def location_of(origin: Any) -> str | None:
 def _set_pools(instance: dg.DagsterInstance, pools: Iterable[Pool], *, own: bool) -> None:
     storage, kept = instance.event_log_storage, instance.run_storage
     standing = {limit.name: limit.limit for limit in storage.get_pool_limits() if not limit.from_default}
-    made = set(json.loads(kept.get_cursor_values({_POOLS}).get(_POOLS, "[]")))
+    made_here = set(json.loads(kept.get_cursor_values({_POOLS}).get(_POOLS, "[]")))
     for pool in pools:
-        if may_set(pool, standing.get(pool.name), ours=own or pool.name in made):
+        if may_set(pool, standing.get(pool.name), ours=own or pool.name in made_here):
             storage.set_concurrency_slots(pool.name, pool.slots)
-            kept.set_cursor_values({_POOLS: json.dumps(sorted(made := made | {pool.name}))})
+            kept.set_cursor_values({_POOLS: json.dumps(sorted(made_here := made_here | {pool.name}))})
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # what a run imports before it comes to the definitions, which each run loads itself: they may have changed
 _IMPORTED = [
-    "counterpoint_dagster.steps",
+    "counterpoint_dagster.step",
     "dagster._core.executor.multiprocess",
     "dagster._core.storage.sqlite_storage",
     "dagster._grpc.server",
@@ -79,9 +79,9 @@ class _Steps:
 
 def _wait_for_steps(orders: socket.socket) -> None:
     try:
-        modules, given, _, _ = socket.recv_fds(orders, _MOST_BYTES, 2)
-        if given:  # else the run ends without any
-            _FORKSERVER.main(*given, json.loads(modules))
+        modules, descriptors, _, _ = socket.recv_fds(orders, _MOST_BYTES, 2)
+        if descriptors:  # else the run ends without any
+            _FORKSERVER.main(*descriptors, json.loads(modules))
     finally:
         os._exit(0)
 

@@ -7,20 +7,20 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import ServiceError
-from counterpoint.http import ask, basic
 from counterpoint.model import NativeRun, NativeStep, Status
 from counterpoint.running import find_pipeline, iso, runnable, settled
-from counterpoint.site import USER, tags_of_site
+from counterpoint.site import tags_of_site
+from counterpoint_dagster.client import graphql
+from counterpoint_dagster.keys import FOLLOWS, LOCATION, PARTITION
+from counterpoint_dagster.runs import is_dead, states_of, tags_of
 from counterpoint_dagster.waits import after_waiting, ended
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from counterpoint.adapter import Site
     from counterpoint.model import Pipeline, RunRequest
-
-LOCATION = "counterpoint_dagster.definitions"
 
 _LAUNCH = """mutation($p: ExecutionParams!) { launchPipelineExecution(executionParams: $p) { __typename
   ... on LaunchRunSuccess { run { runId } } ... on PythonError { message }
@@ -40,7 +40,6 @@ def run(request: RunRequest, home: Path) -> NativeRun:
     """Materializes the selected assets in this process, then those that follow by their trigger rules."""
     import dagster as dg
 
-    from counterpoint_dagster.conditions import tags_of
     from counterpoint_dagster.translate import translate
 
     pipeline = find_pipeline(request.pipeline)
@@ -60,19 +59,8 @@ def run(request: RunRequest, home: Path) -> NativeRun:
             runs.append(result)
             stats |= {s.step_key: s for s in instance.get_run_step_stats(result.run_id)}
             steps = after_waiting(pipeline, request, ended(request, states_of(stats.values(), pipeline)))
-    found = _native(pipeline, request, runs[0].run_id, stats, states_of(stats.values(), pipeline))
-    return replace(found, failed=not all(result.success for result in runs))
-
-
-def states_of(stats: Iterable[Any], pipeline: Pipeline) -> dict[str, Status]:
-    """How the steps of runs that are over ended; one whose process was killed has no end, and failed.
-
-    What Dagster skipped has not ended: core decides what becomes of it.
-    """
-    known = {s.step_key: (s, getattr(s.status, "value", s.status)) for s in stats if s.step_key in pipeline.step_names}
-    made = {True: Status.SUCCESS, False: Status.SKIPPED}
-    well = {n: made[bool(s.materialization_events)] for n, (s, word) in known.items() if word == "SUCCESS"}
-    return well | {n: Status.FAILED for n, (s, w) in known.items() if w not in {"SUCCESS", "SKIPPED"} and s.start_time}
+    native = _native(pipeline, request, runs[0].run_id, stats, states_of(stats.values(), pipeline))
+    return replace(native, failed=not all(result.success for result in runs))
 
 
 def _native(
@@ -92,20 +80,6 @@ def _step(state: Status, stat: Any) -> NativeStep:
     return NativeStep(state, max(tries, 1), iso(stat.start_time), iso(stat.end_time))
 
 
-def graphql(site: Site, query: str, variables: dict[str, Any]) -> dict[str, Any]:
-    """What the webserver answers to a query.
-
-    Raises:
-        ServiceError: it does not answer, or refuses the query.
-    """
-    credentials = basic(USER, site.password)
-    values = ask(f"{site.url()}/graphql", {"query": query, "variables": variables}, credentials=credentials)
-    if values.get("errors"):
-        raise ServiceError(f"dagster refused a query: {values['errors'][0]['message']}")
-    found: dict[str, Any] = values["data"]
-    return found
-
-
 def page(site: Site, native_id: str | None = None) -> str:
     """The page of a run, or of the assets."""
     return f"{site.url()}/runs/{native_id}" if native_id else f"{site.url()}/asset-groups"
@@ -117,9 +91,7 @@ def submit(site: Site, request: RunRequest) -> str:
     Raises:
         ServiceError: Dagster did not take it.
     """
-    from counterpoint_dagster.conditions import tags_of
     from counterpoint_dagster.policies import execution
-    from counterpoint_dagster.steps import PARTITION
 
     pipeline = find_pipeline(request.pipeline)
     names = [name for name in pipeline.step_names if request.selects(name)]
@@ -138,8 +110,6 @@ def submit(site: Site, request: RunRequest) -> str:
 
 def observe(site: Site, request: RunRequest, native_id: str) -> NativeRun | None:
     """How the run and those that follow it went; None while something of it is still to come."""
-    from counterpoint_dagster.conditions import FOLLOWS
-
     runs = runs_with(site, FOLLOWS, request.run_id)
     return native_of(find_pipeline(request.pipeline), request, native_id, runs)
 
@@ -149,15 +119,15 @@ def runs_with(site: Site, tag: str, value: str) -> list[dict[str, Any]]:
 
     To make these costs the webserver far more than all else, so they are asked for once.
     """
-    found = graphql(site, _RUNS, {"f": {"tags": [{"key": tag, "value": value}]}})["runsOrError"]["results"]
-    states = {run["runId"]: run["status"] for run in found}
+    runs = graphql(site, _RUNS, {"f": {"tags": [{"key": tag, "value": value}]}})["runsOrError"]["results"]
+    states = {run["runId"]: run["status"] for run in runs}
     wanted = [run_id for run_id, status in states.items() if status in _ENDED and (site.id, run_id) not in _KEPT]
     stats: dict[str, list[Any]] = {}
     if wanted:
-        told = graphql(site, _STATS, {"f": {"runIds": wanted}})["runsOrError"]["results"]
-        stats = {run["runId"]: run["stepStats"] for run in told}
+        ended_runs = graphql(site, _STATS, {"f": {"runIds": wanted}})["runsOrError"]["results"]
+        stats = {run["runId"]: run["stepStats"] for run in ended_runs}
         _KEPT.update({(site.id, run_id): stats[run_id] for run_id in stats if states[run_id] == "SUCCESS"})
-    rows = [{**run, "stepStats": stats.get(run["runId"]) or _KEPT.get((site.id, run["runId"]), [])} for run in found]
+    rows = [{**run, "stepStats": stats.get(run["runId"]) or _KEPT.get((site.id, run["runId"]), [])} for run in runs]
     return sorted(rows, key=lambda run: run["creationTime"])
 
 
@@ -176,8 +146,3 @@ def native_of(
     return replace(
         _native(pipeline, request, native_id, stats, states | dict.fromkeys(todo, Status.FAILED)), failed=failed
     )
-
-
-def is_dead(states: Mapping[str, Status], *, failed: bool) -> bool:
-    """Whether a run was killed between its steps, or cancelled: it failed, and none of them did."""
-    return failed and Status.FAILED not in states.values()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dagster as dg
 
-from counterpoint.model import PartitionKind, Partitions, Step
+from counterpoint.model import PartitionKind, Partitions, RunRequest, Step, part_of
+from counterpoint.running import native_request
+from counterpoint_dagster.keys import PARTITION, REQUEST, SCHEDULE
 
 _DEFINITIONS = {
     PartitionKind.DAILY: dg.DailyPartitionsDefinition,
@@ -24,7 +26,7 @@ def partitions_of(native: dg.TimeWindowPartitionsDefinition) -> Partitions:
     return Partitions(kind, native.start.strftime(native.fmt))
 
 
-def reach(step: Step, upstream: str) -> tuple[int, int]:
+def window_offsets(step: Step, upstream: str) -> tuple[int, int]:
     """The first and last offset at which a step reads another: all its inputs of it together."""
     offsets = [(i.window.first, i.window.last) if i.window else (0, 0) for i in step.inputs if i.step == upstream]
     offsets += [(0, 0)] if upstream in step.upstream and not offsets else []
@@ -39,8 +41,18 @@ def mapping(first: int, last: int, *, shrinks: bool = False) -> dg.PartitionMapp
     return dg.TimeWindowPartitionMapping(start_offset=first, end_offset=last, **more)
 
 
-def reach_of(native: dg.PartitionMapping | None) -> tuple[int, int]:
+def offsets_of(native: dg.PartitionMapping | None) -> tuple[int, int]:
     """The window that a partition mapping stands for."""
     if isinstance(native, dg.TimeWindowPartitionMapping):
         return native.start_offset, native.end_offset
     return 0, 0
+
+
+def request_of(pipeline: str, run: dg.DagsterRun) -> RunRequest:
+    """The request in a run's tags, which is a backfill's when it names no partition; else one for what was selected."""
+    steps = tuple(sorted(key.to_user_string() for key in run.asset_selection or ())) or None
+    if REQUEST not in run.tags:
+        key, scheduled = run.tags[PARTITION], SCHEDULE in run.tags
+        return native_request(pipeline, key, run.run_id, "dagster", scheduled=scheduled, steps=steps)
+    request = RunRequest.from_json(run.tags[REQUEST])
+    return request if request.partition else part_of(request, run.tags[PARTITION], steps)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from dataclasses import replace
 from datetime import timedelta
@@ -12,20 +11,20 @@ import dagster as dg
 
 from counterpoint.model import is_retryable, stages
 from counterpoint.running import describe
+from counterpoint.running.native import PARALLEL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from counterpoint.model import Pipeline, RetryPolicy, Step
 
-PARALLEL = int(os.environ.get("COUNTERPOINT_PARALLEL", os.cpu_count() or 2))
 # What every step's process would import by itself; the second, with SQLAlchemy and Alembic, when it opens the instance.
 # A module that is not there (the name is Dagster's own) is passed over, and costs each step 0.5 s.
 _IMPORTED = ["counterpoint_dagster.definitions", "dagster._core.storage.sqlite_storage"]
 
 
 def retry_policy(retry: RetryPolicy) -> dg.RetryPolicy | None:
-    """The policy that the page shows; the waits themselves are core's, see `ask_again`."""
+    """The policy that the page shows; the waits themselves are core's, see `raise_retry`."""
     if not retry.retries:
         return None
     return dg.RetryPolicy(
@@ -55,7 +54,7 @@ def execution(pipeline: Pipeline, steps: Sequence[str]) -> dict[str, Any]:
     return {"execution": {"config": {"multiprocess": many} if parallel else {"in_process": {}}}}
 
 
-def ask_again(step: Step, error: Exception, retry: int) -> NoReturn:
+def raise_retry(step: Step, error: Exception, retry: int) -> NoReturn:
     """Fails the op: for good, or with a retry after the delay that core computes.
 
     Raises:

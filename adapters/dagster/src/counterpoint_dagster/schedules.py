@@ -6,17 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import ServiceError
 from counterpoint.running import find_pipeline
-from counterpoint_dagster.observe import LOCATION, graphql
+from counterpoint.site import SCHEDULES
+from counterpoint_dagster.client import graphql
+from counterpoint_dagster.keys import LOCATION
 
 if TYPE_CHECKING:
     from counterpoint.adapter import Site
 
 # one that was never started by anybody is stopped then
-HELD = {"COUNTERPOINT_SCHEDULES": ""}
-_STATE = "found: scheduleOrError(scheduleSelector: $s) { ... on Schedule { scheduleState { id status } } }"
+HELD = {SCHEDULES: ""}
+_STATE = "result: scheduleOrError(scheduleSelector: $s) { ... on Schedule { scheduleState { id status } } }"
 _TOLD = "{ __typename ... on PythonError { message } }"
-_START = f"mutation($s: ScheduleSelector!) {{ found: startSchedule(scheduleSelector: $s) {_TOLD} }}"
-_STOP = f"mutation($i: String!) {{ found: stopRunningSchedule(id: $i) {_TOLD} }}"
+_START = f"mutation($s: ScheduleSelector!) {{ result: startSchedule(scheduleSelector: $s) {_TOLD} }}"
+_STOP = f"mutation($i: String!) {{ result: stopRunningSchedule(id: $i) {_TOLD} }}"
 _OPEN = "query($f: RunsFilter!) { runsOrError(filter: $f) { ... on Runs { results { runId } } } }"
 _NOT_ENDED = ["QUEUED", "NOT_STARTED", "STARTING", "STARTED", "CANCELING"]
 
@@ -28,7 +30,7 @@ def scheduled(site: Site, pipeline: str) -> bool | None:
 
 
 def _state(site: Site, selector: dict[str, str]) -> Any:
-    return graphql(site, f"query($s: ScheduleSelector!) {{ {_STATE} }}", {"s": selector})["found"].get("scheduleState")
+    return graphql(site, f"query($s: ScheduleSelector!) {{ {_STATE} }}", {"s": selector})["result"].get("scheduleState")
 
 
 def _selector(pipeline: str) -> dict[str, str]:
@@ -45,9 +47,9 @@ def schedule(site: Site, pipeline: str, *, on: bool) -> None:
     state = _state(site, selector := _selector(pipeline))
     if state is None:
         return
-    found = graphql(site, *((_START, {"s": selector}) if on else (_STOP, {"i": state["id"]})))["found"]
-    if found["__typename"] != "ScheduleStateResult":
-        raise ServiceError(f"dagster did not {'start' if on else 'stop'} the schedule of {pipeline}: {found}")
+    result = graphql(site, *((_START, {"s": selector}) if on else (_STOP, {"i": state["id"]})))["result"]
+    if result["__typename"] != "ScheduleStateResult":
+        raise ServiceError(f"dagster did not {'start' if on else 'stop'} the schedule of {pipeline}: {result}")
 
 
 def admit(site: Site, pipeline: str) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from counterpoint.processes import await_listener
-from counterpoint_dagster.observe import LOCATION
+from counterpoint_dagster.keys import LOCATION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,9 +42,9 @@ def commands(site: Site) -> dict[str, Sequence[str]]:
     # an error in the code of a pipeline is told by the webserver: the server itself is there
     code = ("--socket", place, "--module-name", LOCATION, "--location-name", LOCATION, "--lazy-load-user-code")
     web = ("-h", "127.0.0.1", "-p", str(site.ports["web"]), "-w", _WORKSPACE)
-    given = {"code-server": code, "webserver": web, "daemon": ("run", "-w", _WORKSPACE)}
+    options = {"code-server": code, "webserver": web, "daemon": ("run", "-w", _WORKSPACE)}
     here = (sys.executable, "-P", "-m", __name__)
-    return {name: (*here, name, *words) for name, words in given.items()}
+    return {name: (*here, name, *words) for name, words in options.items()}
 
 
 def _serve_code() -> None:

@@ -10,17 +10,15 @@ import dagster as dg
 
 from counterpoint.model import Incomplete, Schedule, code_of
 from counterpoint.model.serial import pipeline_from, public_values, step_from, to_values
-from counterpoint.site import tags_of_site
+from counterpoint.site import SCHEDULES, tags_of_site
 from counterpoint_dagster.conditions import following
-from counterpoint_dagster.partitions import mapping, partitions_def, partitions_of, reach, reach_of
+from counterpoint_dagster.keys import CHECK, KEPT
+from counterpoint_dagster.partitions import mapping, offsets_of, partitions_def, partitions_of, window_offsets
 from counterpoint_dagster.policies import execution, retry_of, retry_policy
-from counterpoint_dagster.steps import CHECK, CatalogueIOManager, body
+from counterpoint_dagster.step import CatalogueIOManager, body
 
 if TYPE_CHECKING:
     from counterpoint.model import Pipeline, Step
-
-KEPT = "counterpoint"
-SCHEDULES = "COUNTERPOINT_SCHEDULES"
 
 
 def translate(pipeline: Pipeline, served: str | None = None) -> dg.Definitions:
@@ -50,7 +48,7 @@ def _asset(pipeline: Pipeline, step: Step, served: str) -> dg.AssetsDefinition:
     inputs = {i.step for i in step.inputs if i.window is None} | ({step.when.step} if step.when else set())
     around = dict.fromkeys([*(i.step for i in step.inputs), *step.upstream])
     shrinks = pipeline.partitions.incomplete is Incomplete.SHRINK
-    offsets = {name: mapping(*reach(step, name), shrinks=shrinks) for name in around}
+    offsets = {name: mapping(*window_offsets(step, name), shrinks=shrinks) for name in around}
     decorated = dg.asset(
         name=step.name,
         ins={name: dg.AssetIn(partition_mapping=offsets[name]) for name in inputs},
@@ -110,13 +108,13 @@ def _step(asset: dg.AssetsDefinition) -> Step:
     """A step, from its asset; an edge or window that the asset does not have is not in it either."""
     kept = step_from(asset.metadata_by_key[asset.key][KEPT].value)
     spec = asset.get_asset_spec()
-    native = {dep.asset_key.to_user_string(): reach_of(dep.partition_mapping) for dep in spec.deps}
-    same = {name for name in native if native[name] == reach(kept, name)}
+    native = {dep.asset_key.to_user_string(): offsets_of(dep.partition_mapping) for dep in spec.deps}
+    same = {name for name in native if native[name] == window_offsets(kept, name)}
     window = getattr(spec.freshness_policy, "fail_window", None)
     return replace(
         kept,
         name=asset.key.to_user_string(),
-        inputs=tuple(given for given in kept.inputs if given.step in same),
+        inputs=tuple(i for i in kept.inputs if i.step in same),
         after=tuple(name for name in kept.after if name in same),
         when=kept.when if kept.when and kept.when.step in same else None,
         retry=retry_of(asset.op.retry_policy, kept.retry),

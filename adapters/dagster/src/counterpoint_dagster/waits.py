@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from counterpoint.model import Status, Verdict, order, verdict
 from counterpoint.running import runnable
 from counterpoint.running.waits import admit, held, polls_of, still
+from counterpoint_dagster.keys import FIRST, WAITING, WAITS_FOR
+from counterpoint_dagster.runs import chain_states, tags_after
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,10 +18,6 @@ if TYPE_CHECKING:
 
     from counterpoint.model import Pipeline, RunRequest, Step
 
-# the run that others follow
-FIRST = "counterpoint/first_run"
-# on the first of the runs that follow one another: the pipeline of which something waits, and for what
-WAITING, WAITS_FOR = "counterpoint/waiting", "counterpoint/waits_for"
 _LEAST_SECONDS = 2
 
 
@@ -76,9 +74,9 @@ def sensors(pipeline: Pipeline, served: str, job: Any) -> list[dg.SensorDefiniti
         description="Launches the steps that waited for something when it is there, or their time is up.",
     )
     def go_on(context: Any) -> Any:
-        found = [_look(context.instance, pipeline, served, run) for run in _marked(context.instance, pipeline)]
-        requests = [one for one in found if isinstance(one, dg.RunRequest)]
-        return requests or dg.SkipReason("; ".join(one for one in found if one) or "nothing waits")
+        looks = [_look(context.instance, pipeline, served, run) for run in _marked(context.instance, pipeline)]
+        requests = [look for look in looks if isinstance(look, dg.RunRequest)]
+        return requests or dg.SkipReason("; ".join(look for look in looks if look) or "nothing waits")
 
     return [go_on]
 
@@ -93,7 +91,7 @@ def _look(instance: dg.DagsterInstance, pipeline: Pipeline, served: str, first: 
     """The run that goes on with a run of which something waited, or in words what it waits for."""
     import dagster as dg
 
-    from counterpoint_dagster.steps import request_of
+    from counterpoint_dagster.partitions import request_of
 
     request = request_of(served, first)
     following = instance.get_runs(dg.RunsFilter(tags={FIRST: first.run_id}))
@@ -119,35 +117,15 @@ def _reachable(
     pipeline: Pipeline, request: RunRequest, states: Mapping[str, Status], waits: Mapping[str, Any]
 ) -> list[str]:
     """The steps that have not ended, do not wait, and come after none that does."""
-    known, found = dict(states), list[str]()
+    known, reachable = dict(states), list[str]()
     for step in map(pipeline.step, order(pipeline)):
         before = [name for name in step.upstream if request.selects(name)]
         is_open = request.selects(step.name) and step.name not in known and step.name not in waits
-        if not is_open or not all(name in known or name in found for name in before):
+        if not is_open or not all(name in known or name in reachable for name in before):
             continue
         becomes = verdict(step, known, {}) if known.keys() >= set(before) else Verdict.RUN
         if becomes is Verdict.RUN:
-            found.append(step.name)
+            reachable.append(step.name)
         else:
             known[step.name] = Status(becomes.value)
-    return found
-
-
-def chain_states(instance: dg.DagsterInstance, pipeline: Pipeline, first: dg.DagsterRun) -> dict[str, Status]:
-    """How the steps of a run ended, and of those that followed it."""
-    import dagster as dg
-
-    from counterpoint_dagster.observe import states_of
-
-    runs = [first, *reversed(instance.get_runs(dg.RunsFilter(tags={FIRST: first.run_id})))]
-    return {n: s for run in runs for n, s in states_of(instance.get_run_step_stats(run.run_id), pipeline).items()}
-
-
-def tags_after(request: RunRequest, first: dg.DagsterRun) -> dict[str, str]:
-    """The tags of a run that follows another."""
-    from counterpoint_dagster.backfill import BACKFILL
-    from counterpoint_dagster.conditions import FOLLOWS
-    from counterpoint_dagster.steps import REQUEST
-
-    kept = {name: value for name, value in first.tags.items() if name in {FOLLOWS, BACKFILL}}
-    return {**kept, REQUEST: request.to_json(), FIRST: first.run_id}
+    return reachable

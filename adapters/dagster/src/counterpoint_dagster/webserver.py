@@ -60,9 +60,9 @@ class Login:
         return sending
 
 
-def _same(given: str, wanted: str) -> bool:
+def _same(sent: str, wanted: str) -> bool:
     """Whether they are equal, in a time that does not tell how far."""
-    return hmac.compare_digest(given.encode(), wanted.encode())
+    return hmac.compare_digest(sent.encode(), wanted.encode())
 
 
 class GuardedWebserver(DagsterWebserver[Any, Any]):

@@ -12,19 +12,19 @@ if TYPE_CHECKING:
     from counterpoint.model import Reference, RunRequest, Step
 
 
-def show(request: RunRequest, step: Step, made: Reference) -> None:
+def show(request: RunRequest, step: Step, reference: Reference) -> None:
     """Puts location, rows, digest, metrics and lineage of an output on the page."""
-    index = int(made.partition.rpartition(".")[2]) if step.map_over else None
+    index = int(reference.partition.rpartition(".")[2]) if step.map_over else None
     record = step_record(request, step.name, index)
     shown = {
-        "partition": made.partition,
-        "uri": made.uri,
-        "rows": made.rows,
-        "bytes": made.bytes,
-        "digest": made.digest,
+        "partition": reference.partition,
+        "uri": reference.uri,
+        "rows": reference.rows,
+        "bytes": reference.bytes,
+        "digest": reference.digest,
         **record.get("metrics", {}),
         **record.get("details", {}),
     }
     key = f"{find_pipeline(request.pipeline).name}-{step.name}".replace("_", "-").lower()
     rows = [{"what": name, "value": str(value)} for name, value in shown.items() if value is not None]
-    create_table_artifact(rows, key=key, description=f"{step.name} of {made.partition}")
+    create_table_artifact(rows, key=key, description=f"{step.name} of {reference.partition}")

@@ -18,8 +18,8 @@ from prefect.states import Cancelled, Cancelling
 
 from counterpoint.model import PRODUCTION
 from counterpoint.running import find_pipeline
+from counterpoint_prefect.client import client_of
 from counterpoint_prefect.deploy import pool_of
-from counterpoint_prefect.observe import client_of
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from counterpoint.running.failure import named
-from counterpoint_prefect.conditions import UPSTREAM_FAILED
-from counterpoint_prefect.observe import client_of, task_runs
+from counterpoint_prefect.client import client_of
+from counterpoint_prefect.keys import UPSTREAM_FAILED
+from counterpoint_prefect.observe import task_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,7 +23,7 @@ def causes(site: Site, request: RunRequest, native_id: str) -> Mapping[str, Erro
     """The error of each task that failed; tasks at work when the flow run crashed share its error."""
     with client_of(site) as client:
         run = client.read_flow_run(UUID(native_id))
-        states = {one.name.partition("[")[0]: one.state for one in task_runs(client, run.id)}
+        states = {task.name.partition("[")[0]: task.state for task in task_runs(client, run.id)}
     failed = {n: _error(s) for n, s in states.items() if s and _is_bad(s) and s.name != UPSTREAM_FAILED}
     if failed or run.state is None or not _is_bad(run.state):
         return failed

@@ -8,6 +8,7 @@ from prefect.states import Completed, Failed
 
 from counterpoint.model import Status, Verdict, verdict
 from counterpoint.running import decode_references, is_chosen, why_skipped
+from counterpoint_prefect.keys import SKIPPED, UPSTREAM_FAILED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,34 +17,31 @@ if TYPE_CHECKING:
 
     from counterpoint.model import RunRequest, Step
 
-SKIPPED = "Skipped"
-UPSTREAM_FAILED = "UpstreamFailed"
-
 
 def references_of(upstream: Mapping[str, Any]) -> dict[str, Any]:
     """The references among what upstream tasks returned; errors and skips are left out."""
-    return {name: decode_references(given) for name, given in upstream.items() if status_of(given) is Status.SUCCESS}
+    return {name: decode_references(result) for name, result in upstream.items() if status_of(result) is Status.SUCCESS}
 
 
-def status_of(given: Any) -> Status:
+def status_of(result: Any) -> Status:
     """How an upstream task ended, from what it handed on: a reference, a list, a skip, or its error."""
-    if isinstance(given, list):
-        return next((s for s in map(status_of, given) if s is not Status.SUCCESS), Status.SUCCESS)
-    if isinstance(given, dict):
-        return Status.SUCCESS if "uri" in given else Status.SKIPPED
+    if isinstance(result, list):
+        return next((s for s in map(status_of, result) if s is not Status.SUCCESS), Status.SUCCESS)
+    if isinstance(result, dict):
+        return Status.SUCCESS if "uri" in result else Status.SKIPPED
     return Status.FAILED
 
 
 def not_to_run(request: RunRequest, step: Step, upstream: Mapping[str, Any]) -> State[Any] | None:
     """The state of a task that is not to run, or None."""
-    states = {name: status_of(given) for name, given in upstream.items()}
+    states = {name: status_of(result) for name, result in upstream.items()}
     references = references_of(upstream)
     choices = {} if step.when is None or is_chosen(request, step.name, references) else {step.when.step: ""}
-    found = verdict(step, states, choices)
-    if found is Verdict.UPSTREAM_FAILED:
+    decision = verdict(step, states, choices)
+    if decision is Verdict.UPSTREAM_FAILED:
         return Failed(name=UPSTREAM_FAILED, message="an upstream step failed")
     reason = "what it needs was skipped"
-    if found is Verdict.RUN:
+    if decision is Verdict.RUN:
         reason = why_skipped(request, step.name, references) or ""
     return Completed(name=SKIPPED, message=reason, data={"skipped": True}) if reason else None
 

@@ -42,8 +42,8 @@ def prepare(home: Path) -> None:
 
 def _folder() -> Path:
     """Where programs of this user keep what they can make again, by the XDG Base Directory Specification."""
-    given = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (given if given.is_absolute() else Path.home() / ".cache") / "counterpoint"
+    named = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (named if named.is_absolute() else Path.home() / ".cache") / "counterpoint"
 
 
 def _migrated() -> bytes:
@@ -60,8 +60,8 @@ def _migrated() -> bytes:
             stderr=subprocess.DEVNULL,
             check=True,
         )
-        with closing(sqlite3.connect(Path(folder, _NAME))) as made:
-            return made.serialize()
+        with closing(sqlite3.connect(Path(folder, _NAME))) as connection:
+            return connection.serialize()
 
 
 if __name__ == "__main__":

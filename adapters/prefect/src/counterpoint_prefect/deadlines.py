@@ -25,7 +25,7 @@ def watch_deadline(client: SyncPrefectClient, name: str, deployment: str, deadli
         within=max(deadline, _SHORTEST),
     )
     wanted = AutomationCore(name=f"{name} deadline", enabled=active, trigger=trigger, actions=[DoNothing()])
-    if found := client.read_automations_by_name(wanted.name):
-        client.update_automation(found[0].id, wanted)
+    if automations := client.read_automations_by_name(wanted.name):
+        client.update_automation(automations[0].id, wanted)
     elif active:
         client.create_automation(wanted)

@@ -8,7 +8,7 @@ import shlex
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from counterpoint import garbage
 from counterpoint.adapter import Plan, Process
@@ -16,11 +16,13 @@ from counterpoint.errors import ServiceError, UsageError
 from counterpoint.http import NEVER, ask
 from counterpoint.running import find_pipeline
 from counterpoint.services.claims import Claim, carried_out, may_set
-from counterpoint.site import SITE, SITE_TAG, USER
+from counterpoint.site import SCHEDULES, SITE, SITE_TAG
 from counterpoint_prefect import database, forked
+from counterpoint_prefect.client import all_of, auth_of
+from counterpoint_prefect.keys import DEPLOYMENT, WORK_POOL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.responses import DeploymentResponse
@@ -28,11 +30,10 @@ if TYPE_CHECKING:
     from counterpoint.adapter import Site
     from counterpoint.model import Pipeline
 
-WORK_POOL = "counterpoint"
 # what the work pool is described by, and where its deployments are found
 MADE = "made by Counterpoint for its own worker"
 _ENTRY = "counterpoint_prefect.flows."
-_AT_ONCE, _PAGE = 2, 200
+_AT_ONCE = 2
 # set when a database was given to the site; the variables that are kept there: who uses it, and which limits were made
 _GIVEN = "PREFECT_API_DATABASE_CONNECTION_URL"
 _CLAIM, _LIMITS = "counterpoint_site", "counterpoint_limits"
@@ -81,11 +82,6 @@ def plan(site: Site) -> Plan:
     )
 
 
-def auth_of(site: Site) -> str:
-    """What lets us in at a site's server, as Prefect's settings have it."""
-    return f"{USER}:{site.password}"
-
-
 def pool_of(site: Site) -> str:
     """The work pool of a site."""
     return _pool(site.id, given=bool(site.database))
@@ -130,8 +126,8 @@ def put_in_order(names: list[str]) -> None:
 
 
 def _kept(client: SyncPrefectClient, name: str) -> str | None:
-    found = client.read_variable_by_name(name)
-    return str(found.value) if found else None
+    variable = client.read_variable_by_name(name)
+    return str(variable.value) if variable else None
 
 
 def _keep(client: SyncPrefectClient, name: str, value: str) -> None:
@@ -150,10 +146,10 @@ def make_limits(client: SyncPrefectClient, pipelines: Iterable[Pipeline], *, own
     """
     from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate, GlobalConcurrencyLimitUpdate
 
-    standing = {limit.name: limit.limit for limit in _all(client.read_global_concurrency_limits)}
-    made = set() if own else set(json.loads(_kept(client, _LIMITS) or "[]"))
+    standing = {limit.name: limit.limit for limit in all_of(client.read_global_concurrency_limits)}
+    made_here = set() if own else set(json.loads(_kept(client, _LIMITS) or "[]"))
     for pool in (pool for pipeline in pipelines for pool in pipeline.pools):
-        if not may_set(pool, standing.get(pool.name), ours=own or pool.name in made):
+        if not may_set(pool, standing.get(pool.name), ours=own or pool.name in made_here):
             continue
         if pool.name in standing:
             client.update_global_concurrency_limit(pool.name, GlobalConcurrencyLimitUpdate(limit=pool.slots))
@@ -161,7 +157,7 @@ def make_limits(client: SyncPrefectClient, pipelines: Iterable[Pipeline], *, own
             client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name=pool.name, limit=pool.slots))
             standing[pool.name] = pool.slots
         if not own:
-            _keep(client, _LIMITS, json.dumps(sorted(made := made | {pool.name})))
+            _keep(client, _LIMITS, json.dumps(sorted(made_here := made_here | {pool.name})))
 
 
 def _make_pool(client: SyncPrefectClient, name: str, *, own: bool) -> None:
@@ -212,10 +208,9 @@ def _make_deployment(client: SyncPrefectClient, pipeline: Pipeline, pool: str, m
     from prefect.client.schemas.schedules import CronSchedule
 
     from counterpoint_prefect.deadlines import watch_deadline
-    from counterpoint_prefect.observe import DEPLOYMENT
     from counterpoint_prefect.translate import translate
 
-    active = bool(os.environ.get("COUNTERPOINT_SCHEDULES"))
+    active = bool(os.environ.get(SCHEDULES))
     cron = CronSchedule(cron=pipeline.schedule.cron, timezone="UTC") if pipeline.schedule else None
     flow = translate(pipeline)
     deployment = client.create_deployment(
@@ -239,8 +234,6 @@ def _make_deployment(client: SyncPrefectClient, pipeline: Pipeline, pool: str, m
 def _refuse_foreign(client: SyncPrefectClient, pipeline: Pipeline) -> None:
     from prefect.exceptions import ObjectNotFound
 
-    from counterpoint_prefect.observe import DEPLOYMENT
-
     name = f"{pipeline.name}/{DEPLOYMENT}"
     try:
         standing = client.read_deployment_by_name(name)
@@ -263,20 +256,12 @@ def tell_crashed(client: SyncPrefectClient, site: str, *, own: bool = False) -> 
     from prefect.client.schemas.filters import FlowRunFilter
     from prefect.states import Crashed
 
-    deployments = _all(client.read_deployments)
+    deployments = all_of(client.read_deployments)
     ids = [str(deployment.id) for deployment in deployments if _is_of(deployment, site, own=own)]
     lost = {"state": {"type": {"any_": ["PENDING", "RUNNING", "CANCELLING"]}}, "deployment_id": {"any_": ids}}
     read = partial(client.read_flow_runs, flow_run_filter=FlowRunFilter.model_validate(lost))
-    for run in _all(read) if ids else []:
+    for run in all_of(read) if ids else []:
         client.set_flow_run_state(run.id, Crashed(message="its worker was killed"), force=True)
-
-
-def _all(read: Callable[..., Any]) -> list[Any]:
-    """Everything that a collection holds, page by page."""
-    found: list[Any] = []
-    while page := read(limit=_PAGE, offset=len(found)):
-        found += page
-    return found
 
 
 def _is_of(deployment: DeploymentResponse, site: str, *, own: bool) -> bool:

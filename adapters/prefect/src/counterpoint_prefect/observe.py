@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.settings import (
-    PREFECT_API_AUTH_STRING,
     PREFECT_API_URL,
     PREFECT_HOME,
     PREFECT_LOCAL_STORAGE_PATH,
@@ -23,15 +22,17 @@ from prefect.settings import (
     temporary_settings,
 )
 
-from counterpoint.errors import ServiceError, UnansweredError
 from counterpoint.model import ErrorInfo, NativeRun, NativeStep, Status
 from counterpoint.running import find_pipeline, iso, merged
 from counterpoint_prefect import database
+from counterpoint_prefect.backfill import queue_of
+from counterpoint_prefect.client import all_of, client_of
 from counterpoint_prefect.conditions import native_status
-from counterpoint_prefect.deploy import auth_of
+from counterpoint_prefect.deploy import make_limits
+from counterpoint_prefect.keys import DEPLOYMENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from prefect.client.orchestration import SyncPrefectClient
@@ -40,16 +41,12 @@ if TYPE_CHECKING:
     from counterpoint.adapter import Site
     from counterpoint.model import RunRequest
 
-DEPLOYMENT = "counterpoint"
-_PAGE = 200
-_FAILED_ITSELF = 500
 _POLL_SECONDS = 0.2
 _PATIENCE = timedelta(seconds=60)
 
 
 def run(request: RunRequest, home: Path) -> NativeRun:
     """Calls the flow here; task runs are told by the server that Prefect starts for this process."""
-    from counterpoint_prefect.deploy import make_limits
     from counterpoint_prefect.translate import translate
 
     pipeline = find_pipeline(request.pipeline)
@@ -86,32 +83,8 @@ def _leave_other_homes(home: Path) -> None:
     SubprocessASGIServer().home = home
 
 
-@contextmanager
-def client_of(site: Site) -> Iterator[SyncPrefectClient]:
-    """A client of a site's server.
-
-    Raises:
-        UnansweredError: the server does not answer now.
-        ServiceError: it refuses.
-    """
-    import httpx
-
-    try:
-        with (
-            temporary_settings({PREFECT_API_URL: f"{site.url()}/api", PREFECT_API_AUTH_STRING: auth_of(site)}),
-            get_client(sync_client=True) as client,
-        ):
-            yield client
-    except httpx.HTTPError as error:
-        status = getattr(getattr(error, "response", None), "status_code", _FAILED_ITSELF)
-        kind = UnansweredError if status >= _FAILED_ITSELF else ServiceError
-        raise kind(f"prefect's server at {site.url()} does not answer as expected: {error}") from error
-
-
 def submit(site: Site, request: RunRequest) -> str:
     """Creates a run of the pipeline's deployment, once however often it is asked; returns Prefect's id of it."""
-    from counterpoint_prefect.backfill import queue_of
-
     name = find_pipeline(request.pipeline).name
     with client_of(site) as client:
         deployment = client.read_deployment_by_name(f"{name}/{DEPLOYMENT}")
@@ -134,7 +107,7 @@ def observe(site: Site, request: RunRequest, native_id: str) -> NativeRun | None
 
 def _native(client: SyncPrefectClient, request: RunRequest, run: FlowRun) -> NativeRun | None:
     """The run with its tasks, or None while the server has not recorded them all: it does so after the flow's end."""
-    found: dict[str, list[NativeStep]] = {}
+    parts: dict[str, list[NativeStep]] = {}
     known_runs = task_runs(client, run.id)
     # when it was told, not when it ended: its server may have been held up by its database for a minute
     told = run.updated or datetime.now(UTC)
@@ -142,9 +115,9 @@ def _native(client: SyncPrefectClient, request: RunRequest, run: FlowRun) -> Nat
         return None
     for task_run in known_runs:
         name = task_run.name.partition("[")[0]
-        found.setdefault(name, []).append(_step(task_run))
+        parts.setdefault(name, []).append(_step(task_run))
     pipeline = find_pipeline(request.pipeline)
-    known = {name: merged(found[name]) for name in pipeline.step_names if name in found}
+    known = {name: merged(parts[name]) for name in pipeline.step_names if name in parts}
     failed = run.state is None or not run.state.is_completed()
     return NativeRun(str(run.id), failed, iso(run.start_time), iso(run.end_time), known)
 
@@ -158,13 +131,9 @@ def _is_recorded(task_runs: Sequence[TaskRun], request: RunRequest) -> bool:
 def task_runs(client: SyncPrefectClient, run_id: UUID) -> list[TaskRun]:
     """All task runs of a flow run; of those that were run again, the last."""
     wanted = FlowRunFilter(id=FlowRunFilterId(any_=[run_id]))
-    found: list[TaskRun] = []
-    while page := client.read_task_runs(flow_run_filter=wanted, limit=_PAGE, offset=len(found)):
-        found += page
-        if len(page) < _PAGE:
-            break
-    newest = sorted(found, key=lambda task_run: (task_run.expected_start_time, str(task_run.id)))
-    return list({task_run.name: task_run for task_run in newest}.values())
+    every = all_of(partial(client.read_task_runs, flow_run_filter=wanted))
+    oldest_first = sorted(every, key=lambda task_run: (task_run.expected_start_time, str(task_run.id)))
+    return list({task_run.name: task_run for task_run in oldest_first}.values())
 
 
 def _step(task_run: TaskRun) -> NativeStep:

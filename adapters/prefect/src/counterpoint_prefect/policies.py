@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from prefect.utilities.math import lower_clamp_multiple
 
 from counterpoint.model import is_retryable
-from counterpoint_prefect.conditions import UPSTREAM_FAILED
+from counterpoint_prefect.keys import POOL, UPSTREAM_FAILED
 
 if TYPE_CHECKING:
     from prefect import Task
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from counterpoint.model import RetryPolicy, Step
 
-POOL = "pool:"
 # of factors and seconds, as far as they are worth keeping
 _DIGITS = 9
 

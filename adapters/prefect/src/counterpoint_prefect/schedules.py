@@ -9,35 +9,37 @@ from prefect.client.schemas.filters import FlowRunFilter
 from prefect.exceptions import ObjectNotFound
 
 from counterpoint.running import find_pipeline
+from counterpoint.site import SCHEDULES
+from counterpoint_prefect.client import client_of
 from counterpoint_prefect.deadlines import watch_deadline
-from counterpoint_prefect.observe import DEPLOYMENT, client_of
+from counterpoint_prefect.keys import DEPLOYMENT
 
 if TYPE_CHECKING:
     from counterpoint.adapter import Site
 
 # deployments are made anew at each start: without schedules, then
-HELD = {"COUNTERPOINT_SCHEDULES": ""}
+HELD = {SCHEDULES: ""}
 _NOT_ENDED = {"state": {"type": {"any_": ["PENDING", "RUNNING", "CANCELLING"]}}}
 
 
 def scheduled(site: Site, pipeline: str) -> bool | None:
     """Whether the deployment has an active schedule and is not paused; None when it has no schedule."""
     with client_of(site) as client:
-        found = _deployment(client, pipeline)
-        active = [one.active for one in client.read_deployment_schedules(found.id)]
-    return any(active) and not found.paused if active else None
+        deployment = _deployment(client, pipeline)
+        active = [entry.active for entry in client.read_deployment_schedules(deployment.id)]
+    return any(active) and not deployment.paused if active else None
 
 
 def schedule(site: Site, pipeline: str, *, on: bool) -> None:
     """Pauses the deployment, which removes the runs that it made ahead, or ends that; its deadline goes with it."""
     with client_of(site) as client:
-        found, known = _deployment(client, pipeline), find_pipeline(pipeline)
+        deployment, known = _deployment(client, pipeline), find_pipeline(pipeline)
         # the client's own methods keep the runs that are late
-        client.request("POST", f"/deployments/{found.id}/{'resume' if on else 'pause'}_deployment")
-        for one in client.read_deployment_schedules(found.id):
-            client.update_deployment_schedule(found.id, one.id, active=on)
+        client.request("POST", f"/deployments/{deployment.id}/{'resume' if on else 'pause'}_deployment")
+        for entry in client.read_deployment_schedules(deployment.id):
+            client.update_deployment_schedule(deployment.id, entry.id, active=on)
         if known.deadline:
-            watch_deadline(client, known.name, f"prefect.deployment.{found.id}", known.deadline, on)
+            watch_deadline(client, known.name, f"prefect.deployment.{deployment.id}", known.deadline, on)
 
 
 def admit(site: Site, pipeline: str) -> None:

@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from prefect import Flow, Task, allow_failure, unmapped
 from prefect.cache_policies import CacheKeyFnPolicy
 from prefect.client.schemas.objects import State
-from prefect.concurrency.sync import concurrency
-from prefect.context import TaskRunContext
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from counterpoint.model import RunRequest, order
 from counterpoint.model.serial import pipeline_from, step_from, to_values
-from counterpoint.running import Attempt, elements, execute_in_child
-from counterpoint_prefect.artifacts import show
-from counterpoint_prefect.conditions import not_to_run, references_of
+from counterpoint.running import elements
+from counterpoint.running.native import PARALLEL
+from counterpoint_prefect.conditions import references_of
+from counterpoint_prefect.keys import KEPT
 from counterpoint_prefect.partitions import request_of
 from counterpoint_prefect.policies import pool_of, retries, retry_of, tags
-from counterpoint_prefect.waits import leave_to_wait, leave_when_waiting, until_nothing_waits
+from counterpoint_prefect.step import body
+from counterpoint_prefect.waits import until_nothing_waits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
+
+    from prefect.context import TaskRunContext
 
     from counterpoint.model import Pipeline, Step
-
-KEPT = "counterpoint"
-PARALLEL = int(os.environ.get("COUNTERPOINT_PARALLEL", os.cpu_count() or 2))
 
 
 def translate(pipeline: Pipeline, served: str | None = None) -> Flow[..., Any]:
@@ -42,8 +39,8 @@ def translate(pipeline: Pipeline, served: str | None = None) -> Flow[..., Any]:
     edges = {step.name: step.upstream for step in pipeline.steps}
 
     def run(date: str | None = None, request: str | None = None) -> Any:
-        asked = request_of(served or pipeline.name, date, request)
-        return until_nothing_waits(asked, lambda before: _run(pipeline, tasks, edges, asked, before))
+        run_request = request_of(served or pipeline.name, date, request)
+        return until_nothing_waits(run_request, lambda before: _run(pipeline, tasks, edges, run_request, before))
 
     flow: Flow[..., Any] = Flow(
         run,
@@ -60,15 +57,15 @@ def translate(pipeline: Pipeline, served: str | None = None) -> Flow[..., Any]:
 def _run_name() -> str:
     from prefect.runtime import flow_run
 
-    given = flow_run.parameters
-    return (
-        RunRequest.from_json(given["request"]).run_id if given.get("request") else str(given.get("date") or "scheduled")
-    )
+    parameters = flow_run.parameters
+    if parameters.get("request"):
+        return RunRequest.from_json(parameters["request"]).run_id
+    return str(parameters.get("date") or "scheduled")
 
 
 def _task(step: Step) -> Task[..., Any]:
     task: Task[..., Any] = Task(
-        _body(step),
+        body(step),
         name=step.name,
         description=step.description or None,
         task_run_name=f"{step.name}[{{index}}]" if step.map_over else step.name,
@@ -86,26 +83,6 @@ def _task(step: Step) -> Task[..., Any]:
 def _identity(context: TaskRunContext, parameters: Mapping[str, Any]) -> str:
     run_id = RunRequest.from_json(parameters["request"]).run_id
     return f"{run_id}-{context.task.name}-{parameters['index']}"
-
-
-def _body(step: Step) -> Callable[..., Any]:
-    def execute_step(request: str, upstream: dict[str, Any], index: int | None = None) -> Any:
-        asked = RunRequest.from_json(request)
-        leave_when_waiting(asked, step.name)
-        state = not_to_run(asked, step, upstream)
-        if state is not None:
-            return state
-        leave_to_wait(asked, step.name)
-        context = TaskRunContext.get()
-        attempt = context.task_run.run_count if context else 1
-        limit = step.timeout.total_seconds() if step.timeout else None
-        slot = concurrency(step.pool, occupy=1, strict=True) if step.pool else nullcontext()
-        with slot:
-            made = execute_in_child(Attempt(asked, step.name, references_of(upstream), attempt, index), limit)
-        show(asked, step, made)
-        return made.to_dict()
-
-    return execute_step
 
 
 def _run(
@@ -130,14 +107,14 @@ def _run(
 
 
 def _allowed(future: Any) -> Any:
-    return [allow_failure(one) for one in future] if isinstance(future, list) else allow_failure(future)
+    return [allow_failure(element) for element in future] if isinstance(future, list) else allow_failure(future)
 
 
 def _map(task: Task[..., Any], request: RunRequest, name: str, upstream: dict[str, Any]) -> Any:
     """One task run per element of a list that is known now; one that fails tells why there is no list."""
-    given = {other: _result(future) for other, future in upstream.items()}
+    results = {other: _result(future) for other, future in upstream.items()}
     try:
-        count = elements(request, name, references_of(given))
+        count = elements(request, name, references_of(results))
     except Exception:  # noqa: BLE001 - the task itself meets the error again, and is the one to report it
         return [task.submit(request.to_json(), upstream, 0)]
     return list(task.map(unmapped(request.to_json()), unmapped(upstream), list(range(count))))
@@ -145,7 +122,7 @@ def _map(task: Task[..., Any], request: RunRequest, name: str, upstream: dict[st
 
 def _result(allowed: Any) -> Any:
     if isinstance(allowed, list):
-        return [_result(one) for one in allowed]
+        return [_result(element) for element in allowed]
     return allowed.unwrap().result(raise_on_failure=False)
 
 

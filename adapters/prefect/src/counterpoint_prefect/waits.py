@@ -15,6 +15,7 @@ from counterpoint.errors import StepError
 from counterpoint.model import Status, StepRecord, downstream
 from counterpoint.running import context_of, element_records, find_pipeline, settled, step_record
 from counterpoint.running.waits import admit, held, still
+from counterpoint_prefect.keys import WAITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from counterpoint.model import RunRequest, Step
     from counterpoint.running.waits import Waiting
 
-WAITS = "Waits"
 # a worker takes up a run that is due at once
 _SOONEST = 1.0
 
@@ -104,18 +104,20 @@ def _ended(request: RunRequest) -> dict[str, State[Any]]:
         return {}
     to_come = {name for first in waiting for name in (first, *downstream(pipeline, first))}
     steps = [step for step in pipeline.steps if request.selects(step.name) and step.name not in to_come]
-    made = {step.name: records for step in steps if (records := _records(request, step))}
-    known = {name: max((r.status for r in records), key=lambda s: s is Status.FAILED) for name, records in made.items()}
+    ended = {step.name: records for step in steps if (records := _records(request, step))}
+    known = {
+        name: max((r.status for r in records), key=lambda s: s is Status.FAILED) for name, records in ended.items()
+    }
     states = settled(pipeline, request, known)
-    return {step.name: _state(step, states[step.name], made.get(step.name, [])) for step in steps}
+    return {step.name: _state(step, states[step.name], ended.get(step.name, [])) for step in steps}
 
 
 def _records(request: RunRequest, step: Step) -> list[StepRecord]:
     if step.map_over:
-        found = element_records(context_of(request, step.name).store, request.run_id, step.name)
+        records = element_records(context_of(request, step.name).store, request.run_id, step.name)
     else:
-        found = [dict(step_record(request, step.name))]
-    return [StepRecord.from_dict(record) for record in found if record]
+        records = [dict(step_record(request, step.name))]
+    return [StepRecord.from_dict(record) for record in records if record]
 
 
 def _state(step: Step, status: Status, records: list[StepRecord]) -> State[Any]:
@@ -123,5 +125,5 @@ def _state(step: Step, status: Status, records: list[StepRecord]) -> State[Any]:
         return Failed(message=f"{step.name} failed before the run was put off")
     if status is Status.SKIPPED:
         return Completed(data={"skipped": True})
-    made = [record.output.to_dict() for record in records if record.output]
-    return Completed(data=made if step.map_over else made[0])
+    outputs = [record.output.to_dict() for record in records if record.output]
+    return Completed(data=outputs if step.map_over else outputs[0])

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 USER = "counterpoint"
 # names the site to each of its processes
 SITE = "COUNTERPOINT_SITE"
+# set for the processes of a site whose schedules and sensors are switched on
+SCHEDULES = "COUNTERPOINT_SCHEDULES"
 # the tag of all that a site makes, where an orchestrator has tags with a value
 SITE_TAG = "counterpoint/site"
 

@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Any
 from counterpoint.errors import ChildStepError, CounterpointError, StepKilledError, StepTimeoutError
 from counterpoint.model import ErrorInfo, Reference, RunRequest
 from counterpoint.model.code import outdated, step_reach
-from counterpoint.running.forking import preloaded
-from counterpoint.running.libraries import learn, learned
+from counterpoint.running.libraries import learn, learned, preloaded
 from counterpoint.running.warm import STEPS, Forked, Libraries, fork, take
 
 if TYPE_CHECKING:

@@ -1,12 +1,13 @@
 """The process that steps are forked from: it has imported what steps need, and never runs one itself.
 
 Two kinds: one that serves the process which started it, by a pair of sockets, and the service `steps` of a site, by a
-socket in the site's folder, which serves every process of that site. Either imports a library of `PRELOADED` as soon
-as a step was seen to have used it, so that the next step finds it; the first kind also what an earlier run has seen.
+socket in the site's folder, which serves every process of that site. Either imports a library (`libraries.PRELOADED`)
+as soon as a step was seen to have used it, so that the next step finds it; the first kind also what an earlier run has
+seen.
 
-Libraries with threads of their own must not be forked while one of these holds a lock. Those of `PRELOADED` start none
-when they are imported but such as sleep until there is work (`ASLEEP`), and no work is ever done here; this is looked
-at after each import, and where it is not so, no step is forked any more.
+Libraries with threads of their own must not be forked while one of these holds a lock. Those that are preloaded start
+none when they are imported but such as sleep until there is work (`ASLEEP`), and no work is ever done here; this is
+looked at after each import, and where it is not so, no step is forked any more.
 """
 
 from __future__ import annotations
@@ -32,20 +33,6 @@ from counterpoint.running.standin import STDERR, address
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-# names other libraries in place of PRELOADED; empty for none
-PRELOAD = "COUNTERPOINT_PRELOAD"
-PRELOADED = (
-    "polars",
-    "pyarrow",
-    "deltalake",
-    "pandera.polars",
-    "pandera.backends.polars.register",
-    "torch",
-    "torch._inductor",  # what makes it deterministic imports it, and every optimizer half of it
-    "mlflow",
-    "mlflow.store.tracking.sqlalchemy_store",
-    "mlflow.store.model_registry.sqlalchemy_store",
-)
 # jemalloc and OpenBLAS put themselves in order when their process is forked; Polars's removes what it spilled to disk
 ASLEEP = frozenset({"jemalloc_bg_thd", "polars-ooc-clea"})
 # all that a step needs which is no library with threads
@@ -292,11 +279,3 @@ def leave(code: int) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     os._exit(code)
-
-
-def preloaded() -> tuple[str, ...]:
-    """The libraries that are imported before the fork once a step was seen to use them: on Linux only."""
-    if sys.platform != "linux":
-        return ()
-    named = os.environ.get(PRELOAD)
-    return PRELOADED if named is None else tuple(named.split(","))

@@ -1,16 +1,17 @@
-"""Which libraries the steps of a pipeline were seen to import, kept below the root: the next run has them early."""
+"""Which libraries steps were seen to import, kept below the root: the next run has them before it forks its steps."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from counterpoint.documents import parsed
 from counterpoint.files import put
-from counterpoint.running.forking import preloaded
 from counterpoint.running.warm import Libraries
 from counterpoint.storage import layout
 from counterpoint.storage.shapes import fits
@@ -19,6 +20,29 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from counterpoint.model import RunRequest
+
+# names other libraries in place of PRELOADED; empty for none
+PRELOAD = "COUNTERPOINT_PRELOAD"
+PRELOADED = (
+    "polars",
+    "pyarrow",
+    "deltalake",
+    "pandera.polars",
+    "pandera.backends.polars.register",
+    "torch",
+    "torch._inductor",  # what makes it deterministic imports it, and every optimizer half of it
+    "mlflow",
+    "mlflow.store.tracking.sqlalchemy_store",
+    "mlflow.store.model_registry.sqlalchemy_store",
+)
+
+
+def preloaded() -> tuple[str, ...]:
+    """The libraries that are imported before the fork once a step was seen to use them: on Linux only."""
+    if sys.platform != "linux":
+        return ()
+    named = os.environ.get(PRELOAD)
+    return PRELOADED if named is None else tuple(named.split(","))
 
 
 def learned(request: RunRequest, step: str) -> Libraries:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 ROOT = "COUNTERPOINT_ROOT"
 PIPELINES = "COUNTERPOINT_PIPELINES"
+# how many steps of a run are executed side by side, where an orchestrator leaves that to its adapter
+PARALLEL = int(os.environ.get("COUNTERPOINT_PARALLEL", os.cpu_count() or 2))
 
 
 def native_request(pipeline: str, partition: str, native_id: str, orchestrator: str, **more: Any) -> RunRequest:

@@ -22,7 +22,7 @@ from counterpoint.services.identity import ANOTHER, GUARDED, STATE, guarded, gua
 from counterpoint.services.leases import cleaning, starting, use, used_by_others
 from counterpoint.services.processes import MARK, by_number, end_all, of_site
 from counterpoint.services.sites import home_of, refuse_running, remember, running_site
-from counterpoint.site import SITE, Process
+from counterpoint.site import SCHEDULES, SITE, Process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -57,7 +57,7 @@ def environment_of(site: Site, plan: Plan) -> dict[str, str]:
         STEPS: str(_steps(site)),
         MARK: mark_of(site),
         SITE: site.id,
-        **({"COUNTERPOINT_SCHEDULES": "1"} if site.schedules else {}),
+        **({SCHEDULES: "1"} if site.schedules else {}),
         **plan.environment,
     }
 

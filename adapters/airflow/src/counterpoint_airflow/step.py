@@ -8,9 +8,9 @@ from typing import Any
 from airflow.providers.common.compat.sdk import DownstreamTasksSkipped
 
 from counterpoint_airflow.conditions import idle_after, is_selected, skip_unless_chosen
-from counterpoint_airflow.observe import ELEMENTS
+from counterpoint_airflow.keys import ELEMENTS
 from counterpoint_airflow.partitions import request_of
-from counterpoint_airflow.policies import final
+from counterpoint_airflow.policies import to_airflow_exception
 from counterpoint_airflow.waits import defer_while_waiting
 
 log = logging.getLogger(__name__)
@@ -40,16 +40,16 @@ def execute_step(
     limit = pipeline.step(step_name).timeout
     try:
         defer_while_waiting(request, step_name)
-        doing = Attempt(request, step_name, references, native.try_number, index)
-        made = execute_attempt(doing, limit.total_seconds() if limit else None)
+        attempt = Attempt(request, step_name, references, native.try_number, index)
+        reference = execute_attempt(attempt, limit.total_seconds() if limit else None)
     except Exception as error:
-        raise final(error) from error
+        raise to_airflow_exception(error) from error
     for asset in native.task.outlets:
-        context["outlet_events"][asset].extra.update(made.to_dict())
-    if idle := idle_after(pipeline, request, step_name, made):
-        native.xcom_push("return_value", made.to_dict())  # for what raises returns nothing
+        context["outlet_events"][asset].extra.update(reference.to_dict())
+    if idle := idle_after(pipeline, request, step_name, reference):
+        native.xcom_push("return_value", reference.to_dict())  # for what raises returns nothing
         raise DownstreamTasksSkipped(tasks=idle)
-    return made.to_dict()
+    return reference.to_dict()
 
 
 def count_elements(served: str, step_name: str, upstream: dict[str, Any], **context: Any) -> list[int]:
@@ -69,8 +69,8 @@ def references_of(upstream: dict[str, Any]) -> dict[str, Any]:
     """The references that upstream tasks passed on; one that failed or was skipped passed none."""
     from counterpoint.running import decode_references
 
-    given = {n: found if found is None or isinstance(found, dict) else found[:] for n, found in upstream.items()}
-    return {name: decode_references(found) for name, found in given.items() if found is not None}
+    passed = {n: value if value is None or isinstance(value, dict) else value[:] for n, value in upstream.items()}
+    return {name: decode_references(value) for name, value in passed.items() if value is not None}
 
 
 def tell_failure(context: Any) -> None:
@@ -83,6 +83,6 @@ def tell_failure(context: Any) -> None:
     index = index if step != task.task_id or native.map_index >= 0 else None
     log.error("%s failed for good: %s: %s", task.task_id, type(error).__name__, error)
     request = request_of(task.op_kwargs["served"], context)
-    told = step_record(request, step, index)
-    if isinstance(error, Exception) and (not told.get("error") or told["attempts"] != native.try_number):
+    record = step_record(request, step, index)
+    if isinstance(error, Exception) and (not record.get("error") or record["attempts"] != native.try_number):
         record_failure(request, step, error, attempt=native.try_number, index=index)

@@ -1,13 +1,17 @@
-"""What a deadline counts from: when the run was due by its schedule. Airflow evaluates it when it makes a run."""
+"""Deadlines in Airflow's terms: an alert for each DAG, which counts from when a run was due by its schedule."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.plugins_manager import AirflowPlugin
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
+
+    from counterpoint.model import Pipeline
 
 # for Airflow's plugins; before 3.3 there are no references of one's own
 REFERENCES: list[type] = []
@@ -38,3 +42,21 @@ def due() -> Any:
     from airflow.sdk.definitions.deadline import DeadlineReference
 
     return REFERENCES[0]() if REFERENCES else DeadlineReference.DAGRUN_QUEUED_AT
+
+
+async def late(context: Mapping[str, Any]) -> None:
+    """What the triggerer does when a run is late; one of a backfill, or that a person started, has no deadline."""
+    from counterpoint.watching import tell_late
+
+    run = context["dag_run"]
+    if run["run_type"] == "scheduled":
+        await asyncio.to_thread(tell_late, run["dag_id"], run["data_interval_start"], "airflow")
+
+
+def deadline(pipeline: Pipeline) -> Any:
+    """The deadline alert of a DAG: that long after the run was due by its schedule."""
+    if pipeline.deadline is None:
+        return None
+    from airflow.sdk.definitions.deadline import AsyncCallback, DeadlineAlert
+
+    return DeadlineAlert(due(), pipeline.deadline, AsyncCallback(late))

@@ -8,31 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from counterpoint_dagster.policies import ask_again
+from counterpoint_dagster.keys import CHECK
+from counterpoint_dagster.partitions import request_of
+from counterpoint_dagster.policies import raise_retry
 from counterpoint_dagster.waits import must_wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from counterpoint.model import Reference, RunRequest, Step
-
-REQUEST = "counterpoint/request"
-PARTITION = "dagster/partition"
-SCHEDULE = "dagster/schedule_name"
-CHECK = "contract"
-
-
-def request_of(pipeline: str, run: dg.DagsterRun) -> RunRequest:
-    """The request in a run's tags, which is a backfill's when it names no partition; else one for what was selected."""
-    from counterpoint.model import RunRequest, part_of
-    from counterpoint.running import native_request
-
-    steps = tuple(sorted(key.to_user_string() for key in run.asset_selection or ())) or None
-    if REQUEST not in run.tags:
-        key, scheduled = run.tags[PARTITION], SCHEDULE in run.tags
-        return native_request(pipeline, key, run.run_id, "dagster", scheduled=scheduled, steps=steps)
-    asked = RunRequest.from_json(run.tags[REQUEST])
-    return asked if asked.partition else part_of(asked, run.tags[PARTITION], steps)
 
 
 class CatalogueIOManager(dg.ConfigurableIOManager):
@@ -46,8 +30,8 @@ class CatalogueIOManager(dg.ConfigurableIOManager):
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Keeps the reference (a list for a mapped step) under the run."""
         store, path = self._place(context)
-        given = [o.to_dict() for o in obj] if isinstance(obj, list) else obj.to_dict()
-        store.put_json(path, {"given": given})
+        references = [o.to_dict() for o in obj] if isinstance(obj, list) else obj.to_dict()
+        store.put_json(path, {"given": references})
 
     def load_input(self, context: dg.InputContext) -> Any:
         """The reference that an upstream step of this run handed on, or None."""
@@ -69,8 +53,8 @@ class CatalogueIOManager(dg.ConfigurableIOManager):
 def body(served: str, step: Step, loaded: list[str]) -> Callable[..., Any]:
     """The function of an asset; its parameters, which Dagster reads from the signature, are the loaded steps."""
 
-    def materialize(context: dg.AssetExecutionContext, **given: Any) -> Iterator[Any]:
-        yield from _materialize(context, request_of(served, context.run), step, given)
+    def materialize(context: dg.AssetExecutionContext, **upstream: Any) -> Iterator[Any]:
+        yield from _materialize(context, request_of(served, context.run), step, upstream)
 
     kinds = inspect.Parameter
     parameters = [kinds("context", kinds.POSITIONAL_OR_KEYWORD, annotation=dg.AssetExecutionContext)]
@@ -81,24 +65,24 @@ def body(served: str, step: Step, loaded: list[str]) -> Callable[..., Any]:
 
 
 def _materialize(
-    context: dg.AssetExecutionContext, request: RunRequest, step: Step, given: Mapping[str, Any]
+    context: dg.AssetExecutionContext, request: RunRequest, step: Step, upstream: Mapping[str, Any]
 ) -> Iterator[Any]:
     from counterpoint.running import describe, step_record, why_skipped
 
-    references = {name: found for name, found in given.items() if found is not None}
+    references = {name: reference for name, reference in upstream.items() if reference is not None}
     try:
         reason = why_skipped(request, step.name, references)
         if reason or must_wait(context, request, step):
             context.log.info("%s is skipped: %s", step.name, reason or "it waits")
             return
-        made = _execute(request, step, references, context.retry_number + 1)
+        output = _execute(request, step, references, context.retry_number + 1)
     except Exception as error:  # noqa: BLE001 - Dagster is told what it was, and whether to try again
         info = describe(error)
         if step.output.contract and info.type == "ContractError":
             yield dg.AssetCheckResult(passed=False, check_name=CHECK, asset_key=step.name, description=info.message)
-        ask_again(step, error, context.retry_number)
+        raise_retry(step, error, context.retry_number)
     record = step_record(request, step.name, 0 if step.map_over else None)
-    yield dg.Output(made, metadata=metadata_of(made, record))
+    yield dg.Output(output, metadata=metadata_of(output, record))
     if step.output.contract:
         yield dg.AssetCheckResult(passed=True, check_name=CHECK, asset_key=step.name)
 
@@ -109,11 +93,9 @@ def _execute(request: RunRequest, step: Step, references: Mapping[str, Any], att
     limit = step.timeout.total_seconds() if step.timeout else None
     if step.map_over is None:
         return execute_attempt(Attempt(request, step.name, references, attempt), limit)
-    attempts = [
-        Attempt(request, step.name, references, attempt, index)
-        for index in range(elements(request, step.name, references))
-    ]
-    return _all_of([partial(execute_attempt, one, limit) for one in attempts])
+    count = elements(request, step.name, references)
+    attempts = [Attempt(request, step.name, references, attempt, index) for index in range(count)]
+    return _all_of([partial(execute_attempt, element, limit) for element in attempts])
 
 
 def _all_of(elements: Sequence[Callable[[], Reference]]) -> list[Reference]:
@@ -122,23 +104,23 @@ def _all_of(elements: Sequence[Callable[[], Reference]]) -> list[Reference]:
     Raises:
         Exception: that of an element which another attempt may heal, if there is one, else that of the first.
     """
-    made: list[Reference] = []
+    references: list[Reference] = []
     failures: list[Exception] = []
     for compute in elements:
         try:
-            made.append(compute())
+            references.append(compute())
         except Exception as error:  # noqa: BLE001 - whatever it is, the elements after it are computed first
             failures.append(error)
     if failures:
         from counterpoint.model import is_retryable
 
         raise next(filter(is_retryable, failures), failures[0])
-    return made
+    return references
 
 
-def metadata_of(made: Reference | list[Reference], record: Mapping[str, Any]) -> dict[str, Any]:
+def metadata_of(output: Reference | list[Reference], record: Mapping[str, Any]) -> dict[str, Any]:
     """What the asset's page shows: place, rows, digest, columns with statistics, metrics, MLflow runs, lineage."""
-    first = made[0] if isinstance(made, list) else made
+    first = output[0] if isinstance(output, list) else output
     details = record.get("details", {})
     columns = [dg.TableColumn(name, about["type"]) for name, about in details.get("columns", {}).items()]
     shown: dict[str, Any] = {

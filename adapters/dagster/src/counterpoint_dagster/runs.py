@@ -1,0 +1,56 @@
+"""The runs that follow one another until a request is done: their tags, and how their steps ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.model import Status
+from counterpoint_dagster.keys import BACKFILL, FIRST, FOLLOWS, REQUEST
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    import dagster as dg
+
+    from counterpoint.model import Pipeline, RunRequest
+
+
+def tags_of(request: RunRequest) -> dict[str, str]:
+    """The tags by which a run is known as part of a request."""
+    return {REQUEST: request.to_json(), FOLLOWS: request.run_id}
+
+
+def tags_after(request: RunRequest, first: dg.DagsterRun) -> dict[str, str]:
+    """The tags of a run that follows another."""
+    kept = {name: value for name, value in first.tags.items() if name in {FOLLOWS, BACKFILL}}
+    return {**kept, REQUEST: request.to_json(), FIRST: first.run_id}
+
+
+def is_of(pipeline: Pipeline, run: dg.DagsterRun) -> bool:
+    """Whether a run made assets of a pipeline; those that a person or a backfill started are of Dagster's own job."""
+    chosen = {key.to_user_string() for key in run.asset_selection or ()}
+    return bool(chosen & set(pipeline.step_names)) if chosen else run.job_name == pipeline.name
+
+
+def states_of(stats: Iterable[Any], pipeline: Pipeline) -> dict[str, Status]:
+    """How the steps of runs that are over ended; one whose process was killed has no end, and failed.
+
+    What Dagster skipped has not ended: core decides what becomes of it.
+    """
+    known = {s.step_key: (s, getattr(s.status, "value", s.status)) for s in stats if s.step_key in pipeline.step_names}
+    status = {True: Status.SUCCESS, False: Status.SKIPPED}
+    well = {n: status[bool(s.materialization_events)] for n, (s, word) in known.items() if word == "SUCCESS"}
+    return well | {n: Status.FAILED for n, (s, w) in known.items() if w not in {"SUCCESS", "SKIPPED"} and s.start_time}
+
+
+def chain_states(instance: dg.DagsterInstance, pipeline: Pipeline, first: dg.DagsterRun) -> dict[str, Status]:
+    """How the steps of a run ended, and of those that followed it."""
+    import dagster as dg
+
+    runs = [first, *reversed(instance.get_runs(dg.RunsFilter(tags={FIRST: first.run_id})))]
+    return {n: s for run in runs for n, s in states_of(instance.get_run_step_stats(run.run_id), pipeline).items()}
+
+
+def is_dead(states: Mapping[str, Status], *, failed: bool) -> bool:
+    """Whether a run was killed between its steps, or cancelled: it failed, and none of them did."""
+    return failed and Status.FAILED not in states.values()

@@ -1,0 +1,58 @@
+"""How the server of a site is asked: by Prefect's own client."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.errors import ServiceError, UnansweredError
+from counterpoint.site import USER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from prefect.client.orchestration import SyncPrefectClient
+
+    from counterpoint.adapter import Site
+
+_PAGE = 200
+_FAILED_ITSELF = 500
+
+
+def auth_of(site: Site) -> str:
+    """What lets us in at a site's server, as Prefect's settings have it."""
+    return f"{USER}:{site.password}"
+
+
+@contextmanager
+def client_of(site: Site) -> Iterator[SyncPrefectClient]:
+    """A client of a site's server.
+
+    Raises:
+        UnansweredError: the server does not answer now.
+        ServiceError: it refuses.
+    """
+    import httpx
+    from prefect.client.orchestration import get_client
+    from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
+
+    try:
+        with (
+            temporary_settings({PREFECT_API_URL: f"{site.url()}/api", PREFECT_API_AUTH_STRING: auth_of(site)}),
+            get_client(sync_client=True) as client,
+        ):
+            yield client
+    except httpx.HTTPError as error:
+        status = getattr(getattr(error, "response", None), "status_code", _FAILED_ITSELF)
+        kind = UnansweredError if status >= _FAILED_ITSELF else ServiceError
+        raise kind(f"prefect's server at {site.url()} does not answer as expected: {error}") from error
+
+
+def all_of(read: Callable[..., Any]) -> list[Any]:
+    """Everything that a collection holds, page by page."""
+    items: list[Any] = []
+    while page := read(limit=_PAGE, offset=len(items)):
+        items += page
+        if len(page) < _PAGE:
+            break
+    return items
