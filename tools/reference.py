@@ -72,8 +72,7 @@ def _shared(parsers: list[argparse.ArgumentParser]) -> set[str]:
 
 
 def _common(top: argparse.ArgumentParser, commands: Commands, shared: set[str]) -> Iterator[str]:
-    yield from (_help(top, choice) for choice in _summaries(top, commands))
-    yield ""
+    yield from (*_summaries(top, commands), "")
     first = next(iter(commands.values()))
     yield from ("Every command takes these options:", "", *_table(first, shared=shared), "")
     codes = (top.epilog or "").partition(": ")
@@ -84,10 +83,6 @@ def _summaries(top: argparse.ArgumentParser, commands: Commands) -> Iterator[str
     yield from ("| command | what it does |", "|---|---|")
     for name, command in commands.items():
         yield f"| [`{name}`](#{top.prog}-{name}) | {_cell(command.description or '')} |"
-
-
-def _help(parser: argparse.ArgumentParser, text: str) -> str:
-    return text.replace("%(prog)s", parser.prog)
 
 
 def _section(title: str, parser: argparse.ArgumentParser, shared: set[str], level: str) -> Iterator[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
+from graphlib import TopologicalSorter
 from html import escape
 from itertools import pairwise
 from pathlib import Path
@@ -101,28 +102,24 @@ def room_of(module: str) -> str | None:
 
 
 def reduced(graph: Graph) -> Graph:
-    """The graph without the imports that follow from others."""
+    """The graph without the imports that follow from others.
+
+    Raises:
+        graphlib.CycleError: Rooms import each other; names them.
+    """
     reach: Graph = {}
-
-    def reached(room: str) -> set[str]:
-        if room not in reach:
-            reach[room] = set().union(*({target, *reached(target)} for target in graph[room]))
-        return reach[room]
-
-    return {room: {t for t in targets if not any(t in reached(u) for u in targets)} for room, targets in graph.items()}
+    for room in TopologicalSorter(graph).static_order():
+        reach[room] = set().union(*({target, *reach[target]} for target in graph[room]))
+    return {room: {t for t in targets if not any(t in reach[u] for u in targets)} for room, targets in graph.items()}
 
 
 def levels(graph: Graph) -> dict[str, int]:
     """The level of each room: above all that it imports, and as near as can be below what imports it."""
     height: dict[str, int] = {}
-
-    def height_of(room: str) -> int:
-        if room not in height:
-            height[room] = max((1 + height_of(target) for target in graph[room]), default=0)
-        return height[room]
-
+    for room in TopologicalSorter(graph).static_order():
+        height[room] = max((1 + height[target] for target in graph[room]), default=0)
     level: dict[str, int] = {}
-    for room in sorted(graph, key=height_of, reverse=True):
+    for room in sorted(sorted(graph), key=height.__getitem__, reverse=True):
         above = [level[other] for other in level if room in graph[other]]
         level[room] = min(above) - 1 if above else height[room]
     return level

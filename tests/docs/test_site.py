@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from graphlib import CycleError
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,8 @@ def test_an_arrow_that_follows_from_others_is_not_drawn() -> None:
     graph = {"cli": {"running", "model"}, "running": {"model"}, "model": set[str]()}
     assert reduced(graph) == {"cli": {"running"}, "running": {"model"}, "model": set()}
     assert svg(graph).count("marker-end") == 2
+    with pytest.raises(CycleError, match="running"):
+        svg({**graph, "model": {"running"}})
 
 
 def test_the_rooms_are_those_that_imports_show() -> None:
