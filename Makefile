@@ -1,6 +1,6 @@
 # Each target is one line over tox or the command `counterpoint`. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup compare test matrix up lint constraints clean
+.PHONY: help setup compare test matrix up lint docs constraints clean
 MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3
@@ -28,6 +28,9 @@ up: setup  ## ORCHESTRATOR=airflow|dagster|prefect: its real services and pages,
 
 lint: .venv/.bootstrap  ## style and types alone
 	$(TOX) -e lint,types
+
+docs: .venv/.bootstrap  ## builds the documentation into site/
+	.venv/bin/tox exec -q -e docs -- mkdocs build --strict
 
 constraints: .venv/.bootstrap  ## renews the committed constraint files
 	$(TOX) -e constraints

@@ -1,4 +1,4 @@
-"""The commands of docs/dead-letters.md do what the page says, in its order, on two small days."""
+"""The commands of docs/how-to/dead-letters.md do what the page says, in its order, on two small days."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "dead-letters.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).resolve().parents[2] / "docs/how-to/dead-letters.md").read_text(encoding="utf-8")
 DAYS = """
 import sys
 from dataclasses import replace

@@ -20,7 +20,7 @@ sys.path.insert(0, str(ROOT / "tests" / "core" / "migration"))
 from oldairflow import PASSWORD, Airflow, speaking
 
 pytestmark = pytest.mark.timeout(1200)
-GUIDE = (ROOT / "docs" / "migrating-a-team.md").read_text(encoding="utf-8")
+GUIDE = (ROOT / "docs/tutorial/migrating-a-team.md").read_text(encoding="utf-8")
 BY_HAND = ROOT / "benchmarks" / "handwritten"
 # what the classic DAG's tasks do, for the days that it is said to have run
 CLASSIC = """

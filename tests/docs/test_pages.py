@@ -5,33 +5,42 @@ from __future__ import annotations
 import re
 import shlex
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from counterpoint.cli.main import parser
 
-PAGES = sorted((Path(__file__).resolve().parents[2] / "docs").glob("*.md"))
-TEXT = {page.name: page.read_text(encoding="utf-8") for page in PAGES}
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+# what a person follows shows commands; decisions are records, and their pages are not read for commands
+GUIDES = ("how-to", "tutorial")
+PAGES = sorted(page for page in DOCS.rglob("*.md") if page.parent.name != "decisions")
+TEXT = {page.relative_to(DOCS).as_posix(): page.read_text(encoding="utf-8") for page in PAGES}
 
 
 def fenced(page: str, language: str = r"\w*") -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", TEXT[page], re.DOTALL | re.MULTILINE)
+    return re.findall(rf"^```{language}(?: [^\n]*)?\n(.*?)^```", TEXT[page], re.DOTALL | re.MULTILINE)
+
+
+def shown(page: str) -> list[str]:
+    lines = [line.removeprefix(".venv/bin/") for block in fenced(page) for line in block.splitlines()]
+    return [line.partition("#")[0] for line in lines if line.startswith("counterpoint ")]
 
 
 def commands() -> list[tuple[str, str]]:
     found = []
     for page, text in TEXT.items():
-        lines = [line.removeprefix(".venv/bin/") for block in fenced(page) for line in block.splitlines()]
         inline = re.findall(r"`(counterpoint [a-z]+ [^`…]+)`", text)
-        shown = [line.partition("#")[0] for line in lines if line.startswith("counterpoint ")] + inline
-        found += [(page, re.sub(r"\[.*?\]", "", one).strip()) for one in shown]
+        found += [(page, re.sub(r"\[.*?\]", "", one).strip()) for one in [*shown(page), *inline]]
     return sorted(set(found))
 
 
 def test_the_pages_show_commands() -> None:
     assert len(commands()) > 30
-    assert {page for page, _ in commands()} == set(TEXT)
+    guides = {page for page in TEXT if page.startswith(GUIDES)}
+    assert len(guides) > 15
+    assert [page for page in sorted(guides) if not shown(page)] == []
 
 
 @pytest.mark.parametrize(("page", "command"), commands())
@@ -43,7 +52,28 @@ def test_a_command_is_taken(page: str, command: str) -> None:
 
 
 def test_the_example_of_waiting() -> None:
-    (example,) = fenced("waiting.md", "python")
+    (example,) = fenced("how-to/waiting.md", "python")
     names: dict[str, Any] = {}
     exec(compile(example, "waiting.md", "exec"), names)  # noqa: S102 - the page's own example
     assert names["marker"]("s3://lake/{partition}/_SUCCESS").of("2026-01-07") == "marker s3://lake/2026-01-07/_SUCCESS"
+
+
+def test_the_examples_of_extending(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import argparse
+
+    from counterpoint.adapter import Adapter
+    from counterpoint.testing import SCENARIOS, check_behaviour, check_round_trip
+
+    adapter, _, command = fenced("explanation/extending.md", "python")
+    names: dict[str, Any] = {}
+    exec(compile(adapter, "extending.md", "exec"), names)  # noqa: S102 - the page's own example
+    assert isinstance(names["ADAPTER"], Adapter)
+    linear = next(scenario for scenario in SCENARIOS if scenario.name == "linear")
+    check_round_trip(names["ADAPTER"], linear)
+    check_behaviour(names["ADAPTER"], linear, tmp_path)
+    module = SimpleNamespace()
+    exec(compile(command, "extending.md", "exec"), vars(module))  # noqa: S102 - the page's own example
+    taken = argparse.ArgumentParser(description=module.HELP)
+    module.arguments(taken)
+    assert module.run(taken.parse_args(["2026-01-07", "2026-01-13"])) == 0
+    assert capsys.readouterr().out == "7\n"

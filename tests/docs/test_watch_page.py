@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = (ROOT / "docs/watch.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs/how-to/watch.md").read_text(encoding="utf-8")
 
 
 def blocks(language: str) -> list[str]:

@@ -39,7 +39,7 @@ pytestmark = [
 HERE = Path(__file__).parent
 ANY = "counterpoint.testing.scenarios:linear"
 PATIENCE = 240
-PAGE = (HERE.parents[1] / "docs" / "bridges.md").read_text(encoding="utf-8")
+PAGE = (HERE.parents[1] / "docs/how-to/bridges.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 
 

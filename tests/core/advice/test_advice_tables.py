@@ -110,7 +110,7 @@ def test_a_typical_team_answers_everything(name: str) -> None:
 
 
 def test_the_page_shows_the_weights() -> None:
-    lines = (ROOT / "docs/advise.md").read_text(encoding="utf-8").splitlines()
+    lines = (ROOT / "docs/how-to/advise.md").read_text(encoding="utf-8").splitlines()
     shown = lines[lines.index("| question | answer | adds |") + 2 :]
     rows = [
         f"| {question.name} | {one.name}: {one.means} | "

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 DOCS = Path(__file__).parents[3] / "docs"
 SCHEMA = json.loads((DOCS / "schemas/alerts.schema.json").read_text(encoding="utf-8"))
-PAGE = (DOCS / "alerts.md").read_text(encoding="utf-8")
+PAGE = (DOCS / "how-to/alerts.md").read_text(encoding="utf-8")
 BROKEN = Alert(
     severity=Severity.P0, failure=FailureClass.CODE_BUG, pipeline="farm", title="farm: milk failed", partition="day"
 )

@@ -19,7 +19,7 @@ from counterpoint.model import HANDLING, FailureClass, Pipeline
 ROOT = Path(__file__).resolve().parents[3]
 MISHAPS = str(ROOT / "tests/core/why")
 SCHEMA = json.loads((ROOT / "docs/schemas/why.schema.json").read_text(encoding="utf-8"))
-RUNBOOK = (ROOT / "docs/failures.md").read_text(encoding="utf-8")
+RUNBOOK = (ROOT / "docs/explanation/failures.md").read_text(encoding="utf-8")
 SECTIONS = {name.strip(): text for name, text in re.findall(r"^### (.+)\n((?:(?!^#).*\n)*)", RUNBOOK, re.MULTILINE)}
 TYPED = sorted(set(re.findall(r"`(counterpoint [^`]+)`", RUNBOOK)))
 TYPED += [line.partition("#")[0].strip() for line in re.findall(r"^counterpoint .+", RUNBOOK, re.MULTILINE)]
@@ -51,7 +51,7 @@ def test_the_answer_is_told_to_people_on_stdout(failed: SimpleNamespace) -> None
         "step raw of 2026-01-03, attempt 1 of 1",
         "P0, for who owns the pipeline; it is not tried again",
         "not run because of it: both",
-        "docs/failures.md#code_bug",
+        "docs/explanation/failures.md#code_bug",
         f"redo: counterpoint retry mishaps:days --run {failed.run_id} --root {failed.root}\n",
     ):
         assert said in done.stdout

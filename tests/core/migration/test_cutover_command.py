@@ -131,7 +131,7 @@ def test_an_airflow_that_refuses_changes_nothing(
 
 
 def test_the_table_that_the_page_shows_is_read() -> None:
-    page = (Path(__file__).parents[3] / "docs" / "cutover.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[3] / "docs/how-to/cutover.md").read_text(encoding="utf-8")
     (shown,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
     found = airflow_of(tomllib.loads(shown)["airflow"], "cutover.md")
     assert (found.url, found.user, found.token) == ("https://airflow.example", "AIRFLOW_USER", "")

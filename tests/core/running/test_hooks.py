@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from counterpoint.running.context import StepContext
     from counterpoint.running.outputs import Product
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "hooks.md"
+PAGE = Path(__file__).resolve().parents[3] / "docs/how-to/hooks.md"
 
 
 class Noting(StepHook):

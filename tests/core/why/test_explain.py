@@ -54,7 +54,7 @@ def test_a_bug_is_told_with_its_line_its_inputs_its_log_and_what_it_kept_from_ru
     }
     assert (cause["step"], cause["partitions"], cause["attempt"], cause["attempts"]) == ("buggy", ["2026-01-03"], 1, 1)
     assert (cause["failure"], cause["severity"], cause["again"]) == ("code_bug", "P0", False)
-    assert cause["runbook"] == "docs/failures.md#code_bug"
+    assert cause["runbook"] == "docs/explanation/failures.md#code_bug"
     assert cause["inputs"]["fine"]["digest"] == record.step("fine").output.digest
     assert cause["log"][-1].endswith("WARNING mishaps: about to add 3")
     assert cause["not_run"] == ["after"]

@@ -72,7 +72,7 @@ def read_legacy(path: Path, pipeline: Pipeline) -> tuple[dict[str, Any], dict[st
     except OSError as error:
         raise UsageError(f"--legacy {path} cannot be read: {error.strerror}; name a TOML file") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"--legacy {path} is no TOML: {error}; see docs/validation.md") from error
+        raise UsageError(f"--legacy {path} is no TOML: {error}; see docs/how-to/validation.md") from error
     return values, specs_of(values, pipeline, str(path))
 
 

@@ -58,7 +58,7 @@ def load_routes() -> Routes:
     try:
         return _parsed(tomllib.loads(Path(name).read_text(encoding="utf-8")))
     except (OSError, UnicodeError, tomllib.TOMLDecodeError, ValueError, UsageError) as error:
-        raise UsageError(f"{ROUTES}={name}: {error}; docs/alerts.md shows such a file") from None
+        raise UsageError(f"{ROUTES}={name}: {error}; docs/how-to/alerts.md shows such a file") from None
 
 
 def _parsed(document: Mapping[str, Any]) -> Routes:

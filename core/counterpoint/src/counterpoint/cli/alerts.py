@@ -113,7 +113,7 @@ def _test(routes: Routes, word: str, args: argparse.Namespace) -> int:
         raise UsageError(f"{word!r} is no severity: choose from {', '.join(known)}")
     names = routes.of(Severity(word))
     if not names:
-        raise UsageError(f"{word} has no routes: name a file of them in {ROUTES}, see docs/alerts.md")
+        raise UsageError(f"{word} has no routes: name a file of them in {ROUTES}, see docs/how-to/alerts.md")
     errors = send({name: routes.urls[name] for name in names}, f"[{word}] test", "A test of 'counterpoint alerts'.")
     if args.json:
         answer([{"route": name, "error": error} for name, error in errors.items()])

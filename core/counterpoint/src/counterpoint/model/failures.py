@@ -1,6 +1,6 @@
 """Why steps fail: the classes, and for each whether another attempt can help, how grave it is, who is told.
 
-The same on every orchestrator; `docs/failures.md` has a page of it for the person on call.
+The same on every orchestrator; `docs/explanation/failures.md` has a page of it for the person on call.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from counterpoint.why.evidence import Evidence, Tries
 
-RUNBOOK = "docs/failures.md"
+RUNBOOK = "docs/explanation/failures.md"
 _NOT_RUN = {Status.SKIPPED, Status.UPSTREAM_FAILED}
 
 
