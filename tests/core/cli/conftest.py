@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import shlex
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 HERE = str(Path(__file__).parents[1] / "running")  # where the pipeline `ledgerly` lies
 sys.path.insert(0, HERE)
@@ -46,3 +50,35 @@ class Command:
 @pytest.fixture
 def command(tmp_path: Path) -> Command:
     return Command(tmp_path)
+
+
+@pytest.fixture
+def on_terminal(tmp_path: Path) -> Callable[..., tuple[int, str]]:
+    """Runs `counterpoint` on a terminal, in the test's folder, from which it imports: exit code, and what is sent."""
+
+    def run(*words: str) -> tuple[int, str]:
+        ours, theirs = pty.openpty()
+        places = {
+            "PYTHONPATH": os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])]),
+            "COUNTERPOINT_ROOT": str(tmp_path / "root"),
+            "COLUMNS": "240",
+            "TERM": "xterm-256color",
+            "FORCE_COLOR": "1",
+        }
+        command = [sys.executable, "-m", "counterpoint", *words]
+        process = subprocess.Popen(
+            command, env={**os.environ, **places}, stdout=theirs, stderr=theirs, stdin=theirs, cwd=tmp_path
+        )
+        os.close(theirs)
+        said = b""
+        while True:
+            try:
+                said += (part := os.read(ours, 1 << 16))
+            except OSError:
+                break
+            if not part:
+                break
+        os.close(ours)
+        return process.wait(), said.decode(errors="replace")
+
+    return run

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import re
-import subprocess
-import sys
 from email import message_from_bytes
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +12,10 @@ import pytest
 from counterpoint.terminal import visible
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    OnTerminal = Callable[..., tuple[int, str]]
 
 HOSTILE = (
     "the pattern [/] or [/data/in] matched nothing",
@@ -34,36 +33,8 @@ pipelines = [Pipeline(f"hostile{n}", (step("hostilesteps:bad", name="bad"),), co
 p0, p1, p2, p3, p4, p5 = pipelines
 """
 STEPS = "def bad(text):\n    raise ValueError(text)\n"
-# what rich itself draws a table with in colours
-DRAWN = re.compile(r"\x1b\[[0-9;]*m|\r\n|\x1b\]8;[^\x1b]*\x1b\\\\")
-
-
-def on_terminal(folder: Path, *words: str) -> tuple[int, str]:
-    """The exit code of a command and what a terminal is sent."""
-    ours, theirs = pty.openpty()
-    places = {
-        "PYTHONPATH": str(folder),
-        "HOSTILE": json.dumps(HOSTILE),
-        "COUNTERPOINT_ROOT": str(folder / "root"),
-        "COLUMNS": "240",
-        "TERM": "xterm-256color",
-        "FORCE_COLOR": "1",
-    }
-    command = [sys.executable, "-m", "counterpoint", *words]
-    process = subprocess.Popen(
-        command, env={**os.environ, **places}, stdout=theirs, stderr=theirs, stdin=theirs, cwd=folder
-    )
-    os.close(theirs)
-    said = b""
-    while True:
-        try:
-            said += (part := os.read(ours, 1 << 16))
-        except OSError:
-            break
-        if not part:
-            break
-    os.close(ours)
-    return process.wait(), said.decode(errors="replace")
+# what rich itself draws with: a table in colours; a view in place by line up, line cleared, cursor off and on
+DRAWN = re.compile(r"\x1b\[[0-9;]*m|\r\n|\r(?=\x1b\[2K)|\x1b\[(1A|2K|\?25[hl])|\x1b\]8;[^\x1b]*\x1b\\\\")
 
 
 def harmless(said: str) -> bool:
@@ -71,7 +42,10 @@ def harmless(said: str) -> bool:
 
 
 @pytest.mark.parametrize("number", range(len(HOSTILE)))
-def test_no_text_of_a_step_commands_the_terminal(tmp_path: Path, number: int) -> None:
+def test_no_text_of_a_step_commands_the_terminal(
+    tmp_path: Path, number: int, on_terminal: OnTerminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOSTILE", json.dumps(HOSTILE))
     (tmp_path / "hostile.py").write_text(PIPELINE)
     (tmp_path / "hostilesteps.py").write_text(STEPS)
     name, days = f"hostile:p{number}", ("--from", "2026-01-03", "--to", "2026-01-03", "--version", "v1")
@@ -81,14 +55,14 @@ def test_no_text_of_a_step_commands_the_terminal(tmp_path: Path, number: int) ->
         (("why", f"{name}@v1"), 0),
         (("alerts", "list"), 0),
     ):
-        done, said = on_terminal(tmp_path, *words)
+        done, said = on_terminal(*words)
         assert done == code, said
         assert harmless(said), repr(said)
         if words[0] in {"run", "why"}:
             assert visible(HOSTILE[number]).splitlines()[0][:40] in said
 
 
-def test_no_text_of_a_dag_commands_the_terminal(tmp_path: Path) -> None:
+def test_no_text_of_a_dag_commands_the_terminal(tmp_path: Path, on_terminal: OnTerminal) -> None:
     folder = tmp_path / "dags"
     folder.mkdir()
     for number, text in enumerate((*HOSTILE[:5], "etl[/prod]")):
@@ -98,14 +72,14 @@ def test_no_text_of_a_dag_commands_the_terminal(tmp_path: Path) -> None:
         )
         (folder / f"d{number}.py").write_text(words)
     for action in ("inventory", "plan"):
-        done, said = on_terminal(tmp_path, "migrate", action, str(folder))
+        done, said = on_terminal("migrate", action, str(folder))
         assert done in {0, 2}, said
         assert harmless(said), repr(said)
-    assert "etl[/prod]" in on_terminal(tmp_path, "migrate", "inventory", str(folder))[1]
+    assert "etl[/prod]" in on_terminal("migrate", "inventory", str(folder))[1]
 
 
-def test_the_names_of_things_keep_their_brackets(tmp_path: Path) -> None:
-    done, said = on_terminal(tmp_path, "diff", "no[/such].parquet", "\x1b[31mno.parquet")
+def test_the_names_of_things_keep_their_brackets(tmp_path: Path, on_terminal: OnTerminal) -> None:
+    done, said = on_terminal("diff", "no[/such].parquet", "\x1b[31mno.parquet")
     assert done == 2
     assert harmless(said), repr(said)
     assert "no[/such].parquet" in said
@@ -122,14 +96,14 @@ def test_the_names_of_things_keep_their_brackets(tmp_path: Path) -> None:
         ("backfill", "streamrec", "--order", "[/red]\x1b[31m"),
     ],
 )
-def test_no_argument_commands_the_terminal(tmp_path: Path, words: tuple[str, ...]) -> None:
-    done, said = on_terminal(tmp_path, *words)
+def test_no_argument_commands_the_terminal(tmp_path: Path, words: tuple[str, ...], on_terminal: OnTerminal) -> None:
+    done, said = on_terminal(*words)
     assert done == 2
     assert "error: " in said
     assert harmless(said), repr(said)
 
 
-def test_no_argument_is_told_that_is_a_secret(tmp_path: Path) -> None:
+def test_no_argument_is_told_that_is_a_secret(tmp_path: Path, on_terminal: OnTerminal) -> None:
     done, said = on_terminal(
         tmp_path, "run", "streamrec", "--sett", "api_token=pl4nted-arg1", "--db-password=pl4nted-arg2"
     )

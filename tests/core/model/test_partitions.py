@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta, timezone
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from counterpoint.errors import DefinitionError, UsageError
-from counterpoint.model import PartitionKind, Partitions, Pool, RetryPolicy, Schedule, Window
+from counterpoint.model import PartitionKind, Partitions, Pipeline, Pool, RetryPolicy, Schedule, Window, step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 DAYS, HOURS, MONTHS = (
     Partitions(),
@@ -141,3 +146,17 @@ def test_jitter_stretches_within_its_bound(retry: int, jitter: float, chance: fl
 def test_other_policies_are_refused(make: object, said: str) -> None:
     with pytest.raises(DefinitionError, match=said):
         make()  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("define", "said"),
+    [
+        (lambda: Partitions(start=date(2026, 1, 5)), "write it as text, start='2026-01-05'"),
+        (lambda: Pipeline("p", (step("json:loads", inputs=("raw",)),)), "a mapping from parameters to steps"),
+        (lambda: Pipeline("p", (step("json:loads", inputs=3),)), "a mapping from parameters to steps"),
+        (lambda: Pipeline("p", (step("json:loads", inputs={"s": 3}),)), "name a step, or windowed"),
+    ],
+)
+def test_what_is_written_in_another_way_is_one_clear_error(define: Callable[[], object], said: str) -> None:
+    with pytest.raises(DefinitionError, match=re.escape(said)):
+        define()

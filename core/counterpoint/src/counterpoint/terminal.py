@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import TYPE_CHECKING
 
 from counterpoint.redaction import Redacting, redacted
@@ -60,6 +61,13 @@ def _on_one_line(text: str) -> str:
 def _escaped(found: re.Match[str]) -> str:
     # entities, where a backslash would leave HTML as it is for readers that take it first
     return {"<": "&lt;", ">": "&gt;", "&": "&amp;"}.get(found[0], f"\\{found[0]}")
+
+
+def timed() -> Visible:
+    """Formats lines of a log with their time, in UTC."""
+    form = Visible("%(asctime)sZ %(message)s", "%Y-%m-%dT%H:%M:%S")
+    form.converter = time.gmtime
+    return form
 
 
 class Visible(Redacting):

@@ -25,11 +25,12 @@ POLL_SECONDS = 0.2
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a unit ended."""
+    """How a unit ended, with the choices of branches and the outputs that are known."""
 
     unit: Unit
     native: NativeRun
     choices: Mapping[str, str] = field(default_factory=dict)
+    references: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Launcher(Protocol):
@@ -96,7 +97,8 @@ class LocalLauncher(Launcher):
         native = ended.native
         failed = ended.status is Status.FAILED
         run = NativeRun(request.run_id, failed, native.started, native.ended, {cell.step: native})
-        return Outcome(unit, run, {cell.step: ended.choice} if ended.choice is not None else {})
+        choices = {cell.step: ended.choice} if ended.choice is not None else {}
+        return Outcome(unit, run, choices, {cell.step: ended.reference})
 
     def stop(self) -> None:
         """Kills the steps that run."""

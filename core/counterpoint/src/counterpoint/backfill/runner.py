@@ -9,12 +9,13 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from counterpoint import progress
 from counterpoint.backfill.launchers import Launcher, Outcome, states_of
 from counterpoint.backfill.plan import Cell, waves
 from counterpoint.backfill.queue import drain
 from counterpoint.backfill.records import partition_report
 from counterpoint.lineage import Surroundings, keep_whole
-from counterpoint.model import RunRecord, RunRequest, Status, StepRecord, order
+from counterpoint.model import NativeStep, RunRecord, RunRequest, Status, StepRecord, order
 from counterpoint.running.collect import assemble, skipped
 from counterpoint.running.records import keep_record
 from counterpoint.storage import layout
@@ -54,11 +55,14 @@ class Runner:
             KeyboardInterrupt, HeldError: after what runs on this machine was ended.
         """
         begun = time.monotonic()
+        progress.plan(log, [(cell.key, cell.step) for cell in self.plan.cells])
         try:
             while not self.queue.over:
                 self.goes_on()
                 for unit in drain(self.queue, lambda unit: self.launcher.holds(unit, self._request(unit))):
                     self.launcher.start(unit, self._request(unit))
+                    for cell in unit.cells:
+                        progress.start(log, cell.key, cell.step)
                     self._tell(unit.key)
                 ended = self.launcher.ended()
                 self.goes_on()
@@ -77,7 +81,8 @@ class Runner:
         self.outcomes[outcome.unit.key].append(outcome)
         self.queue.end(outcome.unit, states, outcome.choices)
         for step, status in states.items():
-            log.info("%s %s %s", outcome.unit.key, step, status.value)
+            native = outcome.native.steps.get(step) or NativeStep(status, 0)
+            progress.end(log, outcome.unit.key, step, native, outcome.references.get(step))
         self._tell(outcome.unit.key)
 
     def _tell(self, key: str) -> None:

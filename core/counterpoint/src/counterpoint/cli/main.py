@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import signal
 import sys
 import traceback
@@ -13,10 +12,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import counterpoint
 from counterpoint.cli.commands import Missing, commands
 from counterpoint.cli.common import common_options
+from counterpoint.cli.live import showing
 from counterpoint.cli.output import say
 from counterpoint.cli.secrets import take_secrets
 from counterpoint.errors import CounterpointError, UsageError
-from counterpoint.terminal import Visible, visible
+from counterpoint.terminal import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,12 +84,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(arguments)
     args.argv = arguments
     take_secrets(args)
-    _log(quiet=args.quiet, verbose=args.verbose)
     signal.signal(signal.SIGTERM, _interrupt)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup
         signal.signal(signal.SIGHUP, _interrupt)
     try:
-        code = int(args.run(args))
+        with showing(quiet=args.quiet, verbose=args.verbose):
+            code = int(args.run(args))
         sys.stdout.flush()  # who reads it may have gone
     except CounterpointError as error:
         if args.verbose:
@@ -108,15 +108,3 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _interrupt(*_: object) -> None:
     # without this, a TERM would end the process before services are stopped
     raise KeyboardInterrupt
-
-
-def _log(*, quiet: bool, verbose: bool) -> None:
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(Visible("%(message)s"))
-    own = logging.getLogger("counterpoint")
-    own.handlers, own.propagate = [handler], False
-    own.setLevel(logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO)
-    if verbose:
-        requests = logging.getLogger("httpx")
-        requests.handlers, requests.propagate = [handler], False
-        requests.setLevel(logging.INFO)

@@ -9,6 +9,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any, TextIO
 
+from counterpoint.cli.live import settle
 from counterpoint.terminal import visible
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ _UNCUT = 1_000_000
 
 def answer(document: Any) -> None:
     """Writes the one JSON document of a command to stdout, at once: the command may go on for days."""
+    settle()
     json.dump(document, sys.stdout, indent=2, default=str)
     sys.stdout.write("\n")
     sys.stdout.flush()
@@ -39,6 +41,7 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, 
     """
     from rich.table import Table
 
+    settle()
     drawn = Table()
     for column in columns:
         drawn.add_column(shown(column), overflow="fold")
@@ -65,9 +68,11 @@ def shown(cell: Any, style: str = "") -> Text:
 
 def echo(text: str, *, beside: bool = False) -> None:
     """Writes a line of the answer for people to stdout, at once; `beside` a JSON document to stderr."""
+    settle()
     print(visible(text), file=sys.stderr if beside else sys.stdout, flush=True)
 
 
 def say(text: str) -> None:
     """Writes a line for people to stderr: a message, and no part of the answer."""
+    settle()
     print(visible(text), file=sys.stderr)

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from counterpoint.cli.marks import MARKS
 from counterpoint.cli.output import answer, console_of, echo, say, shown
 from counterpoint.cli.run import setting_options, settings
 from counterpoint.commands import command, setting_words
@@ -21,17 +22,6 @@ if TYPE_CHECKING:
 
 HELP = "per step and partition: fresh, stale, running, failed, missing, damaged, blocked, skipped"
 _WIDTH = 100  # of a picture, in columns
-_MARKS = {
-    "fresh": ("■", "green"),
-    "stale": ("◪", "yellow"),
-    "running": ("▶", "blue"),
-    "failed": ("✗", "red"),
-    "missing": ("·", "dim"),
-    "damaged": ("!", "bold red"),
-    "blocked": ("⊘", "magenta"),
-    "skipped": ("–", "dim"),
-    "effect": ("◆", "cyan"),
-}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -103,7 +93,7 @@ def _draw(console: Console, found: dict[str, Any]) -> None:
     room = max((console.width - max(map(len, found["steps"])) - 4) // width, 1)
     for first in range(0, len(rows), room):
         console.print(_block(found, rows[first : first + room]))
-    legend = "  ".join(f"{mark} {state}" for state, (mark, _) in _MARKS.items())
+    legend = "  ".join(f"{mark} {state}" for state, (mark, _) in MARKS.items())
     console.print(legend if rows else "nothing stands yet")
 
 
@@ -115,6 +105,6 @@ def _block(found: dict[str, Any], rows: list[dict[str, Any]]) -> Table:
     for column in (f"{found['pipeline']}, {found['version']}", *(row["date"] for row in rows)):
         drawn.add_column(shown(column))
     for step in found["steps"]:
-        marks = [_MARKS[row["steps"][step]] for row in rows]
+        marks = [MARKS[row["steps"][step]] for row in rows]
         drawn.add_row(shown(step), *(Text(mark, style=style, justify="center") for mark, style in marks))
     return drawn

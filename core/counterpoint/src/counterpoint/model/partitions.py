@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from counterpoint.errors import DefinitionError, UsageError
 
@@ -55,6 +56,9 @@ class Partitions:
     incomplete: Incomplete = Incomplete.REFUSE
 
     def __post_init__(self) -> None:
+        start: Any = self.start
+        if not isinstance(start, str):
+            raise DefinitionError(f"start={start!r} is no key of a partition: write it as text, start='2026-01-05'")
         self._moment(self.start)
 
     @property

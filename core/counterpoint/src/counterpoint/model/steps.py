@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from counterpoint.model.partitions import Window
 from counterpoint.model.policies import Breaker, RetryPolicy, TriggerRule, When
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from datetime import timedelta
 
     from counterpoint.model.waits import Wait
@@ -152,6 +153,10 @@ class Draft:
             DefinitionError: a parameter is none of these.
         """
         names = parameters(self.function)
+        told: Any = self.inputs
+        if not isinstance(told, Mapping):
+            say = "a mapping from parameters to steps, for example {'days': windowed('orders', 't-6..t')}"
+            raise DefinitionError(f"step {self.name}: inputs={told!r} is none: write {say}")
         given = {name: self._input(name) for name in self.inputs}
         self._refuse_unknown(names, steps, settings)
         rest = [name for name in names if name not in given]
@@ -176,6 +181,8 @@ class Draft:
         given = self.inputs[parameter]
         if isinstance(given, str):
             return Input(parameter, given)
+        if not hasattr(given, "window"):
+            raise DefinitionError(f"step {self.name}: input {parameter!r} is {given!r}: name a step, or windowed(...)")
         return Input(parameter, given.step, given.window, given.partial)
 
     def _refuse_unknown(self, names: tuple[str, ...], steps: set[str], settings: set[str]) -> None:

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, Any
 
+from counterpoint import progress
 from counterpoint.model import (
     ErrorInfo,
     NativeRun,
@@ -100,6 +101,7 @@ class LocalRun:
     def _loop(self, pipeline: Pipeline, slots: dict[str, BoundedSemaphore], workers: ThreadPoolExecutor) -> None:
         waiting = [pipeline.step(name) for name in order(pipeline) if self.request.selects(name)]
         running: dict[Future[Ended], str] = {}
+        progress.plan(log, [(self.request.partition, step.name) for step in waiting])
         while waiting or running:
             for step in [s for s in waiting if self._ready(s)]:
                 if self._begin(step, slots, workers, running):
@@ -135,6 +137,7 @@ class LocalRun:
             return False
         passed = {name: self.ended[name].reference for name in step.upstream if name in self.ended}
         slot = slots[step.pool] if step.pool else nullcontext()
+        progress.start(log, self.request.partition, step.name)
         running[workers.submit(run_step, Task(self.request, step, passed, slot))] = step.name
         return True
 
@@ -145,7 +148,7 @@ class LocalRun:
         return chosen and not held_back(self.request, step)
 
     def _end(self, name: str, ended: Ended) -> None:
-        log.info("%s %s %s", self.request.partition, name, ended.status.value)
+        progress.end(log, self.request.partition, name, ended.native, ended.reference)
         self.ended[name] = ended
 
 

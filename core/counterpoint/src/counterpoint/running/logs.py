@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from counterpoint.redaction import Redacting, mask_streams
-from counterpoint.terminal import Visible
+from counterpoint.terminal import Visible, timed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,5 +47,5 @@ def log_warnings() -> None:
     mask_streams()
     shown = logging.StreamHandler()
     shown.setLevel(logging.WARNING)
-    shown.setFormatter(Visible("%(message)s"))
+    shown.setFormatter(Visible("%(message)s") if shown.stream.isatty() else timed())
     logging.basicConfig(level=logging.INFO, handlers=[shown])

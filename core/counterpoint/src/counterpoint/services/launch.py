@@ -85,7 +85,8 @@ def _upstream(
     told = []
     for wave in in_waves(pipeline, found):
         requests = [_earlier(pipeline, request, key, steps) for key, steps in wave.items()]
-        log.info("first, of earlier partitions: %s", "; ".join(f"{r.partition}: {r.steps}" for r in requests))
+        steps = "; ".join(f"{r.partition}: {', '.join(r.steps or ())}" for r in requests)
+        log.info("first, of earlier partitions: %s", steps)
         for earlier in requests:
             _keep_request(pipeline, store, earlier, engine)
         natives = engine.run(requests)
