@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from counterpoint.cli.main import COMMANDS
+from counterpoint.cli.commands import ORDER
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
@@ -105,7 +105,7 @@ def test_no_page_loads_anything_from_another_host(site: Path, pages: dict[Path, 
 
 def test_the_command_line_is_whole(pages: dict[Path, Page]) -> None:
     (page,) = [page for file, page in pages.items() if file.name == "cli.html"]
-    assert {f"counterpoint-{command}" for command in COMMANDS} <= page.anchors
+    assert {f"counterpoint-{command}" for command in ORDER} <= page.anchors
     text = re.sub(r"<[^>]+>", "", page.file.read_text(encoding="utf-8"))
     assert "counterpoint migrate validate [-h]" in text
     assert "where data lives: a folder or s3://... (COUNTERPOINT_ROOT; default ./counterpoint-data)" in text
