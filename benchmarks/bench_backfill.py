@@ -21,9 +21,9 @@ from statistics import median
 
 from sleeping_steps import SECONDS, WINDOW, pipeline
 
-from counterpoint.backfill import Asked, prepare, run_backfill
+from counterpoint.backfill import BackfillRequest, prepare, run_backfill
 from counterpoint.backfill.plan import Plan, make_plan
-from counterpoint.backfill.queue import Grain, Queue, ranks
+from counterpoint.backfill.queue import Granularity, Queue, ranks
 from counterpoint.backfill.timing import bounds, makespan
 from counterpoint.services import engine_for
 
@@ -49,7 +49,7 @@ def last(days: int) -> str:
 def measure(days: int, on: str) -> dict[str, float]:
     """One backfill from nothing."""
     served = "sleeping_steps:pipeline"
-    asked = Asked(served, FIRST, last(days), "v", on, on != "local", parallel=SLOTS)
+    asked = BackfillRequest(served, FIRST, last(days), "v", on, on != "local", parallel=SLOTS)
     with tempfile.TemporaryDirectory() as root, engine_for(on, root, (served,), service=True) as engine:
         prepared = prepare(asked, root)
         begun = time.monotonic()
@@ -59,7 +59,7 @@ def measure(days: int, on: str) -> dict[str, float]:
         raise SystemExit(f"the backfill failed: {report['partitions']}")
     plan = make_plan(pipeline, prepared.plan.keys, lambda _: False)
     seconds = {cell: SECONDS[cell.step] for cell in plan.cells}
-    in_turn, _ = makespan(Queue(plan, Grain.STEP, ranks(plan, seconds, plan.keys), SLOTS, in_turn=True), seconds)
+    in_turn, _ = makespan(Queue(plan, Granularity.STEP, ranks(plan, seconds, plan.keys), SLOTS, in_turn=True), seconds)
     lower = bounds(plan, seconds, SLOTS).lower
     return {"taken": taken, "lower": lower, "sequential": in_turn, "whole runs": whole_runs(plan)}
 

@@ -113,7 +113,7 @@ def prepare(place: Path) -> None:
     from byhand.registry import client_of
     from counterpoint.lineage import registry
     from counterpoint.model import RunRequest
-    from counterpoint.running import find_pipeline
+    from counterpoint.runtime import find_pipeline
     from counterpoint.services import LocalEngine
     from counterpoint.storage import Store
 

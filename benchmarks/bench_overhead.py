@@ -54,7 +54,7 @@ WITH = {
     "dagster": "import counterpoint_dagster.translate, counterpoint_dagster.conditions",
     "prefect": "import counterpoint_prefect.translate",
 }
-CORE = "import counterpoint.running.child, counterpoint.running.execute"
+CORE = "import counterpoint.runtime.subprocess_executor, counterpoint.runtime.execute"
 NEEDS = f"import counterpoint.storage, obstore, obstore.store, {NAME}"
 # after a run Prefect's server is still writing down what it was told
 SETTLE = {"prefect": 2.0}
@@ -182,7 +182,7 @@ def repeated(action: Callable[[], object], repeats: int) -> float:
 
 def core(root: Path) -> None:
     """The chain without any orchestrator: what core does in each step."""
-    from counterpoint.running import execute
+    from counterpoint.runtime import execute
 
     request, made = RunRequest(f"{NAME}:chain", "2026-01-01", "core", str(root), "local", force=True), {}
     for name in NAMES:

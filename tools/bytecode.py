@@ -8,8 +8,8 @@ from __future__ import annotations
 import importlib
 from contextlib import suppress
 
-from counterpoint.running.forking import IMPORTED
-from counterpoint.running.libraries import PRELOADED
+from counterpoint.runtime.forkserver import IMPORTED
+from counterpoint.runtime.preload_cache import PRELOADED
 
 if __name__ == "__main__":
     for name in (*IMPORTED, *PRELOADED):

@@ -17,7 +17,7 @@ API = {
     "counterpoint.model": "Pipelines and steps",
     "counterpoint.contracts": "Contracts",
     "counterpoint.errors": "Errors",
-    "counterpoint.running.hooks": "Hooks",
+    "counterpoint.runtime.hooks": "Hooks",
     "counterpoint.adapter": "Adapters",
     "counterpoint.testing": "Conformance kit",
     "counterpoint_airflow.bridges": "Bridges on Airflow",

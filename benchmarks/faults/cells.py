@@ -25,8 +25,8 @@ from days import DATES, mend, put
 from expected import ALL, DATABASE, FAULTS
 
 from counterpoint.model import RunRecord, RunRequest, Status
-from counterpoint.running import collect, find_pipeline
-from counterpoint.running.requests import keep_request
+from counterpoint.runtime import collect, find_pipeline
+from counterpoint.runtime.request_store import keep_request
 from counterpoint.services import ServiceEngine, engine_for, home_of
 from counterpoint.services.launch import launch, new_run_id
 from counterpoint.storage import Store, json_digest

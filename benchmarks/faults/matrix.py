@@ -30,7 +30,7 @@ from expected import ALL, FAULTS, Fault  # noqa: E402
 
 from counterpoint.cli.environments import python_of  # noqa: E402
 from counterpoint.model import RunRequest  # noqa: E402
-from counterpoint.running import find_pipeline  # noqa: E402
+from counterpoint.runtime import find_pipeline  # noqa: E402
 from counterpoint.services import LocalEngine  # noqa: E402
 from counterpoint.storage import Store  # noqa: E402
 from counterpoint_compare.results import machine  # noqa: E402

@@ -15,8 +15,8 @@ import pytest
 
 from counterpoint.errors import MissingInputError, StepKilledError, StepTimeoutError
 from counterpoint.model import RetryPolicy, Status, is_retryable
-from counterpoint.running import LocalRun, child, find_pipeline, local
-from counterpoint.running.execute import record_failure
+from counterpoint.runtime import LocalRun, find_pipeline, local, subprocess_executor
+from counterpoint.runtime.execute import record_failure
 from counterpoint.services import LocalEngine
 from counterpoint.testing import SCENARIOS, ConformanceError, LocalAdapter, check_behaviour, check_round_trip
 from counterpoint.testing.conformance import ADDED_BY_ENGINE, judge, perform
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from counterpoint.model import NativeRun, Pipeline, Reference, RunRequest, Step
+    from counterpoint.model import ArtifactRef, NativeRun, Pipeline, RunRequest, Step
 
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
 
@@ -49,23 +49,23 @@ class Mutant(LocalAdapter):
             return self.tells(LocalRun(self.asks(request), self.parallel, pipeline=pipeline).run())
 
 
-def attempt_of(task: local.Task, number: int, index: int | None, *, force: bool = False) -> child.Attempt:
-    return child.Attempt(replace(task.request, force=force), task.step.name, task.passed, number, index)
+def attempt_of(task: local.Task, number: int, index: int | None, *, force: bool = False) -> subprocess_executor.Attempt:
+    return subprocess_executor.Attempt(replace(task.request, force=force), task.step.name, task.passed, number, index)
 
 
-def twice(task: local.Task, number: int, index: int | None) -> Reference:
-    child.execute_in_child(attempt_of(task, number, index))
-    return child.execute_in_child(attempt_of(task, number, index, force=True))
+def twice(task: local.Task, number: int, index: int | None) -> ArtifactRef:
+    subprocess_executor.execute_in_child(attempt_of(task, number, index))
+    return subprocess_executor.execute_in_child(attempt_of(task, number, index, force=True))
 
 
-def abandoned(task: local.Task, number: int, index: int | None) -> Reference:
+def abandoned(task: local.Task, number: int, index: int | None) -> ArtifactRef:
     """Tells a time-out, and lets the step work on."""
-    made: list[Reference] = []
+    made: list[ArtifactRef] = []
     attempt = attempt_of(task, number, index)
 
     def work() -> None:
         with suppress(Exception):
-            made.append(child.execute_in_child(attempt))
+            made.append(subprocess_executor.execute_in_child(attempt))
 
     worker = Thread(target=work, daemon=True)
     worker.start()

@@ -150,7 +150,7 @@ def test_a_dag_elsewhere_is_neither_asked_nor_paused_by_a_redirect(
     monkeypatch.setenv("OLD_TOKEN", TOKEN)
     dag = LegacyDag(ours.url, "classic", token="OLD_TOKEN")  # noqa: S106 - a name
     ours.answer(302, Location=f"{other.url}/api/v2/dags/classic")
-    for call in (dag.scheduled, dag.going_on, lambda: dag.schedule(on=False)):
+    for call in (dag.scheduled, dag.active_runs, lambda: dag.schedule(on=False)):
         with pytest.raises(ServiceError, match="redirects to"):
             call()
     assert other.asked == []

@@ -13,7 +13,7 @@ DAYS = """
 import sys
 from dataclasses import replace
 from counterpoint.model import RunRequest
-from counterpoint.running import execute
+from counterpoint.runtime import execute
 config = {"source": "synthetic:rows=3000,users=300,items=100,late=0.003"}
 for day in ("2026-01-06", "2026-01-07"):
     request = RunRequest("streamrec", day, f"run-{day}", sys.argv[1], config=config)

@@ -136,5 +136,5 @@ def test_an_arrow_that_follows_from_others_is_not_drawn() -> None:
 
 def test_the_rooms_are_those_that_imports_show() -> None:
     graph = imports()
-    assert "counterpoint.storage" in graph["counterpoint.running"]
-    assert not graph["counterpoint.model"] & {"counterpoint.storage", "counterpoint.running"}
+    assert "counterpoint.storage" in graph["counterpoint.runtime"]
+    assert not graph["counterpoint.model"] & {"counterpoint.storage", "counterpoint.runtime"}

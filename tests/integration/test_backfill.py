@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from counterpoint.adapter import find_adapter, find_adapters
-from counterpoint.backfill import Asked, prepare, promote_version, run_backfill
-from counterpoint.running import find_pipeline
+from counterpoint.backfill import BackfillRequest, prepare, promote_version, run_backfill
+from counterpoint.runtime import find_pipeline
 from counterpoint.services import LocalEngine, ProcessEngine
 from counterpoint.storage import Store
 
@@ -37,7 +37,7 @@ def farm(place: Path) -> dict[str, Any]:
 def both(engine: Engine, root: Path, place: Path, orchestrator: str, **more: Any) -> list[dict[str, Any]]:
     """The reports of a backfill with a bad day, and of the one after it was mended; then it is promoted."""
     config = farm(place)
-    asked = Asked("farm:harvest", FIRST, LAST, "v2", orchestrator, parallel=3, config=config, **more)
+    asked = BackfillRequest("farm:harvest", FIRST, LAST, "v2", orchestrator, parallel=3, config=config, **more)
     first = run_backfill(prepare(asked, str(root)), engine)
     (place / "days" / f"{BAD}.txt").write_text("7", encoding="ascii")
     second = run_backfill(prepare(asked, str(root)), engine)

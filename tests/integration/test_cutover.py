@@ -19,7 +19,7 @@ import pytest
 from counterpoint.adapter import find_adapter, find_adapters
 from counterpoint.errors import ServiceError
 from counterpoint.model import RunRequest
-from counterpoint.running import find_pipeline, owners
+from counterpoint.runtime import find_pipeline, schedule_ownership
 from counterpoint.services import new_site, running_site, serving
 from counterpoint.site import USER
 from counterpoint.storage import Store
@@ -164,7 +164,7 @@ class Harbour:
 
     def owned(self) -> tuple[str | None, bool]:
         """Who owns the pipeline, and whether something is pending."""
-        seen = owners.read(Objects(self.root), "lamp")
+        seen = schedule_ownership.read(Objects(self.root), "lamp")
         return seen.owner.name if seen.owner else None, seen.pending is not None
 
 

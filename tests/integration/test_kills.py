@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from counterpoint.adapter import find_adapters
-from counterpoint.backfill import Asked, prepare, run_backfill
-from counterpoint.running import find_pipeline
+from counterpoint.backfill import BackfillRequest, prepare, run_backfill
+from counterpoint.runtime import find_pipeline
 from counterpoint.services import LocalEngine, ServiceEngine, engine_for
 from counterpoint.storage import Store
 
@@ -81,7 +81,7 @@ def component(site: Site, name: str) -> int:
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], str]:
     field = Field(tmp_path_factory.mktemp("undisturbed"))
     config = {"folder": str(field.place), "pause": 3.0}
-    asked = Asked("farm:harvest", FIRST, LAST, "v2", "local", parallel=8, config=config)
+    asked = BackfillRequest("farm:harvest", FIRST, LAST, "v2", "local", parallel=8, config=config)
     assert run_backfill(prepare(asked, field.root), LocalEngine())["status"] == "success"
     return field.digests()
 

@@ -21,7 +21,7 @@ from counterpoint.adapter import find_adapters
 from counterpoint.errors import ServiceError
 from counterpoint.lineage import find_lineage
 from counterpoint.model import RunRecord, RunRequest, Status
-from counterpoint.running import find_pipeline
+from counterpoint.runtime import find_pipeline
 from counterpoint.services import ServiceEngine, engine_for
 from counterpoint.storage import Store
 from counterpoint.storage.objects import Objects
@@ -46,7 +46,7 @@ PATIENCE = 240
 
 @pytest.fixture(scope="module", autouse=True)
 def importable(on_path: Callable[[str], AbstractContextManager[None]]) -> Iterator[None]:
-    with on_path(str(HERE)), on_path(str(HERE.parent / "core" / "why")):
+    with on_path(str(HERE)), on_path(str(HERE.parent / "core" / "diagnosis")):
         yield
     for name in ("begun", "mishaps"):
         sys.modules.pop(name, None)

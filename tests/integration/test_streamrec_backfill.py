@@ -40,7 +40,7 @@ class Desk:
     """A folder with a file of events a day, of which one is corrupt, and a root: what a person works with."""
 
     def __init__(self, base: Path, orchestrator: str) -> None:
-        from streamrec.recipe import Recipe
+        from streamrec.generator_config import Recipe
         from streamrec.synthetic import events
 
         self.days, self.root, self.orchestrator = base / "days", base / "data", orchestrator
@@ -83,7 +83,7 @@ class Desk:
         }
 
     def digests(self) -> dict[str, str]:
-        from counterpoint.running import find_pipeline
+        from counterpoint.runtime import find_pipeline
         from counterpoint.storage import Store
 
         store = Store(str(self.root), find_pipeline("streamrec"))

@@ -19,8 +19,8 @@ import pytest
 
 from counterpoint.adapter import find_adapters
 from counterpoint.model import RunRecord, RunRequest, Status
-from counterpoint.running.owners import Owners, Party, keep, now
-from counterpoint.running.waits import held
+from counterpoint.runtime.schedule_ownership import Owners, Party, keep, now
+from counterpoint.runtime.waits import held
 from counterpoint.services import LocalEngine, ServiceEngine, engine_for, home_of
 from counterpoint.services.launch import launch
 from counterpoint.services.processes import marked
@@ -39,7 +39,7 @@ INSTALLED = sorted(find_adapters())
 if not INSTALLED:
     pytest.skip("no orchestrator is installed in this environment", allow_module_level=True)
 ORCHESTRATOR = INSTALLED[0]
-PLACE = str(Path(__file__).parents[1] / "core" / "running")
+PLACE = str(Path(__file__).parents[1] / "core" / "runtime")
 DAY = "2026-01-03"
 PATIENCE = 240
 # the workers that Airflow keeps, and what Python starts beside the first forked process

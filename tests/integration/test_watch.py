@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from counterpoint.adapter import find_adapter, find_adapters
-from counterpoint.alerts.cases import all_cases
+from counterpoint.alerts.incidents import all_cases
 from counterpoint.model import RunRequest
+from counterpoint.monitoring import watch
 from counterpoint.services import new_site, serving
 from counterpoint.storage.objects import Objects
-from counterpoint.watching import watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from counterpoint.adapter import Site
-    from counterpoint.alerts.case import Case
+    from counterpoint.alerts.incident import Case
 
 pytestmark = [pytest.mark.service, pytest.mark.long, pytest.mark.timeout(1200)]
 INSTALLED = sorted(find_adapters())

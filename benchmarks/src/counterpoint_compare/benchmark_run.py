@@ -29,7 +29,7 @@ from counterpoint.http import hush
 from counterpoint.lineage.registry import client_of, place_of
 from counterpoint.model import RunRequest, Status
 from counterpoint.orchestrators import LOCAL
-from counterpoint.running import execute, find_pipeline
+from counterpoint.runtime import execute, find_pipeline
 from counterpoint.services import ServiceEngine, engine_for, home_of
 from counterpoint.services.launch import launch, new_run_id
 from counterpoint.services.processes import PeakMeter, marked, own_cpu, usage
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from counterpoint.model import Reference, RunRecord
+    from counterpoint.model import ArtifactRef, RunRecord
     from counterpoint.services.engines import Engine
 
 log = logging.getLogger(__name__)
@@ -143,7 +143,7 @@ def prepare(workloads: Iterable[Workload], root: str) -> None:
         for key in find_pipeline(workload.reference).partitions.range(FIRST_DAY, workload.day)[:-1]:
             run_id = new_run_id(workload.name, key, LOCAL)
             request = RunRequest(workload.reference, key, run_id, root, config=workload.config)
-            made: dict[str, Reference] = {}
+            made: dict[str, ArtifactRef] = {}
             for step in workload.before:
                 made[step] = execute(request, step, made)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 import counterpoint
-from counterpoint.running import find_pipeline
+from counterpoint.runtime import find_pipeline
 from counterpoint_compare.code_excerpts import concepts
 from counterpoint_compare.external_results import NOTHING
 from counterpoint_compare.figures import figures_of, is_busy

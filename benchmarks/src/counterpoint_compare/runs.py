@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from counterpoint.errors import ServiceError, UsageError
 from counterpoint.orchestrators import LOCAL
 from counterpoint.redaction import redacted
-from counterpoint.running import find_pipeline
+from counterpoint.runtime import find_pipeline
 from counterpoint.storage import layout
 from counterpoint_compare.measured import Measured, measure
 

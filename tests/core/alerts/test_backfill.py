@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from counterpoint.alerts.cases import all_cases
+from counterpoint.alerts.incidents import all_cases
 
 if TYPE_CHECKING:
     from collections.abc import Callable

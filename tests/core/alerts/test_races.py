@@ -6,7 +6,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from counterpoint.alerts.cases import all_cases
+from counterpoint.alerts.incidents import all_cases
 
 if TYPE_CHECKING:
     from collections.abc import Callable

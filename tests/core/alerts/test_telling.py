@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from counterpoint.alerts import Alert, deliver_due, release, tell
-from counterpoint.alerts.case import Case, acknowledged
-from counterpoint.alerts.cases import all_cases, change
+from counterpoint.alerts.incident import Case, acknowledged
+from counterpoint.alerts.incidents import all_cases, change
 from counterpoint.errors import UsageError
 from counterpoint.model import FailureClass, Severity
 from counterpoint.storage.objects import Objects

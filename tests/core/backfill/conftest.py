@@ -12,8 +12,8 @@ import pytest
 HERE = str(Path(__file__).parent)
 sys.path.insert(0, HERE)
 
-from counterpoint.backfill import Asked, prepare, run_backfill
-from counterpoint.running import find_pipeline
+from counterpoint.backfill import BackfillRequest, prepare, run_backfill
+from counterpoint.runtime import find_pipeline
 from counterpoint.services import LocalEngine
 from counterpoint.storage import Store
 
@@ -44,9 +44,9 @@ class Farm:
     def deliver(self, day: str, text: str) -> None:
         (self.place / "days" / f"{day}.txt").write_text(text, encoding="ascii")
 
-    def asked(self, first: str = DAYS[4], last: str = DAYS[9], version: str = "v2", **more: Any) -> Asked:
+    def asked(self, first: str = DAYS[4], last: str = DAYS[9], version: str = "v2", **more: Any) -> BackfillRequest:
         config = {"folder": str(self.place), **more.pop("config", {})}
-        return Asked("farm:harvest", first, last, version, config=config, **{"parallel": 3, **more})
+        return BackfillRequest("farm:harvest", first, last, version, config=config, **{"parallel": 3, **more})
 
     def backfill(self, engine: Engine | None = None, **more: Any) -> dict[str, Any]:
         return run_backfill(prepare(self.asked(**more), self.root), engine or LocalEngine())

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from counterpoint.errors import SourceError
-from counterpoint.model import Incomplete, PartitionKind, Partitions, Pipeline, Pool, Schedule, step, windowed
+from counterpoint.model import PartitionKind, Partitions, Pipeline, Pool, Schedule, WindowPolicy, step, windowed
 from counterpoint.testing.evidence import attempt_number
 
 
@@ -67,4 +67,4 @@ harvest = Pipeline(
 days = replace(harvest, name="days", partitions=Partitions(start="2020-01-01"))
 hours = replace(harvest, name="hours", partitions=Partitions(PartitionKind.HOURLY, "2020-01-01T00"))
 months = replace(harvest, name="months", partitions=Partitions(PartitionKind.MONTHLY, "2020-01"))
-shrinking = replace(harvest, name="shrinking", partitions=replace(harvest.partitions, incomplete=Incomplete.SHRINK))
+shrinking = replace(harvest, name="shrinking", partitions=replace(harvest.partitions, incomplete=WindowPolicy.SHRINK))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
-from counterpoint.backfill.plan import Cell
+from counterpoint.backfill.plan import PartitionStep
 from counterpoint.model import Input, Partitions, Pipeline, Pool, Step, Window, order
 
 if TYPE_CHECKING:
@@ -39,16 +39,16 @@ def ranges(draw: st.DrawFn) -> tuple[str, ...]:
     return PARTITIONS.range(first, PARTITIONS.shift(first, draw(st.integers(0, 4))))
 
 
-def reads(pipeline: Pipeline, cell: Cell) -> set[Cell]:
+def reads(pipeline: Pipeline, cell: PartitionStep) -> set[PartitionStep]:
     """What a cell waits for, straight from the description."""
     found = set()
     for given in pipeline.step(cell.step).inputs:
         offsets = range(given.window.first, given.window.last + 1) if given.window else [0]
-        found |= {Cell(given.step, PARTITIONS.shift(cell.key, offset)) for offset in offsets}
+        found |= {PartitionStep(given.step, PARTITIONS.shift(cell.key, offset)) for offset in offsets}
     return found
 
 
-def ancestors(pipeline: Pipeline, cells: Iterable[Cell]) -> set[Cell]:
+def ancestors(pipeline: Pipeline, cells: Iterable[PartitionStep]) -> set[PartitionStep]:
     """The cells and all that they rest on."""
     found = set(cells)
     while more := set(itertools.chain.from_iterable(reads(pipeline, cell) for cell in found)) - found:
@@ -56,15 +56,15 @@ def ancestors(pipeline: Pipeline, cells: Iterable[Cell]) -> set[Cell]:
     return found
 
 
-def all_cells(pipeline: Pipeline, keys: Iterable[str]) -> set[Cell]:
+def all_cells(pipeline: Pipeline, keys: Iterable[str]) -> set[PartitionStep]:
     """Every step of some partitions."""
-    return {Cell(name, key) for key in keys for name in order(pipeline)}
+    return {PartitionStep(name, key) for key in keys for name in order(pipeline)}
 
 
-def longest(pipeline: Pipeline, cells: set[Cell]) -> int:
+def longest(pipeline: Pipeline, cells: set[PartitionStep]) -> int:
     """The number of cells in the longest chain, by brute force."""
 
-    def depth(cell: Cell) -> int:
+    def depth(cell: PartitionStep) -> int:
         return 1 + max((depth(other) for other in reads(pipeline, cell) & cells), default=0)
 
     return max(map(depth, cells), default=0)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 from graphs import PARTITIONS
 
-from counterpoint.backfill import Asked, prepare, run_backfill
+from counterpoint.backfill import BackfillRequest, prepare, run_backfill
 from counterpoint.backfill.plan import make_plan, waves
 from counterpoint.errors import UsageError
-from counterpoint.running import find_pipeline
+from counterpoint.runtime import find_pipeline
 from counterpoint.services import LocalEngine
 from counterpoint.storage import Store
 
@@ -45,7 +45,7 @@ def filled(base: Path, name: str, first: str, last: str) -> dict[str, int]:
     for number, key in enumerate(partitions.range(begin, last), 1):
         (base / "days" / f"{key}.txt").write_text(str(number), encoding="ascii")
     config = {"folder": str(base)}
-    asked = Asked(place, first, last, "v2", parallel=4, config=config)
+    asked = BackfillRequest(place, first, last, "v2", parallel=4, config=config)
     report = run_backfill(prepare(asked, str(base / "data")), LocalEngine())
     assert report["status"] == "success"
     store = Store(str(base / "data"), pipeline.configured(config), "v2")

@@ -18,7 +18,7 @@ from counterpoint.backfill import drop_version, lease, promote_version
 from counterpoint.backfill.lease import claim, free
 from counterpoint.backfill.records import manifest_in
 from counterpoint.errors import HeldError
-from counterpoint.running import find_pipeline
+from counterpoint.runtime import find_pipeline
 from counterpoint.services.processes import Owner
 from counterpoint.storage import Store
 from counterpoint.storage.layout import backfill_manifest

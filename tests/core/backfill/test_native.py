@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from counterpoint.backfill.native import NativeLauncher, orders_of
-from counterpoint.backfill.plan import Cell, Plan, make_plan, outside
-from counterpoint.backfill.queue import Grain, Queue, drain, ranks, units
+from counterpoint.backfill.plan import PartitionStep, Plan, make_plan, outside
+from counterpoint.backfill.queue import Granularity, Queue, drain, ranks, units
 from counterpoint.backfill.strategy import Strategy
 from counterpoint.model import (
     BackfillOrder,
@@ -25,7 +25,7 @@ from counterpoint.model import (
     Status,
     steps_in,
 )
-from counterpoint.running import find_pipeline
+from counterpoint.runtime import find_pipeline
 from counterpoint.services import ServiceEngine
 
 if TYPE_CHECKING:
@@ -36,17 +36,21 @@ WEEK = PARTITIONS.range("2026-01-07", "2026-01-13")
 SHARED = RunRequest("streamrec", "", "filled", "data", "fake", "v2")
 
 
-def planned(pipeline: Pipeline, keys: tuple[str, ...], stands: Callable[[Cell], bool] = lambda _: False) -> Plan:
+def planned(
+    pipeline: Pipeline, keys: tuple[str, ...], stands: Callable[[PartitionStep], bool] = lambda _: False
+) -> Plan:
     return make_plan(pipeline, keys, stands)
 
 
 @given(pipelines(), ranges())
 def test_a_group_waits_outside_for_what_its_unit_waits_for(pipeline: Pipeline, keys: tuple[str, ...]) -> None:
     plan = planned(pipeline, keys)
-    for unit in units(plan, Grain.RUN):
+    for unit in units(plan, Granularity.RUN):
         expected = {other for cell in unit.cells for other in reads(pipeline, cell)} & set(plan.cells) - set(unit.cells)
         for step in unit.steps:
-            found = {Cell(name, PARTITIONS.shift(unit.key, offset)) for name, offset in outside(pipeline, step)}
+            found = {
+                PartitionStep(name, PARTITIONS.shift(unit.key, offset)) for name, offset in outside(pipeline, step)
+            }
             assert found & set(plan.cells) == expected
 
 
@@ -61,7 +65,7 @@ def test_the_orders_have_each_step_once_and_after_what_it_waits_for(
     standing = data.draw(st.sets(st.sampled_from(planned(pipeline, keys).cells), max_size=5))
     plan = planned(pipeline, keys, lambda cell: cell in standing)
     orders = orders_of(plan, strategy, SHARED, 3, unbroken=unbroken)
-    cells = [[Cell(step, key) for key, steps in order.steps.items() for step in steps] for order in orders]
+    cells = [[PartitionStep(step, key) for key, steps in order.steps.items() for step in steps] for order in orders]
     assert sorted(cell for some in cells for cell in some) == sorted(plan.cells)
     place = {cell: number for number, some in enumerate(cells) for cell in some}
     assert all(place[other] <= place[cell] for cell in plan.cells for other in plan.waits[cell])
@@ -103,7 +107,9 @@ class Orchestrator:
 
     name = distribution = "fake"
 
-    def __init__(self, *, failing: frozenset[Cell] = frozenset(), left_out: frozenset[Cell] = frozenset()) -> None:
+    def __init__(
+        self, *, failing: frozenset[PartitionStep] = frozenset(), left_out: frozenset[PartitionStep] = frozenset()
+    ) -> None:
         self.failing, self.left_out = failing, left_out
         self.said: list[str] = []
         self.alone: list[RunRequest] = []
@@ -121,12 +127,12 @@ class Orchestrator:
 
     def progress(self, _site: object, order: BackfillOrder, native_id: str) -> NativeBackfill:
         self.looks[native_id] = self.looks.get(native_id, 0) + 1
-        cells = [Cell(step, key) for key, steps in order.steps.items() for step in steps]
+        cells = [PartitionStep(step, key) for key, steps in order.steps.items() for step in steps]
         ended = [cell for cell in cells[: self.looks[native_id]] if cell not in self.left_out]
         runs = {key: native({c.step: self._status(c) for c in ended if c.key == key}) for key in order.steps}
         return NativeBackfill(self.looks[native_id] > len(cells), runs, "no room")
 
-    def _status(self, cell: Cell) -> Status:
+    def _status(self, cell: PartitionStep) -> Status:
         return Status.FAILED if cell in self.failing else Status.SUCCESS
 
     def submit(self, _site: object, request: RunRequest) -> str:
@@ -149,7 +155,7 @@ def engine_of(adapter: Orchestrator) -> Any:
 
 def run(plan: Plan, orders: list[BackfillOrder], adapter: Orchestrator) -> Queue:
     launcher = NativeLauncher(engine_of(adapter), orders)
-    queue = Queue(plan, Grain.RUN, ranks(plan, dict.fromkeys(plan.cells, 1.0)), len(plan.cells))
+    queue = Queue(plan, Granularity.RUN, ranks(plan, dict.fromkeys(plan.cells, 1.0)), len(plan.cells))
     while not queue.over:
         for unit in drain(queue):
             launcher.start(unit, orders[0].of(unit.key) if unit.key in orders[0].steps else SHARED)
@@ -166,20 +172,20 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("strategy", Strategy)
 def test_a_bad_day_is_told_as_the_queue_tells_it(strategy: Strategy) -> None:
     plan = planned(STREAMREC, WEEK)
-    bad = Cell("raw_interactions", "2026-01-10")
-    adapter = Orchestrator(failing=frozenset({bad, Cell("validated_interactions", bad.key)}))
+    bad = PartitionStep("raw_interactions", "2026-01-10")
+    adapter = Orchestrator(failing=frozenset({bad, PartitionStep("validated_interactions", bad.key)}))
     queue = run(plan, orders_of(plan, strategy, SHARED, 3, unbroken=True), adapter)
     assert queue.states[bad] is Status.FAILED
     blocked = {cell.key for cell in queue.blocked if cell.step == "training_features"}
     assert blocked == set(PARTITIONS.range("2026-01-10", "2026-01-13"))
-    assert queue.states[Cell("registered_models", "2026-01-09")] is Status.SUCCESS
+    assert queue.states[PartitionStep("registered_models", "2026-01-09")] is Status.SUCCESS
     assert adapter.alone == []
     assert adapter.said[0] == "cancel v2", "what a killed command left is ended first"
 
 
 def test_what_a_backfill_left_out_is_run_by_itself(caplog: pytest.LogCaptureFixture) -> None:
     plan = planned(STREAMREC, WEEK[:2])
-    out = frozenset({Cell("training_features", WEEK[1])})
+    out = frozenset({PartitionStep("training_features", WEEK[1])})
     adapter = Orchestrator(left_out=out)
     queue = run(plan, orders_of(plan, Strategy.PARALLEL, SHARED, 3, unbroken=True), adapter)
     assert set(queue.states.values()) == {Status.SUCCESS}
@@ -193,7 +199,7 @@ def test_an_interruption_cancels_the_backfill_that_runs() -> None:
     launcher = NativeLauncher(engine_of(adapter), orders_of(plan, Strategy.PARALLEL, SHARED, 3, unbroken=True))
     launcher.stop()
     assert adapter.said == []
-    queue = Queue(plan, Grain.RUN, ranks(plan, dict.fromkeys(plan.cells, 1.0)), 9)
+    queue = Queue(plan, Granularity.RUN, ranks(plan, dict.fromkeys(plan.cells, 1.0)), 9)
     for unit in drain(queue):
         launcher.start(unit, SHARED)
     launcher.ended()

@@ -7,16 +7,16 @@ from graphs import PARTITIONS, all_cells, ancestors, longest, pipelines, ranges,
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counterpoint.backfill.plan import Cell, groups, make_plan, waves
+from counterpoint.backfill.plan import PartitionStep, groups, make_plan, waves
 from counterpoint.errors import MissingInputError, UsageError
 from counterpoint.model import Pipeline, Step
-from counterpoint.running import find_pipeline
+from counterpoint.runtime import find_pipeline
 
 STREAMREC = find_pipeline("streamrec")
 WEEK = PARTITIONS.range("2026-01-07", "2026-01-13")
 
 
-def nothing(_: Cell) -> bool:
+def nothing(_: PartitionStep) -> bool:
     return False
 
 
@@ -56,7 +56,7 @@ def test_there_are_as_few_waves_as_can_be(pipeline: Pipeline, keys: tuple[str, .
     found = waves(plan)
     assert len(found) == longest(pipeline, set(plan.cells))
     assert sorted(cell for wave in found for cell in wave) == sorted(plan.cells)
-    ended: set[Cell] = set()
+    ended: set[PartitionStep] = set()
     for wave in found:
         assert all(set(plan.waits[cell]) <= ended for cell in wave)
         ended.update(wave)
@@ -70,8 +70,8 @@ def test_streamrec_needs_six_waves_however_many_days() -> None:
         # raw and validation of all days at once, those of the six days before included
         assert {cell.step for cell in found[0]} == {"raw_interactions"}
         assert len(found[0]) == len(keys) + 6
-    assert set(plan.waits[Cell("training_features", WEEK[0])]) == {
-        Cell("validated_interactions", key) for key in PARTITIONS.range("2026-01-01", "2026-01-07")
+    assert set(plan.waits[PartitionStep("training_features", WEEK[0])]) == {
+        PartitionStep("validated_interactions", key) for key in PARTITIONS.range("2026-01-01", "2026-01-07")
     }
 
 

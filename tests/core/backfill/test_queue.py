@@ -9,12 +9,12 @@ from graphs import PARTITIONS, pipelines, ranges, reads
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from counterpoint.backfill.plan import Cell, Plan, make_plan
-from counterpoint.backfill.queue import Grain, Queue, drain, ranks, units
+from counterpoint.backfill.plan import PartitionStep, Plan, make_plan
+from counterpoint.backfill.queue import Granularity, Queue, drain, ranks, units
 from counterpoint.backfill.strategy import Strategy, queue_of
 from counterpoint.backfill.timing import bounds, makespan
 from counterpoint.model import Pipeline, Status
-from counterpoint.running import find_pipeline
+from counterpoint.runtime import find_pipeline
 
 STREAMREC = find_pipeline("streamrec")
 WEEK = PARTITIONS.range("2026-01-07", "2026-01-13")
@@ -34,13 +34,13 @@ def planned(pipeline: Pipeline, keys: tuple[str, ...]) -> Plan:
     return make_plan(pipeline, keys, lambda _: False)
 
 
-def taking(plan: Plan) -> dict[Cell, float]:
+def taking(plan: Plan) -> dict[PartitionStep, float]:
     return {cell: SECONDS.get(cell.step, 1.0) for cell in plan.cells}
 
 
-@given(pipelines(), ranges(), st.sampled_from(Strategy), st.sampled_from(Grain), st.integers(1, 4))
+@given(pipelines(), ranges(), st.sampled_from(Strategy), st.sampled_from(Granularity), st.integers(1, 4))
 def test_limits_are_kept_and_nothing_starts_before_its_window(
-    pipeline: Pipeline, keys: tuple[str, ...], strategy: Strategy, grain: Grain, slots: int
+    pipeline: Pipeline, keys: tuple[str, ...], strategy: Strategy, grain: Granularity, slots: int
 ) -> None:
     plan = planned(pipeline, keys)
     seconds = {cell: 1.0 + place % 3 for place, cell in enumerate(plan.cells)}
@@ -52,10 +52,10 @@ def test_limits_are_kept_and_nothing_starts_before_its_window(
         assert all(ends[other] <= start for other in others)
         together = [other for other, (begin, end) in times.items() if begin <= start < end]
         assert len(together) <= slots
-        if grain is Grain.STEP:
+        if grain is Granularity.STEP:
             pooled = [other for other in together if pipeline.step(other.steps[0]).pool]
             assert len(pooled) <= pipeline.pools[0].slots
-    if grain is Grain.STEP:
+    if grain is Granularity.STEP:
         assert whole >= bounds(plan, seconds, slots).lower - 1e-9
 
 
@@ -63,7 +63,7 @@ def test_limits_are_kept_and_nothing_starts_before_its_window(
 def test_no_slot_is_idle_while_something_is_ready(pipeline: Pipeline, keys: tuple[str, ...], slots: int) -> None:
     plan = planned(pipeline, keys)
     seconds = dict.fromkeys(plan.cells, 1.0)
-    _, times = makespan(queue_of(plan, Strategy.PARALLEL, Grain.STEP, slots, seconds), seconds)
+    _, times = makespan(queue_of(plan, Strategy.PARALLEL, Granularity.STEP, slots, seconds), seconds)
     ends = {cell: end for unit, (_, end) in times.items() for cell in unit.cells}
     for unit, (start, _) in times.items():
         free = max((ends[other] for other in reads(pipeline, unit.cells[0])), default=0.0)
@@ -76,7 +76,7 @@ def test_no_slot_is_idle_while_something_is_ready(pipeline: Pipeline, keys: tupl
 
 def test_sequential_is_one_partition_after_the_other_oldest_first() -> None:
     plan = planned(STREAMREC, WEEK)
-    _, times = makespan(queue_of(plan, Strategy.SEQUENTIAL, Grain.STEP, 3, taking(plan)), taking(plan))
+    _, times = makespan(queue_of(plan, Strategy.SEQUENTIAL, Granularity.STEP, 3, taking(plan)), taking(plan))
     spans = {
         key: (
             min(start for unit, (start, _) in times.items() if unit.key == key),
@@ -92,7 +92,7 @@ def test_prioritized_ends_the_newest_day_first() -> None:
     plan = planned(STREAMREC, WEEK)
     ended = {}
     for strategy in Strategy:
-        _, times = makespan(queue_of(plan, strategy, Grain.STEP, 3, taking(plan)), taking(plan))
+        _, times = makespan(queue_of(plan, strategy, Granularity.STEP, 3, taking(plan)), taking(plan))
         ended[strategy] = {unit.key: end for unit, (_, end) in times.items() if unit.steps == ("registered_models",)}
     newest = ended[Strategy.PRIORITIZED]
     assert sorted(newest, key=newest.__getitem__) == list(reversed(WEEK))
@@ -103,7 +103,7 @@ def test_prioritized_ends_the_newest_day_first() -> None:
 def test_several_at_once_is_near_what_no_order_can_beat(days: int) -> None:
     plan = planned(STREAMREC, PARTITIONS.range(WEEK[0], PARTITIONS.shift(WEEK[0], days - 1)))
     seconds = taking(plan)
-    whole, _ = makespan(queue_of(plan, Strategy.PARALLEL, Grain.STEP, 3, seconds), seconds)
+    whole, _ = makespan(queue_of(plan, Strategy.PARALLEL, Granularity.STEP, 3, seconds), seconds)
     assert whole <= 1.15 * bounds(plan, seconds, 3).lower
 
 
@@ -112,12 +112,12 @@ def test_several_at_once_is_near_what_no_order_can_beat(days: int) -> None:
 def test_where_durations_are_unknown_it_is_near_that_too(days: int, slots: int) -> None:
     plan = planned(STREAMREC, PARTITIONS.range(WEEK[0], PARTITIONS.shift(WEEK[0], days - 1)))
     alike = dict.fromkeys(plan.cells, 1.0)
-    unknown = queue_of(plan, Strategy.PARALLEL, Grain.STEP, slots, alike, known=False)
+    unknown = queue_of(plan, Strategy.PARALLEL, Granularity.STEP, slots, alike, known=False)
     whole, _ = makespan(unknown, taking(plan))
     assert whole <= 1.05 * bounds(plan, taking(plan), slots).lower
 
 
-def run(queue: Queue, failing: set[Cell]) -> None:
+def run(queue: Queue, failing: set[PartitionStep]) -> None:
     """Runs a queue whose given cells fail."""
     while not queue.over:
         for unit in list(drain(queue)):
@@ -130,21 +130,21 @@ def run(queue: Queue, failing: set[Cell]) -> None:
             queue.end(unit, states)
 
 
-@pytest.mark.parametrize("grain", Grain)
-def test_a_bad_day_fails_alone_and_names_those_that_wait_for_it(grain: Grain) -> None:
+@pytest.mark.parametrize("grain", Granularity)
+def test_a_bad_day_fails_alone_and_names_those_that_wait_for_it(grain: Granularity) -> None:
     keys = PARTITIONS.range("2026-01-07", "2026-01-20")
     plan = planned(STREAMREC, keys)
     bad = "2026-01-10"
     queue = Queue(plan, grain, ranks(plan, taking(plan)), 3)
-    run(queue, {Cell("raw_interactions", bad)})
-    told = {key: queue.states[Cell("registered_models", key)] for key in keys}
+    run(queue, {PartitionStep("raw_interactions", bad)})
+    told = {key: queue.states[PartitionStep("registered_models", key)] for key in keys}
     window = set(PARTITIONS.range(bad, "2026-01-16"))
     assert {key for key, status in told.items() if status is Status.UPSTREAM_FAILED} == window
     blocked = {cell.key: causes for cell, causes in queue.blocked.items() if cell.step == "training_features"}
     assert blocked == {**dict.fromkeys(window, (bad,)), bad: ()}
     # what the other days need of a blocked day is run all the same
-    assert queue.states[Cell("validated_interactions", "2026-01-11")] is Status.SUCCESS
-    assert queue.states[Cell("validated_interactions", bad)] is Status.UPSTREAM_FAILED
+    assert queue.states[PartitionStep("validated_interactions", "2026-01-11")] is Status.SUCCESS
+    assert queue.states[PartitionStep("validated_interactions", bad)] is Status.UPSTREAM_FAILED
 
 
 @given(pipelines(), ranges(), st.data())
@@ -153,7 +153,7 @@ def test_both_grains_end_alike_whatever_fails(pipeline: Pipeline, keys: tuple[st
     plan = planned(pipeline, keys)
     failing = data.draw(st.sets(st.sampled_from(plan.cells), max_size=3))
     ended = []
-    for grain in Grain:
+    for grain in Granularity:
         queue = Queue(plan, grain, ranks(plan, dict.fromkeys(plan.cells, 1.0)), 2)
         run(queue, failing)
         assert set(queue.states) == set(plan.cells)
@@ -163,6 +163,6 @@ def test_both_grains_end_alike_whatever_fails(pipeline: Pipeline, keys: tuple[st
 
 def test_two_causes_are_both_named() -> None:
     plan = planned(STREAMREC, WEEK)
-    queue = Queue(plan, Grain.STEP, ranks(plan, taking(plan)), 3)
-    run(queue, {Cell("raw_interactions", "2026-01-08"), Cell("validated_interactions", "2026-01-09")})
-    assert queue.blocked[Cell("registered_models", "2026-01-12")] == ("2026-01-08", "2026-01-09")
+    queue = Queue(plan, Granularity.STEP, ranks(plan, taking(plan)), 3)
+    run(queue, {PartitionStep("raw_interactions", "2026-01-08"), PartitionStep("validated_interactions", "2026-01-09")})
+    assert queue.blocked[PartitionStep("registered_models", "2026-01-12")] == ("2026-01-08", "2026-01-09")

@@ -11,7 +11,7 @@ import pytest
 
 from counterpoint.backfill import dry_run, grid, manifest_of, prepare, promote_version
 from counterpoint.errors import SourceError, UsageError
-from counterpoint.running import find_pipeline
+from counterpoint.runtime import find_pipeline
 from counterpoint.storage.objects import Objects
 
 if TYPE_CHECKING:

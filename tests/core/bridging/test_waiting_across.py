@@ -12,8 +12,8 @@ import pytest
 from counterpoint.errors import DefinitionError
 from counterpoint.model import Partitions, Pipeline, RunRecord, RunRequest, Status, airflow_run, dagster_asset, step
 from counterpoint.model.serial import pipeline_from, to_values
-from counterpoint.running.there import satisfied
-from counterpoint.running.waits import unmet
+from counterpoint.runtime.readiness import satisfied
+from counterpoint.runtime.waits import unmet
 from counterpoint.services import LocalEngine
 from counterpoint.services.launch import launch
 from counterpoint.storage import Store

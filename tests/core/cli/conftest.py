@@ -16,7 +16,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-HERE = str(Path(__file__).parents[1] / "running")  # where the pipeline `ledgerly` lies
+HERE = str(Path(__file__).parents[1] / "runtime")  # where the pipeline `ledgerly` lies
 sys.path.insert(0, HERE)
 
 

@@ -18,7 +18,7 @@ from counterpoint.alerts import Alert, tell
 from counterpoint.alerts.routes import load_routes
 from counterpoint.cli.main import main
 from counterpoint.model import FailureClass, RunRequest, Severity
-from counterpoint.running.breaker import Circuit, circuit_of
+from counterpoint.runtime.breaker import Circuit, circuit_of
 from counterpoint.storage.layout import breaker
 from counterpoint.storage.objects import Objects, json_bytes
 
@@ -198,8 +198,8 @@ def milk() -> int:
 
 def test_the_command_of_an_alert_is_one_that_works(store: Objects, capsys: Printed) -> None:
     from counterpoint.model import Breaker, Pipeline, step
-    from counterpoint.running.breaker import switched_off
-    from counterpoint.running.context import StepContext
+    from counterpoint.runtime.breaker import switched_off
+    from counterpoint.runtime.context import StepContext
     from counterpoint.storage import Store
 
     pipeline = Pipeline("farm", (step(milk, breaker=Breaker()),))

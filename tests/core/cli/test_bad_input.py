@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from counterpoint.running import find_pipeline
+from counterpoint.runtime import find_pipeline
 from counterpoint.storage import Store
 
 if TYPE_CHECKING:

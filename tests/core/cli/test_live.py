@@ -16,7 +16,7 @@ from rich.console import Console
 
 from counterpoint import progress
 from counterpoint.cli.live import Grid
-from counterpoint.model import NativeStep, Reference, Status
+from counterpoint.model import ArtifactRef, NativeStep, Status
 from counterpoint.progress import StepState
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def test_an_end_is_a_line_with_rows_and_seconds() -> None:
     log.addHandler(handler)
     start = datetime(2026, 1, 1, tzinfo=UTC)
     native = NativeStep(Status.SUCCESS, 1, start.isoformat(), (start + timedelta(seconds=2.5)).isoformat())
-    parts = [Reference("raw", "2026-01-01", "table", "u", 0, rows, 1, "d") for rows in (1000, 234)]
+    parts = [ArtifactRef("raw", "2026-01-01", "table", "u", 0, rows, 1, "d") for rows in (1000, 234)]
     progress.plan(log, [("2026-01-01", "raw")])
     progress.start(log, "2026-01-01", "raw")
     progress.end(log, "2026-01-01", "raw", native, parts)

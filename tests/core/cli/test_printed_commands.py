@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from counterpoint.alerts.case import body
-from counterpoint.alerts.cases import all_cases
+from counterpoint.alerts.incident import body
+from counterpoint.alerts.incidents import all_cases
 from counterpoint.cli.main import main
 from counterpoint.commands import command, setting_words
 from counterpoint.storage.objects import Objects

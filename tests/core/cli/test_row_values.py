@@ -14,7 +14,7 @@ import pytest
 
 from counterpoint.model import RunRequest
 from counterpoint.redaction import redacted, row_value
-from counterpoint.running import execute
+from counterpoint.runtime import execute
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from counterpoint.cli.environments import hand_over
+from counterpoint.cli.environments import reexec
 from counterpoint.cli.main import parser
 from counterpoint.cli.secrets import database_of, take_secrets
 from counterpoint.errors import UsageError
@@ -180,7 +180,7 @@ def test_another_process_is_started_without_them(tmp_path: Path, monkeypatch: py
     take_secrets(args)
     try:
         assert database_of(args) == database
-        assert hand_over("airflow", args.argv) == 0
+        assert reexec("airflow", args.argv) == 0
         assert "pl4nted" not in Path(f"{python}.words").read_text()
         child = parser().parse_args(Path(f"{python}.words").read_text().splitlines()[3:])
         assert database_of(child) == database

@@ -9,8 +9,8 @@ import pytest
 
 from counterpoint.cli.up import _serve
 from counterpoint.errors import UsageError
-from counterpoint.running import find_pipeline, known, served_pipelines
-from counterpoint.running.settings import note, served_with
+from counterpoint.runtime import find_pipeline, registry, served_pipelines
+from counterpoint.runtime.settings import note, served_with
 from counterpoint.storage.objects import Objects
 
 if TYPE_CHECKING:
@@ -26,11 +26,11 @@ class Ours(EntryPoint):
 
 
 def test_what_the_user_registered_is_served_and_the_example_only_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    ours = Ours("streamrec", "streamrec.pipeline:pipeline", known.GROUP)
-    theirs = EntryPoint("fraud", "fraud.pipeline:pipeline", known.GROUP)
+    ours = Ours("streamrec", "streamrec.pipeline:pipeline", registry.GROUP)
+    theirs = EntryPoint("fraud", "fraud.pipeline:pipeline", registry.GROUP)
     monkeypatch.delenv("COUNTERPOINT_PIPELINES", raising=False)
     for found, served in (((ours, theirs), ["fraud"]), ((ours,), ["streamrec"])):
-        monkeypatch.setattr(known, "entry_points", lambda found=found, **_: found)
+        monkeypatch.setattr(registry, "entry_points", lambda found=found, **_: found)
         assert served_pipelines() == served
     monkeypatch.setenv("COUNTERPOINT_PIPELINES", "streamrec")
     assert served_pipelines() == ["streamrec"]

@@ -17,7 +17,7 @@ import pytest
 from counterpoint.model import HANDLING, FailureClass, Pipeline
 
 ROOT = Path(__file__).resolve().parents[3]
-MISHAPS = str(ROOT / "tests/core/why")
+MISHAPS = str(ROOT / "tests/core/diagnosis")
 SCHEMA = json.loads((ROOT / "docs/schemas/why.schema.json").read_text(encoding="utf-8"))
 RUNBOOK = (ROOT / "docs/explanation/failures.md").read_text(encoding="utf-8")
 SECTIONS = {name.strip(): text for name, text in re.findall(r"^### (.+)\n((?:(?!^#).*\n)*)", RUNBOOK, re.MULTILINE)}

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from counterpoint.contracts import Validated
-from counterpoint.model import Incomplete, Output, OutputKind, Partitions, Pipeline, step, windowed
+from counterpoint.model import Output, OutputKind, Partitions, Pipeline, WindowPolicy, step, windowed
 
 TABLE = Output(OutputKind.TABLE)
 
@@ -41,6 +41,6 @@ def total(days, factor):
 pipeline = Pipeline(
     "typed",
     (numbers, small, total),
-    Partitions(start="2026-01-01", incomplete=Incomplete.SHRINK),
+    Partitions(start="2026-01-01", incomplete=WindowPolicy.SHRINK),
     config={"folder": "", "factor": 1, "api_token": ""},
 )

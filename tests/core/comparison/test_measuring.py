@@ -18,7 +18,7 @@ import pytest
 from counterpoint.cli.main import parser
 from counterpoint.errors import ServiceError, StepError, UsageError
 from counterpoint.model import ErrorInfo, RunRecord, Status, StepRecord
-from counterpoint.running import find_pipeline
+from counterpoint.runtime import find_pipeline
 from counterpoint.services.processes import MARK, PeakMeter, marked, own_cpu
 from counterpoint_compare import rounds
 from counterpoint_compare.benchmark_run import _own_cpu, _refuse_failed, database_bytes

@@ -14,11 +14,11 @@ import pytest
 HERE = str(Path(__file__).parent)
 sys.path.insert(0, HERE)
 
-from counterpoint.backfill import Asked, grid, prepare, run_backfill
+from counterpoint.backfill import BackfillRequest, grid, prepare, run_backfill
 from counterpoint.cli.main import main
 from counterpoint.errors import ContractError
 from counterpoint.model import RunRequest
-from counterpoint.running import execute, find_pipeline
+from counterpoint.runtime import execute, find_pipeline
 from counterpoint.services import LocalEngine
 from counterpoint.storage import Store
 from counterpoint.storage.versions import promote
@@ -72,7 +72,9 @@ class Box:
         return "success"
 
     def backfill_stale(self, tag: str) -> dict[str, Any]:
-        asked = Asked("letterbox:letterbox", DAYS[0], DAYS[-1], tag, config=self.config, stale_only=True, parallel=2)
+        asked = BackfillRequest(
+            "letterbox:letterbox", DAYS[0], DAYS[-1], tag, config=self.config, stale_only=True, parallel=2
+        )
         return run_backfill(prepare(asked, self.root), LocalEngine())
 
     def promote(self, tag: str) -> None:

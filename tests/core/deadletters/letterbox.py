@@ -9,7 +9,7 @@ import polars as pl
 
 from counterpoint.contracts import Validated
 from counterpoint.errors import ContractError
-from counterpoint.model import Incomplete, Output, OutputKind, Partitions, Pipeline, Step, step, windowed
+from counterpoint.model import Output, OutputKind, Partitions, Pipeline, Step, WindowPolicy, step, windowed
 
 SCHEMA = {"x": pl.Float64, "day": pl.String}
 TABLE = Output(OutputKind.TABLE)
@@ -55,7 +55,7 @@ def to_their_days(rejected):
 letterbox = Pipeline(
     "letterbox",
     (numbers, checked, total),
-    Partitions(start="2026-01-01", incomplete=Incomplete.SHRINK),
+    Partitions(start="2026-01-01", incomplete=WindowPolicy.SHRINK),
     config={"folder": "", "limit": 100},
 )
 CHECKED: Step = letterbox.step("checked")

@@ -11,7 +11,7 @@ import pytest
 from letterbox import CHECKED, letterbox
 
 from counterpoint.deadletters import all_letters, keep
-from counterpoint.deadletters.letters import rows_as_they_were
+from counterpoint.deadletters.dead_letter_store import rows_as_they_were
 from counterpoint.storage import Store
 
 if TYPE_CHECKING:

@@ -7,7 +7,17 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from counterpoint.model import PRODUCTION, Entry, Output, OutputKind, Pipeline, Reference, RunRecord, Status, Step
+from counterpoint.model import (
+    PRODUCTION,
+    ArtifactRef,
+    Materialization,
+    Output,
+    OutputKind,
+    Pipeline,
+    RunRecord,
+    Status,
+    Step,
+)
 from counterpoint.model import StepRecord as Made
 from counterpoint.storage import Model, Store
 
@@ -36,14 +46,14 @@ def model(*weights: float) -> Model:
     return Model({"w": np.asarray(weights, np.float32)}, {"depth": 1}, {"loss": 0.5})
 
 
-def publish(at: Store, step: Step, day: str, value: Any) -> Reference:
+def publish(at: Store, step: Step, day: str, value: Any) -> ArtifactRef:
     """Writes an output and makes it the one that stands."""
     made = at.write(step, day, value, "0123456789abcdef")
-    at.publish(Entry(made, "f", {}, "0123456789abcdef", "code", "run"))
+    at.publish(Materialization(made, "f", {}, "0123456789abcdef", "code", "run"))
     return made
 
 
-def day_of(at: Store, day: str, *weights: float) -> list[Reference]:
+def day_of(at: Store, day: str, *weights: float) -> list[ArtifactRef]:
     """All outputs of a day."""
     values = (
         (ROWS, apples(*weights)),
@@ -54,7 +64,7 @@ def day_of(at: Store, day: str, *weights: float) -> list[Reference]:
     return [publish(at, step, day, value) for step, value in values]
 
 
-def record(at: Store, run_id: str, day: str, outputs: list[Reference]) -> None:
+def record(at: Store, run_id: str, day: str, outputs: list[ArtifactRef]) -> None:
     """The record of a run that made some outputs."""
     steps = tuple(Made(output.step, Status.SUCCESS, 1, output=output) for output in outputs)
     name = "orchard:PIPELINE"

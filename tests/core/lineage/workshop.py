@@ -11,14 +11,14 @@ from counterpoint.lineage import champions, register
 from counterpoint.lineage.registry import client_of, place_of
 from counterpoint.model import (
     PRODUCTION,
+    ArtifactRef,
     Champion,
     Decision,
-    Entry,
     Input,
+    Materialization,
     Output,
     OutputKind,
     Pipeline,
-    Reference,
     RunRequest,
     Step,
     Window,
@@ -67,12 +67,14 @@ class Workshop:
     def request(self, day: str = DAY, run_id: str = "run-1") -> RunRequest:
         return RunRequest("workshop:PIPELINE", day, run_id, self.root, version=self.version)
 
-    def keep(self, step: Step, value: Any, day: str = DAY) -> Reference:
+    def keep(self, step: Step, value: Any, day: str = DAY) -> ArtifactRef:
         reference = self.store.write(step, day, value, "0" * 16)
-        self.store.publish(Entry(reference, json_digest(day), {}, "0" * 16, json_digest("code"), f"run of {day}"))
+        self.store.publish(
+            Materialization(reference, json_digest(day), {}, "0" * 16, json_digest("code"), f"run of {day}")
+        )
         return reference
 
-    def trained(self, number: int = 1, day: str = DAY) -> Reference:
+    def trained(self, number: int = 1, day: str = DAY) -> ArtifactRef:
         model = Model({"w": np.full(4, number, np.float32)}, {"number": number}, {"loss": 0.5})
         return self.keep(TRAINED, model, day)
 
@@ -100,7 +102,7 @@ class Workshop:
         return Workshop(self.root, "trial")
 
 
-def days_of_events(workshop: Workshop) -> dict[str, Reference]:
+def days_of_events(workshop: Workshop) -> dict[str, ArtifactRef]:
     """Two days of events, and the features over both."""
     frame = pl.DataFrame({"x": [1, 2, 3]})
     kept = {day: workshop.keep(EVENTS, frame, day) for day in (BEFORE, DAY)}

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import ServiceError
 from counterpoint.model import Partitions, Pipeline, Schedule, step
-from counterpoint.running import owners
-from counterpoint.running.owners import Party
+from counterpoint.runtime import schedule_ownership
+from counterpoint.runtime.schedule_ownership import Party
 from counterpoint.services.processes import Owner
 from counterpoint.storage.objects import Objects
 from counterpoint_migrate.cutover.cutover import Move, cut_over
@@ -67,7 +67,7 @@ class Stand:
         self.log.append(word)
         self.on = on
 
-    def going_on(self) -> tuple[str, ...]:
+    def active_runs(self) -> tuple[str, ...]:
         """What runs now; each look is the last one's when there is no more."""
         return self.runs.pop(0) if self.runs else ()
 
@@ -84,7 +84,7 @@ class Scene:
     def ons(self) -> dict[str, bool | None]:
         return {name: side.on for name, side in self.sides.items()}
 
-    def to_dagster(self, *steps: str, after: int = 0) -> owners.Owners:
+    def to_dagster(self, *steps: str, after: int = 0) -> schedule_ownership.Owners:
         return cut_over(self.move, AIRFLOW, DAGSTER, after, steps)
 
     def die(self, action: str, *turned: str) -> None:
@@ -93,7 +93,7 @@ class Scene:
         gone.wait()
         source, target = (AIRFLOW, DAGSTER) if action == "cutover" else (DAGSTER, AIRFLOW)
         was = [self.sides[party.name].on for party in (source, target)]
-        about: dict[str, Any] = {"action": action, "at": owners.now(), "streak": None, "was": was}
+        about: dict[str, Any] = {"action": action, "at": schedule_ownership.now(), "streak": None, "was": was}
         parties = {"from": source.to_dict(), "to": target.to_dict()}
         by = {**asdict(Owner.here()), "pid": gone.pid}
         self.move.keep(replace(seen, pending={**about, **parties, "by": by}))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from counterpoint.model import Entry, Incomplete, Output, OutputKind, Partitions, Pipeline, step, windowed
+from counterpoint.model import Materialization, Output, OutputKind, Partitions, Pipeline, WindowPolicy, step, windowed
 from counterpoint.storage import Model
 from counterpoint.storage.models import encode
 from counterpoint_migrate.validate.data_sides import RunSide
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     # of a step's name, its output and its partition: another output
     Change = Callable[[str, Any, Partition], Any]
 
-PARTITIONS = Partitions(start="2026-01-01", incomplete=Incomplete.SHRINK)
+PARTITIONS = Partitions(start="2026-01-01", incomplete=WindowPolicy.SHRINK)
 ROWS = 120
 
 
@@ -178,5 +178,5 @@ def stand(root: Path, first: str, last: str, seed: int = 7) -> RunSide:
         made |= {(name, key): value for name, value in of_day.items()}
         for name, value in of_day.items() if key >= first else ():
             reference = side.store.write(shop.step(name), key, value, "0123456789abcdef")
-            side.store.publish(Entry(reference, "f", {}, "0123456789abcdef", "code", f"run-{key}"))
+            side.store.publish(Materialization(reference, "f", {}, "0123456789abcdef", "code", f"run-{key}"))
     return side

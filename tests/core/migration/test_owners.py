@@ -13,9 +13,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 from bakery import AIRFLOW, DAGSTER, PREFECT, Scene, Stand, bread, equal_days, scene_in
 
 from counterpoint.errors import ServiceError, UsageError
-from counterpoint.running import owners
-from counterpoint.running.owners import Party, held_back
-from counterpoint.running.settings import serve
+from counterpoint.runtime import schedule_ownership
+from counterpoint.runtime.schedule_ownership import Party, held_back
+from counterpoint.runtime.settings import serve
 from counterpoint.services.processes import Owner
 from counterpoint.storage.layout import made_settings
 from counterpoint.storage.objects import Objects
@@ -194,11 +194,15 @@ def test_a_side_that_does_not_run_is_told_by_what_is_kept(scene: Scene) -> None:
 
 def test_services_hold_back_what_they_do_not_own(tmp_path: Path) -> None:
     names = ("counterpoint.testing.scenarios:linear", "counterpoint.testing.scenarios:diamond")
-    owners.keep(Objects(str(tmp_path)), "linear", owners.Owners(DAGSTER, owners.now()))
+    schedule_ownership.keep(
+        Objects(str(tmp_path)), "linear", schedule_ownership.Owners(DAGSTER, schedule_ownership.now())
+    )
     assert held_back(str(tmp_path), names, "dagster") == ()
     assert held_back(str(tmp_path), names, "airflow") == names[:1]
     legacy = Party("airflow", {"url": "http://x", "dag_id": "old"})
-    owners.keep(Objects(str(tmp_path)), "diamond", owners.Owners(legacy, owners.now()))
+    schedule_ownership.keep(
+        Objects(str(tmp_path)), "diamond", schedule_ownership.Owners(legacy, schedule_ownership.now())
+    )
     assert held_back(str(tmp_path), names, "airflow") == names
 
 

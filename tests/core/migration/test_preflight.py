@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 
 from counterpoint.cli.main import main
-from counterpoint.running import find_pipeline
+from counterpoint.runtime import find_pipeline
 from counterpoint.testing import SCENARIOS
 from counterpoint_migrate.plan.limits import Lack
 from counterpoint_migrate.plan.preflight import USES, Row, compare, properties

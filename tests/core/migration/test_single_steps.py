@@ -15,8 +15,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from bakery import AIRFLOW, DAGSTER, PREFECT, Scene, Stand, bread, equal_days, scene_in
 
 from counterpoint.errors import CounterpointError, ServiceError, UsageError
-from counterpoint.running import owners
-from counterpoint.running.owners import Party, held_back
+from counterpoint.runtime import schedule_ownership
+from counterpoint.runtime.schedule_ownership import Party, held_back
 from counterpoint.storage.objects import Objects
 from counterpoint_migrate.cutover.cutover import cut_over, roll_back
 
@@ -194,7 +194,7 @@ def test_who_owns_nothing_gives_nothing_away(tmp_path: Path) -> None:
     scene = scene_in(tmp_path)
     with pytest.raises(UsageError, match="nobody owns bread yet.* --from dagster --to airflow --after 0"):
         scene.to_dagster("bake")
-    scene.move.keep(owners.Owners(LEGACY, owners.now()))
+    scene.move.keep(schedule_ownership.Owners(LEGACY, schedule_ownership.now()))
     with pytest.raises(UsageError, match="is not ours"):
         scene.to_dagster("bake")
     cut_over(scene.move, LEGACY, DAGSTER, 0)
@@ -228,7 +228,11 @@ def test_steps_come_back_from_the_first_cutover_where_it_had_a_proof(tmp_path: P
 
 def test_services_hold_back_what_they_have_no_part_of(tmp_path: Path) -> None:
     name = "counterpoint.testing.scenarios:linear"
-    owners.keep(Objects(str(tmp_path)), "linear", owners.Owners(AIRFLOW, owners.now(), steps={"x": "dagster"}))
+    schedule_ownership.keep(
+        Objects(str(tmp_path)),
+        "linear",
+        schedule_ownership.Owners(AIRFLOW, schedule_ownership.now(), steps={"x": "dagster"}),
+    )
     back = {side: held_back(str(tmp_path), (name,), side) for side in ("airflow", "dagster", "prefect")}
     assert back == {"airflow": (), "dagster": (), "prefect": (name,)}
 
@@ -237,13 +241,19 @@ def test_what_was_kept_before_steps_could_move_is_read(tmp_path: Path) -> None:
     objects = Objects(str(tmp_path))
     about = {
         "action": "cutover",
-        "at": owners.now(),
+        "at": schedule_ownership.now(),
         "streak": None,
         "from": AIRFLOW.to_dict(),
         "to": DAGSTER.to_dict(),
     }
-    history = [{**about, "ended": owners.now(), "outcome": "done"}]
-    kept = {"owners_form": 1, "owner": DAGSTER.to_dict(), "since": owners.now(), "pending": None, "history": history}
+    history = [{**about, "ended": schedule_ownership.now(), "outcome": "done"}]
+    kept = {
+        "owners_form": 1,
+        "owner": DAGSTER.to_dict(),
+        "since": schedule_ownership.now(),
+        "pending": None,
+        "history": history,
+    }
     objects.put_json("owners/bread.json", kept)
     scene = scene_in(tmp_path)
     assert roll_back(scene.move).owner == AIRFLOW

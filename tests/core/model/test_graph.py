@@ -13,10 +13,10 @@ from counterpoint.model import (
     Output,
     OutputKind,
     Pipeline,
+    RunDecision,
     Status,
     Step,
     TriggerRule,
-    Verdict,
     When,
     critical_path,
     downstream,
@@ -27,7 +27,7 @@ from counterpoint.model import (
 )
 
 S, F, K, U = Status.SUCCESS, Status.FAILED, Status.SKIPPED, Status.UPSTREAM_FAILED
-RUN, SKIP, FAIL = Verdict.RUN, Verdict.SKIP, Verdict.UPSTREAM_FAILED
+RUN, SKIP, FAIL = RunDecision.RUN, RunDecision.SKIP, RunDecision.UPSTREAM_FAILED
 
 
 @st.composite

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from counterpoint.model import (
-    Entry,
+    ArtifactRef,
     ErrorInfo,
+    Materialization,
     Pipeline,
-    Reference,
     RunRecord,
     RunRequest,
     Status,
@@ -26,7 +26,7 @@ from counterpoint.testing import SCENARIOS
 from streamrec.pipeline import pipeline as streamrec
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
-REFERENCE = Reference(
+REFERENCE = ArtifactRef(
     "training_features", "2026-01-03", "table", "s3://bucket/data/tables/x", 500, 10**9, 10**12, DIGEST
 )
 STEP = StepRecord(
@@ -65,9 +65,9 @@ def through_json(values: Any) -> Any:
 
 
 def test_records_survive_json() -> None:
-    assert Reference.from_dict(through_json(REFERENCE.to_dict())) == REFERENCE
-    entry = Entry(REFERENCE, "f", {"a": DIGEST}, "s", "c", "r", {"user_id": "String"})
-    assert Entry.from_dict(through_json(entry.to_dict())) == entry
+    assert ArtifactRef.from_dict(through_json(REFERENCE.to_dict())) == REFERENCE
+    entry = Materialization(REFERENCE, "f", {"a": DIGEST}, "s", "c", "r", {"user_id": "String"})
+    assert Materialization.from_dict(through_json(entry.to_dict())) == entry
     assert StepRecord.from_dict(through_json(STEP.to_dict())) == STEP
     assert RunRecord.from_dict(through_json(RECORD.to_dict())) == RECORD
 

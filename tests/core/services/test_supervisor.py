@@ -24,7 +24,7 @@ from counterpoint.cli.up import _watch
 from counterpoint.errors import ServiceError, UnansweredError, UsageError
 from counterpoint.processes import ProcessId
 from counterpoint.services import ServiceEngine, new_site, running_site, serving, stop_site
-from counterpoint.services.guardian import MOST_RESTARTS, PART, part_of
+from counterpoint.services.process_supervisor import MOST_RESTARTS, PART, part_of
 from counterpoint.services.processes import MARK, living, marked, usage
 from counterpoint.services.sites import home_of, refuse_running, remember
 from counterpoint.services.supervisor import ended_of, environment_of, mark_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from counterpoint.model import PRODUCTION, Entry, Output, OutputKind, Pipeline, Reference, Step
+from counterpoint.model import PRODUCTION, ArtifactRef, Materialization, Output, OutputKind, Pipeline, Step
 from counterpoint.storage import Model, Store
 from counterpoint.storage.tables import read_partition
 
@@ -42,11 +42,11 @@ def model(number: int, size: int = 4) -> Model:
     return Model({"w": np.full(size, number, np.float32)}, {"number": number}, {"loss": 0.5})
 
 
-def entry(reference: Reference, made_from: str = "f") -> Entry:
-    return Entry(reference, made_from, {}, SETTINGS, "code", "run")
+def entry(reference: ArtifactRef, made_from: str = "f") -> Materialization:
+    return Materialization(reference, made_from, {}, SETTINGS, "code", "run")
 
 
-def save(store: Store, frame: pl.DataFrame, day: str = DAY) -> Reference:
+def save(store: Store, frame: pl.DataFrame, day: str = DAY) -> ArtifactRef:
     return store.write(ROWS, day, frame, SETTINGS)
 
 
@@ -55,10 +55,10 @@ def newest(store: Store, day: str = DAY) -> pl.DataFrame:
     return read_partition(store.uri("tables/production/shelf/rows"), None, "date", day)
 
 
-def made(name: str, day: str = DAY, step: str = "metrics") -> Entry:
+def made(name: str, day: str = DAY, step: str = "metrics") -> Materialization:
     """An entry without data that tells by its fingerprint what it is."""
-    reference = Reference(step, day, "metrics", "", None, None, 0, f"sha256:{name}")
-    return Entry(reference, name, {}, SETTINGS, "code", "run")
+    reference = ArtifactRef(step, day, "metrics", "", None, None, 0, f"sha256:{name}")
+    return Materialization(reference, name, {}, SETTINGS, "code", "run")
 
 
 def publish(store: Store, name: str, days: list[str]) -> None:

@@ -15,11 +15,11 @@ from counterpoint.storage.locations import path_of
 from counterpoint.storage.versions import promote
 
 if TYPE_CHECKING:
-    from counterpoint.model import Reference
+    from counterpoint.model import ArtifactRef
     from counterpoint.storage import Store
 
 
-def furnished(store: Store, number: int = 1) -> list[Reference]:
+def furnished(store: Store, number: int = 1) -> list[ArtifactRef]:
     made = [
         save(store, numbers(number, 3)),
         store.write(MODEL, DAY, model(number), SETTINGS),

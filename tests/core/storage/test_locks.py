@@ -51,7 +51,7 @@ def test_who_holds_the_lock_of_a_root_is_told_and_named(
     tmp_path: Path, holder: subprocess.Popen[bytes], caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(StorageError) as refused:
-        Objects(str(tmp_path)).swap("a.json", b"1", None)
+        Objects(str(tmp_path)).compare_and_swap("a.json", b"1", None)
     assert refused.value.exit_code == 2
     said = str(refused.value)
     assert said.startswith(f"{tmp_path}/.lock has been locked for ")
@@ -70,7 +70,7 @@ def test_publishing_waits_for_the_same_lock(tmp_path: Path, holder: subprocess.P
 def test_a_lock_that_is_given_back_is_taken(tmp_path: Path, holder: subprocess.Popen[bytes]) -> None:
     locks.LIMIT_SECONDS = 30.0
     holder.kill()
-    assert Objects(str(tmp_path)).swap("a.json", b"1", None)
+    assert Objects(str(tmp_path)).compare_and_swap("a.json", b"1", None)
 
 
 def test_the_registry_waits_with_a_limit_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,4 +89,4 @@ def test_where_the_system_does_not_tell_nobody_is_named(tmp_path: Path, monkeypa
     with (tmp_path / ".lock").open("a") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         with pytest.raises(StorageError, match="this machine does not show"):
-            Objects(str(tmp_path)).swap("a.json", b"1", None)
+            Objects(str(tmp_path)).compare_and_swap("a.json", b"1", None)

@@ -86,7 +86,7 @@ def test_what_is_published_into_a_version_while_it_is_promoted_does_not_pass_for
 
 def stopped(store: Store, trial: Store, monkeypatch: pytest.MonkeyPatch, after: int) -> None:
     """A promotion that ends, as if killed, after its journal and `after` copies."""
-    swap, swaps = Objects.swap, []
+    swap, swaps = Objects.compare_and_swap, []
 
     def counted(self: Objects, path: str, data: bytes, old: Found | None) -> bool:
         if len(swaps) == after + 1:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from conftest import Scripts
 
-    from counterpoint.model import Reference
+    from counterpoint.model import ArtifactRef
     from counterpoint.storage import Store
 
 FAILS = """
@@ -52,7 +52,7 @@ def place() -> Iterator[Path]:
         yield Path(folder)
 
 
-def standing(store: Store) -> list[Reference]:
+def standing(store: Store) -> list[ArtifactRef]:
     """What stands of rows, model and metrics, after writing the first two of them."""
     made = [save(store, numbers(1, 5)), store.write(MODEL, DAY, model(1), SETTINGS)]
     for reference in made:

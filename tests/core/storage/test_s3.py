@@ -77,17 +77,17 @@ def test_a_bucket_that_is_not_there_is_named(bucket: str) -> None:
 
 
 def test_a_swap_hits_what_was_found_only(far: Store) -> None:
-    assert far.swap("a.json", b"1", None)
+    assert far.compare_and_swap("a.json", b"1", None)
     found = far.find("a.json")
-    assert not far.swap("a.json", b"2", None)
-    assert far.swap("a.json", b"3", found)
-    assert not far.swap("a.json", b"4", found)
+    assert not far.compare_and_swap("a.json", b"2", None)
+    assert far.compare_and_swap("a.json", b"3", found)
+    assert not far.compare_and_swap("a.json", b"4", found)
     # its answer was lost, and the library tried again
-    assert far.swap("a.json", b"3", found)
+    assert far.compare_and_swap("a.json", b"3", found)
     assert far.get("a.json") == b"3"
     far.delete("a.json")
     far.delete("a.json")
-    assert not far.swap("a.json", b"5", found)
+    assert not far.compare_and_swap("a.json", b"5", found)
 
 
 def test_a_version_is_promoted(far: Store) -> None:

@@ -58,13 +58,13 @@ def test_what_is_adopted_stays_when_production_changes(store: Store, trial: Stor
     stands(store, 1)
     adopted = store.entry("metrics", DAY)
     assert adopted
-    trial.adopt(adopted)
-    store.adopt(adopted)
+    trial.pin(adopted)
+    store.pin(adopted)
     stands(store, 2)
     assert (value(trial), value(store)) == (1, 2)
     newer = store.entry("metrics", DAY)
     assert newer
-    trial.adopt(newer)
+    trial.pin(newer)
     assert value(trial) == 1
 
 
@@ -180,7 +180,7 @@ def test_of_a_promotion_and_a_drop_at_once_one_is_refused(
     store: Store, trial: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stands(trial, 1)
-    swap = Objects.swap
+    swap = Objects.compare_and_swap
     raced = []
 
     def dropped_meanwhile(self: Objects, path: str, data: bytes, old: Found | None) -> bool:
@@ -200,7 +200,7 @@ def test_what_was_promoted_while_it_was_to_be_dropped_is_kept(
     store: Store, trial: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stands(trial, 1)
-    swap = Objects.swap
+    swap = Objects.compare_and_swap
     raced = []
 
     def promoted_meanwhile(self: Objects, path: str, data: bytes, old: Found | None) -> bool:
@@ -223,11 +223,11 @@ def test_an_object_is_removed_if_it_is_there(store: Store) -> None:
 
 
 def test_a_swap_hits_what_was_found_only(store: Store) -> None:
-    assert store.swap("a.json", b"1", None)
-    assert not store.swap("a.json", b"2", None)
+    assert store.compare_and_swap("a.json", b"1", None)
+    assert not store.compare_and_swap("a.json", b"2", None)
     found = store.find("a.json")
-    assert store.swap("a.json", b"3", found)
-    assert not store.swap("a.json", b"4", found)
+    assert store.compare_and_swap("a.json", b"3", found)
+    assert not store.compare_and_swap("a.json", b"4", found)
     assert store.get("a.json") == b"3"
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from conftest import Scripts
 
-    from counterpoint.model import Reference
+    from counterpoint.model import ArtifactRef
     from counterpoint.storage import Store
 
 DAYS = [f"2026-01-{day:02}" for day in range(1, 9)]
@@ -55,7 +55,7 @@ def test_writers_of_different_partitions_of_a_new_table_are_all_kept(store: Stor
 
 
 def test_writers_of_one_partition_of_a_new_table_leave_one_of_them_whole(store: Store) -> None:
-    made: list[Reference] = at_once(6, lambda n: save(store, numbers(n, n + 1)))
+    made: list[ArtifactRef] = at_once(6, lambda n: save(store, numbers(n, n + 1)))
     assert len({reference.table_version for reference in made}) == 6
     last = max(made, key=lambda reference: reference.table_version or 0)
     assert content_digest(newest(store)) == last.digest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from counterpoint.model import Incomplete, Output, OutputKind, Partitions, Pipeline, step, windowed
+from counterpoint.model import Output, OutputKind, Partitions, Pipeline, WindowPolicy, step, windowed
 
 DAY = "2026-01-03"
 
@@ -24,4 +24,4 @@ def weight(flour):
     return {"sacks": float(flour.height)}
 
 
-mill = Pipeline("mill", (grain, flour, weight), Partitions(start="2026-01-01", incomplete=Incomplete.SHRINK))
+mill = Pipeline("mill", (grain, flour, weight), Partitions(start="2026-01-01", incomplete=WindowPolicy.SHRINK))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from counterpoint.model import Incomplete, Output, OutputKind, Partitions, Pipeline, step, windowed
+from counterpoint.model import Output, OutputKind, Partitions, Pipeline, WindowPolicy, step, windowed
 
 DAYS = ("2026-01-01", "2026-01-02", "2026-01-03")
 
@@ -29,7 +29,7 @@ def label(oil):
 press = Pipeline(
     "press",
     (olives, oil, label),
-    Partitions(start="2026-01-01", incomplete=Incomplete.SHRINK),
+    Partitions(start="2026-01-01", incomplete=WindowPolicy.SHRINK),
     config={"turn": 0, "broken": False},
     retain="90d",
 )

@@ -8,23 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 from press import press
 
-from counterpoint.alerts.cases import all_cases
+from counterpoint.alerts.incidents import all_cases
 from counterpoint.backfill import grid
-from counterpoint.lineage import Surroundings, find_lineage, keep_whole
+from counterpoint.diagnosis import explain
+from counterpoint.lineage import RunEnvironment, find_lineage, keep_whole
 from counterpoint.model import PRODUCTION, NativeRun, NativeStep, RunRequest, Status, order
-from counterpoint.running import collect, execute
-from counterpoint.running.requests import keep_request, note_native
+from counterpoint.runtime import collect, execute
+from counterpoint.runtime.request_store import keep_request, note_native
 from counterpoint.services.processes import Owner
 from counterpoint.storage import Store
 from counterpoint.storage.layout import PACK
 from counterpoint.storage.versions import versions
-from counterpoint.why import explain
 
 if TYPE_CHECKING:
     from counterpoint.storage.objects import Objects
 
 NAME = "press:press"
-AROUND = Surroundings(git={"commit": None, "dirty": False}, packages={})
+AROUND = RunEnvironment(git={"commit": None, "dirty": False}, packages={})
 
 
 def now() -> str:

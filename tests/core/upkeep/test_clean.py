@@ -19,11 +19,11 @@ from press import DAYS, press
 from pressing import documents, explained, needed_by_entries, run, stands
 
 from counterpoint.cli.main import main
-from counterpoint.deadletters.letters import keep
+from counterpoint.deadletters.dead_letter_store import keep
 from counterpoint.errors import DefinitionError, UsageError
 from counterpoint.model import Pipeline, RunRequest
 from counterpoint.model.serial import pipeline_from, to_values
-from counterpoint.running.requests import note_native
+from counterpoint.runtime.request_store import note_native
 from counterpoint.storage import Store
 from counterpoint.storage.layout import PACK
 from counterpoint.storage.layout import run_request as request_path

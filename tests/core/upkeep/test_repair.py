@@ -13,7 +13,7 @@ import pytest
 from mill import DAY
 
 from counterpoint.errors import DamagedFileError, HeldError
-from counterpoint.model import Entry
+from counterpoint.model import Materialization
 from counterpoint.services.processes import Owner
 from counterpoint.storage.objects import Objects
 from counterpoint.storage.shapes import KINDS, fits, problem
@@ -92,7 +92,7 @@ def test_whatever_is_damaged_is_told_and_repaired(whole: Path, root: Root, seed:
 def test_an_entry_is_found_again_by_the_record_of_its_run(root: Root) -> None:
     wanted = root.digests()
     file = root.place / CATALOG.format(step="flour")
-    before = Entry.from_dict({k: v for k, v in json.loads(file.read_bytes()).items() if k != "stamp"})
+    before = Materialization.from_dict({k: v for k, v in json.loads(file.read_bytes()).items() if k != "stamp"})
     file.write_bytes(b"{}")
     told = root.run()
     assert told.code == 2

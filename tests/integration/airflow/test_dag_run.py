@@ -14,7 +14,7 @@ pytestmark = pytest.mark.airflow
 
 from counterpoint.adapter import find_adapter
 from counterpoint.model import RunRecord, RunRequest, Status
-from counterpoint.running import collect
+from counterpoint.runtime import collect
 from counterpoint.services import LocalEngine, ProcessEngine, home_of
 from counterpoint.storage import Store
 from counterpoint.testing import SCENARIOS

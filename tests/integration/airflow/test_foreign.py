@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from counterpoint.running import find_pipeline
+from counterpoint.runtime import find_pipeline
 from counterpoint.services.leases import use
 from counterpoint.services.processes import MARK
 from counterpoint.site import SITE

@@ -9,7 +9,7 @@ import pytest
 
 pytestmark = pytest.mark.airflow
 
-from counterpoint.alerts.cases import all_cases
+from counterpoint.alerts.incidents import all_cases
 from counterpoint.storage.objects import Objects
 
 if TYPE_CHECKING:

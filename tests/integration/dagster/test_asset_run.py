@@ -13,8 +13,8 @@ import pytest
 pytestmark = pytest.mark.dagster
 
 from counterpoint.adapter import find_adapter
-from counterpoint.model import Reference, RunRecord, RunRequest, Status
-from counterpoint.running import collect, find_pipeline
+from counterpoint.model import ArtifactRef, RunRecord, RunRequest, Status
+from counterpoint.runtime import collect, find_pipeline
 from counterpoint.services import ProcessEngine, home_of
 from counterpoint.storage import Store
 from counterpoint.testing import SCENARIOS
@@ -207,14 +207,14 @@ def test_the_io_manager_is_swapped_by_its_resource(tmp_path: Path) -> None:
     given = {"resources": {"linear_references": Own()}, "tags": tags_of(asked)}
     with dg.DagsterInstance.ephemeral() as instance:
         assert dg.materialize(assets, partition_key=asked.partition, instance=instance, **given).success
-    assert {name: type(made) for name, made in handed.items()} == dict.fromkeys(asked.steps or (), Reference)
+    assert {name: type(made) for name, made in handed.items()} == dict.fromkeys(asked.steps or (), ArtifactRef)
     assert not list(tmp_path.rglob("handed"))
 
 
 def test_metadata_tells_what_mlflow_knows() -> None:
     from counterpoint_dagster.step import metadata_of
 
-    made = Reference("registered_models", "2026-01-07", "registration", "/there", None, None, 12, "sha256:0")
+    made = ArtifactRef("registered_models", "2026-01-07", "registration", "/there", None, None, 12, "sha256:0")
     details = {"mlflow_runs": {"ranking": "abc"}, "registry_versions": {"ranking": 3}, "lineage": "/there/lineage.json"}
     told = metadata_of(made, {"details": details, "metrics": {}})
     assert told == {**details, "uri": "/there", "digest": "sha256:0", "bytes": 12}

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.dagster
 
 from counterpoint.errors import UsageError
 from counterpoint.model import Pipeline, step
-from counterpoint.running import known
+from counterpoint.runtime import registry
 from counterpoint.site import Site
 from counterpoint_compare.operations import commands
 from counterpoint_dagster import deploy
@@ -47,7 +47,7 @@ def test_two_pipelines_with_a_step_of_one_name_are_refused(tmp_path: Path, monke
     pipelines = {name: Pipeline(name, (read,)) for name in ("orders", "prices")} | {
         "trend": Pipeline("trend", (count,))
     }
-    monkeypatch.setattr(known, "find_pipeline", pipelines.__getitem__)
+    monkeypatch.setattr(registry, "find_pipeline", pipelines.__getitem__)
     site = Site(tmp_path, str(tmp_path), ("orders", "trend"), {"web": 1}, "secret")
     assert deploy.plan(site).processes
     shared = Site(tmp_path, str(tmp_path), ("orders", "trend", "prices"), {"web": 1}, "secret")

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.prefect
 
 from counterpoint.adapter import find_adapter
 from counterpoint.model import RunRecord, RunRequest, Status
-from counterpoint.running import collect, find_pipeline
+from counterpoint.runtime import collect, find_pipeline
 from counterpoint.services import ProcessEngine, home_of
 from counterpoint.storage import Store
 from counterpoint.testing import SCENARIOS
@@ -70,7 +70,7 @@ def children() -> list[psutil.Process]:
     return [
         step
         for warm in psutil.Process().children()
-        if any("counterpoint.running.forking" in word for word in warm.cmdline())
+        if any("counterpoint.runtime.forkserver" in word for word in warm.cmdline())
         for step in warm.children()
     ]
 

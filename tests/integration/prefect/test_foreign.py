@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from counterpoint.running import find_pipeline
+from counterpoint.runtime import find_pipeline
 from counterpoint.services.processes import MARK
 from counterpoint.services.sites import free_port
 from counterpoint.site import SITE

@@ -9,10 +9,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from counterpoint.backfill import Asked, grid, prepare, run_backfill
+from counterpoint.backfill import BackfillRequest, grid, prepare, run_backfill
 from counterpoint.deadletters import overview, reprocess
 from counterpoint.deadletters.reprocess import DELAY
-from counterpoint.running import find_pipeline
+from counterpoint.runtime import find_pipeline
 from counterpoint.services import LocalEngine
 from counterpoint.storage import Store
 from counterpoint.storage.versions import promote
@@ -73,7 +73,9 @@ def test_a_day_without_rejected_rows_given_is_as_it_was(found, today):
 
 
 def backfill(root, tag, **more):
-    asked = Asked("latecomers:latecomers", DAYS[0], DAYS[-1], tag, config={"source": SOURCE}, parallel=2, **more)
+    asked = BackfillRequest(
+        "latecomers:latecomers", DAYS[0], DAYS[-1], tag, config={"source": SOURCE}, parallel=2, **more
+    )
     assert run_backfill(prepare(asked, root), LocalEngine())["status"] == "success"
     promote(Store(root, find_pipeline("latecomers:latecomers"), tag))
 

@@ -11,7 +11,7 @@ import pytest
 
 from counterpoint.errors import UsageError
 from streamrec.catalogue import CLUSTERS, hashed
-from streamrec.recipe import Recipe
+from streamrec.generator_config import Recipe
 from streamrec.schema import KEY, RAW
 from streamrec.source import raw_interactions
 from streamrec.synthetic import events

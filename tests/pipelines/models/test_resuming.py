@@ -20,8 +20,8 @@ pytestmark = pytest.mark.torch
 
 from counterpoint.errors import StepKilledError
 from counterpoint.model import Partitions, RunRequest
-from counterpoint.running import Attempt, context_of, execute, execute_in_child, step_record
-from counterpoint.running.checkpoints import Checkpoint
+from counterpoint.runtime import Attempt, context_of, execute, execute_in_child, step_record
+from counterpoint.runtime.checkpoints import Checkpoint
 from counterpoint.storage import model_digest
 from counterpoint.storage.models import encode
 from counterpoint.storage.objects import Objects
@@ -144,7 +144,7 @@ def kill_when_saved(store: Store, step: str) -> None:
     while not store.list(f"checkpoints/production/trainings/{step}"):
         time.sleep(0.01)
     for warm in psutil.Process().children():
-        if any("counterpoint.running.forking" in word for word in warm.cmdline()):
+        if any("counterpoint.runtime.forkserver" in word for word in warm.cmdline()):
             for process in warm.children():
                 process.kill()
 

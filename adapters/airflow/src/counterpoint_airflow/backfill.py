@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from counterpoint.model import NativeBackfill, RunRequest
-from counterpoint.running import find_pipeline
+from counterpoint.runtime import find_pipeline
 from counterpoint_airflow.client import call, rows_of, settle
 from counterpoint_airflow.keys import ELEMENTS, REQUEST, SPANS
 from counterpoint_airflow.observe import native_of

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from counterpoint.errors import ServiceError
-from counterpoint.running import find_pipeline
-from counterpoint.running.failure import innermost, named
+from counterpoint.runtime import find_pipeline
+from counterpoint.runtime.failure import innermost, named
 from counterpoint_airflow.client import call, rows_of
 from counterpoint_airflow.keys import ELEMENTS
 

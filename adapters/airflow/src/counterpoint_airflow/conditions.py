@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from counterpoint.model import TriggerRule, ancestors, downstream
-from counterpoint.running import condition_holds, why_skipped
+from counterpoint.runtime import condition_holds, why_skipped
 from counterpoint_airflow.keys import ELEMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from counterpoint.model import Pipeline, Reference, RunRequest
+    from counterpoint.model import ArtifactRef, Pipeline, RunRequest
 
 
 def _is_idle(pipeline: Pipeline, request: RunRequest, step: str) -> bool:
@@ -42,7 +42,7 @@ def skip_unless_chosen(request: RunRequest, step: str, references: Mapping[str, 
         raise AirflowSkipException(reason)
 
 
-def idle_after(pipeline: Pipeline, request: RunRequest, step: str, reference: Reference) -> list[str]:
+def idle_after(pipeline: Pipeline, request: RunRequest, step: str, reference: ArtifactRef) -> list[str]:
     """The tasks that a step, now that it has succeeded, is to skip as Airflow's own branches do: no worker starts them.
 
     Those are the ones that its choice is against, and after the last selected step before them those not selected.

@@ -6,7 +6,7 @@ import os
 
 from airflow.sdk import DAG, get_parsing_context
 
-from counterpoint.running import configured_pipeline, served_pipelines
+from counterpoint.runtime import configured_pipeline, served_pipelines
 from counterpoint.site import SCHEDULES
 from counterpoint_airflow.translate import translate
 

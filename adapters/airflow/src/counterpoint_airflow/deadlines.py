@@ -46,7 +46,7 @@ def due() -> Any:
 
 async def late(context: Mapping[str, Any]) -> None:
     """What the triggerer does when a run is late; one of a backfill, or that a person started, has no deadline."""
-    from counterpoint.watching import tell_late
+    from counterpoint.monitoring import tell_late
 
     run = context["dag_run"]
     if run["run_type"] == "scheduled":

@@ -15,7 +15,7 @@ from counterpoint import garbage
 from counterpoint.adapter import Plan, Process
 from counterpoint.errors import ServiceError, UsageError
 from counterpoint.files import put, put_private
-from counterpoint.running import find_pipeline
+from counterpoint.runtime import find_pipeline
 from counterpoint.services.claims import Claim, carried_out, may_set
 from counterpoint.site import USER
 from counterpoint_airflow.client import call

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from counterpoint.errors import ServiceError, UnansweredError
 from counterpoint.model import ErrorInfo, NativeRun, NativeStep, Status
-from counterpoint.running import find_pipeline, iso, merged
+from counterpoint.runtime import find_pipeline, iso, merged
 from counterpoint_airflow.client import call, rows_of
 from counterpoint_airflow.keys import ELEMENTS, REQUEST, WATCHER
 

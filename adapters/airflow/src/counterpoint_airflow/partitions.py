@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.model import RunRequest, part_of, steps_in
-from counterpoint.running import find_pipeline, native_request
+from counterpoint.runtime import find_pipeline, native_request
 from counterpoint_airflow.keys import REQUEST, SPANS
 from counterpoint_airflow.timetable import PartitionTimetable
 

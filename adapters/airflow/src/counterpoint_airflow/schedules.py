@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from counterpoint.commands import command
 from counterpoint.errors import ServiceError
-from counterpoint.running import find_pipeline
+from counterpoint.runtime import find_pipeline
 from counterpoint_airflow.client import call, rows_of, settle
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def admit(site: Site, pipeline: str) -> None:
         schedule(site, pipeline, on=True)
 
 
-def going_on(site: Site, pipeline: str) -> tuple[str, ...]:
+def active_runs(site: Site, pipeline: str) -> tuple[str, ...]:
     """The runs of the DAG that wait to begin, or run."""
     rows = rows_of(site, f"{_path(pipeline)}/dagRuns?state=queued&state=running", "dag_runs")
     return tuple(row["dag_run_id"] for row in rows)

@@ -29,7 +29,7 @@ def execute_step(
         DownstreamTasksSkipped: it succeeded, and tasks after it are not to run.
         TaskDeferred: what it waits for is not there yet.
     """
-    from counterpoint.running import Attempt, execute_attempt, find_pipeline
+    from counterpoint.runtime import Attempt, execute_attempt, find_pipeline
 
     pipeline, native = find_pipeline(served), context["ti"]
     request = request_of(served, context)
@@ -54,8 +54,8 @@ def execute_step(
 
 def count_elements(served: str, step_name: str, upstream: dict[str, Any], **context: Any) -> list[int]:
     """The indices of the elements of a mapped step."""
-    from counterpoint.running import find_pipeline
-    from counterpoint.running.execute import element_count
+    from counterpoint.runtime import find_pipeline
+    from counterpoint.runtime.execute import element_count
 
     request, references = request_of(served, context), references_of(upstream)
     if not is_selected(find_pipeline(served), request, step_name):
@@ -67,7 +67,7 @@ def count_elements(served: str, step_name: str, upstream: dict[str, Any], **cont
 
 def references_of(upstream: dict[str, Any]) -> dict[str, Any]:
     """The references that upstream tasks passed on; one that failed or was skipped passed none."""
-    from counterpoint.running import decode_references
+    from counterpoint.runtime import decode_references
 
     passed = {n: value if value is None or isinstance(value, dict) else value[:] for n, value in upstream.items()}
     return {name: decode_references(value) for name, value in passed.items() if value is not None}
@@ -75,8 +75,8 @@ def references_of(upstream: dict[str, Any]) -> dict[str, Any]:
 
 def tell_failure(context: Any) -> None:
     """What Airflow calls when a task has failed for good: records what could not record itself."""
-    from counterpoint.running import step_record
-    from counterpoint.running.execute import record_failure
+    from counterpoint.runtime import step_record
+    from counterpoint.runtime.execute import record_failure
 
     task, native, error = context["task"], context["ti"], context.get("exception")
     step, index = task.task_id.removesuffix(ELEMENTS), max(native.map_index, 0)

@@ -16,7 +16,7 @@ from airflow.sdk.bases.decorator import DecoratedOperator
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from counterpoint.model import FailureClass, RunRequest, steps_in
-from counterpoint.running import find_pipeline
+from counterpoint.runtime import find_pipeline
 from counterpoint_airflow.keys import SPANS
 from counterpoint_airflow.partitions import request_of
 
@@ -126,7 +126,7 @@ def defer_while_waiting(request: RunRequest, step: str) -> None:
         TaskDeferred: something is not there yet.
         MissingInputError: it has waited long enough.
     """
-    from counterpoint.running.waits import admit
+    from counterpoint.runtime.waits import admit
 
     waiting = admit(request, step)
     if waiting:
@@ -147,7 +147,7 @@ class WaitTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Looks at every poll; its log on the task's page says what for."""
-        from counterpoint.running.waits import still
+        from counterpoint.runtime.waits import still
 
         told = ""
         await asyncio.sleep(_SETTLING)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import ServiceError
 from counterpoint.model import NativeBackfill, NativeRun, part_of
-from counterpoint.running import find_pipeline
+from counterpoint.runtime import find_pipeline
 from counterpoint.site import SITE_TAG, tags_of_site
 from counterpoint_dagster.client import graphql
 from counterpoint_dagster.keys import BACKFILL, FIRST, FOLLOWS, MAX_PARALLEL, PARTITION, REQUEST, VERSION

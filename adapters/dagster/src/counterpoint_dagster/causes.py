@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.running.failure import named
+from counterpoint.runtime.failure import named
 from counterpoint_dagster.client import graphql
 
 if TYPE_CHECKING:

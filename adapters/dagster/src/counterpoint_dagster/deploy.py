@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.adapter import Plan, Process
 from counterpoint.errors import ServiceError
-from counterpoint.running import find_pipeline, refuse_shared_steps
+from counterpoint.runtime import find_pipeline, refuse_shared_steps
 from counterpoint.services.claims import Claim, carried_out, may_set
 from counterpoint.site import SITE_TAG
 from counterpoint_dagster.client import graphql

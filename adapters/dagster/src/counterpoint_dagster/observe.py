@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import ServiceError
 from counterpoint.model import NativeRun, NativeStep, Status
-from counterpoint.running import find_pipeline, iso, runnable, settled
+from counterpoint.runtime import find_pipeline, iso, runnable, settled
 from counterpoint.site import tags_of_site
 from counterpoint_dagster.client import graphql
 from counterpoint_dagster.keys import FOLLOWS, LOCATION, PARTITION

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dagster as dg
 
 from counterpoint.model import PartitionKind, Partitions, RunRequest, Step, part_of
-from counterpoint.running import native_request
+from counterpoint.runtime import native_request
 from counterpoint_dagster.keys import PARTITION, REQUEST, SCHEDULE
 
 _DEFINITIONS = {

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import dagster as dg
 
 from counterpoint.model import is_retryable, stages
-from counterpoint.running import describe
-from counterpoint.running.native import PARALLEL
+from counterpoint.runtime import describe
+from counterpoint.runtime.adapter_support import PARALLEL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

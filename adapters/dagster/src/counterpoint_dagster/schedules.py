@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import ServiceError
-from counterpoint.running import find_pipeline
+from counterpoint.runtime import find_pipeline
 from counterpoint.site import SCHEDULES
 from counterpoint_dagster.client import graphql
 from counterpoint_dagster.keys import LOCATION
@@ -56,7 +56,7 @@ def admit(site: Site, pipeline: str) -> None:
     """Refuses nothing: a schedule that is stopped keeps no other run from beginning."""
 
 
-def going_on(site: Site, pipeline: str) -> tuple[str, ...]:
+def active_runs(site: Site, pipeline: str) -> tuple[str, ...]:
     """The runs of the job that have not ended."""
     wanted = {"pipelineName": find_pipeline(pipeline).name, "statuses": _NOT_ENDED}
     return tuple(run["runId"] for run in graphql(site, _OPEN, {"f": wanted})["runsOrError"]["results"])

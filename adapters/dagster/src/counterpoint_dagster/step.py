@@ -16,7 +16,7 @@ from counterpoint_dagster.waits import must_wait
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from counterpoint.model import Reference, RunRequest, Step
+    from counterpoint.model import ArtifactRef, RunRequest, Step
 
 
 class CatalogueIOManager(dg.ConfigurableIOManager):
@@ -35,14 +35,14 @@ class CatalogueIOManager(dg.ConfigurableIOManager):
 
     def load_input(self, context: dg.InputContext) -> Any:
         """The reference that an upstream step of this run handed on, or None."""
-        from counterpoint.running import decode_references
+        from counterpoint.runtime import decode_references
 
         store, path = self._place(context)
         handed = store.get_json(path)
         return decode_references(handed["given"]) if handed else None
 
     def _place(self, context: dg.InputContext | dg.OutputContext) -> tuple[Any, str]:
-        from counterpoint.running import context_of
+        from counterpoint.runtime import context_of
         from counterpoint.storage import layout
 
         step, run = context.asset_key.to_user_string(), context.step_context.dagster_run
@@ -67,7 +67,7 @@ def body(served: str, step: Step, loaded: list[str]) -> Callable[..., Any]:
 def _materialize(
     context: dg.AssetExecutionContext, request: RunRequest, step: Step, upstream: Mapping[str, Any]
 ) -> Iterator[Any]:
-    from counterpoint.running import describe, step_record, why_skipped
+    from counterpoint.runtime import describe, step_record, why_skipped
 
     references = {name: reference for name, reference in upstream.items() if reference is not None}
     try:
@@ -88,7 +88,7 @@ def _materialize(
 
 
 def _execute(request: RunRequest, step: Step, references: Mapping[str, Any], attempt: int) -> Any:
-    from counterpoint.running import Attempt, elements, execute_attempt
+    from counterpoint.runtime import Attempt, elements, execute_attempt
 
     limit = step.timeout.total_seconds() if step.timeout else None
     if step.map_over is None:
@@ -98,13 +98,13 @@ def _execute(request: RunRequest, step: Step, references: Mapping[str, Any], att
     return _all_of([partial(execute_attempt, element, limit) for element in attempts])
 
 
-def _all_of(elements: Sequence[Callable[[], Reference]]) -> list[Reference]:
+def _all_of(elements: Sequence[Callable[[], ArtifactRef]]) -> list[ArtifactRef]:
     """The references of all elements; one that fails keeps no other from being computed, and then the step fails.
 
     Raises:
         Exception: that of an element which another attempt may heal, if there is one, else that of the first.
     """
-    references: list[Reference] = []
+    references: list[ArtifactRef] = []
     failures: list[Exception] = []
     for compute in elements:
         try:
@@ -118,7 +118,7 @@ def _all_of(elements: Sequence[Callable[[], Reference]]) -> list[Reference]:
     return references
 
 
-def metadata_of(output: Reference | list[Reference], record: Mapping[str, Any]) -> dict[str, Any]:
+def metadata_of(output: ArtifactRef | list[ArtifactRef], record: Mapping[str, Any]) -> dict[str, Any]:
     """What the asset's page shows: place, rows, digest, columns with statistics, metrics, MLflow runs, lineage."""
     first = output[0] if isinstance(output, list) else output
     details = record.get("details", {})

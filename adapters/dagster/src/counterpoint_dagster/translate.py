@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from counterpoint.model import Incomplete, Schedule, code_of
+from counterpoint.model import Schedule, WindowPolicy, code_of
 from counterpoint.model.serial import pipeline_from, public_values, step_from, to_values
 from counterpoint.site import SCHEDULES, tags_of_site
 from counterpoint_dagster.conditions import following
@@ -47,7 +47,7 @@ def translate(pipeline: Pipeline, served: str | None = None) -> dg.Definitions:
 def _asset(pipeline: Pipeline, step: Step, served: str) -> dg.AssetsDefinition:
     inputs = {i.step for i in step.inputs if i.window is None} | ({step.when.step} if step.when else set())
     around = dict.fromkeys([*(i.step for i in step.inputs), *step.upstream])
-    shrinks = pipeline.partitions.incomplete is Incomplete.SHRINK
+    shrinks = pipeline.partitions.incomplete is WindowPolicy.SHRINK
     offsets = {name: mapping(*window_offsets(step, name), shrinks=shrinks) for name in around}
     decorated = dg.asset(
         name=step.name,

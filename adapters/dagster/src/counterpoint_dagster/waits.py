@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.model import Status, Verdict, order, verdict
-from counterpoint.running import runnable
-from counterpoint.running.waits import admit, held, polls_of, still
+from counterpoint.model import RunDecision, Status, order, verdict
+from counterpoint.runtime import runnable
+from counterpoint.runtime.waits import admit, held, polls_of, still
 from counterpoint_dagster.keys import FIRST, WAITING, WAITS_FOR
 from counterpoint_dagster.runs import chain_states, tags_after
 
@@ -27,7 +27,7 @@ def must_wait(context: dg.AssetExecutionContext, request: RunRequest, step: Step
     Raises:
         MissingInputError: it has waited long enough.
     """
-    from counterpoint.running import find_pipeline
+    from counterpoint.runtime import find_pipeline
 
     waiting = admit(request, step.name)
     if waiting:
@@ -123,8 +123,8 @@ def _reachable(
         is_open = request.selects(step.name) and step.name not in known and step.name not in waits
         if not is_open or not all(name in known or name in reachable for name in before):
             continue
-        becomes = verdict(step, known, {}) if known.keys() >= set(before) else Verdict.RUN
-        if becomes is Verdict.RUN:
+        becomes = verdict(step, known, {}) if known.keys() >= set(before) else RunDecision.RUN
+        if becomes is RunDecision.RUN:
             reachable.append(step.name)
         else:
             known[step.name] = Status(becomes.value)

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from prefect.artifacts import create_table_artifact
 
-from counterpoint.running import find_pipeline, step_record
+from counterpoint.runtime import find_pipeline, step_record
 
 if TYPE_CHECKING:
-    from counterpoint.model import Reference, RunRequest, Step
+    from counterpoint.model import ArtifactRef, RunRequest, Step
 
 
-def show(request: RunRequest, step: Step, reference: Reference) -> None:
+def show(request: RunRequest, step: Step, reference: ArtifactRef) -> None:
     """Puts location, rows, digest, metrics and lineage of an output on the page."""
     index = int(reference.partition.rpartition(".")[2]) if step.map_over else None
     record = step_record(request, step.name, index)

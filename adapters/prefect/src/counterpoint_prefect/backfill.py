@@ -17,7 +17,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Cancelling
 
 from counterpoint.model import PRODUCTION
-from counterpoint.running import find_pipeline
+from counterpoint.runtime import find_pipeline
 from counterpoint_prefect.client import client_of
 from counterpoint_prefect.deploy import pool_of
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from counterpoint.running.failure import named
+from counterpoint.runtime.failure import named
 from counterpoint_prefect.client import client_of
 from counterpoint_prefect.keys import UPSTREAM_FAILED
 from counterpoint_prefect.observe import task_runs

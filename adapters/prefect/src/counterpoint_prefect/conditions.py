@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from prefect.states import Completed, Failed
 
-from counterpoint.model import Status, Verdict, verdict
-from counterpoint.running import decode_references, is_chosen, why_skipped
+from counterpoint.model import RunDecision, Status, verdict
+from counterpoint.runtime import decode_references, is_chosen, why_skipped
 from counterpoint_prefect.keys import SKIPPED, UPSTREAM_FAILED
 
 if TYPE_CHECKING:
@@ -38,10 +38,10 @@ def not_to_run(request: RunRequest, step: Step, upstream: Mapping[str, Any]) -> 
     references = references_of(upstream)
     choices = {} if step.when is None or is_chosen(request, step.name, references) else {step.when.step: ""}
     decision = verdict(step, states, choices)
-    if decision is Verdict.UPSTREAM_FAILED:
+    if decision is RunDecision.UPSTREAM_FAILED:
         return Failed(name=UPSTREAM_FAILED, message="an upstream step failed")
     reason = "what it needs was skipped"
-    if decision is Verdict.RUN:
+    if decision is RunDecision.RUN:
         reason = why_skipped(request, step.name, references) or ""
     return Completed(name=SKIPPED, message=reason, data={"skipped": True}) if reason else None
 

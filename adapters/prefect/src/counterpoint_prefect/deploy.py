@@ -14,7 +14,7 @@ from counterpoint import garbage
 from counterpoint.adapter import Plan, Process
 from counterpoint.errors import ServiceError, UsageError
 from counterpoint.http import NEVER, ask
-from counterpoint.running import find_pipeline
+from counterpoint.runtime import find_pipeline
 from counterpoint.services.claims import Claim, carried_out, may_set
 from counterpoint.site import SCHEDULES, SITE, SITE_TAG
 from counterpoint_prefect import database, forked

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from counterpoint.running import find_pipeline, served_pipelines
+from counterpoint.runtime import find_pipeline, served_pipelines
 from counterpoint_prefect.translate import translate
 
 FLOWS = {find_pipeline(name).name: translate(find_pipeline(name), name) for name in served_pipelines()}

@@ -1,7 +1,7 @@
 """Runs that are forked from a process which has imported Prefect, and never runs a flow itself.
 
 Prefect's worker starts a command for each run, and 3 of the 4 CPU seconds that a run costs are that command's imports.
-Its command is therefore one that stands for a fork (`counterpoint.running.standin`).
+Its command is therefore one that stands for a fork (`counterpoint.runtime.forkserver_standin`).
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import runpy
 import sys
 from typing import TYPE_CHECKING
 
-from counterpoint.running import standin
-from counterpoint.running.forking import listen
-from counterpoint.running.warm import take
+from counterpoint.runtime import forkserver_standin
+from counterpoint.runtime.forkserver import listen
+from counterpoint.runtime.forkserver_client import take
 
 if TYPE_CHECKING:
     import socket
@@ -45,7 +45,7 @@ def serving(home: Path) -> tuple[str, ...]:
 def run_command(home: Path | None) -> tuple[str, ...]:
     """The command of a run, on a worker of the site in that folder."""
     engine = (sys.executable, "-m", _ENGINE)
-    return standin.command(str(_place(home)), engine) if home and available() else engine
+    return forkserver_standin.command(str(_place(home)), engine) if home and available() else engine
 
 
 def _place(home: Path) -> Path:

@@ -23,7 +23,7 @@ from prefect.settings import (
 )
 
 from counterpoint.model import ErrorInfo, NativeRun, NativeStep, Status
-from counterpoint.running import find_pipeline, iso, merged
+from counterpoint.runtime import find_pipeline, iso, merged
 from counterpoint_prefect import database
 from counterpoint_prefect.backfill import queue_of
 from counterpoint_prefect.client import all_of, client_of

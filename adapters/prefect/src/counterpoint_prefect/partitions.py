@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from prefect.context import FlowRunContext
 
 from counterpoint.model import RunRequest
-from counterpoint.running import find_pipeline, native_request
+from counterpoint.runtime import find_pipeline, native_request
 
 
 def request_of(served: str, date: str | None, request: str | None) -> RunRequest:

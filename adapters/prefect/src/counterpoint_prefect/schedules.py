@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from prefect.client.schemas.filters import FlowRunFilter
 from prefect.exceptions import ObjectNotFound
 
-from counterpoint.running import find_pipeline
+from counterpoint.runtime import find_pipeline
 from counterpoint.site import SCHEDULES
 from counterpoint_prefect.client import client_of
 from counterpoint_prefect.deadlines import watch_deadline
@@ -46,7 +46,7 @@ def admit(site: Site, pipeline: str) -> None:
     """Refuses nothing: a deployment that is paused runs what it is asked for."""
 
 
-def going_on(site: Site, pipeline: str) -> tuple[str, ...]:
+def active_runs(site: Site, pipeline: str) -> tuple[str, ...]:
     """The runs of the deployment that are about to begin, or run."""
     with client_of(site) as client:
         wanted = {**_NOT_ENDED, "deployment_id": {"any_": [str(_deployment(client, pipeline).id)]}}

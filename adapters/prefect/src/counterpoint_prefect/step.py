@@ -9,7 +9,7 @@ from prefect.concurrency.sync import concurrency
 from prefect.context import TaskRunContext
 
 from counterpoint.model import RunRequest
-from counterpoint.running import Attempt, execute_in_child
+from counterpoint.runtime import Attempt, execute_in_child
 from counterpoint_prefect.artifacts import show
 from counterpoint_prefect.conditions import not_to_run, references_of
 from counterpoint_prefect.waits import leave_to_wait, leave_when_waiting

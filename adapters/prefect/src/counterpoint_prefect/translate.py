@@ -13,8 +13,8 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from counterpoint.model import RunRequest, order
 from counterpoint.model.serial import pipeline_from, step_from, to_values
-from counterpoint.running import elements
-from counterpoint.running.native import PARALLEL
+from counterpoint.runtime import elements
+from counterpoint.runtime.adapter_support import PARALLEL
 from counterpoint_prefect.conditions import references_of
 from counterpoint_prefect.keys import KEPT
 from counterpoint_prefect.partitions import request_of

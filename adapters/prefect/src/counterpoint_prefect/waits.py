@@ -13,8 +13,8 @@ from prefect.states import Completed, Failed, Scheduled
 
 from counterpoint.errors import StepError
 from counterpoint.model import Status, StepRecord, downstream
-from counterpoint.running import context_of, element_records, find_pipeline, settled, step_record
-from counterpoint.running.waits import admit, held, still
+from counterpoint.runtime import context_of, element_records, find_pipeline, settled, step_record
+from counterpoint.runtime.waits import admit, held, still
 from counterpoint_prefect.keys import WAITS
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
 
     from counterpoint.model import RunRequest, Step
-    from counterpoint.running.waits import Waiting
+    from counterpoint.runtime.waits import Waiting
 
 # a worker takes up a run that is due at once
 _SOONEST = 1.0

@@ -106,7 +106,7 @@ def _newest(name: str, days: int) -> str:
     """The last of the first partitions of a pipeline, as far as they have ended."""
     from datetime import UTC, datetime
 
-    from counterpoint.running import find_pipeline
+    from counterpoint.runtime import find_pipeline
 
     partitions = find_pipeline(name).partitions
     if name == "streamrec":  # its events are made from this day on

@@ -21,7 +21,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.running import find_pipeline
+from counterpoint.runtime import find_pipeline
 from counterpoint.services import ServiceEngine, engine_for
 from counterpoint.storage import Store, layout
 from counterpoint_compare.benchmark_run import interrupt_once
@@ -157,9 +157,9 @@ _ALONE = {
     "dagster": "import dagster",
     "prefect": "import prefect.flows",
 }
-_LOCAL = "from counterpoint.running import find_pipeline; find_pipeline('streamrec')"
+_LOCAL = "from counterpoint.runtime import find_pipeline; find_pipeline('streamrec')"
 _TRANSLATED = (
-    "from counterpoint.adapter import find_adapter; from counterpoint.running import find_pipeline; "
+    "from counterpoint.adapter import find_adapter; from counterpoint.runtime import find_pipeline; "
     "find_adapter('{on}').translate(find_pipeline('streamrec'))"
 )
 

@@ -8,7 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from counterpoint.errors import ContractError
-from counterpoint.model import Incomplete, Observed, Output, OutputKind, Partitions, Pipeline, Schedule, step, windowed
+from counterpoint.model import (
+    Observed,
+    Output,
+    OutputKind,
+    Partitions,
+    Pipeline,
+    Schedule,
+    WindowPolicy,
+    step,
+    windowed,
+)
 
 if TYPE_CHECKING:
     from counterpoint.model import Partition
@@ -56,7 +66,7 @@ def published(model: float) -> dict[str, float]:
 pipeline = Pipeline(
     "orders",
     description="A day's orders, checked, summed up over three days, and a forecast.",
-    partitions=Partitions(start="2026-01-01", incomplete=Incomplete.SHRINK),
+    partitions=Partitions(start="2026-01-01", incomplete=WindowPolicy.SHRINK),
     schedule=Schedule("0 2 * * *"),
     config={"folder": ""},
     steps=(

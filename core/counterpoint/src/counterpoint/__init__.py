@@ -36,5 +36,5 @@ def read(
         DamagedOutputError: what stands is not what was written; holds the command that makes it again.
     """
     # whoever imports any part of the package imports this file: it must not bring all of it along
-    reading = import_module("counterpoint.running.reading")
+    reading = import_module("counterpoint.runtime.reading")
     return reading.read_output(name, days, root, version)

@@ -178,7 +178,7 @@ class Adapter(ABC):
         """Starts or pauses the schedule of a served pipeline on the running services; where there is none, nothing."""
         raise self._has_none()
 
-    def going_on(self, site: Site, pipeline: str) -> tuple[str, ...]:
+    def active_runs(self, site: Site, pipeline: str) -> tuple[str, ...]:
         """The runs of a served pipeline that have not ended, by the orchestrator's own names."""
         raise self._has_none()
 

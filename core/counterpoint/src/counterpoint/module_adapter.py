@@ -79,7 +79,7 @@ class SchedulesPart(Protocol):
     def schedule(self, site: Site, pipeline: str, *, on: bool) -> None:
         """See `Adapter`."""
 
-    def going_on(self, site: Site, pipeline: str) -> tuple[str, ...]:
+    def active_runs(self, site: Site, pipeline: str) -> tuple[str, ...]:
         """See `Adapter`."""
 
 
@@ -184,9 +184,9 @@ class ModuleAdapter(Adapter):
         """See `Adapter`."""
         self._schedules(site).schedule(site, pipeline, on=on)
 
-    def going_on(self, site: Site, pipeline: str) -> tuple[str, ...]:
+    def active_runs(self, site: Site, pipeline: str) -> tuple[str, ...]:
         """See `Adapter`."""
-        return self._schedules(site).going_on(site, pipeline)
+        return self._schedules(site).active_runs(site, pipeline)
 
     def page(self, site: Site, native_id: str | None = None) -> str:
         """See `Adapter`."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from streamrec.recipe import Recipe
+    from streamrec.generator_config import Recipe
 
     Floats = NDArray[np.float64]
     Integers = NDArray[np.int64]

@@ -110,8 +110,8 @@ def _check_keys(values: Mapping[str, Any], place: str) -> None:
 def _known(name: str, names: Iterable[str], place: str) -> None:
     if name in (known := tuple(names)):
         return
-    near = get_close_matches(name, known, 1)
-    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+    suggest = get_close_matches(name, known, 1)
+    hint = f"did you mean {suggest[0]!r}?" if suggest else f"known: {', '.join(known)}"
     raise UsageError(f"profile {place}: unknown key {name!r}; {hint}")
 
 

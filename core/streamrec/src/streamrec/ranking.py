@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from counterpoint.model import Partition
-    from counterpoint.running.checkpoints import Checkpoint
+    from counterpoint.runtime.checkpoints import Checkpoint
 
     Floats = NDArray[np.float32]
 

@@ -122,8 +122,8 @@ def _check_columns(file: Path, profile: Profile, columns: list[str]) -> None:
     for field in dict.fromkeys([*wanted, *profile.columns]):
         column = profile.column(field)
         if column not in columns:
-            near: list[Any] = get_close_matches(column, columns, 1)
-            hint = f"is it {near[0]!r} now? " if near else ""
+            suggest: list[Any] = get_close_matches(column, columns, 1)
+            hint = f"is it {suggest[0]!r} now? " if suggest else ""
             raise SourceError(
                 f"{file} has no column {column!r} for {field}; it has {', '.join(columns)}:"
                 f" {hint}name the right one under [columns] of a profile"

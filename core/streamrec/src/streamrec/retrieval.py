@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from counterpoint.model import Partition
-    from counterpoint.running.checkpoints import Checkpoint
+    from counterpoint.runtime.checkpoints import Checkpoint
 
 DEFAULTS: dict[str, Any] = {
     "dimension": 32,

@@ -14,8 +14,8 @@ from counterpoint.errors import UsageError
 from streamrec import synthetic
 from streamrec.dating import day_files
 from streamrec.files import read_day
+from streamrec.generator_config import PREFIX, Recipe
 from streamrec.profile import Profile, load_profile
-from streamrec.recipe import PREFIX, Recipe
 from streamrec.schema import RAW
 
 if TYPE_CHECKING:

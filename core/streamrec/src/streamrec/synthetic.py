@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from streamrec.catalogue import Catalogue, Population
-from streamrec.flaws import with_flaws
+from streamrec.noise_injection import with_flaws
 from streamrec.schema import EVENT_TYPES, STAMP
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from counterpoint.model import Partition
-    from streamrec.recipe import Recipe
+    from streamrec.generator_config import Recipe
 
     Floats = NDArray[np.float64]
     Integers = NDArray[np.int64]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from counterpoint.running.checkpoints import Checkpoint
+    from counterpoint.runtime.checkpoints import Checkpoint
     from streamrec.retrieval import Pairs
     from streamrec.towers import Vocabularies
 

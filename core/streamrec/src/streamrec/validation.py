@@ -8,9 +8,9 @@ import polars as pl
 
 from counterpoint.contracts import Validated
 from counterpoint.errors import UsageError
+from streamrec.batch_validation import Day
 from streamrec.config import LIMITS
-from streamrec.day import Day
-from streamrec.judging import Verdict, judge
+from streamrec.row_validation import Verdict, judge
 from streamrec.schema import RAW, VALIDATED
 from streamrec.source import source_profile
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping
 
-    from counterpoint.running.owners import Owners, Party
+    from counterpoint.runtime.schedule_ownership import Owners, Party
     from counterpoint_migrate.cutover.cutover import Move
     from counterpoint_migrate.cutover.schedules import Side
 
@@ -56,7 +56,7 @@ def _common(sub: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Cuts over."""
     from counterpoint.errors import UsageError
-    from counterpoint.running.owners import Party
+    from counterpoint.runtime.schedule_ownership import Party
     from counterpoint_migrate.cutover.cutover import cut_over
     from counterpoint_migrate.validate.legacyfile import read_airflow
 
@@ -79,7 +79,7 @@ def run_rollback(args: argparse.Namespace) -> int:
 
 
 def _move(args: argparse.Namespace) -> Move:
-    from counterpoint.running import find_pipeline
+    from counterpoint.runtime import find_pipeline
     from counterpoint.services.sites import absolute
     from counterpoint.storage.objects import Objects
     from counterpoint_migrate.cutover.cutover import Move
@@ -124,7 +124,7 @@ def owned(found: Mapping[str, Any]) -> str:
 
 def _later(move: Move, seen: Owners) -> list[Any]:
     """The orchestrators of the last change whose services do not run now."""
-    from counterpoint.running.owners import Party
+    from counterpoint.runtime.schedule_ownership import Party
 
     last = seen.history[-1] if seen.history else {}
     parties = [Party.from_dict(last[which]) for which in ("from", "to") if which in last]

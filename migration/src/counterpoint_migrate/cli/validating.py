@@ -59,8 +59,8 @@ def question_of(args: argparse.Namespace, folder: str | None = None) -> Question
     from counterpoint.cli.run import settings
     from counterpoint.diff import Options
     from counterpoint.errors import UsageError
-    from counterpoint.running import find_pipeline
-    from counterpoint.running.settings import refuse_unsaid
+    from counterpoint.runtime import find_pipeline
+    from counterpoint.runtime.settings import refuse_unsaid
     from counterpoint.services.sites import absolute
     from counterpoint.storage.objects import Objects
     from counterpoint_migrate.validate.validate import Question

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.commands import command
 from counterpoint.errors import ServiceError, UsageError
-from counterpoint.running import owners
-from counterpoint.running.owners import CUTOVER, DONE, ROLLBACK, UNDONE, Party
+from counterpoint.runtime import schedule_ownership
+from counterpoint.runtime.schedule_ownership import CUTOVER, DONE, ROLLBACK, UNDONE, Party
 from counterpoint.services.processes import Owner
 from counterpoint_migrate.cutover.proof import proof_of
 from counterpoint_migrate.cutover.step_ownership import Change, brought_back, given, refuse_unknown
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from counterpoint.model import Pipeline
-    from counterpoint.running.owners import Owners
+    from counterpoint.runtime.schedule_ownership import Owners
     from counterpoint.storage.objects import Objects
     from counterpoint_migrate.cutover.schedules import Side
 
@@ -53,11 +53,11 @@ class Move:
 
     def read(self) -> Owners:
         """Who owns it now."""
-        return owners.read(self.objects, self.pipeline.name)
+        return schedule_ownership.read(self.objects, self.pipeline.name)
 
     def keep(self, new: Owners) -> Owners:
         """Keeps a new state of it."""
-        return owners.keep(self.objects, self.pipeline.name, new)
+        return schedule_ownership.keep(self.objects, self.pipeline.name, new)
 
 
 def cut_over(move: Move, source: Party, target: Party, after: int, steps: Sequence[str] = ()) -> Owners:
@@ -97,7 +97,7 @@ def _change(move: Move, seen: Owners, action: str, change: Change, streak: Any) 
     """Keeps the intent, switches, keeps the end."""
     was = [_was(move, move.side_of(party)) for party in (change.source, change.target)]
     _refuse_running(move, change.source)
-    about = {"action": action, **change.to_dict(), "at": owners.now(), "streak": streak}
+    about = {"action": action, **change.to_dict(), "at": schedule_ownership.now(), "streak": streak}
     pending = {**about, "was": was, "by": asdict(Owner.here())}
     return _finish(move, move.keep(replace(seen, pending=pending)))
 
@@ -121,7 +121,7 @@ def _was(move: Move, side: Side) -> bool | None:
 def _refuse_running(move: Move, loser: Party) -> None:
     """Refuses while a run of the losing side has not ended; waits for it if that is wanted."""
     side = move.side_of(loser)
-    while side.stands and (runs := side.going_on()):
+    while side.stands and (runs := side.active_runs()):
         if not move.wait:
             raise UsageError(
                 f"{side.name}: run {runs[0]} of {move.pipeline.name} is going on: wait for it, or say --wait"

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.commands import command, setting_words
 from counterpoint.errors import UsageError
-from counterpoint.running import owners
-from counterpoint.running.owners import Party
-from counterpoint.running.settings import is_settled, serve, served_with
+from counterpoint.runtime import schedule_ownership
+from counterpoint.runtime.schedule_ownership import Party
+from counterpoint.runtime.settings import is_settled, serve, served_with
 from counterpoint.storage import layout
 from counterpoint_migrate.cutover.ledger import code_of, entries, pair_of, setting_digests, streak_of
 
@@ -69,7 +69,7 @@ def refuse_unproved(objects: Objects, pipeline: Pipeline, orchestrator: str, con
     Raises:
         UsageError: names them, and the commands that prove them or make production with them.
     """
-    change = owners.read(objects, pipeline.name).proved_cutover(orchestrator)
+    change = schedule_ownership.read(objects, pipeline.name).proved_cutover(orchestrator)
     entry = change and _compared(objects, pipeline, change)
     if not change or not entry:
         return

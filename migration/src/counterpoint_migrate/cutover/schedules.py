@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from counterpoint.adapter import find_adapter
 from counterpoint.commands import command as counterpoint_command
 from counterpoint.errors import CounterpointError, ServiceError
-from counterpoint.running import find_pipeline
+from counterpoint.runtime import find_pipeline
 from counterpoint.services import ServiceEngine
 from counterpoint.services.sites import running_site
 from counterpoint_migrate.remote_env import asked
@@ -43,7 +43,7 @@ class Side(Protocol):
     def schedule(self, *, on: bool) -> None:
         """Starts or pauses it."""
 
-    def going_on(self) -> tuple[str, ...]:
+    def active_runs(self) -> tuple[str, ...]:
         """The runs that have not ended, by the orchestrator's own names."""
 
 
@@ -71,7 +71,7 @@ class Served:
         """See `Side`."""
         self._ask(_ON if on else _OFF)
 
-    def going_on(self) -> tuple[str, ...]:
+    def active_runs(self) -> tuple[str, ...]:
         """See `Side`."""
         return tuple(self._ask(_GOING_ON))
 
@@ -108,7 +108,7 @@ def carry_out(what: str, orchestrator: str, root: str, pipeline: str) -> Any:
         _ON: lambda: adapter.schedule(site, served, on=True),
         _OFF: lambda: adapter.schedule(site, served, on=False),
         _SCHEDULED: lambda: adapter.scheduled(site, served),
-        _GOING_ON: lambda: adapter.going_on(site, served),
+        _GOING_ON: lambda: adapter.active_runs(site, served),
     }
     return ServiceEngine(adapter, site).answered(asked[what])
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.running import owners
-from counterpoint.running.known import find_pipeline
+from counterpoint.runtime import schedule_ownership
+from counterpoint.runtime.registry import find_pipeline
 from counterpoint.storage.objects import Objects
 from counterpoint_migrate.cutover.ledger import code_of, entries, pairs, streak_of
 
@@ -25,7 +25,7 @@ def standing_of(name: str, root: str) -> dict[str, Any]:
         StorageError: the root cannot be read.
     """
     pipeline, objects = find_pipeline(name), Objects(root)
-    kept = owners.read(objects, pipeline.name).to_dict()
+    kept = schedule_ownership.read(objects, pipeline.name).to_dict()
     return {
         "pipeline": pipeline.name,
         "pairs": [_pair(objects, pipeline, pair) for pair in pairs(objects, pipeline.name)],

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import UsageError
-from counterpoint.model.near import near
-from counterpoint.running.owners import Division, Party
+from counterpoint.model.suggest import suggest
+from counterpoint.runtime.schedule_ownership import Division, Party
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from counterpoint.model import Pipeline
-    from counterpoint.running.owners import Owners
+    from counterpoint.runtime.schedule_ownership import Owners
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def refuse_unknown(pipeline: Pipeline, steps: Sequence[str]) -> None:
     """
     for name in steps:
         if name not in pipeline.step_names:
-            raise UsageError(f"{pipeline.name} has no step {name!r}: {near(name, pipeline.step_names)}")
+            raise UsageError(f"{pipeline.name} has no step {name!r}: {suggest(name, pipeline.step_names)}")
 
 
 def given(

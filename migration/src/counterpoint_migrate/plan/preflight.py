@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import UsageError
 from counterpoint.model import TriggerRule
-from counterpoint.running import find_pipeline
+from counterpoint.runtime import find_pipeline
 from counterpoint_migrate.plan.limits import Lack, ask
 
 if TYPE_CHECKING:

@@ -43,8 +43,8 @@ class Settings:
         names = sorted(known)
         for dag in {**self.values, **self.owners}:
             if dag not in names:
-                near = difflib.get_close_matches(dag, names, 1)
-                hint = f"did you mean {near[0]!r}?" if near else "take it out, or name one of the inventory"
+                suggest = difflib.get_close_matches(dag, names, 1)
+                hint = f"did you mean {suggest[0]!r}?" if suggest else "take it out, or name one of the inventory"
                 raise UsageError(f"{self.place}: [dags.{dag}] is no DAG of the folder: {hint}")
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from counterpoint.model import Pipeline
     from counterpoint_migrate.validate.matching import Match
 
-Cell = tuple[str, str]
+PartitionStep = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,8 @@ class Traced:
     """A difference: the causes that it rests on (none: it is one itself), and what it rests on that is not compared."""
 
     match: Match
-    because: tuple[Cell, ...]
-    unseen: tuple[Cell, ...]
+    because: tuple[PartitionStep, ...]
+    unseen: tuple[PartitionStep, ...]
 
     @property
     def is_cause(self) -> bool:
@@ -31,7 +31,7 @@ class Traced:
         return not self.because
 
 
-def trace(pipeline: Pipeline, matches: Mapping[Cell, Match]) -> list[Traced]:
+def trace(pipeline: Pipeline, matches: Mapping[PartitionStep, Match]) -> list[Traced]:
     """Every difference, by date, then in the order of the steps."""
     walk = _Walk(pipeline, matches)
     places = {name: number for number, name in enumerate(order(pipeline))}
@@ -43,16 +43,16 @@ def trace(pipeline: Pipeline, matches: Mapping[Cell, Match]) -> list[Traced]:
 class _Walk:
     """Looks from an output to what it was made from; through steps that are not compared to what these rest on."""
 
-    def __init__(self, pipeline: Pipeline, matches: Mapping[Cell, Match]) -> None:
+    def __init__(self, pipeline: Pipeline, matches: Mapping[PartitionStep, Match]) -> None:
         self.pipeline, self.matches = pipeline, matches
         self.dates = {date for _, date in matches}
-        self._known: dict[Cell, tuple[tuple[Cell, ...], tuple[Cell, ...]]] = {}
+        self._known: dict[PartitionStep, tuple[tuple[PartitionStep, ...], tuple[PartitionStep, ...]]] = {}
 
-    def below(self, cell: Cell) -> tuple[tuple[Cell, ...], tuple[Cell, ...]]:
+    def below(self, cell: PartitionStep) -> tuple[tuple[PartitionStep, ...], tuple[PartitionStep, ...]]:
         """The causes below an output, and what is below it and not compared."""
         if cell not in self._known:
-            causes: dict[Cell, None] = {}
-            unseen: dict[Cell, None] = {}
+            causes: dict[PartitionStep, None] = {}
+            unseen: dict[PartitionStep, None] = {}
             for other in _inputs(self.pipeline, cell):
                 found, hidden = self._through(other)
                 causes.update(dict.fromkeys(found))
@@ -60,7 +60,7 @@ class _Walk:
             self._known[cell] = tuple(causes), tuple(unseen)
         return self._known[cell]
 
-    def _through(self, cell: Cell) -> tuple[tuple[Cell, ...], tuple[Cell, ...]]:
+    def _through(self, cell: PartitionStep) -> tuple[tuple[PartitionStep, ...], tuple[PartitionStep, ...]]:
         match = self.matches.get(cell)
         if match is None:
             # nothing is known of another date; of this one, a step that is not compared hands on what it was given
@@ -71,7 +71,7 @@ class _Walk:
         return self.below(cell)[0] or (cell,), ()
 
 
-def _inputs(pipeline: Pipeline, cell: Cell) -> Iterator[Cell]:
+def _inputs(pipeline: Pipeline, cell: PartitionStep) -> Iterator[PartitionStep]:
     step, date = pipeline.step(cell[0]), cell[1]
     for given in step.inputs:
         window = given.window or Window(0)

@@ -11,9 +11,9 @@ from counterpoint.diff.sources import readable
 from counterpoint.errors import StorageError
 from counterpoint.model import OutputKind, RunRequest
 from counterpoint.redaction import redacted, redacted_values
-from counterpoint.running import find_pipeline
-from counterpoint.running.context import StepContext, digest_of
-from counterpoint.running.inputs import is_skipped, standing_elements
+from counterpoint.runtime import find_pipeline
+from counterpoint.runtime.context import StepContext, digest_of
+from counterpoint.runtime.inputs import is_skipped, standing_elements
 from counterpoint.storage import Model, Store, content_digest, json_digest, model_digest
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from counterpoint.model import Pipeline, Reference
+    from counterpoint.model import ArtifactRef, Pipeline
 
 VERSION = "validate"
 TABLE, MODEL, VALUE = "table", "model", "value"
@@ -111,7 +111,7 @@ class RunSide:
         entry = None if is_skipped(context, step) else self.store.entry(step, date)
         return None if entry is None else self._output(entry.reference, entry.run_id)
 
-    def _output(self, reference: Reference, run_id: str) -> Output:
+    def _output(self, reference: ArtifactRef, run_id: str) -> Output:
         kind = kind_of(reference.kind)
         facts = {
             "rows": reference.rows,
@@ -123,7 +123,7 @@ class RunSide:
         read = (lambda: self._rows(reference)) if kind == TABLE else (lambda: self.store.read(reference))
         return Output(reference.step, reference.partition, kind, digest, reference.uri, read, facts)
 
-    def _digest(self, reference: Reference, kind: str) -> str:
+    def _digest(self, reference: ArtifactRef, kind: str) -> str:
         try:
             value = self.store.load(reference)
         except StorageError as error:
@@ -131,7 +131,7 @@ class RunSide:
         reckoned: Mapping[str, Callable[[Any], str]] = {TABLE: content_digest, MODEL: model_digest, VALUE: json_digest}
         return reckoned[kind](value)
 
-    def _rows(self, reference: Reference) -> pl.LazyFrame:
+    def _rows(self, reference: ArtifactRef) -> pl.LazyFrame:
         partitions = self.pipeline.partitions.kind.value
         where = (partitions, reference.partition) if self.pipeline.step(reference.step).output.partitioned else None
         with readable(f"{reference.step} of {reference.partition} at {reference.uri}"):

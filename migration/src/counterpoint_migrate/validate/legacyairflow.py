@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from counterpoint.errors import UsageError
 from counterpoint.http import address_of, ask, bearer
-from counterpoint.model.near import near
+from counterpoint.model.suggest import suggest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,7 +52,7 @@ class LegacyDag:
         """Pauses it, or ends that."""
         self._call("?update_mask=is_paused", {"is_paused": not on}, "PATCH")
 
-    def going_on(self) -> tuple[str, ...]:
+    def active_runs(self) -> tuple[str, ...]:
         """Its runs that wait to begin, or run, a hundred at most."""
         found = self._call(f"/dagRuns?state=queued&state=running&limit={_LIMIT}")
         return tuple(run["dag_run_id"] for run in found["dag_runs"])
@@ -90,7 +90,7 @@ def airflow_of(values: Any, place: str) -> LegacyDag:
         raise UsageError(f"{place} is a table of texts: write url = 'https://airflow.example' and dag_id = 'name'")
     for word in values:
         if word not in _KNOWN:
-            raise UsageError(f"{place}: {word} is not known: {near(word, _KNOWN)}")
+            raise UsageError(f"{place}: {word} is not known: {suggest(word, _KNOWN)}")
     if not values.get("dag_id") or not values.get("url", "").startswith(("http://", "https://")):
         raise UsageError(f"{place}: write url = 'https://airflow.example' (http or https) and dag_id = 'name'")
     url = address_of(values["url"], f"{place}: url", "by token, or user and password, which name variables")

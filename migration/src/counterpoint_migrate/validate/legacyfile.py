@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.diff import Tolerance
 from counterpoint.errors import UsageError
-from counterpoint.model.near import near
+from counterpoint.model.suggest import suggest
 from counterpoint_migrate.validate.data_sides import MODEL, TABLE, VALUE, kind_of
 from counterpoint_migrate.validate.legacyairflow import airflow_of
 
@@ -110,7 +110,7 @@ def specs_of(values: Mapping[str, Any], pipeline: Pipeline, place: str) -> dict[
 
 def _refuse_unknown(name: str, known: Collection[str], words: str) -> None:
     if name not in known:
-        raise UsageError(f"{words}: {near(name, known)}")
+        raise UsageError(f"{words}: {suggest(name, known)}")
 
 
 def _spec(name: str, values: Any, pipeline: Pipeline, place: str) -> Spec:

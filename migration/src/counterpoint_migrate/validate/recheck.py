@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from counterpoint.diff import Options, Tolerance
 from counterpoint.errors import CounterpointError, UsageError
 from counterpoint.files import read_document
-from counterpoint.running import find_pipeline
+from counterpoint.runtime import find_pipeline
 from counterpoint_migrate.validate.data_sides import RunSide
 from counterpoint_migrate.validate.legacy import LegacySide
 from counterpoint_migrate.validate.legacyfile import specs_of

@@ -42,7 +42,7 @@ class Pair:
     left: pl.DataFrame
     right: pl.DataFrame
     types: Mapping[str, tuple[pl.DataType, pl.DataType]]
-    near: Callable[[int, str], pl.DataFrame | None]
+    suggest: Callable[[int, str], pl.DataFrame | None]
 
     @cached_property
     def only_left(self) -> pl.DataFrame:
@@ -77,7 +77,7 @@ class Pair:
         return [name for name, kind in self.left.schema.items() if isinstance(kind, pl.Datetime)]
 
 
-def pair_of(left: pl.LazyFrame, right: pl.LazyFrame, near: Callable[[int, str], pl.LazyFrame | None]) -> Pair:
+def pair_of(left: pl.LazyFrame, right: pl.LazyFrame, suggest: Callable[[int, str], pl.LazyFrame | None]) -> Pair:
     """Two tables as they are compared."""
     schemas = left.collect_schema(), right.collect_schema()
     _, found = compare_schemas(*schemas)
@@ -88,7 +88,7 @@ def pair_of(left: pl.LazyFrame, right: pl.LazyFrame, near: Callable[[int, str], 
         return layout.aligned(frame).rename(named).collect(engine="streaming")
 
     def beside(days: int, side: str) -> pl.DataFrame | None:
-        found = near(days, side)
+        found = suggest(days, side)
         return None if found is None or not set(layout.names) <= set(found.collect_schema()) else rows(found)
 
     types = {name: (schemas[0][name], schemas[1][name]) for name in schemas[0] if name in schemas[1]}

@@ -29,7 +29,7 @@ def interval(pair: Pair) -> Told:
     """The rows of a day are those of the day before or after on the other side."""
     for side, ours, other in (("left", pair.left, "right"), ("right", pair.right, "left")):
         for days in (-1, 1):
-            theirs = pair.near(days, other)
+            theirs = pair.suggest(days, other)
             if theirs is not None and ours.height and _same(ours, theirs):
                 which = "before" if days < 0 else "after"
                 rows = f"the {ours.height} rows of the {side} side are those of the day {which} on the {other}"
@@ -56,7 +56,7 @@ def local_time(pair: Pair, partition: Partition) -> Told:
 def _shifted(pair: Pair, name: str) -> Told:
     """Time stamps that differ by one number of quarter hours from those of rows that are equal otherwise."""
     others = [column for column in pair.left.columns if column != name and not pair.left.schema[column].is_nested()]
-    theirs = pl.concat([pair.only_right, *(f for days in (-1, 1) if (f := pair.near(days, "right")) is not None)])
+    theirs = pl.concat([pair.only_right, *(f for days in (-1, 1) if (f := pair.suggest(days, "right")) is not None)])
     if not others or pair.only_left.is_empty() or theirs.is_empty():
         return None
     joined = pair.only_left.select(*others, name).join(
@@ -78,7 +78,7 @@ def _moved(pair: Pair, name: str, partition: Partition) -> Told:
         ("right", "left", pair.right, pair.only_right),
     ):
         for days in (-1, 1):
-            beside = pair.near(days, other)
+            beside = pair.suggest(days, other)
             if beside is None or extra.is_empty() or ours.is_empty():
                 continue
             there = surplus(beside, surplus(beside, ours))

@@ -18,7 +18,7 @@ from counterpoint.errors import ServiceError, StepError, UsageError
 from counterpoint.model import order
 from counterpoint.processes import die_with_parent
 from counterpoint.redaction import redacted_values
-from counterpoint.running import find_pipeline
+from counterpoint.runtime import find_pipeline
 from counterpoint.storage import layout
 from counterpoint_migrate.validate.data_sides import VERSION, RunSide
 from counterpoint_migrate.validate.legacy import LegacySide

@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from counterpoint.model import Pipeline
-    from counterpoint_migrate.validate.causes import Cell, Traced
+    from counterpoint_migrate.validate.causes import PartitionStep, Traced
     from counterpoint_migrate.validate.data_sides import Side
     from counterpoint_migrate.validate.hints import Hint
     from counterpoint_migrate.validate.matching import Match
     from counterpoint_migrate.validate.validate import Question
 
-    Matches = Mapping[Cell, Match]
+    Matches = Mapping[PartitionStep, Match]
 
 FORM = 1
 

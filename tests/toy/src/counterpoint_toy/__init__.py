@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.adapter import Adapter
 from counterpoint.model.serial import pipeline_from, to_values
-from counterpoint.running import LocalRun, find_pipeline
+from counterpoint.runtime import LocalRun, find_pipeline
 
 if TYPE_CHECKING:
     from pathlib import Path

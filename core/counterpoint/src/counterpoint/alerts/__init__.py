@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from counterpoint.alerts.alert import Alert
-from counterpoint.alerts.telling import deliver_due, heal, release, tell
+from counterpoint.alerts.notifications import deliver_due, heal, release, tell
 
 __all__ = ["Alert", "deliver_due", "heal", "release", "tell"]

@@ -11,16 +11,16 @@ from counterpoint.alerts import release as tell_held
 from counterpoint.backfill.launchers import LocalLauncher, ProcessLauncher, ServiceLauncher
 from counterpoint.backfill.lease import claim
 from counterpoint.backfill.native import NativeLauncher, orders_of
-from counterpoint.backfill.plan import Cell, Plan, inputs_of, make_plan
-from counterpoint.backfill.queue import Grain
+from counterpoint.backfill.plan import PartitionStep, Plan, inputs_of, make_plan
+from counterpoint.backfill.queue import Granularity
 from counterpoint.backfill.runner import Runner
-from counterpoint.backfill.standing import UNKNOWN_SECONDS, Snapshot, freshness_of, is_kept, seconds_of
+from counterpoint.backfill.snapshot import UNKNOWN_SECONDS, Snapshot, freshness_of, is_kept, seconds_of
 from counterpoint.backfill.strategy import Strategy, queue_of
 from counterpoint.errors import SourceError, StaleInputError, StepError, UsageError
 from counterpoint.model import BackfillOrder, RunRequest, is_read, part_of
 from counterpoint.redaction import sealed
-from counterpoint.running import find_pipeline
-from counterpoint.running.upstream import Freshness
+from counterpoint.runtime import find_pipeline
+from counterpoint.runtime.freshness import Freshness
 from counterpoint.services.engines import LocalEngine, ServiceEngine
 from counterpoint.services.launch import look, new_run_id
 from counterpoint.storage import Store
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from counterpoint.backfill.launchers import Launcher
     from counterpoint.backfill.queue import Queue
-    from counterpoint.backfill.records import Asked
+    from counterpoint.backfill.records import BackfillRequest
     from counterpoint.model import Pipeline
     from counterpoint.services.engines import Engine
 
@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 class Prepared:
     """A planned backfill: nothing has been started."""
 
-    asked: Asked
+    asked: BackfillRequest
     root: str
     pipeline: Pipeline
     plan: Plan
@@ -49,11 +49,11 @@ class Prepared:
     run_id: str
 
     @property
-    def seconds(self) -> dict[Cell, float]:
+    def seconds(self) -> dict[PartitionStep, float]:
         """What each cell is expected to take."""
         return {cell: self.steps_seconds.get(cell.step, UNKNOWN_SECONDS) for cell in self.plan.cells}
 
-    def queue(self, strategy: Strategy, grain: Grain, slots: int) -> Queue:
+    def queue(self, strategy: Strategy, grain: Granularity, slots: int) -> Queue:
         """What may run next, by what is known of the durations."""
         known = {cell.step for cell in self.plan.cells} <= set(self.steps_seconds)
         return queue_of(self.plan, strategy, grain, slots, self.seconds, known=known)
@@ -79,7 +79,7 @@ class Prepared:
         )
 
 
-def keys_of(pipeline: Pipeline, asked: Asked) -> tuple[str, ...]:
+def keys_of(pipeline: Pipeline, asked: BackfillRequest) -> tuple[str, ...]:
     """The partitions that were asked for.
 
     Raises:
@@ -93,7 +93,7 @@ def keys_of(pipeline: Pipeline, asked: Asked) -> tuple[str, ...]:
     return keys
 
 
-def prepare(asked: Asked, root: str, *, upstream: bool = True, verify: bool = False) -> Prepared:
+def prepare(asked: BackfillRequest, root: str, *, upstream: bool = True, verify: bool = False) -> Prepared:
     """Plans a backfill; reads only.
 
     What stands and will be read by a step of the plan is read here before, so that what is damaged is made again; with
@@ -108,21 +108,21 @@ def prepare(asked: Asked, root: str, *, upstream: bool = True, verify: bool = Fa
     keys = keys_of(pipeline, asked)
     store = Snapshot(root, pipeline, asked.version)
 
-    known: dict[Cell, Freshness] = {}
+    known: dict[PartitionStep, Freshness] = {}
 
-    def look_at(cell: Cell, *, verify: bool) -> Freshness:
+    def look_at(cell: PartitionStep, *, verify: bool) -> Freshness:
         request = RunRequest(asked.pipeline, cell.key, "", root, asked.orchestrator, asked.version, (), asked.config)
         known[cell] = freshness_of(store, request, cell, verify=verify)
         return known[cell]
 
-    def found(cell: Cell) -> Freshness:
+    def found(cell: PartitionStep) -> Freshness:
         return known[cell] if cell in known else look_at(cell, verify=verify)
 
     if asked.stale_only:
         keys = _stale(pipeline, keys, found)
     chosen, forced = set(keys), set(keys) if asked.force else set()
 
-    def stands(cell: Cell) -> bool:
+    def stands(cell: PartitionStep) -> bool:
         if cell.key in chosen and pipeline.step(cell.step).effect:
             # what comes after one that is not run is skipped with it, so that one is told of by the run
             return not asked.effects and not is_read(pipeline, cell.step)
@@ -131,7 +131,7 @@ def prepare(asked: Asked, root: str, *, upstream: bool = True, verify: bool = Fa
     def planned() -> Plan:
         return _without_effects(make_plan(pipeline, keys, stands, upstream=upstream))
 
-    plan, read = planned(), set[Cell]()
+    plan, read = planned(), set[PartitionStep]()
     while not verify and (
         inputs := {cell for cell, given in inputs_of(plan) if not is_kept(store, cell, given)} - read
     ):
@@ -148,9 +148,9 @@ def _without_effects(plan: Plan) -> Plan:
     return replace(plan, saved=tuple(cell for cell in plan.saved if not plan.pipeline.step(cell.step).effect))
 
 
-def _stale(pipeline: Pipeline, keys: tuple[str, ...], found: Callable[[Cell], Freshness]) -> tuple[str, ...]:
+def _stale(pipeline: Pipeline, keys: tuple[str, ...], found: Callable[[PartitionStep], Freshness]) -> tuple[str, ...]:
     """The partitions of which something stands that is stale, or rests on what is."""
-    standing = {key for key in keys if found(Cell(pipeline.step_names[0], key)) is not Freshness.MISSING}
+    standing = {key for key in keys if found(PartitionStep(pipeline.step_names[0], key)) is not Freshness.MISSING}
     plan = make_plan(pipeline, sorted(standing), lambda cell: found(cell) not in {Freshness.STALE, Freshness.DAMAGED})
     return tuple(sorted({cell.key for cell in plan.cells if cell.key in standing}))
 
@@ -180,7 +180,7 @@ def run(prepared: Prepared, engine: Engine, *, take_over: bool = False) -> dict[
 
 def _look(prepared: Prepared, store: Store, requests: dict[str, RunRequest]) -> None:
     """A source that is wrong for every partition is an error now; for some of them, these fail alone."""
-    errors: dict[Cell, StepError] = {}
+    errors: dict[PartitionStep, StepError] = {}
     cells = [cell for cell in prepared.plan.cells if prepared.pipeline.step(cell.step).observe]
     for cell in cells:
         try:
@@ -200,7 +200,7 @@ def _pin(store: Store, plan: Plan) -> None:
     for cell in plan.saved:
         entry = store.entry(*cell)
         if entry is not None:
-            store.adopt(entry)
+            store.pin(entry)
 
 
 def _runner(prepared: Prepared, engine: Engine, store: Store, requests: dict[str, RunRequest]) -> Runner:
@@ -233,6 +233,6 @@ def launcher_for(engine: Engine, prepared: Prepared) -> Launcher:
     return NativeLauncher(engine, orders)
 
 
-def grain_of(orchestrator: str) -> Grain:
+def grain_of(orchestrator: str) -> Granularity:
     """What an orchestrator starts as one piece."""
-    return Grain.STEP if orchestrator == "local" else Grain.RUN
+    return Granularity.STEP if orchestrator == "local" else Granularity.RUN

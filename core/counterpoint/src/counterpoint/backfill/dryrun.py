@@ -20,7 +20,7 @@ from counterpoint.storage import Store
 
 if TYPE_CHECKING:
     from counterpoint.backfill.backfill import Prepared
-    from counterpoint.model import Entry
+    from counterpoint.model import Materialization
 
 _ROOM = 2  # times the expected bytes: a table keeps what it replaces
 
@@ -61,14 +61,14 @@ def dry_run(prepared: Prepared) -> dict[str, Any]:
     }
 
 
-def _standing(prepared: Prepared) -> list[Entry]:
+def _standing(prepared: Prepared) -> list[Materialization]:
     """What stands in production of the cells that would be computed: replaced when the version is promoted."""
     production = Store(prepared.root, prepared.pipeline, PRODUCTION)
     found = (production.entry(*cell) for cell in prepared.plan.cells)
     return [entry for entry in found if entry is not None]
 
 
-def _checklist(prepared: Prepared, standing: list[Entry]) -> list[Item]:
+def _checklist(prepared: Prepared, standing: list[Materialization]) -> list[Item]:
     asked, plan = prepared.asked, prepared.plan
     store = Store(prepared.root, prepared.pipeline, asked.version)
     known = manifests(store)
@@ -100,7 +100,7 @@ def _effects(prepared: Prepared) -> list[Item]:
     return [Item("effects", None if runs else True, says)] if names else []
 
 
-def _resources(prepared: Prepared, standing: list[Entry]) -> Item:
+def _resources(prepared: Prepared, standing: list[Materialization]) -> Item:
     """Whether there is room, judged by the size of what was made before."""
     pools = ", ".join(f"{pool.name} {pool.slots}" for pool in prepared.pipeline.pools) or "no pools"
     says = f"{prepared.asked.parallel} at once; {pools}"

@@ -8,16 +8,16 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from counterpoint.backfill.queue import Grain, Unit
+from counterpoint.backfill.queue import Granularity, LaunchUnit
 from counterpoint.model import BackfillOrder, NativeRun, RunRequest, Status
-from counterpoint.running.child import STOPPING, stop_children
-from counterpoint.running.local import Ended, Task, run_step
-from counterpoint.running.waits import Holding
+from counterpoint.runtime.local import Ended, Task, run_step
+from counterpoint.runtime.subprocess_executor import STOPPING, stop_children
+from counterpoint.runtime.waits import Holding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from counterpoint.backfill.plan import Cell, Plan
+    from counterpoint.backfill.plan import PartitionStep, Plan
     from counterpoint.services.engines import ProcessEngine, ServiceEngine
 
 POLL_SECONDS = 0.2
@@ -27,7 +27,7 @@ POLL_SECONDS = 0.2
 class Outcome:
     """How a unit ended, with the choices of branches and the outputs that are known."""
 
-    unit: Unit
+    unit: LaunchUnit
     native: NativeRun
     choices: Mapping[str, str] = field(default_factory=dict)
     references: Mapping[str, Any] = field(default_factory=dict)
@@ -36,14 +36,14 @@ class Outcome:
 class Launcher(Protocol):
     """Runs units; `version` is that of what runs them."""
 
-    grain: Grain
+    grain: Granularity
     version: str
 
-    def holds(self, unit: Unit, request: RunRequest) -> bool:  # noqa: ARG002 - for those that start steps themselves
+    def holds(self, unit: LaunchUnit, request: RunRequest) -> bool:  # noqa: ARG002 - for those that start steps themselves
         """Whether a unit waits for something outside the backfill and is not to be started yet."""
         return False
 
-    def start(self, unit: Unit, request: RunRequest) -> None:
+    def start(self, unit: LaunchUnit, request: RunRequest) -> None:
         """Starts a unit; `request` is that of its steps."""
 
     def ended(self) -> list[Outcome]:
@@ -56,7 +56,7 @@ class Launcher(Protocol):
 class LocalLauncher(Launcher):
     """Each step in a process of its own on this machine."""
 
-    grain = Grain.STEP
+    grain = Granularity.STEP
 
     def __init__(self, plan: Plan, slots: int, version: str) -> None:
         self.pipeline, self.version = plan.pipeline, version
@@ -64,16 +64,16 @@ class LocalLauncher(Launcher):
         for cell in plan.cells:
             self._chosen[cell.key] = (*self._chosen.get(cell.key, ()), cell.step)
         self._workers = ThreadPoolExecutor(slots)
-        self._running: dict[Future[Ended], tuple[Unit, RunRequest]] = {}
-        self._references: dict[Cell, Any] = {}
+        self._running: dict[Future[Ended], tuple[LaunchUnit, RunRequest]] = {}
+        self._references: dict[PartitionStep, Any] = {}
         self._holding = Holding()
 
-    def holds(self, unit: Unit, request: RunRequest) -> bool:
+    def holds(self, unit: LaunchUnit, request: RunRequest) -> bool:
         """Whether the step of a unit waits for something."""
         (cell,) = unit.cells
         return bool(self.pipeline.step(cell.step).waits) and self._holding.holds(request, cell.step)
 
-    def start(self, unit: Unit, request: RunRequest) -> None:
+    def start(self, unit: LaunchUnit, request: RunRequest) -> None:
         """Starts the one step of a unit, with the references of those that it comes after."""
         (cell,) = unit.cells
         step = self.pipeline.step(cell.step)
@@ -90,7 +90,7 @@ class LocalLauncher(Launcher):
         done, _ = wait(self._running, self._holding.pause(), return_when=FIRST_COMPLETED)
         return [self._outcome(future.result(), *self._running.pop(future)) for future in done]
 
-    def _outcome(self, ended: Ended, unit: Unit, request: RunRequest) -> Outcome:
+    def _outcome(self, ended: Ended, unit: LaunchUnit, request: RunRequest) -> Outcome:
         (cell,) = unit.cells
         if ended.reference is not None:
             self._references[cell] = ended.reference
@@ -109,18 +109,18 @@ class LocalLauncher(Launcher):
 class ServiceLauncher(Launcher):
     """Each unit as a run of the orchestrator's services; `order` is what all of them are, where it keeps a limit."""
 
-    grain = Grain.RUN
+    grain = Granularity.RUN
 
     def __init__(self, engine: ServiceEngine, order: BackfillOrder | None = None) -> None:
         self.engine, self.version, self.order = engine, engine.version, order
-        self._running: dict[Unit, tuple[RunRequest, str]] = {}
+        self._running: dict[LaunchUnit, tuple[RunRequest, str]] = {}
         self._limits = engine.adapter
         if order:
             # also what a command that was killed left running
             engine.answered(lambda: self._limits.cancel(engine.site, order))
             engine.answered(lambda: self._limits.backfill(engine.site, order))
 
-    def start(self, unit: Unit, request: RunRequest) -> None:
+    def start(self, unit: LaunchUnit, request: RunRequest) -> None:
         """Submits a run of the steps of a unit."""
         self._running[unit] = request, self.engine.submit(request)
 
@@ -151,13 +151,13 @@ class ServiceLauncher(Launcher):
 class ProcessLauncher(Launcher):
     """Each unit as a run of the orchestrator's own engine in this process, one at a time."""
 
-    grain = Grain.RUN
+    grain = Granularity.RUN
 
     def __init__(self, engine: ProcessEngine) -> None:
         self.engine, self.version = engine, engine.version
-        self._waiting: list[tuple[Unit, RunRequest]] = []
+        self._waiting: list[tuple[LaunchUnit, RunRequest]] = []
 
-    def start(self, unit: Unit, request: RunRequest) -> None:
+    def start(self, unit: LaunchUnit, request: RunRequest) -> None:
         """Keeps the unit for its turn."""
         self._waiting.append((unit, request))
 

@@ -20,7 +20,7 @@ from counterpoint.storage.objects import json_bytes
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from counterpoint.backfill.records import Asked
+    from counterpoint.backfill.records import BackfillRequest
     from counterpoint.storage import Store
     from counterpoint.storage.objects import Found
 
@@ -36,7 +36,7 @@ class Lease:
     When another process takes it over, the main thread is interrupted as by Ctrl-C, if the lease was entered there.
     """
 
-    def __init__(self, store: Store, asked: Asked) -> None:
+    def __init__(self, store: Store, asked: BackfillRequest) -> None:
         self._store, self._asked, self.token = store, asked, uuid4().hex
         self._taken, self._renewed = _now(), time.monotonic()
         self._stop, self._lost = threading.Event(), threading.Event()
@@ -75,7 +75,7 @@ class Lease:
         """Puts a manifest in place of one of this lease; False when there is another one."""
         path = layout.backfill_manifest(self._store.pipeline.name, self._asked.version)
         while (found := self._store.find(path)) and self._store.parsed(path, found.data).get("token") == self.token:
-            if self._store.swap(path, json_bytes(manifest), found):
+            if self._store.compare_and_swap(path, json_bytes(manifest), found):
                 self._renewed = time.monotonic()
                 return True
         return False
@@ -109,7 +109,7 @@ class Lease:
         )
 
 
-def claim(store: Store, asked: Asked, *, take_over: bool = False) -> Lease:
+def claim(store: Store, asked: BackfillRequest, *, take_over: bool = False) -> Lease:
     """Makes this process the owner of a backfill, unless another one works on it or on one of its partitions.
 
     Raises:
@@ -121,7 +121,7 @@ def claim(store: Store, asked: Asked, *, take_over: bool = False) -> Lease:
         before = store.find(path)
         if before and is_running(store.parsed(path, before.data)):
             continue
-        if store.swap(path, json_bytes(lease.manifest()), before):
+        if store.compare_and_swap(path, json_bytes(lease.manifest()), before):
             break
     try:
         # whoever claimed at the same moment sees this claim, as this one sees theirs: at most one goes on
@@ -132,7 +132,7 @@ def claim(store: Store, asked: Asked, *, take_over: bool = False) -> Lease:
     return lease
 
 
-def _is_rival(asked: Asked, version: str, manifest: Mapping[str, Any]) -> bool:
+def _is_rival(asked: BackfillRequest, version: str, manifest: Mapping[str, Any]) -> bool:
     other = manifest["asked"]
     return version == asked.version or (other["first"] <= asked.last and asked.first <= other["last"])
 
@@ -189,7 +189,7 @@ def _interrupt(store: Store, version: str, token: str | None) -> bool:
         if manifest.get("token") != token or manifest["status"] != "running":
             return False
         left = {**manifest, "status": "interrupted", "token": "", "by": asdict(Owner.here())}
-        if store.swap(path, json_bytes(left), found):
+        if store.compare_and_swap(path, json_bytes(left), found):
             return True
     return False
 
@@ -198,7 +198,7 @@ def forget(store: Store, version: str, seen: Found | None) -> None:
     """Leaves of a manifest only that its backfill was dropped, unless it has changed since it was seen."""
     if seen is not None:
         path = layout.backfill_manifest(store.pipeline.name, version)
-        store.swap(path, json_bytes({"status": DROPPED}), seen)
+        store.compare_and_swap(path, json_bytes({"status": DROPPED}), seen)
 
 
 def _held(version: str, manifest: Mapping[str, Any]) -> HeldError:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from counterpoint.backfill.launchers import POLL_SECONDS, Launcher, Outcome, ServiceLauncher
-from counterpoint.backfill.queue import Grain, turns, units
+from counterpoint.backfill.queue import Granularity, turns, units
 from counterpoint.backfill.strategy import Strategy
 from counterpoint.model import BackfillOrder, Status
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from counterpoint.backfill.plan import Plan
-    from counterpoint.backfill.queue import Unit
+    from counterpoint.backfill.queue import LaunchUnit
     from counterpoint.model import NativeBackfill, NativeRun, RunRequest
     from counterpoint.services.engines import ServiceEngine
 
@@ -30,7 +30,7 @@ class NativeLauncher(Launcher):
     may run becomes a run of its own.
     """
 
-    grain = Grain.RUN
+    grain = Granularity.RUN
 
     def __init__(self, engine: ServiceEngine, orders: Sequence[BackfillOrder]) -> None:
         self.engine, self.site, self.version, self.orders = engine, engine.site, engine.version, orders
@@ -38,11 +38,11 @@ class NativeLauncher(Launcher):
         self._place = {
             (key, s): n for n, order in enumerate(orders) for key, names in order.steps.items() for s in names
         }
-        self._waiting: dict[Unit, RunRequest] = {}
+        self._waiting: dict[LaunchUnit, RunRequest] = {}
         self._native: dict[int, str] = {}
         self._alone = ServiceLauncher(engine)
 
-    def start(self, unit: Unit, request: RunRequest) -> None:
+    def start(self, unit: LaunchUnit, request: RunRequest) -> None:
         """Keeps the unit until its backfill tells of it."""
         self._waiting[unit] = request
 
@@ -76,7 +76,7 @@ class NativeLauncher(Launcher):
                 self._alone.start(unit, self._waiting.pop(unit))
         return ended
 
-    def _number(self, unit: Unit) -> int:
+    def _number(self, unit: LaunchUnit) -> int:
         return self._place[unit.key, unit.steps[0]]
 
     def _progress(self, number: int) -> NativeBackfill:
@@ -93,7 +93,7 @@ class NativeLauncher(Launcher):
         return self.adapter.backfill(self.site, order)
 
 
-def _only(run: NativeRun, unit: Unit) -> NativeRun:
+def _only(run: NativeRun, unit: LaunchUnit) -> NativeRun:
     steps = {name: run.steps[name] for name in unit.steps}
     return replace(run, failed=any(step.status is Status.FAILED for step in steps.values()), steps=steps)
 
@@ -107,7 +107,7 @@ def orders_of(
     """
     place = turns(plan, plan.keys[::-1]) if strategy is Strategy.PRIORITIZED else {}
     batches: dict[int, dict[str, tuple[str, ...]]] = {}
-    for unit in sorted(units(plan, Grain.RUN)):
+    for unit in sorted(units(plan, Granularity.RUN)):
         batch = batches.setdefault(min(place.get(cell, 0) for cell in unit.cells), {})
         batch[unit.key] = (*batch.get(unit.key, ()), *unit.steps)
     slots = 1 if strategy is Strategy.SEQUENTIAL else parallel

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from counterpoint.model import Input, Pipeline, Step
 
 
-class Cell(NamedTuple):
+class PartitionStep(NamedTuple):
     """One step of one partition."""
 
     step: str
@@ -33,24 +33,24 @@ class Plan:
 
     pipeline: Pipeline
     keys: tuple[str, ...]
-    waits: Mapping[Cell, tuple[Cell, ...]]
-    over: Mapping[Cell, tuple[Cell, ...]]
-    saved: tuple[Cell, ...] = ()
+    waits: Mapping[PartitionStep, tuple[PartitionStep, ...]]
+    over: Mapping[PartitionStep, tuple[PartitionStep, ...]]
+    saved: tuple[PartitionStep, ...] = ()
 
     @property
-    def cells(self) -> tuple[Cell, ...]:
+    def cells(self) -> tuple[PartitionStep, ...]:
         """Every cell to compute."""
         return tuple(self.waits)
 
     @property
-    def earlier(self) -> tuple[Cell, ...]:
+    def earlier(self) -> tuple[PartitionStep, ...]:
         """The cells of partitions that were not asked for, but that a window needs."""
         keys = set(self.keys)
         return tuple(cell for cell in self.waits if cell.key not in keys)
 
 
 def make_plan(
-    pipeline: Pipeline, keys: Sequence[str], stands: Callable[[Cell], bool], *, upstream: bool = True
+    pipeline: Pipeline, keys: Sequence[str], stands: Callable[[PartitionStep], bool], *, upstream: bool = True
 ) -> Plan:
     """The plan for some partitions: their cells that do not stand, and what these need of other partitions.
 
@@ -64,8 +64,8 @@ def make_plan(
     needed = _needed(pipeline, keys)
     places = {name: place for place, name in enumerate(order(pipeline))}
     cells = sorted(needed, key=lambda cell: (cell.key, places[cell.step]))
-    waits: dict[Cell, tuple[Cell, ...]] = {}
-    saved: list[Cell] = []
+    waits: dict[PartitionStep, tuple[PartitionStep, ...]] = {}
+    saved: list[PartitionStep] = []
     for cell in cells:
         before = tuple(other for other in needed[cell] if other in waits)
         if before or not stands(cell):
@@ -81,10 +81,10 @@ def make_plan(
     return Plan(pipeline, tuple(sorted(keys)), plan, over, tuple(cell for cell in saved if cell.key in chosen))
 
 
-def _needed(pipeline: Pipeline, keys: Sequence[str]) -> dict[Cell, tuple[Cell, ...]]:
+def _needed(pipeline: Pipeline, keys: Sequence[str]) -> dict[PartitionStep, tuple[PartitionStep, ...]]:
     """Every cell that the partitions rest on, with what it reads or waits for."""
-    found: dict[Cell, tuple[Cell, ...]] = {}
-    todo = [Cell(step.name, key) for key in keys for step in pipeline.steps]
+    found: dict[PartitionStep, tuple[PartitionStep, ...]] = {}
+    todo = [PartitionStep(step.name, key) for key in keys for step in pipeline.steps]
     while todo:
         cell = todo.pop()
         if cell not in found:
@@ -94,15 +94,15 @@ def _needed(pipeline: Pipeline, keys: Sequence[str]) -> dict[Cell, tuple[Cell, .
     return found
 
 
-def _windowed(pipeline: Pipeline, cell: Cell) -> Iterator[Cell]:
+def _windowed(pipeline: Pipeline, cell: PartitionStep) -> Iterator[PartitionStep]:
     for given in pipeline.step(cell.step).inputs:
         if given.window:
-            yield from (Cell(given.step, key) for key in given.window.keys(pipeline.partitions, cell.key))
+            yield from (PartitionStep(given.step, key) for key in given.window.keys(pipeline.partitions, cell.key))
 
 
-def _beside(pipeline: Pipeline, cell: Cell) -> Iterator[Cell]:
+def _beside(pipeline: Pipeline, cell: PartitionStep) -> Iterator[PartitionStep]:
     """What a cell waits for in its own partition; what it reads through a window alone is not among it."""
-    yield from (Cell(name, cell.key) for name in _direct(pipeline.step(cell.step)))
+    yield from (PartitionStep(name, cell.key) for name in _direct(pipeline.step(cell.step)))
 
 
 def _direct(step: Step) -> Iterator[str]:
@@ -110,9 +110,9 @@ def _direct(step: Step) -> Iterator[str]:
     return (name for name in step.upstream if name not in windows)
 
 
-def _reached(waits: Mapping[Cell, Sequence[Cell]], keys: Collection[str]) -> set[Cell]:
+def _reached(waits: Mapping[PartitionStep, Sequence[PartitionStep]], keys: Collection[str]) -> set[PartitionStep]:
     """The cells of some partitions, and whatever they wait for."""
-    found: set[Cell] = set()
+    found: set[PartitionStep] = set()
     todo = [cell for cell in waits if cell.key in keys]
     while todo:
         cell = todo.pop()
@@ -122,7 +122,7 @@ def _reached(waits: Mapping[Cell, Sequence[Cell]], keys: Collection[str]) -> set
     return found
 
 
-def _refuse_earlier(plan: Mapping[Cell, object], keys: Sequence[str]) -> None:
+def _refuse_earlier(plan: Mapping[PartitionStep, object], keys: Sequence[str]) -> None:
     missing, chosen = defaultdict(list), set(keys)
     for cell in plan:
         if cell.key not in chosen:
@@ -132,20 +132,20 @@ def _refuse_earlier(plan: Mapping[Cell, object], keys: Sequence[str]) -> None:
         raise MissingInputError(f"these partitions are needed and missing or stale: {words}. Leave out --no-upstream")
 
 
-def inputs_of(plan: Plan) -> Iterator[tuple[Cell, Input]]:
+def inputs_of(plan: Plan) -> Iterator[tuple[PartitionStep, Input]]:
     """What the cells of a plan read that is not among them: it is read as it stands."""
     for cell in plan.cells:
         for given in plan.pipeline.step(cell.step).inputs:
             keys = given.window.keys(plan.pipeline.partitions, cell.key) if given.window else (cell.key,)
-            yield from ((other, given) for key in keys if (other := Cell(given.step, key)) not in plan.waits)
+            yield from ((other, given) for key in keys if (other := PartitionStep(given.step, key)) not in plan.waits)
 
 
-def waves(plan: Plan) -> tuple[tuple[Cell, ...], ...]:
+def waves(plan: Plan) -> tuple[tuple[PartitionStep, ...], ...]:
     """The cells in the fewest waves that there can be: all of one wave can run at once, after the earlier ones."""
-    level: dict[Cell, int] = {}
+    level: dict[PartitionStep, int] = {}
     for cell, before in plan.waits.items():
         level[cell] = 1 + max((level[other] for other in before), default=-1)
-    found: list[list[Cell]] = [[] for _ in range(1 + max(level.values(), default=-1))]
+    found: list[list[PartitionStep]] = [[] for _ in range(1 + max(level.values(), default=-1))]
     for cell, wave in level.items():
         found[wave].append(cell)
     return tuple(map(tuple, found))

@@ -10,10 +10,10 @@ from counterpoint.commands import command
 from counterpoint.errors import UsageError
 from counterpoint.lineage import promote_models
 from counterpoint.model import RunRequest
-from counterpoint.running import find_pipeline
-from counterpoint.running.context import StepContext
-from counterpoint.running.inputs import is_skipped
-from counterpoint.running.settings import note
+from counterpoint.runtime import find_pipeline
+from counterpoint.runtime.context import StepContext
+from counterpoint.runtime.inputs import is_skipped
+from counterpoint.runtime.settings import note
 from counterpoint.storage import Store, drop, layout, promote
 from counterpoint.storage.versions import is_promoted
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from counterpoint.backfill.plan import Cell, groups
-from counterpoint.model import Status, Verdict, verdict
+from counterpoint.backfill.plan import PartitionStep, groups
+from counterpoint.model import RunDecision, Status, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from counterpoint.backfill.plan import Plan
 
 
-class Grain(StrEnum):
+class Granularity(StrEnum):
     """What is started as one piece: a step of a partition, or all steps of it that come after the same windows."""
 
     STEP = "step"
@@ -25,7 +25,7 @@ class Grain(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Unit:
+class LaunchUnit:
     """Cells of one partition that are started as one piece, in their order; `group` is the number of their group."""
 
     key: str
@@ -33,20 +33,20 @@ class Unit:
     steps: tuple[str, ...]
 
     @property
-    def cells(self) -> tuple[Cell, ...]:
+    def cells(self) -> tuple[PartitionStep, ...]:
         """Its cells."""
-        return tuple(Cell(step, self.key) for step in self.steps)
+        return tuple(PartitionStep(step, self.key) for step in self.steps)
 
 
-def units(plan: Plan, grain: Grain) -> tuple[Unit, ...]:
+def units(plan: Plan, grain: Granularity) -> tuple[LaunchUnit, ...]:
     """The cells of a plan as units."""
     number = groups(plan.pipeline)
-    if grain is Grain.STEP:
-        return tuple(Unit(cell.key, number[cell.step], (cell.step,)) for cell in plan.cells)
+    if grain is Granularity.STEP:
+        return tuple(LaunchUnit(cell.key, number[cell.step], (cell.step,)) for cell in plan.cells)
     found: dict[tuple[str, int], list[str]] = {}
     for cell in plan.cells:
         found.setdefault((cell.key, number[cell.step]), []).append(cell.step)
-    return tuple(Unit(key, group, tuple(steps)) for (key, group), steps in found.items())
+    return tuple(LaunchUnit(key, group, tuple(steps)) for (key, group), steps in found.items())
 
 
 @dataclass
@@ -58,20 +58,20 @@ class Queue:
     """
 
     plan: Plan
-    grain: Grain
-    rank: Mapping[Cell, tuple[float, ...]]
+    grain: Granularity
+    rank: Mapping[PartitionStep, tuple[float, ...]]
     slots: int
     in_turn: bool = False
-    states: dict[Cell, Status] = field(default_factory=dict)
-    blocked: dict[Cell, tuple[str, ...]] = field(default_factory=dict)
-    choices: dict[Cell, str] = field(default_factory=dict)
+    states: dict[PartitionStep, Status] = field(default_factory=dict)
+    blocked: dict[PartitionStep, tuple[str, ...]] = field(default_factory=dict)
+    choices: dict[PartitionStep, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._group = groups(self.plan.pipeline)
-        self._before: dict[Unit, set[Cell]] = {}
-        self._after: dict[Cell, list[Unit]] = {}
-        self._ready: list[tuple[tuple[float, ...], int, Unit]] = []
-        self._running: list[Unit] = []
+        self._before: dict[LaunchUnit, set[PartitionStep]] = {}
+        self._after: dict[PartitionStep, list[LaunchUnit]] = {}
+        self._ready: list[tuple[tuple[float, ...], int, LaunchUnit]] = []
+        self._running: list[LaunchUnit] = []
         every = units(self.plan, self.grain)
         self._left = Counter(unit.key for unit in every)
         self._turns = sorted(self._left, reverse=True)
@@ -88,11 +88,11 @@ class Queue:
         return not self._left
 
     @property
-    def running(self) -> tuple[Unit, ...]:
+    def running(self) -> tuple[LaunchUnit, ...]:
         """What was taken and has not ended."""
         return tuple(self._running)
 
-    def take(self, is_held: Callable[[Unit], bool] = lambda _: False) -> Unit | None:
+    def take(self, is_held: Callable[[LaunchUnit], bool] = lambda _: False) -> LaunchUnit | None:
         """The unit to start now, or None while none may be; one that is held waits without a slot."""
         if len(self._running) >= self.slots:
             return None
@@ -105,13 +105,13 @@ class Queue:
                 return unit
         return None
 
-    def end(self, unit: Unit, states: Mapping[str, Status], choices: Mapping[str, str] | None = None) -> None:
+    def end(self, unit: LaunchUnit, states: Mapping[str, Status], choices: Mapping[str, str] | None = None) -> None:
         """Tells how the steps of a unit ended, and what the branches among them chose."""
         self._running.remove(unit)
-        self.choices.update({Cell(step, unit.key): choice for step, choice in (choices or {}).items()})
-        self._settle(self._note(unit, {Cell(step, unit.key): states[step] for step in unit.steps}))
+        self.choices.update({PartitionStep(step, unit.key): choice for step, choice in (choices or {}).items()})
+        self._settle(self._note(unit, {PartitionStep(step, unit.key): states[step] for step in unit.steps}))
 
-    def _note(self, unit: Unit, states: Mapping[Cell, Status]) -> list[Unit]:
+    def _note(self, unit: LaunchUnit, states: Mapping[PartitionStep, Status]) -> list[LaunchUnit]:
         """Keeps how a unit ended; returns the units that waited for it last."""
         self.states.update(states)
         self._left[unit.key] -= 1
@@ -127,7 +127,7 @@ class Queue:
                     freed.append(other)
         return freed
 
-    def _settle(self, free: list[Unit]) -> None:
+    def _settle(self, free: list[LaunchUnit]) -> None:
         """Makes units ready that wait for nothing, or ends them when they will never run."""
         while free:
             unit = free.pop()
@@ -137,29 +137,29 @@ class Queue:
             else:
                 free += self._note(unit, found)
 
-    def _pools(self, unit: Unit) -> list[str]:
+    def _pools(self, unit: LaunchUnit) -> list[str]:
         return [pool for step in unit.steps if (pool := self.plan.pipeline.step(step).pool)]
 
-    def _has_room(self, unit: Unit, used: Mapping[str, int]) -> bool:
+    def _has_room(self, unit: LaunchUnit, used: Mapping[str, int]) -> bool:
         # as one run, the orchestrator's own pools hold its steps back
-        if self.grain is Grain.RUN:
+        if self.grain is Granularity.RUN:
             return True
         return all(used[pool] < self.plan.pipeline.pool(pool).slots for pool in self._pools(unit))
 
-    def _without_running(self, unit: Unit) -> dict[Cell, Status] | None:
+    def _without_running(self, unit: LaunchUnit) -> dict[PartitionStep, Status] | None:
         causes = sorted({cause for cell in unit.cells for cause in self._causes(cell)})
         if causes or self._is_cut_off(unit):
             self.blocked.update(dict.fromkeys(unit.cells, tuple(causes)))
             return dict.fromkeys(unit.cells, Status.UPSTREAM_FAILED)
-        if self.grain is Grain.RUN:
+        if self.grain is Granularity.RUN:
             return None
         (cell,) = unit.cells
         states = {o.step: self.states[o] for o in self.plan.waits[cell] if o.key == cell.key}
         choices = {other.step: choice for other, choice in self.choices.items() if other.key == cell.key}
         found = verdict(self.plan.pipeline.step(cell.step), states, choices)
-        return None if found is Verdict.RUN else {cell: Status(found.value)}
+        return None if found is RunDecision.RUN else {cell: Status(found.value)}
 
-    def _causes(self, cell: Cell) -> set[str]:
+    def _causes(self, cell: PartitionStep) -> set[str]:
         """The other partitions for which a cell will not run: of its window, or for which one before it will not."""
         found = {cause for other in self._beside(cell) for cause in self.blocked.get(other, ())}
         for other in self.plan.over[cell]:
@@ -167,7 +167,7 @@ class Queue:
                 found |= set(self.blocked.get(other, ())) or {other.key}
         return found - {cell.key}
 
-    def _is_cut_off(self, unit: Unit) -> bool:
+    def _is_cut_off(self, unit: LaunchUnit) -> bool:
         """Whether something of another group failed in the same partition: what comes after it never starts.
 
         Nor does what comes after that in its own group, which as one run would not have been started either.
@@ -179,17 +179,19 @@ class Queue:
             for other in before
         )
 
-    def _beside(self, cell: Cell) -> list[Cell]:
+    def _beside(self, cell: PartitionStep) -> list[PartitionStep]:
         return [other for other in self.plan.waits[cell] if other.key == cell.key]
 
 
-def drain(queue: Queue, is_held: Callable[[Unit], bool] = lambda _: False) -> Iterable[Unit]:
+def drain(queue: Queue, is_held: Callable[[LaunchUnit], bool] = lambda _: False) -> Iterable[LaunchUnit]:
     """Takes whatever may be started now."""
     while unit := queue.take(is_held):
         yield unit
 
 
-def ranks(plan: Plan, seconds: Mapping[Cell, float], newest_first: Sequence[str] = ()) -> dict[Cell, tuple[float, ...]]:
+def ranks(
+    plan: Plan, seconds: Mapping[PartitionStep, float], newest_first: Sequence[str] = ()
+) -> dict[PartitionStep, tuple[float, ...]]:
     """The order of what is ready: the longest chain of work behind it first, then the oldest.
 
     With `newest_first`, whatever the first of these partitions rests on comes before what only the others need.
@@ -200,7 +202,7 @@ def ranks(plan: Plan, seconds: Mapping[Cell, float], newest_first: Sequence[str]
     return {cell: (turn.get(cell, 0), -tails[cell], places[cell]) for cell in plan.cells}
 
 
-def _tails(plan: Plan, seconds: Mapping[Cell, float]) -> dict[Cell, float]:
+def _tails(plan: Plan, seconds: Mapping[PartitionStep, float]) -> dict[PartitionStep, float]:
     """The seconds from the start of each cell to the end of the longest chain that begins with it."""
     found = dict.fromkeys(plan.cells, 0.0)
     for cell in reversed(plan.cells):
@@ -210,9 +212,9 @@ def _tails(plan: Plan, seconds: Mapping[Cell, float]) -> dict[Cell, float]:
     return found
 
 
-def turns(plan: Plan, newest_first: Sequence[str]) -> dict[Cell, int]:
+def turns(plan: Plan, newest_first: Sequence[str]) -> dict[PartitionStep, int]:
     """For each cell the place of the first partition of the sequence that rests on it."""
-    found: dict[Cell, int] = {}
+    found: dict[PartitionStep, int] = {}
     for place, key in enumerate(newest_first):
         todo = [cell for cell in plan.cells if cell.key == key]
         while todo:

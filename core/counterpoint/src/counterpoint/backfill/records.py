@@ -20,7 +20,7 @@ DROPPED = "dropped"
 
 
 @dataclass(frozen=True)
-class Asked:
+class BackfillRequest:
     """A backfill as it was asked for: all that a retry needs to ask for it again."""
 
     pipeline: str

@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint import progress
 from counterpoint.backfill.launchers import Launcher, Outcome, states_of
-from counterpoint.backfill.plan import Cell, waves
+from counterpoint.backfill.plan import PartitionStep, waves
 from counterpoint.backfill.queue import drain
 from counterpoint.backfill.records import partition_report
-from counterpoint.lineage import Surroundings, keep_whole
+from counterpoint.lineage import RunEnvironment, keep_whole
 from counterpoint.model import NativeStep, RunRecord, RunRequest, Status, StepRecord, order
-from counterpoint.running.collect import assemble, skipped
-from counterpoint.running.records import keep_record
+from counterpoint.runtime.records import keep_record
+from counterpoint.runtime.run_record import assemble, skipped
 from counterpoint.storage import layout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from counterpoint.backfill.plan import Plan
-    from counterpoint.backfill.queue import Queue, Unit
-    from counterpoint.backfill.records import Asked
+    from counterpoint.backfill.queue import LaunchUnit, Queue
+    from counterpoint.backfill.records import BackfillRequest
     from counterpoint.model import Step
     from counterpoint.storage import Store
 
@@ -39,7 +39,7 @@ class Runner:
     `goes_on` raises when another process has taken the backfill over.
     """
 
-    asked: Asked
+    asked: BackfillRequest
     plan: Plan
     queue: Queue
     launcher: Launcher
@@ -73,7 +73,7 @@ class Runner:
             raise
         return self._report(time.monotonic() - begun)
 
-    def _request(self, unit: Unit) -> RunRequest:
+    def _request(self, unit: LaunchUnit) -> RunRequest:
         return replace(self.requests[unit.key], steps=unit.steps)
 
     def _end(self, outcome: Outcome) -> None:
@@ -87,7 +87,7 @@ class Runner:
 
     def _tell(self, key: str) -> None:
         """Writes how the steps of a partition are, for those who watch."""
-        cells = (Cell(name, key) for name in self.plan.pipeline.step_names)
+        cells = (PartitionStep(name, key) for name in self.plan.pipeline.step_names)
         states = {cell.step: self.queue.states[cell].value for cell in cells if cell in self.queue.states}
         running = {cell.step: "running" for unit in self.queue.running for cell in unit.cells if cell.key == key}
         path = layout.backfill_states(self.store.pipeline.name, self.asked.version, key)
@@ -112,7 +112,9 @@ class Runner:
     def _partition(self, key: str) -> dict[str, Any]:
         request = self.requests[key]
         record = self._record(request)
-        cells = [cell for name in self.plan.pipeline.step_names if (cell := Cell(name, key)) in self.queue.blocked]
+        cells = [
+            cell for name in self.plan.pipeline.step_names if (cell := PartitionStep(name, key)) in self.queue.blocked
+        ]
         causes = {cause for cell in cells for cause in self.queue.blocked[cell]}
         report = partition_report(key, record, sorted(causes - {key}))
         path = layout.backfill_states(self.store.pipeline.name, self.asked.version, key)
@@ -129,7 +131,7 @@ class Runner:
         ]
         known = {step.name: step for part in parts for step in part.steps}
         steps = tuple(
-            known.get(s.name) or self._unstarted(Cell(s.name, request.partition)) for s in self._steps(request)
+            known.get(s.name) or self._unstarted(PartitionStep(s.name, request.partition)) for s in self._steps(request)
         )
         failed = any(step.status is Status.FAILED for step in steps)
         record = RunRecord(
@@ -151,9 +153,9 @@ class Runner:
     def _steps(self, request: RunRequest) -> list[Step]:
         pipeline, key = self.plan.pipeline, request.partition
         asked_for = key in self.plan.keys
-        return [pipeline.step(n) for n in order(pipeline) if asked_for or Cell(n, key) in self.plan.waits]
+        return [pipeline.step(n) for n in order(pipeline) if asked_for or PartitionStep(n, key) in self.plan.waits]
 
-    def _unstarted(self, cell: Cell) -> StepRecord:
+    def _unstarted(self, cell: PartitionStep) -> StepRecord:
         status = self.queue.states.get(cell)
         if status is not None:
             return StepRecord(cell.step, status)
@@ -163,8 +165,8 @@ class Runner:
         return StepRecord(cell.step, Status.SUCCESS, output=entry.reference, reused=True)
 
     @cached_property
-    def _around(self) -> Surroundings:
-        return Surroundings.of(self.plan.pipeline)
+    def _around(self) -> RunEnvironment:
+        return RunEnvironment.of(self.plan.pipeline)
 
     def _lineage(self, request: RunRequest) -> str:
         pipeline = self.plan.pipeline

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.backfill.lease import is_running
-from counterpoint.backfill.plan import Cell
+from counterpoint.backfill.plan import PartitionStep
 from counterpoint.backfill.records import manifest_in
-from counterpoint.backfill.standing import Snapshot, freshness_of
+from counterpoint.backfill.snapshot import Snapshot, freshness_of
 from counterpoint.model import PRODUCTION, RunRequest
-from counterpoint.running import find_pipeline
-from counterpoint.running.context import StepContext
-from counterpoint.running.upstream import Freshness, damage_of
-from counterpoint.running.waits import waiting
+from counterpoint.runtime import find_pipeline
+from counterpoint.runtime.context import StepContext
+from counterpoint.runtime.freshness import Freshness, damage_of
+from counterpoint.runtime.waits import waiting
 from counterpoint.storage import layout
 
 if TYPE_CHECKING:
@@ -53,7 +53,10 @@ def grid(
         request = RunRequest(name, key, "", root, version=version, steps=(), config=overridden)
         look = Look(store, request, verify)
         rows.append(
-            {"date": key, "steps": {s: look.state(Cell(s, key), told.get(key, {})) for s in pipeline.step_names}}
+            {
+                "date": key,
+                "steps": {s: look.state(PartitionStep(s, key), told.get(key, {})) for s in pipeline.step_names},
+            }
         )
         damaged += look.damaged
     return {
@@ -87,7 +90,7 @@ class Look:
         self.store, self.request, self.verify = store, request, verify
         self.damaged: list[dict[str, str]] = []
 
-    def state(self, cell: Cell, told: Mapping[str, str]) -> str:
+    def state(self, cell: PartitionStep, told: Mapping[str, str]) -> str:
         """How a step stands; what it was told of it counts where its output is not fresh."""
         said = told.get(cell.step)
         if self.store.pipeline.step(cell.step).effect:
@@ -100,7 +103,7 @@ class Look:
         is_plain = found in {Freshness.FRESH, Freshness.SKIPPED, Freshness.DAMAGED}
         return str(found.value) if is_plain else _TOLD.get(said or "", found.value)
 
-    def _note(self, cell: Cell) -> None:
+    def _note(self, cell: PartitionStep) -> None:
         context = StepContext(self.request, self.store.pipeline, self.store.pipeline.step(cell.step), self.store)
         damage = damage_of(context, self.store.inventory, verify=self.verify)
         if damage is not None:

@@ -11,8 +11,8 @@ from counterpoint.backfill.timing import makespan
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from counterpoint.backfill.plan import Cell, Plan
-    from counterpoint.backfill.queue import Grain
+    from counterpoint.backfill.plan import PartitionStep, Plan
+    from counterpoint.backfill.queue import Granularity
 
 
 class Strategy(StrEnum):
@@ -24,7 +24,13 @@ class Strategy(StrEnum):
 
 
 def queue_of(
-    plan: Plan, strategy: Strategy, grain: Grain, slots: int, seconds: Mapping[Cell, float], *, known: bool = True
+    plan: Plan,
+    strategy: Strategy,
+    grain: Granularity,
+    slots: int,
+    seconds: Mapping[PartitionStep, float],
+    *,
+    known: bool = True,
 ) -> Queue:
     """The queue of a plan by a strategy; `seconds` is what each cell is expected to take, `known` from earlier runs.
 

@@ -13,28 +13,28 @@ from counterpoint.model import Status
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from counterpoint.backfill.plan import Cell, Plan
-    from counterpoint.backfill.queue import Queue, Unit
+    from counterpoint.backfill.plan import PartitionStep, Plan
+    from counterpoint.backfill.queue import LaunchUnit, Queue
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """What no schedule can beat, in seconds; `lower` is the largest of the others."""
 
-    critical_path: tuple[Cell, ...]
+    critical_path: tuple[PartitionStep, ...]
     critical_seconds: float
     work_seconds: float
     lower: float
 
 
-def bounds(plan: Plan, seconds: Mapping[Cell, float], slots: int) -> Bounds:
+def bounds(plan: Plan, seconds: Mapping[PartitionStep, float], slots: int) -> Bounds:
     """The critical path, the work shared by all slots, and the work of each pool shared by its slots."""
-    best: dict[Cell, tuple[float, Cell | None]] = {}
+    best: dict[PartitionStep, tuple[float, PartitionStep | None]] = {}
     for cell, before in plan.waits.items():
         after = max(before, key=lambda other: best[other][0], default=None)
         best[cell] = ((best[after][0] if after else 0.0) + seconds[cell], after)
     last = max(best, key=lambda cell: best[cell][0], default=None)
-    path: list[Cell] = []
+    path: list[PartitionStep] = []
     while last is not None:
         path.append(last)
         last = best[last][1]
@@ -44,7 +44,7 @@ def bounds(plan: Plan, seconds: Mapping[Cell, float], slots: int) -> Bounds:
     return Bounds(tuple(reversed(path)), longest, work, max(shared))
 
 
-def _by_pool(plan: Plan, seconds: Mapping[Cell, float]) -> dict[str, float]:
+def _by_pool(plan: Plan, seconds: Mapping[PartitionStep, float]) -> dict[str, float]:
     found: Counter[str] = Counter()
     for cell in plan.cells:
         pool = plan.pipeline.step(cell.step).pool
@@ -53,9 +53,11 @@ def _by_pool(plan: Plan, seconds: Mapping[Cell, float]) -> dict[str, float]:
     return dict(found)
 
 
-def makespan(queue: Queue, seconds: Mapping[Cell, float]) -> tuple[float, dict[Unit, tuple[float, float]]]:
+def makespan(
+    queue: Queue, seconds: Mapping[PartitionStep, float]
+) -> tuple[float, dict[LaunchUnit, tuple[float, float]]]:
     """The seconds that a queue takes when each cell takes its own, and when each unit would start and end."""
-    now, running, times = 0.0, list[tuple[float, int, "Unit"]](), dict["Unit", tuple[float, float]]()
+    now, running, times = 0.0, list[tuple[float, int, "LaunchUnit"]](), dict["LaunchUnit", tuple[float, float]]()
     while not queue.over:
         for unit in drain(queue):
             times[unit] = (now, now + sum(seconds[cell] for cell in unit.cells))

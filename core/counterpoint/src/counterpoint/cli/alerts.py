@@ -9,7 +9,7 @@ from counterpoint.cli.output import answer, echo, table
 if TYPE_CHECKING:
     import argparse
 
-    from counterpoint.alerts.case import Case
+    from counterpoint.alerts.incident import Case
     from counterpoint.alerts.routes import Routes
     from counterpoint.storage.objects import Objects
 
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _list(store: Objects, args: argparse.Namespace) -> int:
-    from counterpoint.alerts.cases import all_cases
+    from counterpoint.alerts.incidents import all_cases
 
     shown = [case for case in all_cases(store) if args.all or case.is_open]
     if args.json:
@@ -77,8 +77,8 @@ def _acknowledge(store: Objects, alert_id: str, args: argparse.Namespace) -> int
     import getpass
     from datetime import UTC, datetime
 
-    from counterpoint.alerts.case import acknowledged
-    from counterpoint.alerts.cases import case_of, change
+    from counterpoint.alerts.incident import acknowledged
+    from counterpoint.alerts.incidents import case_of, change
 
     case, by = case_of(store, alert_id), args.by or getpass.getuser()
     if args.reset:
@@ -94,7 +94,7 @@ def _acknowledge(store: Objects, alert_id: str, args: argparse.Namespace) -> int
 def _switch_on(store: Objects, case: Case) -> None:
     from counterpoint.errors import UsageError
     from counterpoint.model import FailureClass
-    from counterpoint.running.breaker import switch_on
+    from counterpoint.runtime.breaker import switch_on
 
     alert = case.alert
     if alert.failure is not FailureClass.SWITCHED_OFF or alert.step is None:

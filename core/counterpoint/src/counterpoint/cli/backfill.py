@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.cli.environments import hand_over
+from counterpoint.cli.environments import reexec
 from counterpoint.cli.output import answer, echo, say, table
 from counterpoint.cli.run import place_words, run_options, settings, site_options
 from counterpoint.commands import command
@@ -13,7 +13,7 @@ from counterpoint.commands import command
 if TYPE_CHECKING:
     import argparse
 
-    from counterpoint.backfill import Asked
+    from counterpoint.backfill import BackfillRequest
 
 HELP = "several partitions; 'backfill promote|drop PIPELINE TAG' publishes or forgets a version"
 ACTIONS = ("promote", "drop")
@@ -50,16 +50,16 @@ def run(args: argparse.Namespace) -> int:
     return carry_out(asked, args)
 
 
-def asked_of(args: argparse.Namespace) -> Asked:
+def asked_of(args: argparse.Namespace) -> BackfillRequest:
     """The backfill that a command line asks for.
 
     Raises:
         UsageError: words or options are missing or wrong.
     """
-    from counterpoint.backfill import Asked
+    from counterpoint.backfill import BackfillRequest
     from counterpoint.errors import UsageError
-    from counterpoint.running import find_pipeline
-    from counterpoint.running.settings import refuse_unsaid
+    from counterpoint.runtime import find_pipeline
+    from counterpoint.runtime.settings import refuse_unsaid
     from counterpoint.services.sites import absolute
     from counterpoint.storage.objects import Objects
     from counterpoint.storage.tags import check_tag
@@ -77,7 +77,7 @@ def asked_of(args: argparse.Namespace) -> Asked:
     stale = ["--stale"] if args.stale else []
     words = ("backfill", args.words[0], "--from", args.first, "--to", args.last, "--version", version, *stale)
     refuse_unsaid(Objects(root), find_pipeline(args.words[0]), config, *words, *place_words(args))
-    return Asked(
+    return BackfillRequest(
         pipeline=args.words[0],
         first=args.first,
         last=args.last,
@@ -93,12 +93,12 @@ def asked_of(args: argparse.Namespace) -> Asked:
     )
 
 
-def carry_out(asked: Asked, args: argparse.Namespace, *, verify: bool = False) -> int:
+def carry_out(asked: BackfillRequest, args: argparse.Namespace, *, verify: bool = False) -> int:
     """Runs a backfill in the environment of its orchestrator and tells how it went.
 
     With `verify` all that stands is read, and made again where it is not what was written.
     """
-    code = hand_over(asked.orchestrator, args.argv)
+    code = reexec(asked.orchestrator, args.argv)
     if code is not None:
         return code
     from counterpoint.backfill import prepare, run_backfill
@@ -138,7 +138,7 @@ def _message(row: dict[str, Any]) -> str | None:
     return f"{row['error']['type']}: {row['error']['message']}"[:120] if row["error"] else None
 
 
-def _dry_run(asked: Asked, args: argparse.Namespace) -> int:
+def _dry_run(asked: BackfillRequest, args: argparse.Namespace) -> int:
     from counterpoint.backfill import dry_run, prepare
     from counterpoint.services.sites import absolute
 

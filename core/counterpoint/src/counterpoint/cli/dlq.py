@@ -39,7 +39,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Counts, shows or sends; what it found is no failure."""
-    from counterpoint.running import find_pipeline
+    from counterpoint.runtime import find_pipeline
     from counterpoint.services.sites import absolute
     from counterpoint.storage import Store
 
@@ -115,7 +115,7 @@ def _arrived(one: dict[str, Any]) -> str:
 
 def _next(store: Store, found: dict[str, Any], pipeline: str) -> str | None:
     """The command that rebuilds what stands of the partitions which rows went to, and what rests on it."""
-    from counterpoint.running.settings import made_with
+    from counterpoint.runtime.settings import made_with
 
     standing = {key.partition(".")[0] for one in found["partitions"] for key in store.entries(one["step"])}
     stale = standing.intersection(key.partition(".")[0] for one in found["partitions"] for key in one["arrived"])

@@ -75,8 +75,8 @@ def _repair(args: argparse.Namespace) -> int:
 def _waits() -> list[dict[str, Any]]:
     """What the registered pipelines, and those that are served here, wait for of one another."""
     from counterpoint.model.cycles import problems
-    from counterpoint.running.known import find_pipeline, registered
-    from counterpoint.running.native import served_pipelines
+    from counterpoint.runtime.adapter_support import served_pipelines
+    from counterpoint.runtime.registry import find_pipeline, registered
 
     pipelines, wrong = {}, list[dict[str, Any]]()
     for name in dict.fromkeys([*registered(), *served_pipelines()]):
@@ -92,8 +92,8 @@ def _code() -> list[dict[str, Any]]:
     """The places in the code of the same pipelines that cannot be followed; nothing is wrong with them."""
     from counterpoint.cli.show import DECLARE
     from counterpoint.model.code import unfollowed
-    from counterpoint.running.known import find_pipeline, registered
-    from counterpoint.running.native import served_pipelines
+    from counterpoint.runtime.adapter_support import served_pipelines
+    from counterpoint.runtime.registry import find_pipeline, registered
 
     found: list[dict[str, Any]] = []
     for name in dict.fromkeys([*registered(), *served_pipelines()]):
@@ -106,7 +106,7 @@ def _code() -> list[dict[str, Any]]:
 
 def _hooks() -> dict[str, Any]:
     """The hooks that follow each step beside Counterpoint's own."""
-    from counterpoint.running.hooks import OWN, installed
+    from counterpoint.runtime.hooks import OWN, installed
 
     try:
         names = [f"{type(hook).__module__}:{type(hook).__qualname__}" for hook in installed()]

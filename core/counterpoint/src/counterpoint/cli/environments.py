@@ -78,7 +78,7 @@ def python_of(orchestrator: str) -> Path:
     return found
 
 
-def hand_over(orchestrator: str, argv: list[str]) -> int | None:
+def reexec(orchestrator: str, argv: list[str]) -> int | None:
     """Runs this command line in the orchestrator's environment; None when that is the one we are in.
 
     However this process ends, the other is then asked to end, too.

@@ -18,7 +18,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Lists the pipelines that installed packages register."""
-    from counterpoint.running.known import find_pipeline, registered
+    from counterpoint.runtime.registry import find_pipeline, registered
 
     found = [(name, find_pipeline(name)) for name in registered()]
     if args.json:

@@ -29,7 +29,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Does it again as it was asked for the first time; what ended well stands and is not computed again."""
-    from counterpoint.running import find_pipeline
+    from counterpoint.runtime import find_pipeline
     from counterpoint.services.sites import absolute
     from counterpoint.storage import Store
 
@@ -51,10 +51,10 @@ def _refuse_others(args: argparse.Namespace, kept: Mapping[str, Any]) -> None:
 def _backfill(args: argparse.Namespace, store: object) -> int:
     from dataclasses import replace
 
-    from counterpoint.backfill import Asked, manifest_of
+    from counterpoint.backfill import BackfillRequest, manifest_of
     from counterpoint.cli.backfill import carry_out
 
-    asked = Asked(**manifest_of(store, args.backfill)["asked"])  # type: ignore[arg-type]
+    asked = BackfillRequest(**manifest_of(store, args.backfill)["asked"])  # type: ignore[arg-type]
     _refuse_others(args, asked.config)
     # forced again, it would compute again what ended well
     return carry_out(replace(asked, force=False, stale_only=False), args, verify=True)
@@ -63,7 +63,7 @@ def _backfill(args: argparse.Namespace, store: object) -> int:
 def _run(args: argparse.Namespace, store: object) -> int:
     from dataclasses import replace
 
-    from counterpoint.cli.environments import hand_over
+    from counterpoint.cli.environments import reexec
     from counterpoint.cli.run import site_options, tell
     from counterpoint.errors import UsageError
     from counterpoint.model import RunRequest
@@ -76,7 +76,7 @@ def _run(args: argparse.Namespace, store: object) -> int:
         raise UsageError(f"pipeline {args.pipeline} has no run {args.run_id!r} below {args.root}: name another --root?")
     request = RunRequest.from_json(found["request"])
     _refuse_others(args, request.config)
-    code = hand_over(request.orchestrator, args.argv)
+    code = reexec(request.orchestrator, args.argv)
     if code is not None:
         return code
     again = new_run_id(store.pipeline.name, request.partition, request.orchestrator)  # type: ignore[attr-defined]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.cli.environments import SIDES, hand_over
+from counterpoint.cli.environments import SIDES, reexec
 from counterpoint.cli.output import answer, echo, table
 from counterpoint.cli.secrets import DATABASE, database_of
 from counterpoint.commands import absolute_source
@@ -106,8 +106,8 @@ def settings(args: argparse.Namespace) -> dict[str, Any]:
 def request_of(args: argparse.Namespace) -> RunRequest:
     """The request that a command line makes."""
     from counterpoint.model import RunRequest
-    from counterpoint.running.known import find_pipeline
-    from counterpoint.running.settings import refuse_unsaid
+    from counterpoint.runtime.registry import find_pipeline
+    from counterpoint.runtime.settings import refuse_unsaid
     from counterpoint.services.launch import new_run_id
     from counterpoint.services.sites import absolute
     from counterpoint.storage.objects import Objects
@@ -130,7 +130,7 @@ def request_of(args: argparse.Namespace) -> RunRequest:
 
 def run(args: argparse.Namespace) -> int:
     """Runs the partition and tells how each step ended."""
-    code = hand_over(args.on, args.argv)
+    code = reexec(args.on, args.argv)
     if code is not None:
         return code
     from counterpoint.services import engine_for

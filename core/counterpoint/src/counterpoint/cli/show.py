@@ -23,7 +23,7 @@ def run(args: argparse.Namespace) -> int:
     """Prints the description."""
     from counterpoint.model.code import unfollowed
     from counterpoint.model.render import as_json, as_mermaid, as_text
-    from counterpoint.running.known import find_pipeline
+    from counterpoint.runtime.registry import find_pipeline
 
     pipeline = find_pipeline(args.pipeline)
     if args.json or args.format == "json":

@@ -41,8 +41,8 @@ def run(args: argparse.Namespace) -> int:
     from counterpoint.errors import UsageError
     from counterpoint.model import PRODUCTION
     from counterpoint.redaction import redacted_values
-    from counterpoint.running import find_pipeline
-    from counterpoint.running.settings import made_with
+    from counterpoint.runtime import find_pipeline
+    from counterpoint.runtime.settings import made_with
     from counterpoint.services.sites import absolute
     from counterpoint.storage import Store
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.cli.environments import ORCHESTRATORS, hand_over
+from counterpoint.cli.environments import ORCHESTRATORS, reexec
 from counterpoint.cli.output import answer, echo, say
 from counterpoint.cli.run import service_options, setting_options, settings, site_options
 from counterpoint.commands import command, setting_words
@@ -35,12 +35,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Starts the services, says where to look, and stops them when interrupted."""
-    code = hand_over(args.orchestrator, args.argv)
+    code = reexec(args.orchestrator, args.argv)
     if code is not None:
         return code
     from counterpoint.adapter import find_adapter
-    from counterpoint.running import served_pipelines
-    from counterpoint.running.owners import held_back
+    from counterpoint.runtime import served_pipelines
+    from counterpoint.runtime.schedule_ownership import held_back
     from counterpoint.services import new_site, serving
     from counterpoint.services.sites import absolute, refuse_running
     from counterpoint.site import USER
@@ -89,9 +89,9 @@ def _serve(root: str, names: Sequence[str], orchestrator: str, given: Mapping[st
         UsageError: no pipeline has such a setting, or a cut-over to these services rests on another.
     """
     from counterpoint.errors import UsageError
-    from counterpoint.running import find_pipeline
-    from counterpoint.running.proofs import refuse_unproved
-    from counterpoint.running.settings import made_with, serve, served_with
+    from counterpoint.runtime import find_pipeline
+    from counterpoint.runtime.proofs import refuse_unproved
+    from counterpoint.runtime.settings import made_with, serve, served_with
     from counterpoint.storage.objects import Objects
 
     pipelines, objects = {name: find_pipeline(name) for name in names}, Objects(root)
@@ -111,8 +111,8 @@ def _serve(root: str, names: Sequence[str], orchestrator: str, given: Mapping[st
 
 def _turn(adapter: Adapter, site: Site) -> None:
     """Has the schedules of the pipelines run that are owned here, and no others, whatever was before."""
-    from counterpoint.running import find_pipeline
-    from counterpoint.running.owners import read
+    from counterpoint.runtime import find_pipeline
+    from counterpoint.runtime.schedule_ownership import read
     from counterpoint.services import ServiceEngine
     from counterpoint.storage.objects import Objects
 

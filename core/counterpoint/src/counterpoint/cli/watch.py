@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
     """Looks once, or until it is interrupted; with --json a document a look, in the loop each on a line of its own."""
     from counterpoint.alerts.routes import load_routes
     from counterpoint.errors import CounterpointError
-    from counterpoint.running.known import find_pipeline
+    from counterpoint.runtime.registry import find_pipeline
     from counterpoint.services.sites import absolute
 
     root, every, memory, shown = absolute(args.root), seconds(args.every), dict[str, datetime](), set[str]()
@@ -62,7 +62,7 @@ def seconds(text: str) -> int:
 
 
 def _look(root: str, names: list[str], memory: dict[str, datetime]) -> dict[str, Any]:
-    from counterpoint.watching import names_below, watch
+    from counterpoint.monitoring import names_below, watch
 
     return watch(root, names or names_below(root), datetime.now(UTC), memory)
 

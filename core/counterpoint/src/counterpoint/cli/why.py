@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Mapping
 
-    from counterpoint.why.asking import Told
-    from counterpoint.why.evidence import Evidence
+    from counterpoint.diagnosis.asking import Told
+    from counterpoint.diagnosis.evidence import Evidence
 
 HELP = "the root cause of a failed run, and the command that redoes only what failed"
 _LOG_LINES = 10
@@ -48,16 +48,16 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _explained(args: argparse.Namespace) -> dict[str, Any]:
-    from counterpoint.cli.environments import hand_over
+    from counterpoint.cli.environments import reexec
+    from counterpoint.diagnosis import explain, find_run
+    from counterpoint.diagnosis.asking import ask_service
     from counterpoint.services.sites import absolute, running_site
     from counterpoint.storage.objects import Objects
-    from counterpoint.why import explain, find_run
-    from counterpoint.why.asking import ask_service
 
     def ask(evidence: Evidence) -> Told | None:
         request = evidence.request
         if running_site(request.root, request.orchestrator):
-            code = hand_over(request.orchestrator, args.argv)
+            code = reexec(request.orchestrator, args.argv)
             if code is not None:
                 raise _HandedOverError(code)
         return ask_service(evidence)
@@ -65,7 +65,7 @@ def _explained(args: argparse.Namespace) -> dict[str, Any]:
     root = absolute(args.root)
     pipeline, mark, tag = args.subject.rpartition("@")
     if mark:
-        from counterpoint.why.backfills import explain_backfill
+        from counterpoint.diagnosis.backfills import explain_backfill
 
         return explain_backfill(root, pipeline, tag, ask)
     objects = Objects(root)

@@ -67,7 +67,7 @@ def append(store: Store, step: str, partition: str, seen: Ledger, sending: Sendi
     """Adds a sending to the ledger that was read before; False when another one is there by now."""
     values = [one.to_dict() for one in (*seen.sendings, sending)]
     path = layout.resubmitted_from(store.pipeline.name, step, partition)
-    return store.swap(path, json_bytes({"sendings": values}), seen.found)
+    return store.compare_and_swap(path, json_bytes({"sendings": values}), seen.found)
 
 
 def senders(store: Store, step: str) -> list[str]:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from counterpoint.deadletters.dead_letter_store import State, all_letters, rows_as_they_were
 from counterpoint.deadletters.ledger import Ledger, Sending, append, read_ledger, senders
-from counterpoint.deadletters.letters import State, all_letters, rows_as_they_were
 from counterpoint.deadletters.resubmitted import arrivals, arrive, file_of, put_file
 from counterpoint.deadletters.retrying import Tried, tried_again
 from counterpoint.errors import UsageError

@@ -45,7 +45,7 @@ def arrive(store: Store, step: str, partition: str, name: str, rows: int) -> Non
     while True:
         found = store.find(path)
         files = store.parsed(path, found.data)["files"] if found else {}
-        if name in files or store.swap(path, json_bytes({"files": {**files, name: rows}}), found):
+        if name in files or store.compare_and_swap(path, json_bytes({"files": {**files, name: rows}}), found):
             return
 
 
@@ -73,5 +73,5 @@ def resubmitted_rows(store: Store, step: str, partition: str) -> pl.DataFrame | 
     if not names:
         return None
     paths = [layout.resubmitted_rows(store.pipeline.name, step, name) for name in names]
-    frames = [pl.read_parquet(BytesIO(store.must(path))) for path in paths]
+    frames = [pl.read_parquet(BytesIO(store.get_or_raise(path))) for path in paths]
     return canonical(pl.concat(frames, how="diagonal_relaxed"))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from counterpoint.deadletters.dead_letter_store import State, all_letters
 from counterpoint.deadletters.ledger import read_ledger, senders
-from counterpoint.deadletters.letters import State, all_letters
 from counterpoint.deadletters.resubmitted import arrivals, receivers
 from counterpoint.redaction import UNSHOWN, shows_rows
 

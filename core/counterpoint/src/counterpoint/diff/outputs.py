@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.diff.report import Options, TableDiff
 from counterpoint.diff.values import ModelDiff, ValueDiff, diff_models, diff_values
-from counterpoint.model import PRODUCTION, OutputKind, Reference, RunRecord
-from counterpoint.running import element_records, find_pipeline
+from counterpoint.model import PRODUCTION, ArtifactRef, OutputKind, RunRecord
+from counterpoint.runtime import element_records, find_pipeline
 from counterpoint.storage import Store
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-Outputs = dict[tuple[str, str], Reference]
+Outputs = dict[tuple[str, str], ArtifactRef]
 Report = TableDiff | ModelDiff | ValueDiff
 
 
@@ -111,11 +111,11 @@ def _made(store: Store, record: RunRecord) -> Outputs:
     return {(output.step, output.partition.removeprefix(record.date)): output for output in outputs}
 
 
-def _parts(store: Store, record: RunRecord, output: Reference) -> list[Reference]:
+def _parts(store: Store, record: RunRecord, output: ArtifactRef) -> list[ArtifactRef]:
     if output.kind != "mapped":
         return [output]
     parts = element_records(store, record.run_id, output.step)
-    return [Reference.from_dict(part["output"]) for part in parts]
+    return [ArtifactRef.from_dict(part["output"]) for part in parts]
 
 
 def _diff(left: Store, ours: Outputs, right: Store, theirs: Outputs, options: Options) -> OutputsDiff:
@@ -129,7 +129,7 @@ def _diff(left: Store, ours: Outputs, right: Store, theirs: Outputs, options: Op
     )
 
 
-def _output(left: Store, one: Reference, right: Store, other: Reference, options: Options) -> OutputDiff:
+def _output(left: Store, one: ArtifactRef, right: Store, other: ArtifactRef, options: Options) -> OutputDiff:
     partition = one.partition if one.partition == other.partition else f"{one.partition} | {other.partition}"
     kind = one.kind if one.kind == other.kind else f"{one.kind} | {other.kind}"
     found = OutputDiff(one.step, partition, kind, one.digest == other.digest, one.digest, other.digest)
@@ -144,7 +144,7 @@ def _output(left: Store, one: Reference, right: Store, other: Reference, options
     return replace(found, equal=report.equal, report=report)
 
 
-def _rows(store: Store, reference: Reference) -> pl.LazyFrame:
+def _rows(store: Store, reference: ArtifactRef) -> pl.LazyFrame:
     from counterpoint.diff.delta import open_delta, rows_of
     from counterpoint.diff.sources import readable
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.diff.postgres import FORM, SCHEMES
 from counterpoint.errors import UsageError
-from counterpoint.running import find_pipeline, registered
+from counterpoint.runtime import find_pipeline, registered
 from counterpoint.storage import Store, layout
 from counterpoint.storage.objects import Objects
 

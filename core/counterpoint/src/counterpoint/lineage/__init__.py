@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from counterpoint.lineage.aliases import champions, promote_models
 from counterpoint.lineage.find import find_lineage
-from counterpoint.lineage.gather import Surroundings, gather, keep, keep_whole
+from counterpoint.lineage.gather import RunEnvironment, gather, keep, keep_whole
 from counterpoint.lineage.metadata import PipelineRunMetadata
 from counterpoint.lineage.register import register
 
 __all__ = [
     "PipelineRunMetadata",
-    "Surroundings",
+    "RunEnvironment",
     "champions",
     "find_lineage",
     "gather",

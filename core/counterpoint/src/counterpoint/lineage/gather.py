@@ -21,21 +21,21 @@ from counterpoint.storage import json_digest, layout
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from counterpoint.model import Entry, Pipeline, RunRequest, Step
+    from counterpoint.model import Materialization, Pipeline, RunRequest, Step
     from counterpoint.storage import Store
 
 _OF_THE_REGISTRATION = ("mlflow_runs", "registry_versions", "git", "code", "contracts", "packages")
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class RunEnvironment:
     """What runs that end together have in common: it costs more to look at than all else of their metadata."""
 
     git: dict[str, Any]
     packages: dict[str, str]
 
     @classmethod
-    def of(cls, pipeline: Pipeline) -> Surroundings:
+    def of(cls, pipeline: Pipeline) -> RunEnvironment:
         """Those of a pipeline's runs in this process, now."""
         return cls(git_state(source_of(pipeline)), _packages())
 
@@ -48,10 +48,10 @@ def _packages() -> dict[str, str]:
 
 
 def gather(
-    store: Store, pipeline: Pipeline, request: RunRequest, around: Surroundings | None = None
+    store: Store, pipeline: Pipeline, request: RunRequest, around: RunEnvironment | None = None
 ) -> PipelineRunMetadata:
     """The metadata of a run, as far as its steps have published their outputs."""
-    around = around or Surroundings.of(pipeline)
+    around = around or RunEnvironment.of(pipeline)
     configuration = redacted_values(dict(pipeline.config))
     return PipelineRunMetadata(
         run_id=request.run_id,
@@ -80,7 +80,7 @@ def keep(store: Store, pipeline: Pipeline, request: RunRequest, metadata: Pipeli
     return store.uri(path)
 
 
-def keep_whole(store: Store, pipeline: Pipeline, request: RunRequest, around: Surroundings | None = None) -> str:
+def keep_whole(store: Store, pipeline: Pipeline, request: RunRequest, around: RunEnvironment | None = None) -> str:
     """Stores the metadata of a run that has ended: all outputs, and what its registration told before; returns its URI.
 
     Code, checkout and packages are those of the registration, where there was one.
@@ -155,7 +155,7 @@ def _bridged(store: Store, pipeline: Pipeline, request: RunRequest) -> dict[str,
     return {name: found["bridged"] for name, found in told.items() if found}
 
 
-def _described(entry: Entry) -> dict[str, Any]:
+def _described(entry: Materialization) -> dict[str, Any]:
     reference = entry.reference
     return {
         "digest": reference.digest,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from counterpoint.lineage.metadata import PipelineRunMetadata
     from counterpoint.lineage.registry import Place
-    from counterpoint.model import Decision, Pipeline, Reference, RunRequest
+    from counterpoint.model import ArtifactRef, Decision, Pipeline, RunRequest
     from counterpoint.storage import Store
 
 _LONGEST = 500
@@ -43,7 +43,7 @@ def register(
     metadata = gather(store, pipeline, request)
     by_step = {ref.step: ref for ref in given.values() if getattr(ref, "kind", None) == "model"}
     with alone(place_of(store), "registration.lock"):
-        desk = _Desk(store, pipeline, request, metadata)
+        desk = _MlflowRegistrar(store, pipeline, request, metadata)
         made = {d.model: desk.file(d, by_step[d.step]) for d in decisions if d.step in by_step}
     metadata = replace(
         metadata,
@@ -60,7 +60,7 @@ def register(
 
 
 @dataclass
-class _Desk:
+class _MlflowRegistrar:
     store: Store
     pipeline: Pipeline
     request: RunRequest
@@ -77,14 +77,14 @@ class _Desk:
             once(lambda: self.client.create_experiment(name, self.place.artifacts))
         return str(self.client.get_experiment_by_name(name).experiment_id)  # type: ignore[union-attr]
 
-    def file(self, decision: Decision, reference: Reference) -> dict[str, Any]:
+    def file(self, decision: Decision, reference: ArtifactRef) -> dict[str, Any]:
         """Logs one model and registers it if it passed."""
         tags = self._tags(decision, reference)
         run_id = self._logged(tags) or self._log(decision, reference, tags)
         version = None if decision.stage == "hold" else self._version(decision, run_id, tags)
         return {"run_id": run_id, "version": version}
 
-    def _tags(self, decision: Decision, reference: Reference) -> dict[str, str]:
+    def _tags(self, decision: Decision, reference: ArtifactRef) -> dict[str, str]:
         values = {
             "pipeline": self.pipeline.name,
             "version": self.request.version,
@@ -111,7 +111,7 @@ class _Desk:
         found = self.client.search_runs([self.experiment], done, max_results=1)
         return str(found[0].info.run_id) if found else None
 
-    def _log(self, decision: Decision, reference: Reference, tags: Mapping[str, str]) -> str:
+    def _log(self, decision: Decision, reference: ArtifactRef, tags: Mapping[str, str]) -> str:
         from mlflow.entities import Metric, Param
 
         moment = time.time_ns() // 1_000_000
@@ -128,7 +128,7 @@ class _Desk:
         self.client.set_terminated(run_id)
         return run_id
 
-    def _files(self, reference: Reference) -> dict[str, bytes]:
+    def _files(self, reference: ArtifactRef) -> dict[str, bytes]:
         folder = self.store.path(reference.uri, layout.ARTIFACTS)
         paths = {name: layout.artifact_file(folder, name) for name in (layout.WEIGHTS, layout.MODEL)}
         return {name: self.store.get(path) or b"" for name, path in paths.items()}
@@ -161,7 +161,9 @@ class _Desk:
                 self.client, Candidate(decision.model, decision.stage, self.request.partition, version), standing
             )
 
-    def complete(self, metadata: PipelineRunMetadata, made: Mapping[str, Any], models: Mapping[str, Reference]) -> None:
+    def complete(
+        self, metadata: PipelineRunMetadata, made: Mapping[str, Any], models: Mapping[str, ArtifactRef]
+    ) -> None:
         """Puts the lineage beside each model, in the store and in MLflow."""
         stored = self.store.encoded(metadata.to_dict())
         for reference in models.values():

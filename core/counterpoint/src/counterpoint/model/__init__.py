@@ -7,8 +7,8 @@ from counterpoint.model.code import code_digest, code_of
 from counterpoint.model.failures import HANDLING, FailureClass, Handling, Severity
 from counterpoint.model.functions import load
 from counterpoint.model.graph import (
+    RunDecision,
     Status,
-    Verdict,
     ancestors,
     conditions,
     critical_path,
@@ -19,21 +19,21 @@ from counterpoint.model.graph import (
     stages,
     verdict,
 )
-from counterpoint.model.orders import BackfillOrder, NativeBackfill, part_of, steps_in
-from counterpoint.model.partitions import Incomplete, Partition, PartitionKind, Partitions, Window
+from counterpoint.model.native_backfill import BackfillOrder, NativeBackfill, part_of, steps_in
+from counterpoint.model.partitions import Partition, PartitionKind, Partitions, Window, WindowPolicy
 from counterpoint.model.pipelines import Pipeline
 from counterpoint.model.policies import Breaker, Pool, RetryPolicy, Schedule, TriggerRule, When
 from counterpoint.model.records import (
     PRODUCTION,
+    ArtifactRef,
     Champion,
     Decision,
-    Entry,
     ErrorInfo,
+    Materialization,
     NativeRun,
     NativeStep,
     Observed,
     Outcome,
-    Reference,
     RunRecord,
     RunRequest,
     StepRecord,
@@ -54,16 +54,16 @@ __all__ = [
     "BRIDGES",
     "HANDLING",
     "PRODUCTION",
+    "ArtifactRef",
     "BackfillOrder",
     "Breaker",
     "Champion",
     "Decision",
-    "Entry",
     "ErrorInfo",
     "FailureClass",
     "Handling",
-    "Incomplete",
     "Input",
+    "Materialization",
     "NativeBackfill",
     "NativeRun",
     "NativeStep",
@@ -76,8 +76,8 @@ __all__ = [
     "Partitions",
     "Pipeline",
     "Pool",
-    "Reference",
     "RetryPolicy",
+    "RunDecision",
     "RunRecord",
     "RunRequest",
     "Schedule",
@@ -86,11 +86,11 @@ __all__ = [
     "Step",
     "StepRecord",
     "TriggerRule",
-    "Verdict",
     "Wait",
     "WaitKind",
     "When",
     "Window",
+    "WindowPolicy",
     "airflow_run",
     "ancestors",
     "causes",

@@ -11,8 +11,8 @@ from counterpoint.errors import DefinitionError, UsageError
 from counterpoint.model.code import step_reach
 from counterpoint.model.failures import FailureClass
 from counterpoint.model.lengths import kept_for
-from counterpoint.model.near import near
 from counterpoint.model.policies import TriggerRule
+from counterpoint.model.suggest import suggest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -119,7 +119,7 @@ def _edges(step: Step, steps: dict[str, Step]) -> None:
     for name in (*(i.step for i in step.inputs), *step.upstream):
         if name not in steps:
             said = f"step {step.name} waits for {name!r}, which is no step of this pipeline"
-            raise DefinitionError(f"{said}: {near(name, steps)}")
+            raise DefinitionError(f"{said}: {suggest(name, steps)}")
 
 
 def _inputs(step: Step, steps: dict[str, Step]) -> None:

@@ -6,7 +6,7 @@ from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from counterpoint.model.near import near
+from counterpoint.model.suggest import suggest
 from counterpoint.model.waits import WaitKind
 
 if TYPE_CHECKING:
@@ -79,10 +79,10 @@ def _unknown(where: str, wait: Wait, known: Mapping[str, Pipeline]) -> Problem |
         return None
     said, name = f"{where} waits for", str(wait.step)
     if wait.target not in known:
-        return Problem(f"{said} pipeline {wait.target!r}, which is not registered", near(wait.target, known))
+        return Problem(f"{said} pipeline {wait.target!r}, which is not registered", suggest(wait.target, known))
     other = known[wait.target]
     if name not in other.step_names:
-        return Problem(f"{said} {wait.target}.{name}, which is no step", near(name, other.step_names))
+        return Problem(f"{said} {wait.target}.{name}, which is no step", suggest(name, other.step_names))
     if other.step(name).map_over:
         return Problem(f"{said} {wait.target}.{name}, which is mapped", "wait for a step that merges its elements")
     return None

@@ -25,7 +25,7 @@ class Status(StrEnum):
     UPSTREAM_FAILED = "upstream_failed"
 
 
-class Verdict(StrEnum):
+class RunDecision(StrEnum):
     """What is to become of a step whose upstream steps have all ended."""
 
     RUN = "run"
@@ -126,7 +126,7 @@ def critical_path(pipeline: Pipeline, seconds: Mapping[str, float]) -> tuple[tup
     return path, total
 
 
-def verdict(step: Step, states: Mapping[str, Status], choices: Mapping[str, str]) -> Verdict:
+def verdict(step: Step, states: Mapping[str, Status], choices: Mapping[str, str]) -> RunDecision:
     """Whether a step runs, from how its upstream steps ended and what the branches among them chose.
 
     `states` holds every upstream step of this run; a step that is not in it was not part of the run and
@@ -134,11 +134,11 @@ def verdict(step: Step, states: Mapping[str, Status], choices: Mapping[str, str]
     """
     ended = [states[name] for name in step.upstream if name in states]
     if step.when and choices.get(step.when.step, step.when.choice) != step.when.choice:
-        return Verdict.SKIP
+        return RunDecision.SKIP
     if step.trigger_rule is TriggerRule.ALL_DONE:
-        return Verdict.RUN
+        return RunDecision.RUN
     if any(state in {Status.FAILED, Status.UPSTREAM_FAILED} for state in ended):
-        return Verdict.UPSTREAM_FAILED
+        return RunDecision.UPSTREAM_FAILED
     if step.trigger_rule is TriggerRule.ALL_SUCCESS and Status.SKIPPED in ended:
-        return Verdict.SKIP
-    return Verdict.RUN
+        return RunDecision.SKIP
+    return RunDecision.RUN

@@ -19,7 +19,7 @@ class PartitionKind(StrEnum):
     MONTHLY = "month"
 
 
-class Incomplete(StrEnum):
+class WindowPolicy(StrEnum):
     """What becomes of a window that reaches before the first partition: an error, or those that there are."""
 
     REFUSE = "refuse"
@@ -53,7 +53,7 @@ class Partitions:
 
     kind: PartitionKind = PartitionKind.DAILY
     start: str = "2010-01-01"
-    incomplete: Incomplete = Incomplete.REFUSE
+    incomplete: WindowPolicy = WindowPolicy.REFUSE
 
     def __post_init__(self) -> None:
         start: Any = self.start
@@ -161,6 +161,6 @@ class Window:
     def keys(self, partitions: Partitions, key: str) -> tuple[str, ...]:
         """The keys of the window of partition `key`, oldest first; see `Incomplete` for the first partitions."""
         keys = tuple(partitions.shift(key, offset) for offset in range(self.first, self.last + 1))
-        if partitions.incomplete is Incomplete.REFUSE:
+        if partitions.incomplete is WindowPolicy.REFUSE:
             return keys
         return tuple(found for found in keys if found >= partitions.start)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from counterpoint.errors import DefinitionError, UsageError
 from counterpoint.model.checks import check, check_failures, check_retain
 from counterpoint.model.partitions import Partitions
-from counterpoint.model.steps import Draft, Step
+from counterpoint.model.steps import Step, StepSpec
 from counterpoint.redaction import unsealed
 
 if TYPE_CHECKING:
@@ -48,10 +48,10 @@ class Pipeline:
         check_retain(self.name, self.retain)
         check(self.name, self.steps, self.pools)
 
-    def _resolved(self, drafts: Iterable[Step | Draft]) -> list[Step]:
+    def _resolved(self, drafts: Iterable[Step | StepSpec]) -> list[Step]:
         drafts = list(drafts)
         names = {draft.name for draft in drafts}
-        return [d.resolve(names, set(self.config)) if isinstance(d, Draft) else d for d in drafts]
+        return [d.resolve(names, set(self.config)) if isinstance(d, StepSpec) else d for d in drafts]
 
     def step(self, name: str) -> Step:
         """The step of that name.

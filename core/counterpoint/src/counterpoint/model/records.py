@@ -34,7 +34,7 @@ class Observed:
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class ArtifactRef:
     """Where an output lies and what it holds: all that an orchestrator's database ever sees of data.
 
     `rows` is None for what is no table, `bytes` its size as stored, `digest` the digest of its content, `as_of` how new
@@ -62,14 +62,14 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class Materialization:
     """What stands for a step and partition: its reference, and what it was made from.
 
     `fingerprint` digests code, settings and inputs: while it is unchanged the output is fresh. `columns`
     maps the columns of a table to their types. `origin` is the version that it was promoted from.
     """
 
-    reference: Reference
+    reference: ArtifactRef
     fingerprint: str
     inputs: dict[str, str]
     settings_hash: str
@@ -85,7 +85,7 @@ class Entry:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """The inverse of `to_dict`."""
-        return cls(**{**values, "reference": Reference.from_dict(values["reference"])})
+        return cls(**{**values, "reference": ArtifactRef.from_dict(values["reference"])})
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +169,7 @@ class StepRecord:
     started: str | None = None
     ended: str | None = None
     error: ErrorInfo | None = None
-    output: Reference | None = None
+    output: ArtifactRef | None = None
     metrics: Mapping[str, Any] = field(default_factory=dict)
     reused: bool = False
     cpu_seconds: float | None = None
@@ -190,7 +190,7 @@ class StepRecord:
                 **values,
                 "status": Status(values["status"]),
                 "error": ErrorInfo(**error) if error else None,
-                "output": Reference.from_dict(output) if output else None,
+                "output": ArtifactRef.from_dict(output) if output else None,
                 "checks": tuple(values.get("checks", ())),
             }
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.model.graph import critical_path, stages
-from counterpoint.model.partitions import Incomplete
+from counterpoint.model.partitions import WindowPolicy
 from counterpoint.model.policies import TriggerRule
 from counterpoint.model.serial import to_values
 
@@ -40,7 +40,7 @@ def as_text(pipeline: Pipeline) -> str:
 
 def _about(pipeline: Pipeline) -> list[str]:
     said = [f"partitioned by {pipeline.partitions.kind.value} from {pipeline.partitions.start}, UTC"]
-    said += ["windows shrink at the start"] if pipeline.partitions.incomplete is Incomplete.SHRINK else []
+    said += ["windows shrink at the start"] if pipeline.partitions.incomplete is WindowPolicy.SHRINK else []
     said += [f"scheduled {pipeline.schedule.cron} UTC"] if pipeline.schedule else []
     said += [f"deadline {_span(pipeline.deadline)}"] if pipeline.deadline else []
     said += [f"records of runs are kept for {pipeline.retain}"] if pipeline.retain else []

@@ -7,7 +7,7 @@ from datetime import timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.model.partitions import Incomplete, PartitionKind, Partitions, Window
+from counterpoint.model.partitions import PartitionKind, Partitions, Window, WindowPolicy
 from counterpoint.model.pipelines import Pipeline
 from counterpoint.model.policies import Breaker, Pool, RetryPolicy, Schedule, TriggerRule, When
 from counterpoint.model.steps import Input, Output, OutputKind, Step
@@ -105,4 +105,4 @@ _FIELDS: dict[str, Callable[[Any], Any]] = {
 
 
 def _partitions(values: Mapping[str, Any]) -> Partitions:
-    return Partitions(PartitionKind(values["kind"]), values["start"], Incomplete(values.get("incomplete", "refuse")))
+    return Partitions(PartitionKind(values["kind"]), values["start"], WindowPolicy(values.get("incomplete", "refuse")))

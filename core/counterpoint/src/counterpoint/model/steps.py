@@ -122,7 +122,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class StepSpec:
     """A step whose parameters are not yet told apart; a `Pipeline` does that, for it knows all names."""
 
     function: Callable[..., Any] | str
@@ -217,5 +217,5 @@ def step(
             f"step: no such property {unknown[0]!r}; there are {', '.join(Step.__dataclass_fields__)}"
         )
     if function is None:
-        return lambda decorated: Draft(decorated, inputs or {}, policies)
-    return Draft(function, inputs or {}, policies)
+        return lambda decorated: StepSpec(decorated, inputs or {}, policies)
+    return StepSpec(function, inputs or {}, policies)

@@ -15,11 +15,11 @@ from counterpoint.adapter import find_adapter, installed_version
 from counterpoint.commands import command
 from counterpoint.errors import ServiceError, UnansweredError
 from counterpoint.orchestrators import LOCAL
-from counterpoint.running import LocalRun, find_pipeline
-from counterpoint.running.child import WHOLE_RUNS
-from counterpoint.running.known import name_of
-from counterpoint.running.requests import note_native
-from counterpoint.running.settings import serve
+from counterpoint.runtime import LocalRun, find_pipeline
+from counterpoint.runtime.registry import name_of
+from counterpoint.runtime.request_store import note_native
+from counterpoint.runtime.settings import serve
+from counterpoint.runtime.subprocess_executor import WHOLE_RUNS
 from counterpoint.services.sites import home_of, make_private, new_site
 from counterpoint.services.supervisor import ended_of, sharing, stopped
 from counterpoint.storage.objects import Objects

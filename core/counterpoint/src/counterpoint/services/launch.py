@@ -11,11 +11,11 @@ from counterpoint.errors import StepError
 from counterpoint.lineage import keep_whole
 from counterpoint.model import RunRecord, RunRequest, Status
 from counterpoint.redaction import sealed
-from counterpoint.running import collect, find_pipeline, in_waves, needed, refuse_missing
-from counterpoint.running.age import refuse_old
-from counterpoint.running.context import StepContext
-from counterpoint.running.inputs import observed
-from counterpoint.running.requests import keep_request
+from counterpoint.runtime import collect, find_pipeline, in_waves, needed, refuse_missing
+from counterpoint.runtime.context import StepContext
+from counterpoint.runtime.inputs import observed
+from counterpoint.runtime.request_store import keep_request
+from counterpoint.runtime.staleness import refuse_old
 from counterpoint.services.engines import ServiceEngine
 from counterpoint.services.processes import Owner
 from counterpoint.storage import Store

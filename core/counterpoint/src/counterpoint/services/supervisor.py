@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from counterpoint.errors import ServiceError, UsageError
-from counterpoint.running.warm import ALLOCATOR, STEPS, command_of_service
+from counterpoint.runtime.forkserver_client import ALLOCATOR, STEPS, command_of_service
 from counterpoint.services.claims import TOLD
 from counterpoint.services.identity import ANOTHER, GUARDED, STATE, guarded, guardian_of, known_id
 from counterpoint.services.leases import cleaning, starting, use, used_by_others
@@ -223,7 +223,7 @@ def _complete(site: Site, process: Process, environment: dict[str, str]) -> None
 
 def _guardian(site: Site, plan: Plan, environment: dict[str, str]) -> subprocess.Popen[bytes]:
     guardian = subprocess.Popen(
-        [sys.executable, "-P", "-m", "counterpoint.services.guardian"],
+        [sys.executable, "-P", "-m", "counterpoint.services.process_supervisor"],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         start_new_session=True,

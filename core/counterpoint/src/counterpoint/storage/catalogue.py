@@ -21,7 +21,7 @@ from counterpoint.storage.tags import check_tag
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from counterpoint.model import Entry, Pipeline, Reference, When
+    from counterpoint.model import ArtifactRef, Materialization, Pipeline, When
 
 
 class Catalogue(Objects):
@@ -36,7 +36,7 @@ class Catalogue(Objects):
         self.pipeline = pipeline
         self.version = version if version == PRODUCTION else check_tag(version)
 
-    def publish(self, entry: Entry) -> None:
+    def publish(self, entry: Materialization) -> None:
         """Makes an output the one that stands for its step and partition, in one atomic put.
 
         Raises:
@@ -50,7 +50,7 @@ class Catalogue(Objects):
         # what was put while somebody promoted may have come too late for it: that must not pass for done
         self.refuse_closed()
 
-    def _publish_to_production(self, entry: Entry) -> None:
+    def _publish_to_production(self, entry: Materialization) -> None:
         before = finish(self, self.pipeline.name)
         while True:
             self.put_among_swaps(self._path(entry), encoded(self, entry, uuid4().hex))
@@ -62,7 +62,7 @@ class Catalogue(Objects):
         if entry.reference.kind == OutputKind.TABLE:
             self._align(entry.reference)
 
-    def _align(self, reference: Reference) -> None:
+    def _align(self, reference: ArtifactRef) -> None:
         """Has production's table hold what stands, also when several published at once; whoever is last is right."""
         key = reference.partition
         if not self.pipeline.step(reference.step).output.partitioned:
@@ -78,24 +78,24 @@ class Catalogue(Objects):
         paths = self.list(layout.catalog_folder(self.version, self.pipeline.name, step))
         return [layout.name_of(path) for path in paths]
 
-    def _path(self, entry: Entry) -> str:
+    def _path(self, entry: Materialization) -> str:
         about = entry.reference
         return layout.catalog_entry(self.version, self.pipeline.name, about.step, about.partition)
 
-    def adopt(self, entry: Entry) -> None:
+    def pin(self, entry: Materialization) -> None:
         """Makes what stands in production stand in this version by itself, whatever production does later."""
         reference = entry.reference
         if self.version != PRODUCTION and self.own_entry(reference.step, reference.partition) is None:
             self.publish(entry)
 
-    def entry(self, step: str, partition: str) -> Entry | None:
+    def entry(self, step: str, partition: str) -> Materialization | None:
         """What stands for a step and partition, in this version or else in production, or None."""
         if self.is_skipped(step, partition):
             return None
         own = self._own(step, partition)
         return own if own or self.version == PRODUCTION else self._in_production(step, partition)
 
-    def own_entry(self, step: str, partition: str) -> Entry | None:
+    def own_entry(self, step: str, partition: str) -> Materialization | None:
         """What stands for a step and partition in this version itself, or None."""
         return None if self.is_skipped(step, partition) else self._own(step, partition)
 
@@ -137,38 +137,38 @@ class Catalogue(Objects):
         keys = (f"{partition}.{index}" for index in count()) if mapped else [partition]
         return takewhile(lambda key: self._stored(self.version, step, key), keys)
 
-    def _own(self, step: str, partition: str) -> Entry | None:
+    def _own(self, step: str, partition: str) -> Materialization | None:
         if self.version == PRODUCTION:
             return self._in_production(step, partition)
         return self._stored(self.version, step, partition)
 
-    def _in_production(self, step: str, partition: str) -> Entry | None:
+    def _in_production(self, step: str, partition: str) -> Materialization | None:
         promoted = read(self, self.pipeline.name).entries.get(step, {}).get(partition)
         return decoded(promoted) if promoted else self._stored(PRODUCTION, step, partition)
 
-    def _stored(self, version: str, step: str, partition: str) -> Entry | None:
+    def _stored(self, version: str, step: str, partition: str) -> Materialization | None:
         found = self.get_json(layout.catalog_entry(version, self.pipeline.name, step, partition))
         return decoded(found) if found else None
 
-    def entries(self, step: str) -> dict[str, Entry]:
+    def entries(self, step: str) -> dict[str, Materialization]:
         """All that stands for a step, in this version or else in production, by partition, oldest first."""
         own = self._all_own(step)
         found = own if self.version == PRODUCTION else {**self._all_in_production(step), **own}
         return self._chosen(step, dict(sorted(found.items())))
 
-    def own_entries(self, step: str) -> dict[str, Entry]:
+    def own_entries(self, step: str) -> dict[str, Materialization]:
         """All that stands for a step in this version itself, by partition, oldest first."""
         return self._chosen(step, self._all_own(step))
 
-    def _chosen(self, step: str, found: dict[str, Entry]) -> dict[str, Entry]:
+    def _chosen(self, step: str, found: dict[str, Materialization]) -> dict[str, Materialization]:
         return {key: entry for key, entry in found.items() if not self.is_skipped(step, key)}
 
-    def _all_own(self, step: str) -> dict[str, Entry]:
+    def _all_own(self, step: str) -> dict[str, Materialization]:
         if self.version == PRODUCTION:
             return self._all_in_production(step)
         return self._all_stored(self.version, step)
 
-    def _all_in_production(self, step: str) -> dict[str, Entry]:
+    def _all_in_production(self, step: str) -> dict[str, Materialization]:
         before = read(self, self.pipeline.name)
         while True:
             found = self._all_stored(PRODUCTION, step)
@@ -180,7 +180,7 @@ class Catalogue(Objects):
         promoted = {key: decoded(value) for key, value in before.entries.get(step, {}).items()}
         return {key: entry for key, entry in sorted({**found, **promoted}.items()) if entry is not None}
 
-    def _all_stored(self, version: str, step: str) -> dict[str, Entry]:
+    def _all_stored(self, version: str, step: str) -> dict[str, Materialization]:
         folder = layout.catalog_folder(version, self.pipeline.name, step)
         found = {layout.name_of(path): self.get_json(path) for path in self.list(folder)}
         entries = {key: decoded(value) for key, value in found.items() if value}

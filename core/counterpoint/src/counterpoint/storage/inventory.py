@@ -12,7 +12,7 @@ from counterpoint.storage.damage import LOG
 from counterpoint.storage.tables import files_of, opened, partition_files
 
 if TYPE_CHECKING:
-    from counterpoint.model import Reference
+    from counterpoint.model import ArtifactRef
     from counterpoint.storage.store import Store
 
 
@@ -24,7 +24,7 @@ class Inventory:
         self._sizes: dict[str, dict[str, int]] = {}
         self._newest: dict[str, dict[str | None, list[tuple[str, int]]]] = {}
 
-    def lacks(self, reference: Reference) -> DamagedOutputError | None:
+    def lacks(self, reference: ArtifactRef) -> DamagedOutputError | None:
         """The first file of what a reference refers to that is gone or of another size, or None.
 
         Raises:
@@ -39,7 +39,7 @@ class Inventory:
         except DamagedOutputError as damage:
             return damage
 
-    def _of_files(self, reference: Reference) -> DamagedOutputError | None:
+    def _of_files(self, reference: ArtifactRef) -> DamagedOutputError | None:
         folder = self._store.path(reference.uri, layout.ARTIFACTS)
         is_model = reference.kind == OutputKind.MODEL
         names = (layout.WEIGHTS, layout.MODEL) if is_model else (layout.VALUE,)
@@ -53,7 +53,7 @@ class Inventory:
             return None
         return DamagedOutputError(self._store.uri(folder), f"has {found} bytes, not the {reference.bytes} written")
 
-    def _of_table(self, reference: Reference) -> DamagedOutputError | None:
+    def _of_table(self, reference: ArtifactRef) -> DamagedOutputError | None:
         place, column = self._store.place(reference), self._store.column_of(reference.step)
         newest = self._in_newest(place, column).get(reference.partition if column else None, [])
         if sum(size for _, size in newest) == reference.bytes and not self._first_lost(place, newest):

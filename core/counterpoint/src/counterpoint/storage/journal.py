@@ -22,7 +22,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from counterpoint.model import PRODUCTION, Entry
+from counterpoint.model import PRODUCTION, Materialization
 from counterpoint.storage import layout
 from counterpoint.storage.production import arrive, keys_in
 
@@ -48,14 +48,18 @@ class Journal:
     found: Found | None = None
 
 
-def encoded(objects: Objects, entry: Entry, stamp: str) -> bytes:
+def encoded(objects: Objects, entry: Materialization, stamp: str) -> bytes:
     """An entry as it is stored; the stamp tells one put of it from another."""
     return objects.encoded({**entry.to_dict(), _STAMP: stamp})
 
 
-def decoded(values: Mapping[str, Any]) -> Entry | None:
+def decoded(values: Mapping[str, Any]) -> Materialization | None:
     """The inverse of `encoded`; None for what was taken away."""
-    return None if values.get(_REMOVED) else Entry.from_dict({n: value for n, value in values.items() if n != _STAMP})
+    return (
+        None
+        if values.get(_REMOVED)
+        else Materialization.from_dict({n: value for n, value in values.items() if n != _STAMP})
+    )
 
 
 def removal() -> dict[str, Any]:
@@ -73,10 +77,12 @@ def read(objects: Objects, pipeline: str) -> Journal:
     return Journal(values["tag"], values["entries"], values["told"], tuple(values["dropping"]), found)
 
 
-def swap(objects: Objects, pipeline: str, seen: Journal, new: Journal) -> bool:
+def compare_and_swap(objects: Objects, pipeline: str, seen: Journal, new: Journal) -> bool:
     """Puts a journal in place of the one that was read before; False when another one is there by now."""
     told: dict[str, Any] = {"tag": new.tag, "entries": new.entries, "told": new.told, "dropping": new.dropping}
-    return objects.swap(layout.promotion_journal(pipeline), objects.encoded({**told, _STAMP: uuid4().hex}), seen.found)
+    return objects.compare_and_swap(
+        layout.promotion_journal(pipeline), objects.encoded({**told, _STAMP: uuid4().hex}), seen.found
+    )
 
 
 def finish(objects: Objects, pipeline: str) -> Journal:
@@ -84,7 +90,7 @@ def finish(objects: Objects, pipeline: str) -> Journal:
     while (seen := read(objects, pipeline)).entries:
         if _copied(objects, pipeline, seen):
             objects.put_json(layout.version_mark(pipeline, str(seen.tag)), {"status": "promoted", **seen.told})
-            swap(objects, pipeline, seen, replace(seen, entries={}))
+            compare_and_swap(objects, pipeline, seen, replace(seen, entries={}))
     return seen
 
 
@@ -112,4 +118,4 @@ def _copied(objects: Objects, pipeline: str, seen: Journal) -> bool:
 
 
 def _is_put(objects: Objects, path: str, data: bytes, standing: Found | None) -> bool:
-    return (standing is not None and standing.data == data) or objects.swap(path, data, standing)
+    return (standing is not None and standing.data == data) or objects.compare_and_swap(path, data, standing)

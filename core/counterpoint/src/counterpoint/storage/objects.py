@@ -123,7 +123,7 @@ class Objects:
         with self._lock(path, fcntl.LOCK_SH):
             self.put(path, data)
 
-    def swap(self, path: str, data: bytes, old: Found | None) -> bool:
+    def compare_and_swap(self, path: str, data: bytes, old: Found | None) -> bool:
         """Puts an object in place of the one found before (None: of none); False when another one is there by now.
 
         Raises:
@@ -197,7 +197,7 @@ class Objects:
         found = self.find(path)
         return None if found is None else found.data
 
-    def must(self, path: str) -> bytes:
+    def get_or_raise(self, path: str) -> bytes:
         """The object at a path that refers to something.
 
         Raises:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import StorageError, UsageError
-from counterpoint.model import PRODUCTION, Entry, OutputKind
+from counterpoint.model import PRODUCTION, Materialization, OutputKind
 from counterpoint.storage import layout
 from counterpoint.storage.objects import guarded
 from counterpoint.storage.tables import create_table, files_of, is_lost_race, opened, writable
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from counterpoint.storage.objects import Objects
 
 _TRIES = 12
-Entries = dict[str, Entry]
+Entries = dict[str, Materialization]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,23 +158,23 @@ def files_of_partition(objects: Objects, table: DeltaTable, place: str, key: str
 def _copy(objects: Objects, source: str, target: str, size: int) -> None:
     if source == target or objects.sizes(target.rpartition("/")[0]).get(target) == size:
         return
-    objects.put(target, objects.must(source))
+    objects.put(target, objects.get_or_raise(source))
 
 
-def _folders(objects: Objects, entry: Entry) -> tuple[str, str]:
+def _folders(objects: Objects, entry: Materialization) -> tuple[str, str]:
     """Where the files of an entry lie, and where they lie in production."""
     source = objects.path(entry.reference.uri, layout.ARTIFACTS)
     return source, layout.in_production(source)
 
 
-def _moved(objects: Objects, entry: Entry, tag: str) -> Entry:
+def _moved(objects: Objects, entry: Materialization, tag: str) -> Materialization:
     if not entry.reference.uri:
         return entry
     uri = objects.uri(_folders(objects, entry)[1])
     return replace(entry, origin=_origin(objects, entry, tag), reference=replace(entry.reference, uri=uri))
 
 
-def _origin(objects: Objects, entry: Entry, tag: str) -> str | None:
+def _origin(objects: Objects, entry: Materialization, tag: str) -> str | None:
     """The version in which an output was made: that of the promotion, unless it was taken from production."""
     version = layout.version_of(objects.path(entry.reference.uri))
     return entry.origin if version == PRODUCTION else tag if entry.origin is None else entry.origin
@@ -287,7 +287,7 @@ def _version_of(uri: str, table: DeltaTable, transaction: str) -> int:
     return version
 
 
-def align(objects: Objects, pipeline: str, step: str, key: str, standing: Entry | None) -> None:
+def align(objects: Objects, pipeline: str, step: str, key: str, standing: Materialization | None) -> None:
     """Has the newest version of production's table hold of a partition what stands of it, where it does not yet.
 
     It differs after a branch chose otherwise, several published one partition at once, or an earlier partition was
@@ -306,7 +306,7 @@ def align(objects: Objects, pipeline: str, step: str, key: str, standing: Entry 
         commit(wanted)
 
 
-def _wanted(objects: Objects, uri: str, key: str, entry: Entry | None) -> Content:
+def _wanted(objects: Objects, uri: str, key: str, entry: Materialization | None) -> Content:
     if entry is None:
         return Content(uri, _column(opened(uri, None)), (key,), (), None)
     return _content(objects, uri, {key: entry})
@@ -314,5 +314,5 @@ def _wanted(objects: Objects, uri: str, key: str, entry: Entry | None) -> Conten
 
 def keys_in(values: Mapping[str, Any]) -> tuple[Entries, list[str]]:
     """The entries of a step in a journal, and the partitions that are taken away."""
-    entries = {key: Entry.from_dict(value) for key, value in values.items() if not value.get("removed")}
+    entries = {key: Materialization.from_dict(value) for key, value in values.items() if not value.get("removed")}
     return entries, [key for key in values if key not in entries]

@@ -12,7 +12,7 @@ from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from counterpoint.documents import parsed
-from counterpoint.model import Entry, RunRecord, RunRequest, StepRecord
+from counterpoint.model import Materialization, RunRecord, RunRequest, StepRecord
 from counterpoint.storage import layout
 
 
@@ -50,7 +50,12 @@ _CASE = {
 }
 # what stands in the place of an entry that a promotion has taken away
 _REMOVED = {"removed": lambda value: value is True}
-_JOURNAL = {"tag": (str, None), "entries": {str: {str: (Entry, _REMOVED)}}, "told": {str: int}, "dropping": [str]}
+_JOURNAL = {
+    "tag": (str, None),
+    "entries": {str: {str: (Materialization, _REMOVED)}},
+    "told": {str: int},
+    "dropping": [str],
+}
 _PARTY = {"name": str, "legacy": (dict, None)}
 _OWNERS = {"owner": (_PARTY, None), "since": (str, None), "pending": (dict, None), "history": [dict]}
 _ATTEMPT = {"attempt": int, "at": moment, "last": bool, "error": {"type": str, "message": str}}
@@ -79,7 +84,7 @@ _RUN = (_PART, _PART)
 # the first that fits; the names of groups are what a file says of itself
 KINDS: tuple[tuple[str, Any], ...] = (
     (_like(layout.promotion_journal, _PART, _PART), _JOURNAL),
-    (_like(layout.catalog_entry, _PART, _PART, rf"(?P<step>{_PART})", rf"(?P<partition>{_PART})"), Entry),
+    (_like(layout.catalog_entry, _PART, _PART, rf"(?P<step>{_PART})", rf"(?P<partition>{_PART})"), Materialization),
     (_like(layout.begun_step, _PART, _PART, _PART), _BEGUN),
     (_like(layout.run_pack, _like(layout.run_folder, *_RUN)), {"files": {str: dict}}),
     (_like(layout.run_record, _PART, rf"(?P<run_id>{_PART})"), RunRecord),
@@ -99,7 +104,10 @@ KINDS: tuple[tuple[str, Any], ...] = (
     (_like(layout.breaker, _PART, _PART), _BREAKER),
     (_like(layout.alerted_step, _PART, _PART, _PART, _PART), [str]),
     (_like(layout.served_settings, _PART, _PART), {"config": dict}),
-    (_like(layout.effect_record, _PART, _PART, _PART, _PART, _PART), {"entry": Entry, "key": str, "run_id": str}),
+    (
+        _like(layout.effect_record, _PART, _PART, _PART, _PART, _PART),
+        {"entry": Materialization, "key": str, "run_id": str},
+    ),
     (_like(layout.site_record, _PART), _SITE),
     (_like(layout.resubmitted_to, _PART, _PART, _PART), {"files": {str: int}}),
     (_like(layout.resubmitted_from, _PART, _PART, _PART), {"sendings": [dict]}),
@@ -110,13 +118,13 @@ def problem(path: str, value: Any) -> str | None:
     """What is wrong with the value of a file at a path below the root, or None."""
     for pattern, shape in KINDS:
         if said := re.fullmatch(pattern, path):
-            if shape is Entry and fits(value, _REMOVED):
+            if shape is Materialization and fits(value, _REMOVED):
                 return None
             if not fits(value, shape):
                 return "it does not hold what such a file holds"
             if path.endswith(f"/{layout.PACK}"):
                 return _problem_inside(path, value["files"])
-            about = value["reference"] if shape is Entry else value
+            about = value["reference"] if shape is Materialization else value
             other = [name for name, word in said.groupdict().items() if about[name] != word]
             return f"it is of another {other[0]}" if other else None
     return None

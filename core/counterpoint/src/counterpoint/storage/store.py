@@ -9,7 +9,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import DamagedOutputError, StepError
-from counterpoint.model import OutputKind, Reference, load
+from counterpoint.model import ArtifactRef, OutputKind, load
 from counterpoint.storage import layout
 from counterpoint.storage.catalogue import Catalogue
 from counterpoint.storage.damage import LOG
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class Store(Catalogue):
     """What a pipeline has stored below a root, in one version of its data."""
 
-    def write(self, step: Step, partition: str, value: Any, settings_hash: str) -> Reference:
+    def write(self, step: Step, partition: str, value: Any, settings_hash: str) -> ArtifactRef:
         """Writes an output; it is not published yet, so nobody who reads by the catalogue sees it.
 
         Raises:
@@ -44,7 +44,7 @@ class Store(Catalogue):
         text = json.dumps(value, sort_keys=True, allow_nan=False).encode()
         return self._write_files(step, partition, settings_hash, {layout.VALUE: text}, json_digest(value))
 
-    def _write_table(self, step: Step, partition: str, frame: pl.DataFrame) -> Reference:
+    def _write_table(self, step: Step, partition: str, frame: pl.DataFrame) -> ArtifactRef:
         column = self.column_of(step.name)
         if column in frame.columns:
             raise StepError(
@@ -56,19 +56,19 @@ class Store(Catalogue):
         written = replace_partition(uri, rows, column, partition)
         digest = content_digest(rows, is_canonical=True)
         size, version = written.bytes, written.version
-        return Reference(step.name, partition, OutputKind.TABLE, uri, version, rows.height, size, digest)
+        return ArtifactRef(step.name, partition, OutputKind.TABLE, uri, version, rows.height, size, digest)
 
     def _write_files(
         self, step: Step, partition: str, settings_hash: str, files: dict[str, bytes], digest: str
-    ) -> Reference:
+    ) -> ArtifactRef:
         # the digest in the path keeps what an older entry refers to as it is while this one is written
         folder = layout.artifact_folder(self.version, self.pipeline.name, step.name, partition, settings_hash, digest)
         for name, data in files.items():
             self.put(layout.artifact_file(folder, name), data)
         size = sum(len(data) for data in files.values())
-        return Reference(step.name, partition, step.output.kind, self.uri(folder), None, None, size, digest)
+        return ArtifactRef(step.name, partition, step.output.kind, self.uri(folder), None, None, size, digest)
 
-    def read(self, reference: Reference) -> Any:
+    def read(self, reference: ArtifactRef) -> Any:
         """The value that a reference refers to, checked against its digest: a frame, a `Model`, or a JSON value.
 
         Raises:
@@ -84,13 +84,13 @@ class Store(Catalogue):
                 raise
             return value
 
-    def _checked(self, reference: Reference) -> Any:
+    def _checked(self, reference: ArtifactRef) -> Any:
         value = self.load(reference)
         if not is_what_was_written(reference, value):
             raise DamagedOutputError(self._file(reference), "holds something else than was written there")
         return value
 
-    def load(self, reference: Reference) -> Any:
+    def load(self, reference: ArtifactRef) -> Any:
         """What lies now where a reference refers to, as `read` gives it, but unchecked.
 
         Raises:
@@ -103,10 +103,10 @@ class Store(Catalogue):
         folder = self.path(reference.uri, layout.ARTIFACTS)
         if reference.kind == OutputKind.MODEL:
             names = [layout.artifact_file(folder, name) for name in (layout.WEIGHTS, layout.MODEL)]
-            weights, described = map(self.must, names)
+            weights, described = map(self.get_or_raise, names)
             return self._decoded(names[0], lambda: decode(weights, described))
         path = layout.artifact_file(folder, layout.VALUE)
-        text = self.must(path)
+        text = self.get_or_raise(path)
         return self._decoded(path, lambda: json.loads(text))
 
     def _decoded(self, path: str, decoded: Callable[[], Any]) -> Any:
@@ -116,7 +116,7 @@ class Store(Catalogue):
             reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
             raise DamagedOutputError(self.uri(path), f"is damaged ({reason})") from error
 
-    def _newest(self, reference: Reference) -> Any:
+    def _newest(self, reference: ArtifactRef) -> Any:
         """A partition as the newest version of its table has it, if that is what was written: old logs are lost."""
         if reference.kind != OutputKind.TABLE or reference.table_version is None:
             return None
@@ -126,7 +126,7 @@ class Store(Catalogue):
             return None
         return found if is_what_was_written(reference, found) else None
 
-    def _file(self, reference: Reference) -> str:
+    def _file(self, reference: ArtifactRef) -> str:
         """The first file of what a reference refers to, to be named."""
         place = self.place(reference)
         if reference.kind != OutputKind.TABLE:
@@ -135,7 +135,7 @@ class Store(Catalogue):
         files = partition_files(table, self.column_of(reference.step), reference.partition)
         return f"{place}/{files[0][0]}" if files else f"{place}/{LOG}"
 
-    def place(self, reference: Reference) -> str:
+    def place(self, reference: ArtifactRef) -> str:
         """Where what a reference refers to lies below this root, also when the reference was made elsewhere.
 
         Raises:
@@ -149,7 +149,7 @@ class Store(Catalogue):
         partitioned = self.pipeline.step(step).output.partitioned
         return self.pipeline.partitions.kind.value if partitioned else None
 
-    def partial(self, reference: Reference, function: str, code_digest: str, *, keeps: bool = True) -> pl.DataFrame:
+    def partial(self, reference: ArtifactRef, function: str, code_digest: str, *, keeps: bool = True) -> pl.DataFrame:
         """The result of `function` on the table of a reference: computed once per content and code, then read.
 
         It is not kept (`keeps`) where the code that runs may be another than the digest is of.
@@ -171,7 +171,7 @@ class Store(Catalogue):
             self.put(layout.partial_file(folder, sha256(data).hexdigest()), data)
         return made
 
-    def stored_partial(self, reference: Reference, function: str, code_digest: str) -> bytes | None:
+    def stored_partial(self, reference: ArtifactRef, function: str, code_digest: str) -> bytes | None:
         """The file of a result of `partial` as it was written, which its name tells, or None."""
         folder = self._partials(reference, function, code_digest)
         for path in self.list(folder):
@@ -180,11 +180,11 @@ class Store(Catalogue):
                 return data
         return None
 
-    def _partials(self, reference: Reference, function: str, code_digest: str) -> str:
+    def _partials(self, reference: ArtifactRef, function: str, code_digest: str) -> str:
         return layout.partials_folder(self.pipeline.name, reference.step, function, reference.digest, code_digest)
 
 
-def is_what_was_written(reference: Reference, value: Any) -> bool:
+def is_what_was_written(reference: ArtifactRef, value: Any) -> bool:
     """Whether a value has the digest of a reference."""
     if reference.kind == OutputKind.MODEL:
         return model_digest(value) == reference.digest

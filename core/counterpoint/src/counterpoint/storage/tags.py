@@ -32,6 +32,6 @@ def check_tag(tag: str) -> str:
 
 def unknown(tag: str, pipeline: str, known: Collection[str]) -> UsageError:
     """The refusal of a tag that no version has, with those that some have, the nearest first."""
-    near = difflib.get_close_matches(tag, known, 1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    suggest = difflib.get_close_matches(tag, known, 1)
+    hint = f"did you mean {suggest[0]!r}? " if suggest else ""
     return UsageError(f"{pipeline} has no version {tag!r}: {hint}there are {', '.join(sorted(known)) or 'none'}")

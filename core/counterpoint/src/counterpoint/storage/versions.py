@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.model import PRODUCTION
 from counterpoint.storage import layout
-from counterpoint.storage.journal import Journal, decoded, finish, read, removal, swap
+from counterpoint.storage.journal import Journal, compare_and_swap, decoded, finish, read, removal
 from counterpoint.storage.production import keys_in, stage
 from counterpoint.storage.tags import check_tag, unknown
 
@@ -85,7 +85,7 @@ def promote(store: Store, removed: Collection[tuple[str, str]] = ()) -> Promotio
         new = _journal(store, seen, removed)
         for step, values in new.entries.items():
             stage(store, name, step, keys_in(values)[0])
-        if swap(store, name, seen, new):
+        if compare_and_swap(store, name, seen, new):
             return _finished(store, new)
 
 
@@ -129,14 +129,16 @@ def drop(store: Store) -> int:
         store.refuse_closed()
         _refuse_unknown(store)
         # from here on nobody promotes it: who read the journal before cannot swap it any more
-        swap(store, name, seen, replace(seen, dropping=(*seen.dropping, tag)))
+        compare_and_swap(store, name, seen, replace(seen, dropping=(*seen.dropping, tag)))
     count = len(_own(store, tag))
     for room in layout.VERSIONED:
         # somebody else may have completed this, and somebody begun a version of the same tag anew
         if tag in read(store, name).dropping:
             store.delete_folder(layout.version_folder(room, tag, name))
     while tag in (seen := finish(store, name)).dropping:
-        swap(store, name, seen, replace(seen, dropping=tuple(other for other in seen.dropping if other != tag)))
+        compare_and_swap(
+            store, name, seen, replace(seen, dropping=tuple(other for other in seen.dropping if other != tag))
+        )
     return count
 
 

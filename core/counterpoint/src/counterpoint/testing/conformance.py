@@ -17,7 +17,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from counterpoint.model import RunRequest, Status
-from counterpoint.running import collect, needed
+from counterpoint.runtime import collect, needed
 from counterpoint.services import ServiceEngine
 from counterpoint.storage import Store
 from counterpoint.testing.differences import (

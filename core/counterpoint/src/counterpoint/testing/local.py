@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.adapter import Adapter, Plan
 from counterpoint.model.serial import pipeline_from, to_values
-from counterpoint.running import LocalRun, find_pipeline
+from counterpoint.runtime import LocalRun, find_pipeline
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,7 +73,7 @@ class LocalAdapter(Adapter):
     def schedule(self, site: Site, pipeline: str, *, on: bool) -> None:
         """Nothing, for there is no schedule."""
 
-    def going_on(self, site: Site, pipeline: str) -> tuple[str, ...]:  # noqa: ARG002
+    def active_runs(self, site: Site, pipeline: str) -> tuple[str, ...]:  # noqa: ARG002
         """Nothing, for a run has ended when it has started."""
         return ()
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from counterpoint.running import collect
-from counterpoint.running.owners import Party, keep, read
+from counterpoint.runtime import collect
+from counterpoint.runtime.schedule_ownership import Party, keep, read
 from counterpoint.testing.differences import Difference
 
 if TYPE_CHECKING:

@@ -12,7 +12,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.model import (
-    Incomplete,
     Output,
     OutputKind,
     PartitionKind,
@@ -24,6 +23,7 @@ from counterpoint.model import (
     Status,
     TriggerRule,
     When,
+    WindowPolicy,
     load,
     marker,
     step,
@@ -169,7 +169,7 @@ timeout = Pipeline(
 window = Pipeline(
     "window",
     description="Steps that read several days of a table: by partial aggregates, and the days before alone.",
-    partitions=Partitions(start="2026-01-01", incomplete=Incomplete.SHRINK),
+    partitions=Partitions(start="2026-01-01", incomplete=WindowPolicy.SHRINK),
     steps=(
         _step("window_events", "events", output=_TABLE),
         _step(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from counterpoint.commands import command
 from counterpoint.errors import UsageError
 from counterpoint.model.lengths import kept_for
-from counterpoint.running import find_pipeline
+from counterpoint.runtime import find_pipeline
 from counterpoint.storage import layout
 from counterpoint.storage.objects import Objects
 from counterpoint.upkeep.surveying import run_at

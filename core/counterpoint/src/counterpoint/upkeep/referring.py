@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from counterpoint.alerts.cases import all_cases
-from counterpoint.deadletters.letters import runs_of_letters
+from counterpoint.alerts.incidents import all_cases
+from counterpoint.deadletters.dead_letter_store import runs_of_letters
 from counterpoint.documents import parsed
 from counterpoint.lineage.registry import runs_of_models
 from counterpoint.storage import layout

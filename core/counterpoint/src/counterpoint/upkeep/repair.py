@@ -9,8 +9,8 @@ from uuid import uuid4
 from counterpoint.backfill.lease import is_running
 from counterpoint.commands import command
 from counterpoint.errors import CounterpointError, DamagedFileError, HeldError
-from counterpoint.model import Entry, Reference
-from counterpoint.running import find_pipeline
+from counterpoint.model import ArtifactRef, Materialization
+from counterpoint.runtime import find_pipeline
 from counterpoint.services.identity import guardian_of
 from counterpoint.services.processes import Owner
 from counterpoint.services.sites import home_of, homes
@@ -108,19 +108,19 @@ def _put_back(objects: Objects) -> Iterator[Act]:
         except CounterpointError as error:  # its pipeline is not installed here
             yield Act(path, f"not found again: {error}")
             continue
-        if found and objects.swap(path, encoded(objects, found, uuid4().hex), None):
+        if found and objects.compare_and_swap(path, encoded(objects, found, uuid4().hex), None):
             yield Act(path, f"found again by run {found.run_id}; its digest is that of the record")
         elif not found:
             yield Act(path, "not found again: no run recorded an output that is still whole; the next run makes it")
 
 
-def _standing(objects: Objects, version: str, name: str, cell: tuple[str, str]) -> Entry | None:
+def _standing(objects: Objects, version: str, name: str, cell: tuple[str, str]) -> Materialization | None:
     """The entry of a step and partition by the newest record of it whose output is whole."""
     records = sorted(_records(objects, version, name, cell), key=lambda one: str(one[1]["ended"]), reverse=True)
     for run, record in records:
-        reference = Reference.from_dict(record["output"])
+        reference = ArtifactRef.from_dict(record["output"])
         if _is_whole(Store(objects.root, find_pipeline(run["pipeline"]), version), reference):
-            return Entry(reference, FOUND_AGAIN, {}, "", "", str(run["run_id"]))
+            return Materialization(reference, FOUND_AGAIN, {}, "", "", str(run["run_id"]))
     return None
 
 
@@ -140,7 +140,7 @@ def _records(
                 yield run, record
 
 
-def _is_whole(store: Store, reference: Reference) -> bool:
+def _is_whole(store: Store, reference: ArtifactRef) -> bool:
     """Whether an output can be read, which compares its digest."""
     try:
         store.read(reference)

@@ -1,0 +1,79 @@
+"""What stands already: which cells need no work, and how long the others took when they were last made."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from counterpoint.model import PRODUCTION, code_digest
+from counterpoint.runtime.context import StepContext
+from counterpoint.runtime.freshness import Freshness, freshness
+from counterpoint.storage import Store, layout
+from counterpoint.storage.inventory import Inventory
+
+if TYPE_CHECKING:
+    from counterpoint.backfill.plan import PartitionStep, Plan
+    from counterpoint.model import Input, Materialization, Pipeline, RunRequest
+
+_LATEST = 3
+UNKNOWN_SECONDS = 1.0
+
+
+class Snapshot(Store):
+    """The store as it is now: each entry is read once, however many cells ask for it."""
+
+    def __init__(self, root: str, pipeline: Pipeline, version: str) -> None:
+        super().__init__(root, pipeline, version)
+        self._known: dict[tuple[str, str], Materialization | None] = {}
+
+    def entry(self, step: str, partition: str) -> Materialization | None:
+        """What stood for a step and partition when it was first asked for."""
+        if (step, partition) not in self._known:
+            self._known[step, partition] = super().entry(step, partition)
+        return self._known[step, partition]
+
+    @cached_property
+    def inventory(self) -> Inventory:
+        """The files as they were when they were first asked for."""
+        return Inventory(self)
+
+
+def freshness_of(store: Snapshot, request: RunRequest, cell: PartitionStep, *, verify: bool = False) -> Freshness:
+    """Whether a cell stands as it would be made now; `request` is that of its partition.
+
+    With `verify` what stands is read, and is damaged unless it is what was written.
+    """
+    context = StepContext(request, store.pipeline, store.pipeline.step(cell.step), store)
+    return freshness(context, store.inventory, verify=verify)
+
+
+def is_kept(store: Snapshot, cell: PartitionStep, given: Input) -> bool:
+    """Whether what a step takes of a cell was made of it when it was whole, and is kept beside it."""
+    entry = store.entry(*cell)
+    if entry is None or given.partial is None:
+        return False
+    return store.stored_partial(entry.reference, given.partial, code_digest(given.partial)) is not None
+
+
+def seconds_of(plan: Plan, store: Store) -> dict[str, float]:
+    """What each step took when it was last made; steps of which nothing is known are left out."""
+    found: dict[str, float] = {}
+    for step in {cell.step for cell in plan.cells}:
+        versions = {store.version, PRODUCTION}
+        folders = (layout.catalog_folder(version, store.pipeline.name, step) for version in versions)
+        paths = [path for folder in folders for path in store.list(folder)]
+        keys = {layout.name_of(path) for path in paths}
+        taken = [seconds for key in sorted(keys)[-_LATEST:] if (seconds := _taken(store, step, key)) is not None]
+        if taken:
+            found[step] = sum(taken) / len(taken)
+    return found
+
+
+def _taken(store: Store, step: str, key: str) -> float | None:
+    entry = store.entry(step, key)
+    record = store.get_json(layout.step_record(store.pipeline.name, entry.run_id, step)) if entry else None
+    if not record or not record.get("started") or not record.get("ended"):
+        return None
+    begun, ended = (datetime.fromisoformat(record[name]) for name in ("started", "ended"))
+    return max((ended - begun).total_seconds(), 0.01)

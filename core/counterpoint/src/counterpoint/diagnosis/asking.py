@@ -1,0 +1,52 @@
+"""Asking the orchestrator itself why a run failed, by its API."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from counterpoint.adapter import find_adapter
+from counterpoint.model import ErrorInfo, Status
+from counterpoint.services.sites import running_site
+
+if TYPE_CHECKING:
+    from counterpoint.diagnosis.evidence import Evidence
+
+# where nobody knows more
+UNSAID = ErrorInfo("Unknown", "the orchestrator says that it failed, and not why", failure="orchestrator")
+
+
+@dataclass(frozen=True)
+class Told:
+    """What an orchestrator tells of a run: how it is, and why its steps failed (`''`: why it did itself)."""
+
+    status: str
+    causes: Mapping[str, ErrorInfo]
+
+
+# None: the services do not run
+Ask = Callable[["Evidence"], Told | None]
+
+
+def ask_service(evidence: Evidence) -> Told | None:
+    """What the orchestrator says of a run; None when its services do not run.
+
+    Raises:
+        ServiceError: its adapter is not installed in this environment, or it does not answer.
+    """
+    request = evidence.request
+    site = running_site(request.root, request.orchestrator)
+    if site is None:
+        return None
+    adapter = find_adapter(request.orchestrator)
+    names = list(evidence.kept.get("native", {})) or [request.run_id.removeprefix(f"{request.orchestrator}-")]
+    # first how it is, then why: it may end in between
+    ended = adapter.observe(site, request, names[-1])
+    causes = {step: error for native_id in names for step, error in adapter.causes(site, request, native_id).items()}
+    if ended and ended.failed and not causes:
+        causes = {name: step.error or UNSAID for name, step in ended.steps.items() if step.status is Status.FAILED}
+        causes = causes or {"": UNSAID}
+    if causes:
+        return Told("failed", causes)
+    return Told("running" if ended is None else "success", causes)

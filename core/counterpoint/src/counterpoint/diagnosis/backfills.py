@@ -1,0 +1,77 @@
+"""Why partitions of a backfill failed: one cause told once, with the list of its partitions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.backfill.lease import is_running
+from counterpoint.backfill.records import manifest_of
+from counterpoint.commands import command
+from counterpoint.diagnosis.causes import Cause, grouped
+from counterpoint.diagnosis.evidence import read
+from counterpoint.diagnosis.explain import causes_of
+from counterpoint.runtime import find_pipeline
+from counterpoint.storage import Store, layout
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from counterpoint.diagnosis.asking import Ask
+
+
+def explain_backfill(root: str, name: str, version: str, ask: Ask) -> dict[str, Any]:
+    """Why partitions of a backfill failed, as JSON values; see `explain`.
+
+    Raises:
+        UsageError: there is no such pipeline or backfill.
+        ServiceError: the orchestrator would have to be asked, and does not run.
+    """
+    store = Store(root, find_pipeline(name))
+    manifest = manifest_of(store, version)
+    rows = _rows(store, version, manifest)
+    causes = [cause for row in rows if row["status"] == "failed" for cause in _causes(store, row, rows, ask)]
+    status = _status(manifest)
+    failed = bool(causes) or status in {"failed", "interrupted"}
+    return {
+        "run_id": None,
+        "pipeline": name,
+        "orchestrator": manifest["asked"]["orchestrator"],
+        "date": None,
+        "version": version,
+        "status": status,
+        "causes": [cause.to_dict() for cause in grouped(causes)],
+        "skipped": [],
+        "held": [],
+        "redo": command("retry", name, "--backfill", version, root=root) if failed else None,
+        "page": None,
+    }
+
+
+def _status(manifest: Mapping[str, Any]) -> str:
+    if manifest["status"] == "running" and not is_running(manifest):
+        return "interrupted"
+    return str(manifest["status"])
+
+
+def _rows(store: Store, version: str, manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """How each partition ended; of a backfill that has not ended, those that have."""
+    report = manifest["report"]
+    if report:
+        return [*report["upstream"], *report["partitions"]]
+    paths = store.list(layout.backfill_folder(store.pipeline.name, version))
+    told = {layout.name_of(path): store.get_json(path) or {} for path in paths}
+    return [row for key, one in told.items() if (row := one.get("report") or _so_far(key, one))]
+
+
+def _so_far(key: str, told: Mapping[str, Any]) -> dict[str, Any] | None:
+    if "failed" not in told.get("steps", {}).values():
+        return None
+    return {"date": key, "status": "failed", "run_id": told["run_id"], "blocked_by": []}
+
+
+def _causes(store: Store, row: Mapping[str, Any], rows: Iterable[Mapping[str, Any]], ask: Ask) -> list[Cause]:
+    """The causes of one partition, with the partitions that were not begun because of it."""
+    evidence = read(store, (store.pipeline.name, row["run_id"]))
+    blocked = [one["date"] for one in rows if row["date"] in one["blocked_by"]]
+    return [replace(cause, blocked=blocked) for cause in causes_of(evidence, ask)[0]]

@@ -1,0 +1,152 @@
+"""Why a run failed: what its workers recorded; where they could not, what the orchestrator says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.commands import command
+from counterpoint.diagnosis.asking import UNSAID
+from counterpoint.diagnosis.causes import Cause, grouped, recorded, told
+from counterpoint.diagnosis.evidence import Evidence, read
+from counterpoint.errors import ServiceError
+from counterpoint.model import ArtifactRef, ErrorInfo, OutputKind, Status
+from counterpoint.runtime.adapter_support import runnable
+from counterpoint.services.processes import Owner
+from counterpoint.services.sites import running_site
+from counterpoint.storage import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from counterpoint.diagnosis.asking import Ask
+    from counterpoint.diagnosis.find import Place
+    from counterpoint.model import RunRecord
+    from counterpoint.storage.objects import Objects
+
+
+def explain(objects: Objects, place: Place, ask: Ask) -> dict[str, Any]:
+    """Why a run failed, as JSON values; `ask` is called only where what was recorded does not say.
+
+    Raises:
+        UsageError: the run has left nothing to tell from.
+        ServiceError: the orchestrator would have to be asked, and does not run.
+    """
+    evidence = read(objects, place)
+    causes, status = causes_of(evidence, ask)
+    request = evidence.request
+    states = evidence.states
+    return {
+        "run_id": request.run_id,
+        "pipeline": request.pipeline,
+        "orchestrator": request.orchestrator,
+        "date": request.partition or None,
+        "version": request.version,
+        "status": status,
+        "causes": [cause.to_dict() for cause in grouped(causes)],
+        "skipped": [name for name, state in states.items() if state is Status.SKIPPED],
+        "held": [] if causes else held(objects.root, evidence),
+        "redo": redo(evidence) if status in {"failed", "interrupted"} else None,
+        "page": page(evidence),
+    }
+
+
+def causes_of(evidence: Evidence, ask: Ask) -> tuple[list[Cause], str]:
+    """The causes of a run, and how it is: success, failed, running or interrupted."""
+    causes = [recorded(evidence, tries) for tries in evidence.tries]
+    if evidence.record is not None:
+        causes = _of_what_is_over(evidence, evidence.record, ask, causes)
+        return causes, "failed" if causes else evidence.record.status.value
+    if any(not cause.again for cause in causes):
+        return causes, "failed"
+    if not is_served(evidence):
+        return _of_a_command(evidence, causes)
+    asked = ask(evidence)
+    if asked is None and not causes:
+        raise _unanswered(evidence)
+    if asked is None or not asked.causes:
+        return causes, asked.status if asked else "running"
+    return _told(replace(evidence, silent=frozenset(asked.causes) - {""}), asked.causes), asked.status
+
+
+def _told(evidence: Evidence, causes: Mapping[str, ErrorInfo]) -> list[Cause]:
+    by = evidence.request.orchestrator
+    return [told(evidence, name or None, error, by) for name, error in causes.items()]
+
+
+def _of_what_is_over(evidence: Evidence, record: RunRecord, ask: Ask, known: list[Cause]) -> list[Cause]:
+    """The causes of a run that is over: as recorded, or as told, where no worker recorded the last attempt."""
+    tried = {one.step: max(c.attempt or 0 for c in known if c.step == one.step) for one in known}
+    failed = {step.name: step for step in record.steps if step.status is Status.FAILED}
+    silent = [step for name, step in failed.items() if tried.get(name, 0) < step.attempts or name not in tried]
+    if not silent and (failed or record.status is not Status.FAILED):
+        return known
+    asked = ask(evidence) if is_served(evidence) else None
+    causes = asked.causes if asked else {}
+    if not failed:
+        found = _told(evidence, causes)
+    else:
+        by = evidence.request.orchestrator if causes else "store"
+        found = [told(evidence, s.name, causes.get(s.name) or s.error or UNSAID, by, s.attempts) for s in silent]
+    names = {step.name for step in silent}
+    found += [cause for cause in known if cause.step not in names]
+    if not found:
+        raise _unanswered(evidence)
+    return found
+
+
+def _of_a_command(evidence: Evidence, causes: list[Cause]) -> tuple[list[Cause], str]:
+    """A run in the process of a command that has not said how it ended: it works, or is gone."""
+    owner = evidence.kept.get("owner")
+    if owner is None or Owner(**owner).lives:
+        return causes, "running"
+    words = f"the command that ran it (process {owner['pid']} on {owner['host']}) is gone: it was killed or interrupted"
+    error = ErrorInfo("Interrupted", words, None, retryable=True, failure="killed")
+    working = runnable(evidence.pipeline, evidence.request, evidence.states)
+    evidence = replace(evidence, silent=frozenset(working))
+    return [told(evidence, name, error, "store") for name in working], "interrupted"
+
+
+def is_served(evidence: Evidence) -> bool:
+    """Whether the run is one of an orchestrator's services, which can be asked about it."""
+    if "owner" in evidence.kept:
+        return bool(evidence.kept["service"])
+    return evidence.request.orchestrator != "local"
+
+
+def _unanswered(evidence: Evidence) -> ServiceError:
+    request = evidence.request
+    start = command("up", request.orchestrator, "--pipeline", request.pipeline, root=request.root)
+    return ServiceError(
+        f"run {request.run_id} recorded no failure, and {request.orchestrator}, which knows more, does not run on"
+        f" {request.root}: start it with '{start}' and ask again"
+    )
+
+
+def redo(evidence: Evidence) -> str:
+    """The command that redoes only what failed."""
+    request = evidence.request
+    which = ("--backfill", request.version) if evidence.is_backfill else ("--run", request.run_id)
+    return command("retry", request.pipeline, *which, root=request.root)
+
+
+def page(evidence: Evidence) -> str | None:
+    """The run's page, or that of all runs where its own is not known, if the orchestrator's services run."""
+    request = evidence.request
+    site = None if request.orchestrator == "local" else running_site(request.root, request.orchestrator)
+    if site is None:
+        return None
+    paths = [path for path in evidence.kept.get("native", {}).values() if path]
+    return f"{site.url()}{paths[-1] if paths else ''}"
+
+
+def held(root: str, evidence: Evidence) -> list[dict[str, Any]]:
+    """The models that the gate of a run that ended well held back, and why."""
+    found = []
+    store = Store(root, evidence.pipeline, evidence.request.version)
+    for step in evidence.pipeline.steps:
+        output = (evidence.steps.get(step.name) or {}).get("output")
+        if step.output.kind is OutputKind.REGISTRATION and output:
+            decisions = store.read(ArtifactRef.from_dict(output))
+            found += [{"model": d["model"], "reason": d["reason"]} for d in decisions if d["stage"] == "hold"]
+    return found

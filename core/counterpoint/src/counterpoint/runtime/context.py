@@ -1,0 +1,86 @@
+"""What one attempt at a step is executed with: made once, and handed to all that takes part in it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.errors import DamagedOutputError
+from counterpoint.model import Partition, Pipeline, RunRequest, Step, code_digest
+from counterpoint.model.code import outdated, reach_of
+from counterpoint.runtime.registry import find_pipeline
+from counterpoint.runtime.remaking import remake_command
+
+if TYPE_CHECKING:
+    from counterpoint.model import ArtifactRef
+    from counterpoint.storage import Store
+
+
+@dataclass(frozen=True)
+class StepContext:
+    """One attempt at one step of one run, or at one element of a mapped step, with all that its execution needs."""
+
+    request: RunRequest
+    pipeline: Pipeline
+    step: Step
+    store: Store
+    index: int | None = None
+    attempt: int = 1
+
+    @cached_property
+    def partition(self) -> Partition:
+        """The partition of the run."""
+        return self.pipeline.partitions.partition(self.request.partition)
+
+    @property
+    def key(self) -> str:
+        """The partition key, or that of one element of a mapped step."""
+        return self.request.partition if self.index is None else f"{self.request.partition}.{self.index}"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings that the step asks for, by parameter name."""
+        return {name: self.pipeline.config[name] for name in self.step.settings}
+
+    @property
+    def settings_hash(self) -> str:
+        """16 hexadecimal digits that name those settings."""
+        return digest_of(self.settings).removeprefix("sha256:")[:16]
+
+    def read(self, reference: ArtifactRef, partial: str | None = None) -> Any:
+        """What a reference refers to, or what a function (`partial`) makes of it.
+
+        Raises:
+            DamagedOutputError: it is lost, or is not what was written; holds the command that makes it again.
+        """
+        try:
+            if partial is None:
+                return self.store.read(reference)
+            # what old code makes must not be found by who looks for what the new code made
+            keeps = not outdated(reach_of([partial]))
+            return self.store.partial(reference, partial, code_digest(partial), keeps=keeps)
+        except DamagedOutputError as damage:
+            damage.command = remake_command(self.request, reference.partition)
+            raise
+
+
+def context_of(request: RunRequest, step: str, index: int | None = None, attempt: int = 1) -> StepContext:
+    """The step of a request with its pipeline (settings overridden) and its store.
+
+    Raises:
+        UsageError: there is no such pipeline, step or setting.
+    """
+    from counterpoint.storage import Store
+
+    pipeline = find_pipeline(request.pipeline).configured(request.config)
+    store = Store(request.root, pipeline, request.version)
+    return StepContext(request, pipeline, pipeline.step(step), store, index, attempt)
+
+
+def digest_of(value: Any) -> str:
+    """The sha256 of a JSON value in canonical form."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"

@@ -1,0 +1,113 @@
+"""Looking for what a step waits for: an object, a table, a partition, something on another orchestrator."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.bridging import materialization_of, run_of, server_of
+from counterpoint.errors import UsageError
+from counterpoint.model import BRIDGES, WaitKind
+from counterpoint.runtime.registry import find_pipeline
+
+if TYPE_CHECKING:
+    from counterpoint.bridging import External
+    from counterpoint.model import Partition, Wait
+    from counterpoint.storage import Store
+
+# commits that change no rows
+_UPKEEP = frozenset({"OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES", "ADD CONSTRAINT", "CREATE TABLE"})
+_INSTANT = timedelta(microseconds=1)
+
+
+def satisfied(wait: Wait, partition: Partition, store: Store) -> bool:
+    """Whether what is waited for is there: one look at an object, a log, an entry of the catalogue or another server.
+
+    Raises:
+        StorageError: it cannot be looked for now.
+        ServiceError: the other orchestrator does not answer, or refuses.
+        UsageError: the pipeline or step that is waited for is none, or the other orchestrator has no address.
+    """
+    if wait.kind in BRIDGES:
+        found = bridged(wait, partition)
+        return found is not None and found.is_made
+    if wait.kind is WaitKind.PARTITION:
+        return _stands(wait, partition, store.root)
+    place = wait.place(partition.key)
+    if wait.kind is WaitKind.TABLE:
+        return _is_written(place if _is_absolute(place) else store.uri(place), partition.end)
+    return _is_there(place) if _is_absolute(place) else store.exists(place)
+
+
+def _is_absolute(place: str) -> bool:
+    return "://" in place or Path(place).is_absolute()
+
+
+def _is_there(place: str) -> bool:
+    from counterpoint.storage.objects import Objects, guarded
+
+    scheme, _, rest = place.rpartition("://")
+    if scheme:
+        bucket, _, path = rest.partition("/")
+        return Objects(f"{scheme}://{bucket}").exists(path)
+    with guarded(place):
+        return Path(place).exists()
+
+
+def _is_written(uri: str, end: datetime) -> bool:
+    """Whether a Delta table has a commit that changed rows at or after a moment, by the newest entries of its log."""
+    from counterpoint.storage.objects import Objects, guarded
+    from counterpoint.storage.tables import open_table
+
+    with guarded(uri):
+        table = open_table(uri)
+    if table is None:
+        return False
+    # not by the library's own history: it holds all threads while it asks a remote store
+    log_of = Objects(f"{uri}/_delta_log")
+    for version in range(table.version(), -1, -1):
+        operation, moment = _commit(log_of.get(f"{version:020}.json"))
+        if moment < end:
+            return False
+        if operation not in _UPKEEP:
+            return True
+    return False
+
+
+def _commit(entry: bytes | None) -> tuple[str, datetime]:
+    """What a commit did, and when; one that was cleaned out of the log is a long time ago."""
+    actions = map(json.loads, (entry or b"").splitlines())
+    told: dict[str, Any] = next((action["commitInfo"] for action in actions if "commitInfo" in action), {})
+    return str(told.get("operation")), datetime.fromtimestamp(told.get("timestamp", 0) / 1000, UTC)
+
+
+def _stands(wait: Wait, partition: Partition, root: str) -> bool:
+    """Whether the other pipeline's partitions that share time with this one stand in production: the same, or all."""
+    from counterpoint.storage import Store
+
+    other = find_pipeline(wait.target)
+    step, keys = other.step(str(wait.step)), other.partitions
+    if step.map_over:
+        raise UsageError(
+            f"nothing can wait for {other.name}.{step.name}, which is mapped: wait for a step that merges its elements"
+        )
+    shared = keys.range(keys.key_of(partition.start), keys.key_of(partition.end - _INSTANT))
+    store = Store(root, other)
+    return all(store.entry(step.name, key) is not None for key in shared)
+
+
+def bridged(wait: Wait, partition: Partition) -> External | None:
+    """What another orchestrator has for a partition, whatever its state, or None.
+
+    Raises:
+        ServiceError: it does not answer, or refuses.
+        UsageError: it has no address.
+    """
+    server = server_of(str(wait.url_variable))
+    if wait.kind is WaitKind.AIRFLOW_RUN:
+        return run_of(server, wait.target, partition.start + wait.shift)
+    if wait.key_format is None:
+        return materialization_of(server, wait.target, None, partition.end)
+    return materialization_of(server, wait.target, partition.start.strftime(wait.key_format))

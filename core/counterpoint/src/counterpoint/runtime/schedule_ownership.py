@@ -1,0 +1,196 @@
+"""Whose schedule runs a pipeline, or single steps of it: kept below the data root, with all changes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.errors import UsageError
+from counterpoint.runtime.registry import find_pipeline
+from counterpoint.storage import layout
+from counterpoint.storage.objects import Objects, json_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from counterpoint.storage.objects import Found
+
+FORM = 1
+CUTOVER, ROLLBACK = "cutover", "rollback"
+DONE, UNDONE = "done", "undone"
+# what is kept of a change when it has ended
+_CHANGE = ("action", "steps", "from", "to", "before", "after", "at", "streak")
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """Who may own a pipeline: an orchestrator, or a DAG that is not ours (`legacy` says where it runs)."""
+
+    name: str
+    legacy: Mapping[str, str] | None = None
+
+    def __str__(self) -> str:
+        return f"{self.name} (DAG {self.legacy['dag_id']})" if self.legacy else self.name
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {"name": self.name, "legacy": dict(self.legacy) if self.legacy else None}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Party:
+        """The inverse of `to_dict`."""
+        return cls(values["name"], values["legacy"])
+
+
+@dataclass(frozen=True, slots=True)
+class Division:
+    """Which side computes which step in the runs of schedules: the owner all but those that `steps` gives to others."""
+
+    owner: Party
+    steps: Mapping[str, str] = field(default_factory=dict)
+
+    def side_of(self, step: str) -> Party:
+        """The side that computes a step."""
+        return Party(self.steps[step]) if step in self.steps else self.owner
+
+    def has(self, party: Party) -> bool:
+        """Whether a party computes anything, so that its schedule runs."""
+        return party == self.owner or (party.legacy is None and party.name in self.steps.values())
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The parties that compute anything, the owner first."""
+        return tuple(dict.fromkeys((str(self.owner), *self.steps.values())))
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {"owner": self.owner.to_dict(), "steps": dict(self.steps)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Division:
+        """The inverse of `to_dict`."""
+        return cls(Party.from_dict(values["owner"]), values["steps"])
+
+    @classmethod
+    def of(cls, owner: Party, sides: Mapping[str, Party]) -> Division:
+        """The division that gives each step to its side; one that has all of them owns the pipeline."""
+        first, *others = dict.fromkeys(map(str, sides.values()))
+        if not others:
+            return cls(next(side for side in sides.values() if str(side) == first))
+        return cls(owner, {step: side.name for step, side in sides.items() if side != owner})
+
+
+@dataclass(frozen=True, slots=True)
+class Owners:
+    """Who owns a pipeline (None: nobody was ever given it), what is being changed now, and all that was changed.
+
+    `steps` are those that another side than the owner computes.
+    """
+
+    owner: Party | None = None
+    since: str | None = None
+    pending: Mapping[str, Any] | None = None
+    history: tuple[Mapping[str, Any], ...] = ()
+    found: Found | None = None
+    steps: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def division(self) -> Division | None:
+        """Which side computes which step; None when nobody was ever given the pipeline."""
+        return Division(self.owner, self.steps) if self.owner else None
+
+    def proved_cutover(self, orchestrator: str) -> Mapping[str, Any] | None:
+        """The change that stands, if it was a cut-over to an orchestrator that rests on compared dates."""
+        done = [change for change in self.history if change["outcome"] == DONE]
+        last = done[-1] if done else None
+        ours = last and last["action"] == CUTOVER and last["streak"] and last["to"] == Party(orchestrator).to_dict()
+        return last if ours else None
+
+    def owns(self, orchestrator: str) -> bool:
+        """Whether an orchestrator's own schedule may run now: nobody's may while a change is not finished."""
+        return self.pending is None and (self.division is None or self.division.has(Party(orchestrator)))
+
+    def moves(self, step: str) -> bool:
+        """Whether a step is changing hands now, so that nobody is to begin it."""
+        return self.pending is not None and step in (self.pending["steps"] or (step,))
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "owner": self.owner.to_dict() if self.owner else None,
+            "steps": dict(self.steps),
+            "since": self.since,
+            "pending": self.pending,
+            "history": list(self.history),
+        }
+
+    def standing(self, steps: Sequence[str], *, again: bool) -> dict[str, Mapping[str, Any]]:
+        """By step, the last cut-over that moved it and was not rolled back; only of those that have one.
+
+        Without `again` a step that came back last has none, whatever cut-overs moved it before; nor has one that was
+        only given to its side at first, without proof, when nobody had it.
+        """
+        stacks: dict[str, list[Mapping[str, Any]]] = {step: [] for step in steps}
+        done = [change for change in self.history if change["outcome"] == DONE]
+        for change in done[1:] if done and not again and done[0]["streak"] is None else done:
+            before, after = (Division.from_dict(change[name]) for name in ("before", "after"))
+            moved = [step for step in steps if before.side_of(step) != after.side_of(step)]
+            for step in moved:
+                if change["action"] == CUTOVER:
+                    stacks[step].append(change)
+                else:
+                    stacks[step] = stacks[step][:-1] if again else []
+        return {step: stack[-1] for step, stack in stacks.items() if stack}
+
+    def ended(self, outcome: str) -> Owners:
+        """The same after the change that is pending: done or undone."""
+        assert self.pending is not None  # noqa: S101 - asked of those that have one
+        told = {name: self.pending[name] for name in _CHANGE}
+        history = (*self.history, {**told, "ended": now(), "outcome": outcome})
+        if outcome == UNDONE:
+            return replace(self, pending=None, history=history)
+        then = Division.from_dict(told["after"])
+        return replace(self, owner=then.owner, steps=then.steps, since=now(), pending=None, history=history)
+
+
+def now() -> str:
+    """This moment, in UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def read(objects: Objects, pipeline: str) -> Owners:
+    """What is kept of a pipeline, by its own name."""
+    path = layout.owner_record(pipeline)
+    found = objects.find(path)
+    if found is None:
+        return Owners()
+    values = objects.parsed(path, found.data)
+    owner = Party.from_dict(values["owner"]) if values["owner"] else None
+    pending = _full(values["pending"]) if values["pending"] else None
+    history = tuple(map(_full, values["history"]))
+    return Owners(owner, values["since"], pending, history, found, values.get("steps", {}))
+
+
+def _full(change: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A change as it is kept now; at first it was always of all steps."""
+    before, after = ({"owner": change[name], "steps": {}} for name in ("from", "to"))
+    return {"steps": [], "before": before, "after": after, **change}
+
+
+def keep(objects: Objects, pipeline: str, new: Owners) -> Owners:
+    """Keeps what was made of what was read before.
+
+    Raises:
+        UsageError: somebody else has changed it meanwhile.
+    """
+    kept = json_bytes({"owners_form": FORM, **new.to_dict()})
+    if not objects.compare_and_swap(layout.owner_record(pipeline), kept, new.found):
+        raise UsageError(f"somebody else changes who owns {pipeline} at this moment: give the command again")
+    return read(objects, pipeline)
+
+
+def held_back(root: str, names: Sequence[str], orchestrator: str) -> tuple[str, ...]:
+    """Those of some served pipelines that an orchestrator does not own: their schedules stay paused there."""
+    objects = Objects(root)
+    return tuple(name for name in names if not read(objects, find_pipeline(name).name).owns(orchestrator))

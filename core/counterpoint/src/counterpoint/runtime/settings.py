@@ -1,0 +1,116 @@
+"""The settings that a root goes by: those that production was made with, and those that services serve.
+
+A run that somebody asks for says its settings itself. One that an orchestrator begins by itself, by a schedule or from
+its page, has those with which its services were started; without any, those that production was last made with.
+"""
+
+from __future__ import annotations
+
+import logging
+import shlex
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.commands import SOURCE, command, setting_words
+from counterpoint.errors import UsageError
+from counterpoint.model import PRODUCTION
+from counterpoint.model.functions import parameters_of
+from counterpoint.redaction import sealed
+from counterpoint.runtime.hooks import StepHook
+from counterpoint.storage import layout
+from counterpoint.storage.objects import json_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from counterpoint.model import Pipeline, Step
+    from counterpoint.runtime.context import StepContext
+    from counterpoint.runtime.outputs import Product
+    from counterpoint.storage.objects import Objects
+
+log = logging.getLogger(__name__)
+
+
+def made_with(objects: Objects, pipeline: str) -> dict[str, Any]:
+    """The settings that were given to what stands in production; each as its step was given it last."""
+    return dict((objects.get_json(layout.made_settings(pipeline)) or {}).get("config", {}))
+
+
+def served_with(objects: Objects, pipeline: str, orchestrator: str) -> dict[str, Any]:
+    """The settings of runs that an orchestrator begins by itself."""
+    found = objects.get_json(layout.served_settings(pipeline, orchestrator))
+    return dict(found["config"]) if found else made_with(objects, pipeline)
+
+
+def is_settled(objects: Objects, pipeline: str, orchestrator: str) -> bool:
+    """Whether anything says with which settings an orchestrator runs a pipeline by itself."""
+    paths = (layout.served_settings(pipeline, orchestrator), layout.made_settings(pipeline))
+    return any(map(objects.get_json, paths))
+
+
+def serve(objects: Objects, pipeline: str, orchestrator: str, config: Mapping[str, Any]) -> None:
+    """Keeps the settings with which services are started; secrets go by the environment."""
+    path = layout.served_settings(pipeline, orchestrator)
+    if objects.get_json(path) != (kept := {"config": sealed(config)}):
+        objects.put_json(path, kept)
+
+
+class Settings(StepHook):
+    """Notes the settings of a step that ended well in production, whatever ran it."""
+
+    order = 300
+
+    def after(self, context: StepContext, product: Product) -> None:  # noqa: ARG002 - of the hook
+        """Notes them."""
+        if context.request.version == PRODUCTION:
+            note(context.store, context.pipeline, (context.step,), context.request.config)
+
+
+def note(objects: Objects, pipeline: Pipeline, steps: Iterable[Step], config: Mapping[str, Any]) -> None:
+    """Notes what steps of production were given; steps that end at once do not undo each other."""
+    path, names = layout.made_settings(pipeline.name), {name for step in steps for name in read_by(pipeline, step)}
+    while True:
+        found = objects.find(path)
+        kept = objects.parsed(path, found.data)["config"] if found else {}
+        changed = {name: value for name, value in kept.items() if name not in names}
+        changed |= {name: config[name] for name in names if name in config}
+        if changed == kept or objects.compare_and_swap(path, json_bytes({"config": changed}), found):
+            return
+
+
+def read_by(pipeline: Pipeline, step: Step) -> set[str]:
+    """The settings that a step or its `observe` function reads."""
+    seen = parameters_of(step.observe) if step.observe else ()
+    return {*step.settings, *(name for name in seen if name in pipeline.config)}
+
+
+def sources_of(pipeline: Pipeline) -> set[str]:
+    """The settings that say where data comes from: what `observe` functions read, and `source`."""
+    observed = {name for step in pipeline.steps if step.observe for name in parameters_of(step.observe)}
+    return {name for name in pipeline.config if name in observed or name == SOURCE}
+
+
+def refuse_unsaid(objects: Objects, pipeline: Pipeline, config: Mapping[str, Any], *words: str) -> None:
+    """Refuses to fall back to another source than production was made from; of another setting it is told.
+
+    Args:
+        objects: the root.
+        pipeline: the pipeline with its defaults.
+        config: the settings that were given.
+        words: the command that was typed, without its settings and its root.
+
+    Raises:
+        UsageError: holds the command that goes on as before.
+    """
+    made = made_with(objects, pipeline.name)
+    unsaid = {n: v for n, v in made.items() if n not in config and n in pipeline.config and v != pipeline.config[n]}
+    sources = sources_of(pipeline).intersection(unsaid)
+    if sources:
+        defaults = shlex.join(setting_words({name: pipeline.config[name] for name in sources}))
+        again = command(*words, root=objects.root, config={**{n: unsaid[n] for n in sources}, **config})
+        raise UsageError(
+            f"production of {pipeline.name} below {objects.root} was made with another {', '.join(sorted(sources))}, of"
+            f" which this command says nothing. As before: '{again}'. By the default: {defaults}"
+        )
+    if unsaid:
+        told = shlex.join(setting_words(unsaid))
+        log.warning("%s: production was made with %s; this goes by the defaults of these", pipeline.name, told)

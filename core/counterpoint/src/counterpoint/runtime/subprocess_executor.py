@@ -1,0 +1,201 @@
+"""One attempt of one step in a process of its own, which a time-out can kill whatever it is doing."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import sys
+import tempfile
+import time
+from contextlib import closing, suppress
+from dataclasses import asdict, dataclass
+from functools import partial
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.errors import ChildStepError, CounterpointError, StepKilledError, StepTimeoutError
+from counterpoint.model import ArtifactRef, ErrorInfo, RunRequest
+from counterpoint.model.code import outdated, step_reach
+from counterpoint.runtime.forkserver_client import STEPS, Forked, Libraries, fork, take
+from counterpoint.runtime.preload_cache import learn, learned, preloaded
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Mapping
+
+# Set when this process is to end: no attempt is started any more, and those that run are killed.
+STOPPING = Event()
+# Set where one process executes all steps of a run: what they need is then imported once, where they are forked from.
+WHOLE_RUNS = Event()
+# how long a process may take to say where it is, before it is killed
+_STACK_SECONDS = 1.0
+_FRAME = re.compile(r'File "(.+)", line (\d+) in (.+)')
+_LIVING: set[Forked] = set()
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt of one step: what to execute, with which references."""
+
+    request: RunRequest
+    step: str
+    references: Mapping[str, Any]
+    number: int = 1
+    index: int | None = None
+
+
+def execute_in_child(attempt: Attempt, timeout: float | None = None, *, others: bool = True) -> ArtifactRef:
+    """Executes the attempt in a process of its own, killed with all its children after `timeout` seconds.
+
+    `others` says that this process executes other steps of the run, too: what they were seen to import is imported
+    while this one runs.
+
+    Raises:
+        StepTimeoutError: it took longer.
+        StepKilledError: its process ended without an answer.
+        ChildStepError: the step failed; carries the error as it was there.
+        KeyboardInterrupt: this process is to end.
+    """
+    libraries = partial(learned, attempt.request, attempt.step) if others else Libraries
+    with tempfile.TemporaryFile() as stack, closing(fork(stack.fileno(), libraries)) as process:
+        _LIVING.add(process)
+        try:
+            _refuse_when_stopping()
+            answer = _ask(process, attempt, timeout, stack.fileno())
+            _refuse_when_stopping()
+            return _read(attempt, answer, process.returncode)
+        except (StepTimeoutError, StepKilledError) as error:
+            process.close()
+            _record(attempt, error)
+            raise
+        finally:
+            _LIVING.discard(process)
+
+
+def execute_attempt(attempt: Attempt, timeout: float | None = None) -> ArtifactRef:
+    """Executes the attempt of a native task: in this process, unless it has a time-out or steps are forked anyway.
+
+    A step whose code was changed since this process loaded it is executed in a process that loads it anew.
+
+    Raises:
+        Exception: what the step raised, or what `execute_in_child` raises.
+    """
+    from counterpoint.runtime.execute import execute
+
+    if timeout is not None or WHOLE_RUNS.is_set() or os.environ.get(STEPS) or _is_outdated(attempt):
+        return execute_in_child(attempt, timeout, others=WHOLE_RUNS.is_set())
+    return execute(attempt.request, attempt.step, attempt.references, attempt=attempt.number, index=attempt.index)
+
+
+def _is_outdated(attempt: Attempt) -> bool:
+    from counterpoint.runtime.context import context_of
+
+    try:
+        return bool(outdated(step_reach(context_of(attempt.request, attempt.step).step)))
+    except CounterpointError:
+        return False  # its execution will tell
+
+
+def stop_children() -> None:
+    """Kills every attempt that runs, and lets no other begin: this process is to end."""
+    STOPPING.set()
+    for process in list(_LIVING):
+        process.kill()
+
+
+def _refuse_when_stopping() -> None:
+    if STOPPING.is_set():
+        raise KeyboardInterrupt
+
+
+def _ask(process: Forked, attempt: Attempt, timeout: float | None, stack: int) -> Any:
+    try:
+        return process.ask(_encode(attempt), timeout)
+    except TimeoutError:
+        raise StepTimeoutError(
+            f"step {attempt.step} of {attempt.request.partition} exceeded its time-out of {timeout:g} s and"
+            " was killed: raise the step's timeout, or give it less to do",
+            _where(process, stack),
+        ) from None
+
+
+def _where(process: Forked, stack: int) -> tuple[str, ...]:
+    """Where the Python code of a process is, outermost first, also when it is in a call of C code."""
+    with suppress(ProcessLookupError):
+        os.kill(process.pid, signal.SIGUSR1)
+    deadline, told, before = time.monotonic() + _STACK_SECONDS, b"", None
+    while time.monotonic() < deadline and not (told and told == before):
+        time.sleep(0.05)
+        told, before = os.pread(stack, 1 << 20, 0), told  # a read that moved the place would move its writes
+    text = told.decode(errors="replace")
+    return tuple(f"{name}:{line} in {function}" for name, line, function in reversed(_FRAME.findall(text)))
+
+
+def _encode(attempt: Attempt) -> bytes:
+    return json.dumps({**asdict(attempt), "request": attempt.request.to_json()}, default=_plain).encode()
+
+
+def _plain(value: Any) -> Any:
+    return value.to_dict()
+
+
+def _decode(text: str) -> Attempt:
+    values = json.loads(text)
+    references = {name: decode_references(given) for name, given in values["references"].items()}
+    return Attempt(**{**values, "request": RunRequest.from_json(values["request"]), "references": references})
+
+
+def decode_references(given: Any) -> Any:
+    """A reference, or a list of them, from what JSON made of it; None stays None."""
+    if isinstance(given, list | tuple):
+        return [decode_references(element) for element in given]
+    return ArtifactRef.from_dict(given) if isinstance(given, dict) else given
+
+
+def _read(attempt: Attempt, answer: Any, code: int | None) -> ArtifactRef:
+    if answer is None:
+        how = f"was killed by signal {-code}" if code is not None and code < 0 else f"ended with code {code}"
+        raise StepKilledError(
+            f"the process of step {attempt.step} of {attempt.request.partition} {how} without an answer: look for"
+            " what ended it, such as the system's out-of-memory killer"
+        )
+    if "error" in answer:
+        raise ChildStepError(ErrorInfo(**answer["error"]))
+    return ArtifactRef.from_dict(answer)
+
+
+def _record(attempt: Attempt, error: Exception) -> None:
+    """A process that was killed left no record of its step."""
+    from counterpoint.runtime.execute import record_failure
+
+    record_failure(attempt.request, attempt.step, error, attempt=attempt.number, index=attempt.index)
+
+
+def main(asking: socket.socket, tells: int) -> int:
+    """Executes the attempt that is asked for; answers with its reference or its error, in a line. Its exit code.
+
+    What it was seen to import is then told to the process it was forked from, by a descriptor, and kept.
+    """
+    from counterpoint.runtime.execute import execute
+    from counterpoint.runtime.failure import describe
+    from counterpoint.runtime.logs import log_warnings
+
+    before = set(sys.modules)
+    with asking.makefile("r", encoding="utf-8") as question:
+        take(json.loads(question.readline()))
+        log_warnings()
+        attempt = _decode(question.read())
+    try:
+        reference = execute(
+            attempt.request, attempt.step, attempt.references, attempt=attempt.number, index=attempt.index
+        )
+        values: dict[str, Any] = reference.to_dict()
+    except Exception as error:  # noqa: BLE001 - whatever it is, the parent is told
+        values = {"error": describe(error).to_dict()}
+    asking.sendall(f"answer {json.dumps(values)}\n".encode())
+    used = [name for name in preloaded() if name in sys.modules and name not in before]
+    os.write(tells, (" ".join(used) + "\n").encode())
+    learn(attempt.request, attempt.step, used)
+    return int("error" in values)

@@ -1,8 +1,0 @@
-"""The root cause of a failed run: from what its worker recorded, else from the orchestrator's own API."""
-
-from __future__ import annotations
-
-from counterpoint.why.explain import explain
-from counterpoint.why.find import find_run
-
-__all__ = ["explain", "find_run"]
