@@ -27,7 +27,14 @@ PAGES = {
 }
 DOTTED = re.compile(r"`((?:counterpoint|streamrec)\w*(?:\.\w+)+)")
 # groups of entry points, a logger and a file, which are called like modules
-OTHER = {"counterpoint.adapters", "counterpoint.hooks", "counterpoint.pipelines", "counterpoint.toml"}
+OTHER = {
+    "counterpoint.adapters",
+    "counterpoint.commands",
+    "counterpoint.hooks",
+    "counterpoint.pipelines",
+    "counterpoint.serving",
+    "counterpoint.toml",
+}
 PAGE = re.compile(r"(?<![\w/.-])docs/[\w/.-]+\.md\b")
 
 

@@ -107,8 +107,9 @@ def test_the_flagship_runs_from_wheels_alone(wheels: dict[str, Path], tmp_path: 
     done = counterpoint(*compared)
     assert done.returncode == 0, done.stderr[-4000:]
     assert "equal everywhere" in done.stdout
-    page = (tmp_path / "report" / "index.html").read_text(encoding="utf-8")
-    assert "byhand/airflow_taskflow.py" in page
+    results = json.loads((tmp_path / "report" / "results.json").read_text(encoding="utf-8"))
+    assert "streamrec orchestrated: airflow_taskflow.py (airflow)" in results["code"]
+    assert (tmp_path / "report" / "index.html").exists()
     shutil.copytree(ROOT / "examples" / "airflow_team", tmp_path / "dags")
     done = counterpoint("migrate", "plan", "dags", "--html", "plan.html")
     assert done.returncode == 0, done.stderr[-4000:]

@@ -31,7 +31,7 @@ def kills() -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def root(kills: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
     root = str(tmp_path_factory.mktemp("root"))
-    kills.get_or_raise(kills.Side("local", root).command(kills.Task("run", "2020-02-01"), root))
+    kills.must(kills.Side("local", root).command(kills.Task("run", "2020-02-01"), root))
     return root
 
 

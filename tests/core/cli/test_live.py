@@ -38,8 +38,8 @@ def second(first):
     raise ValueError("no [bold]second[/bold]")
 
 VALUE = Output(OutputKind.VALUE)
-pipeline = Pipeline("farm", (
-    step("farm:first", output=VALUE), step("farm:second", output=VALUE)))
+pipeline = Pipeline("acreage", (
+    step("acreage:first", output=VALUE), step("acreage:second", output=VALUE)))
 """
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ \S.*")
 
@@ -94,24 +94,24 @@ def test_an_end_is_a_line_with_rows_and_seconds() -> None:
 
 
 def test_without_a_terminal_each_event_is_a_line_with_its_time(tmp_path: Path) -> None:
-    (tmp_path / "farm.py").write_text(FARM, encoding="utf-8")
-    words = ["run", "farm:pipeline", "--date", "2026-01-07", "--root", "root"]
+    (tmp_path / "acreage.py").write_text(FARM, encoding="utf-8")
+    words = ["run", "acreage:pipeline", "--date", "2026-01-07", "--root", "root"]
     command = [sys.executable, "-m", "counterpoint", *words]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     # what an alert says has several lines
     lines = [line for line in done.stderr.splitlines() if LINE.fullmatch(line)]
-    told = [line.partition(" ")[2] for line in lines if " P0 farm: " not in line]
+    told = [line.partition(" ")[2] for line in lines if " P0 acreage: " not in line]
     assert len(lines) == len(told) + 1 == 5
-    assert told[0] == "local: farm:pipeline of 2026-01-07"
+    assert told[0] == "local: acreage:pipeline of 2026-01-07"
     assert re.fullmatch(r"2026-01-07 first success, \d+\.\d s", told[1])
     assert told[2] == "second attempt 1 failed: ValueError: no [bold]second[/bold]"
     assert re.fullmatch(r"2026-01-07 second failed, \d+\.\d s", told[3])
 
 
 def test_on_a_terminal_the_view_ends_before_the_answer(tmp_path: Path, on_terminal: OnTerminal) -> None:
-    (tmp_path / "farm.py").write_text(FARM, encoding="utf-8")
-    code, said = on_terminal("run", "farm:pipeline", "--date", "2026-01-07")
+    (tmp_path / "acreage.py").write_text(FARM, encoding="utf-8")
+    code, said = on_terminal("run", "acreage:pipeline", "--date", "2026-01-07")
     assert code == 1
     assert said.count("\x1b[?25l") == said.count("\x1b[?25h") == 1, "the cursor is there again"
     view, answer = said.split("\x1b[?25h")

@@ -95,7 +95,7 @@ def stopped(store: Store, trial: Store, monkeypatch: pytest.MonkeyPatch, after: 
         return swap(self, path, data, old)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Objects, "swap", counted)
+        patch.setattr(Objects, "compare_and_swap", counted)
         with pytest.raises(KeyboardInterrupt):
             promote(trial)
     assert store.get_json(JOURNAL)["entries"]

@@ -28,7 +28,7 @@ class Interrupted:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, number: int, act: Callable[[], object]) -> None:
         self.number, self.act, self.count, self.is_inside = number, act, 0, False
-        for method in ("find", "put", "swap", "put_among_swaps"):
+        for method in ("find", "put", "compare_and_swap", "put_among_swaps"):
             monkeypatch.setattr(Objects, method, self._wrapped(getattr(Objects, method)))
 
     def _wrapped(self, original: Callable[..., Any]) -> Callable[..., Any]:

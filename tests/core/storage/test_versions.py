@@ -189,7 +189,7 @@ def test_of_a_promotion_and_a_drop_at_once_one_is_refused(
             drop(shelf(store.root, "trial"))
         return swap(self, path, data, old)
 
-    monkeypatch.setattr(Objects, "swap", dropped_meanwhile)
+    monkeypatch.setattr(Objects, "compare_and_swap", dropped_meanwhile)
     # what it read before the drop is not promoted after it
     with pytest.raises(UsageError, match="shelf has no version 'trial'"):
         promote(trial)
@@ -209,7 +209,7 @@ def test_what_was_promoted_while_it_was_to_be_dropped_is_kept(
             promote(shelf(store.root, "trial"))
         return swap(self, path, data, old)
 
-    monkeypatch.setattr(Objects, "swap", promoted_meanwhile)
+    monkeypatch.setattr(Objects, "compare_and_swap", promoted_meanwhile)
     with pytest.raises(UsageError, match="version trial of shelf was promoted, so it stays as it is"):
         drop(trial)
     assert value(store) == 1
