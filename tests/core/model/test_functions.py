@@ -79,8 +79,9 @@ def test_two_functions_of_a_module_have_one_digest() -> None:
 def test_the_public_names_of_the_model() -> None:
     assert {name for name in model.__all__ if name[0].isupper()} >= {
         "Step", "Input", "Output", "OutputKind", "Window", "RetryPolicy", "When", "TriggerRule", "Pool", "Schedule",
-        "Partitions", "Partition", "PartitionKind", "Pipeline", "ArtifactRef", "Materialization", "RunRequest", "RunRecord",
-        "StepRecord", "NativeRun", "NativeStep", "Champion", "Decision", "Status", "RunDecision", "ErrorInfo",
+        "Partitions", "Partition", "PartitionKind", "Pipeline", "ArtifactRef", "Materialization", "RunRequest",
+        "RunRecord", "StepRecord", "NativeRun", "NativeStep", "Champion", "Decision", "Status", "RunDecision",
+        "ErrorInfo",
     }  # fmt: skip
     assert list(model.__all__) == sorted(model.__all__, key=lambda n: (not n.isupper(), not n[0].isupper(), n))
     assert all(getattr(model, name) is not None for name in model.__all__)
