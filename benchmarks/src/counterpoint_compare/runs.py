@@ -6,14 +6,13 @@ import json
 import logging
 import os
 import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.errors import ServiceError, UsageError
+from counterpoint.errors import UsageError
 from counterpoint.orchestrators import LOCAL
-from counterpoint.redaction import redacted
+from counterpoint.remote_env import asked_of_adapter
 from counterpoint.runtime import find_pipeline
 from counterpoint.storage import layout
 from counterpoint_compare.measured import Measured, measure
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 log = logging.getLogger(__name__)
-_ASK = "import sys; from counterpoint.adapter import find_adapter; print(find_adapter(sys.argv[1]).has_services)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +69,7 @@ def _contest(comparison: Comparison, name: str, python: Path) -> Contestant:
     root = Path(comparison.root) / layout.compared_root(name)
     shutil.rmtree(root, ignore_errors=True)
     words = ["run", comparison.pipeline, "--date", comparison.date, "--on", name, "--no-effects"]
-    words += ["--service"] if _has_services(name, python) else []
+    words += ["--service"] if name != LOCAL and asked_of_adapter(name, python, "adapter.has_services") else []
     words += ["--source", comparison.source] if comparison.source else []
     words += [word for setting in comparison.settings for word in ("--set", setting)]
     words += ["--root", str(root), "--json"]
@@ -80,14 +78,3 @@ def _contest(comparison: Comparison, name: str, python: Path) -> Contestant:
     shown = [os.path.relpath(word) if word == str(root) and root.is_relative_to(Path.cwd()) else word for word in words]
     record = json.loads(measured.answer) if measured.answer.strip() else None
     return Contestant(name, ("counterpoint", *shown), measured, record)
-
-
-def _has_services(name: str, python: Path) -> bool:
-    """Whether a side has servers of its own, as its adapter says in the environment that has it."""
-    if name == LOCAL:
-        return False
-    done = subprocess.run([python, "-P", "-c", _ASK, name], capture_output=True, text=True, check=False)
-    if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        raise ServiceError(f"the adapter of {name} in {python} cannot be asked: {redacted(said)}")
-    return done.stdout.strip() == str(True)

@@ -13,7 +13,7 @@ from counterpoint.errors import DefinitionError
 from counterpoint.model import Partitions, Pipeline, RunRecord, RunRequest, Status, airflow_run, dagster_asset, step
 from counterpoint.model.serial import pipeline_from, to_values
 from counterpoint.runtime.readiness import satisfied
-from counterpoint.runtime.waits import unmet
+from counterpoint.runtime.waits import look
 from counterpoint.services import LocalEngine
 from counterpoint.services.launch import launch
 from counterpoint.storage import Store
@@ -55,7 +55,7 @@ def test_what_is_waited_for_is_said_with_its_state(tmp_path: Path, harbour: Harb
     (failed,) = answers["failed_run"]["dag_runs"]
     harbour.answer(RUNS, answers["failed_run"])
     harbour.answer("/graphql", {"oh": 1}, 503)
-    airflow, dagster = unmet(request_of(tmp_path, "channel"), "landing")
+    airflow, dagster = look(request_of(tmp_path, "channel"), "landing").words
     page = f"{harbour.url}/dags/hungry/runs/{failed['dag_run_id']}"
     assert airflow == f"run of the Airflow DAG harbour for {DAY} ({page} is failed)"
     assert dagster.startswith(f"Dagster asset fish/sold for {DAY} ({harbour.url}/graphql refused: 503")
@@ -73,7 +73,7 @@ def test_waiting_long_enough_names_the_state(tmp_path: Path, harbour: Harbour, a
 
 def test_a_server_that_is_down_is_waited_for(tmp_path: Path, harbour: Harbour, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COUNTERPOINT_AIRFLOW_URL", "http://127.0.0.1:9")
-    (said,) = unmet(request_of(tmp_path, "famine"), "starving")
+    (said,) = look(request_of(tmp_path, "famine"), "starving").words
     assert said.startswith(f"run of the Airflow DAG hungry for {DAY} (http://127.0.0.1:9/auth/token does not answer: ")
 
 

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from counterpoint.model import Breaker, FailureClass, Partitions, Pipeline, RunRequest, step
-from counterpoint.runtime.breaker import circuit_of
+from counterpoint.runtime.breaker import Circuit
 from counterpoint.runtime.context import StepContext
-from counterpoint.storage import Store
+from counterpoint.storage import Store, layout
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,5 +32,10 @@ def work_of(root: Path | str, run: str, version: str = "production", index: int 
     return StepContext(request, DIMS, DIMS.step("dims"), Store(str(root), DIMS, version), index)
 
 
+def circuit_of(root: Path | str, pipeline: str = "lamp", name: str = "dims") -> Circuit:
+    values = work_of(root, "").store.get_json(layout.breaker(pipeline, name))
+    return Circuit() if values is None else Circuit.from_dict(values)
+
+
 def state(root: Path | str) -> str:
-    return circuit_of(work_of(root, "").store, "lamp", "dims").state
+    return circuit_of(root).state

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from dimmer import BUG, HOUR, START, state, work_of
+from dimmer import BUG, HOUR, START, circuit_of, state, work_of
 
 from counterpoint.alerts.incidents import all_cases
 from counterpoint.errors import SwitchedOffError
@@ -17,7 +17,6 @@ from counterpoint.model import FailureClass, RunRequest, Severity, Status
 from counterpoint.runtime.breaker import (
     NOT_COUNTED,
     admit,
-    circuit_of,
     count_failure,
     count_success,
     switch_on,
@@ -160,7 +159,7 @@ def at_once(root: Path, *names: str) -> list[str]:
 
 def test_of_runs_at_once_no_failure_is_lost_and_one_tries(tmp_path: Path) -> None:
     at_once(tmp_path, "fail-a", "fail-b", "fail-c")
-    circuit = circuit_of(work_of(tmp_path, "").store, "lamp", "dims")
+    circuit = circuit_of(tmp_path)
     assert sorted(run for run, _ in circuit.runs) == sorted(f"fail-{x}-{n}" for x in "abc" for n in range(4))
     assert circuit.state == "open"
     assert sorted(at_once(tmp_path, "d", "e", "f", "g")) == ["refused", "refused", "refused", "tries"]
@@ -199,7 +198,7 @@ def test_a_backfill_runs_a_step_that_is_off_and_a_success_switches_it_on(toys: T
     for run in ("f", "g"):
         toys.run(request(toys, "dark", run))
     assert toys.run(request(toys, "bright", "h")).step("lamp").reused
-    assert circuit_of(toys.store(request(toys, "", "")), "lamps", "lamp").state == "open"
+    assert circuit_of(toys.root, "lamps", "lamp").state == "open"
 
 
 def test_the_elements_of_a_mapped_step_are_one_run(toys: Toys) -> None:

@@ -21,7 +21,7 @@ from counterpoint.cli.main import main
 from counterpoint.errors import MissingInputError, StorageError, UsageError
 from counterpoint.model import Partitions, RunRecord, RunRequest, Status, marker, partition_of, table_written
 from counterpoint.runtime import LocalRun, collect, find_pipeline
-from counterpoint.runtime.waits import admit, held, hold, look, satisfied, still, unmet
+from counterpoint.runtime.waits import admit, held, hold, look, satisfied, still
 from counterpoint.services import LocalEngine
 from counterpoint.storage import Store
 from counterpoint.storage.layout import step_waiting as waiting_path
@@ -79,7 +79,7 @@ def test_what_cannot_be_looked_at_is_waited_for_and_told(tmp_path: Path) -> None
     log.write_text("no log", encoding="ascii")
     with pytest.raises(StorageError):
         satisfied(table_written("tables/orders"), DAY, store_of(tmp_path))
-    (said,) = unmet(request_of(tmp_path, "short"), "tired")
+    (said,) = look(request_of(tmp_path, "short"), "tired").words
     assert said.startswith(f"table tables/orders ({tmp_path}/tables/orders cannot be read or written: ")
 
 

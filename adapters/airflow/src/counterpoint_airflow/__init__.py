@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from counterpoint.adapter import Backfills
 from counterpoint.module_adapter import ModuleAdapter
+from counterpoint_airflow.limits import BACKFILLS
 
 if TYPE_CHECKING:
     from counterpoint.module_adapter import BackfillPart, Parts
@@ -22,7 +22,7 @@ class AirflowAdapter(ModuleAdapter):
     distribution = "apache-airflow"
     package = "counterpoint_airflow"
     home_variable = "AIRFLOW_HOME"
-    backfills = Backfills.RANGE
+    backfills = BACKFILLS
 
 
 ADAPTER = AirflowAdapter()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from counterpoint.adapter import Limit
+from counterpoint.adapter import Backfills, limits_of
 
+BACKFILLS = Backfills.RANGE
 _ROWS = """
 inputs.window | a DAG run knows nothing of others | core refuses an incomplete window; in a backfill the task defers
 timeout | execution_timeout is a signal, which does not interrupt C code | core kills the step's own process first
@@ -18,5 +19,4 @@ deadline | it counts from the queue or the logical date, not from the schedule |
 freshness | assets have no freshness policy | kept with the task; `counterpoint watch` judges it
 pools | dag.test() knows no pools | it runs one task at a time; on the services pools are Airflow's own
 """
-_CELLS = [[cell.strip() for cell in row.split("|")] for row in _ROWS.strip().splitlines()]
-LIMITS = tuple(Limit(subject, reason, stand_in) for subject, reason, stand_in in _CELLS)
+LIMITS = limits_of(_ROWS, BACKFILLS)

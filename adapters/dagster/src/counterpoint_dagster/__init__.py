@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from counterpoint.adapter import Backfills
 from counterpoint.module_adapter import ModuleAdapter
+from counterpoint_dagster.limits import BACKFILLS
 
 if TYPE_CHECKING:
     from counterpoint.module_adapter import BackfillPart, Parts
@@ -22,7 +22,7 @@ class DagsterAdapter(ModuleAdapter):
     distribution = "dagster"
     package = "counterpoint_dagster"
     home_variable = "DAGSTER_HOME"
-    backfills = Backfills.ANY
+    backfills = BACKFILLS
 
 
 ADAPTER = DagsterAdapter()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from counterpoint.adapter import Limit
+from counterpoint.adapter import Backfills, limits_of
 
+BACKFILLS = Backfills.ANY
 _ROWS = """
 timeout | Dagster has no time-out of an op, only of a whole run | core kills the process of the step; the op fails
 trigger_rule | whatever is downstream of a failed or skipped op is skipped | a run status sensor runs what is left
@@ -13,5 +14,4 @@ waits | an op cannot be put off, nor an asset of a backfill | its op ends, a sen
 backfill | an asset backfill has neither an order nor a limit | a backfill for each day; a tag with a limit on runs
 deadline | a run has no deadline; freshness policies look at assets | in the job's metadata; `counterpoint watch`
 """
-_CELLS = [[cell.strip() for cell in row.split("|")] for row in _ROWS.strip().splitlines()]
-LIMITS = tuple(Limit(subject, reason, stand_in) for subject, reason, stand_in in _CELLS)
+LIMITS = limits_of(_ROWS, BACKFILLS)

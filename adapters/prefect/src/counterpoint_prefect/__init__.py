@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from counterpoint.adapter import Backfills
 from counterpoint.module_adapter import ModuleAdapter
+from counterpoint_prefect.limits import BACKFILLS
 
 if TYPE_CHECKING:
     from counterpoint.module_adapter import Parts
@@ -21,7 +21,7 @@ class PrefectAdapter(ModuleAdapter):
     distribution = "prefect"
     package = "counterpoint_prefect"
     home_variable = "PREFECT_HOME"
-    backfills = Backfills.RUNS
+    backfills = BACKFILLS
 
 
 ADAPTER = PrefectAdapter()

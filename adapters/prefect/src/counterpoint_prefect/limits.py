@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from counterpoint.adapter import Limit
+from counterpoint.adapter import Backfills, limits_of
 
+BACKFILLS = Backfills.RUNS
 _ROWS = """
 timeout | a task's time-out cannot interrupt a thread that sits in C code | core kills the process of the step
 partitions | Prefect knows no partitions | the partition is a parameter of the flow; its window is core's to check
 inputs | a flow's edges are declared nowhere before it runs | the flow keeps its edges and submits its tasks by them
 retry.jitter | it is drawn around a delay, also below it | delays so much longer that the bounds are core's own
-backfill | Prefect has no backfill | a work queue with a limit; the command creates its runs when their windows stand
+backfill | Prefect has {backfills} | a work queue with a limit; the command creates its runs when their windows stand
 waits | a run that is scheduled again starts a process to look | at each poll a short process; none in between
 freshness | freshness belongs to no object of Prefect's | kept with the task; `counterpoint watch` judges it
 deadline | a deployment has no deadline | an automation shows late runs from when they begin; `counterpoint watch`
 """
-_CELLS = [[cell.strip() for cell in row.split("|")] for row in _ROWS.strip().splitlines()]
-LIMITS = tuple(Limit(subject, reason, stand_in) for subject, reason, stand_in in _CELLS)
+LIMITS = limits_of(_ROWS, BACKFILLS)

@@ -35,6 +35,7 @@ __all__ = [
     "find_adapter",
     "find_adapters",
     "installed_version",
+    "limits_of",
     "refuse_unsupported",
 ]
 
@@ -60,6 +61,22 @@ class Backfills(Enum):
     RUNS = "runs"
     RANGE = "range"
     ANY = "any"
+
+    @property
+    def words(self) -> str:
+        """What an orchestrator has, as a limit says it."""
+        return {"range": "backfills of a range alone", "any": "backfills of any set"}.get(self.value, "no backfill")
+
+
+def limits_of(table: str, backfills: Backfills) -> tuple[Limit, ...]:
+    """Reads the limits of an adapter.
+
+    Args:
+        table: A row `subject | reason | what stands in` for each; `{backfills}` is what the flag says in words.
+        backfills: The flag of the same adapter.
+    """
+    rows = [row.split(" | ") for row in table.strip().format(backfills=backfills.words).splitlines()]
+    return tuple(Limit(subject, reason, stand_in) for subject, reason, stand_in in rows)
 
 
 class Adapter(ABC):

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from counterpoint.adapter import find_adapter
 from counterpoint.commands import command as counterpoint_command
 from counterpoint.errors import CounterpointError, ServiceError
+from counterpoint.remote_env import asked
 from counterpoint.runtime import find_pipeline
 from counterpoint.services import ServiceEngine
 from counterpoint.services.sites import running_site
-from counterpoint_migrate.remote_env import asked
 
 if TYPE_CHECKING:
     from collections.abc import Callable

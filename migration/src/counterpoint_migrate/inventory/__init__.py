@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from counterpoint_migrate.inventory.folder import inventory
-from counterpoint_migrate.inventory.inventory_model import Dag, Dependency, Group, Inventory, Task, Unresolved, Uses
+from counterpoint_migrate.inventory.inventory_model import Dag, Dependency, Inventory, Task
 
-__all__ = ["Dag", "Dependency", "Group", "Inventory", "Task", "Unresolved", "Uses", "inventory"]
+__all__ = ["Dag", "Dependency", "Inventory", "Task", "inventory"]

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from counterpoint.adapter import find_adapter
 from counterpoint.errors import CounterpointError, ServiceError, UsageError
+from counterpoint.remote_env import asked
 from counterpoint.runtime import find_pipeline
-from counterpoint_migrate.remote_env import asked
 
 if TYPE_CHECKING:
     from collections.abc import Callable

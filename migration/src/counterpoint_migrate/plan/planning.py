@@ -11,7 +11,7 @@ from counterpoint_migrate.inventory.inventory_model import Dependency
 from counterpoint_migrate.plan.bridges import bridges, shared_pools
 from counterpoint_migrate.plan.plans import BINDING, WEIGHT, Cycle, Move, Plan, Wave, in_file_order
 from counterpoint_migrate.plan.requirements import needs, pools_of, strangers
-from counterpoint_migrate.plan.scc import after_of, circle, groups, reached
+from counterpoint_migrate.plan.scc import circle, groups, reached
 from counterpoint_migrate.plan.scores import Known, neighbours_of, score
 from counterpoint_migrate.plan.settings import Settings
 from counterpoint_migrate.plan.waves import Unit, in_order, ties, waves
@@ -51,8 +51,7 @@ class _Planner:
         self.weights = _weights(self.inner)
         self.cycles = _cycles(sorted(self.dags), self.inner, self.weights)
         self.binding = [pair for pair, weight in self.weights.items() if weight >= BINDING]
-        after = after_of(self.binding)
-        self.later = {dag: reached(dag, after) for dag in self.dags}
+        self.later = reached(self.dags, self.binding)
         self.pools = {dag: set(chain(*map(pools_of, dags))) for dag, dags in self.dags.items()}
         self.dates = Dates(Path(found.folder))
 

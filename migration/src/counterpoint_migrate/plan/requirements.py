@@ -101,12 +101,8 @@ def _shown(value: Any) -> str:
     return f"{known:g} s" if isinstance(known, float) else str(known)
 
 
-def _by_task(names: Sequence[str]) -> Callable[[Task], Iterator[Found]]:
-    return lambda task: ((task.place, said) for said in _given(task.settings, names))
-
-
-def _by_dag(names: Sequence[str]) -> Callable[[Dag], Iterator[Found]]:
-    return lambda dag: ((dag.place, said) for said in _given(dag.settings, names))
+def _by_setting(names: Sequence[str]) -> Callable[[Task | Dag], Iterator[Found]]:
+    return lambda one: ((one.place, said) for said in _given(one.settings, names))
 
 
 def _catchup(dag: Dag) -> Iterator[Found]:
@@ -152,7 +148,7 @@ def _custom(task: Task) -> Iterator[Found]:
 
 
 _TASKS: dict[str, Callable[[Task], Iterator[Found]]] = {
-    **{name: _by_task(settings) for name, settings in _OF_TASKS.items()},
+    **{name: _by_setting(settings) for name, settings in _OF_TASKS.items()},
     "trigger_rules": _trigger_rule,
     "xcom": lambda task: ((task.place, f"{use['how']} {use['detail']}") for use in task.uses.xcom),
     "templates": lambda task: ((task.place, name) for name in task.uses.templates),
@@ -167,7 +163,7 @@ _TASKS: dict[str, Callable[[Task], Iterator[Found]]] = {
     "custom": _custom,
 }
 _DAGS: dict[str, Callable[[Dag], Iterator[Found]]] = {
-    **{name: _by_dag(settings) for name, settings in _OF_DAGS.items()},
+    **{name: _by_setting(settings) for name, settings in _OF_DAGS.items()},
     "catchup": _catchup,
     "timetable": _timetable,
     "callbacks": lambda dag: ((dag.place, name) for name in dag.settings if name.startswith("on_")),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
     from counterpoint.backfill.records import BackfillRequest
     from counterpoint.model import Pipeline
     from counterpoint.services.engines import Engine
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)

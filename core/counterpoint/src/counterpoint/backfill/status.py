@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from counterpoint.model import Pipeline
 
-STATES = ("fresh", "stale", "running", "failed", "missing", "damaged", "blocked", "skipped", "effect")
 # what a run told of a step that has no fresh output
 _TOLD = {"failed": "failed", "blocked": "blocked", "upstream_failed": "blocked"}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import subprocess
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,15 +12,13 @@ from counterpoint.cli.environments import known, python_of
 from counterpoint.cli.output import answer, echo, table
 from counterpoint.errors import CounterpointError
 from counterpoint.orchestrators import installed_version
-from counterpoint.redaction import redacted
+from counterpoint.remote_env import UnusableError, asked_of_adapter
 
 if TYPE_CHECKING:
     import argparse
 
 HELP = "what is installed, which version, what is wrong and the fix"
 _CODE = "code"
-_ASK = "import sys; from counterpoint.adapter import find_adapter; from counterpoint.orchestrators import version_of;"
-_ASK += " find_adapter(sys.argv[1]); print(version_of(sys.argv[1]))"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -125,15 +122,12 @@ def _own(distribution: str) -> dict[str, Any]:
 def _orchestrator(name: str) -> dict[str, Any]:
     try:
         python = python_of(name)
-        asked = subprocess.run(
-            [python, "-P", "-c", _ASK, name], capture_output=True, text=True, timeout=60, check=False
-        )
-    except (CounterpointError, OSError, subprocess.TimeoutExpired) as error:
+        version = asked_of_adapter(name, python, "version_of(adapter.distribution)")
+    except UnusableError as error:
+        return {"what": name, "state": f"cannot be used in {error.place}", "fix": error.why.partition(": ")[2]}
+    except CounterpointError as error:
         return {"what": name, "state": str(error), "fix": "make setup"}
-    if asked.returncode:
-        said = (asked.stderr.strip().splitlines() or ["it said nothing"])[-1].partition(": ")[2]
-        return {"what": name, "state": f"cannot be used in {python.parent.parent}", "fix": redacted(said)}
-    return {"what": name, "state": f"{asked.stdout.strip()} in {python.parent.parent}", "fix": None}
+    return {"what": name, "state": f"{version} in {python.parent.parent}", "fix": None}
 
 
 def _root(root: str) -> dict[str, Any]:

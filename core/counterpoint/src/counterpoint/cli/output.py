@@ -52,11 +52,11 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, 
     console.print(drawn)
 
 
-def console_of(file: TextIO, *, record: bool = False) -> Console:
+def console_of(file: TextIO) -> Console:
     """What draws on a stream: as wide as the terminal, or as the widest thing drawn where there is none."""
     from rich.console import Console
 
-    return Console(file=file, width=None if file.isatty() else _UNCUT, record=record)
+    return Console(file=file, width=None if file.isatty() else _UNCUT)
 
 
 def shown(cell: Any, style: str = "") -> Text:

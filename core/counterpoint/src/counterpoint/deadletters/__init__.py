@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from counterpoint.deadletters.dead_letter_store import State, all_letters, keep
+from counterpoint.deadletters.dead_letter_store import all_letters, keep
 from counterpoint.deadletters.reprocess import reprocess
 from counterpoint.deadletters.resubmitted import resubmitted_digest, resubmitted_rows
 from counterpoint.deadletters.survey import overview, shown
 
 __all__ = [
-    "State",
     "all_letters",
     "keep",
     "overview",

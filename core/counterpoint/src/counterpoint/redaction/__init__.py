@@ -10,14 +10,13 @@ from __future__ import annotations
 from counterpoint.redaction.errors import safe, scrub
 from counterpoint.redaction.forms import MASK
 from counterpoint.redaction.names import SECRETS, is_secret
-from counterpoint.redaction.rows import ROW_VALUES, UNSHOWN, checked, row_value, shows_rows
+from counterpoint.redaction.rows import UNSHOWN, checked, row_value, shows_rows
 from counterpoint.redaction.settings import is_sealed, sealed, unsealed
 from counterpoint.redaction.streams import Redacting, mask_streams
 from counterpoint.redaction.text import hide, redacted, redacted_values
 
 __all__ = [
     "MASK",
-    "ROW_VALUES",
     "SECRETS",
     "UNSHOWN",
     "Redacting",

@@ -26,10 +26,10 @@ _LONG_LINE = 16
 _HIDDEN: set[str] = set()
 
 
-def hide(values: Iterable[Any], name: str = "secret") -> None:
+def hide(values: Iterable[Any]) -> None:
     """Has the secrets in some values masked from here on, in this process."""
     for value in values:
-        _HIDDEN.update(_leaves(value, secret=is_secret(name)))
+        _HIDDEN.update(_leaves(value, secret=True))
 
 
 def redacted(text: str, also: Iterable[str] = ()) -> str:

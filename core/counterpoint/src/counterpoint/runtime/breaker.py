@@ -14,8 +14,8 @@ from counterpoint.alerts import Alert, tell
 from counterpoint.commands import command
 from counterpoint.errors import SwitchedOffError
 from counterpoint.model import PRODUCTION, FailureClass, Severity
-from counterpoint.runtime.hooks import StepHook
-from counterpoint.runtime.notifications import harmless, note_told
+from counterpoint.runtime.hooks import StepHook, harmless
+from counterpoint.runtime.notifications import note_told
 from counterpoint.storage import layout
 from counterpoint.storage.objects import json_bytes
 
@@ -80,14 +80,13 @@ class CircuitBreaker(StepHook):
     def after(self, context: StepContext, product: Product) -> None:
         """Counts that the step was computed, and so closes its circuit."""
         if not product.reused:
-            with harmless(context):
+            with harmless(f"{context.step.name} was not counted"):
                 count_success(context)
 
     def given_up(self, context: StepContext, error: ErrorInfo) -> None:
         """Counts the failure, and tells that the step was switched off if this did so."""
-        with harmless(context):
-            if circuit := count_failure(context, FailureClass(error.failure)):
-                note_told(context, [tell(context.store, switched_off(context, circuit))])
+        if circuit := count_failure(context, FailureClass(error.failure)):
+            note_told(context, [tell(context.store, switched_off(context, circuit))])
 
 
 def tried(circuit: Circuit, breaker: Breaker, run: str, now: datetime, patience: timedelta) -> Circuit | None:
@@ -213,12 +212,6 @@ def _change(context: StepContext, becomes: Callable[[Circuit], Circuit]) -> Circ
         new = becomes(circuit)
         if new == circuit or context.store.compare_and_swap(path, json_bytes(new.to_dict()), found):
             return new
-
-
-def circuit_of(store: Objects, pipeline: str, step: str) -> Circuit:
-    """How a step's circuit is now."""
-    values = store.get_json(layout.breaker(pipeline, step))
-    return Circuit() if values is None else Circuit.from_dict(values)
 
 
 def switch_on(store: Objects, pipeline: str, step: str) -> None:

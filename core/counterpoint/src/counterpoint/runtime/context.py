@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import DamagedOutputError
@@ -15,6 +15,8 @@ from counterpoint.runtime.registry import find_pipeline
 from counterpoint.runtime.remaking import remake_command
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from counterpoint.model import ArtifactRef
     from counterpoint.storage import Store
 
@@ -33,7 +35,12 @@ class StepContext:
     @cached_property
     def partition(self) -> Partition:
         """The partition of the run."""
-        return self.pipeline.partitions.partition(self.request.partition)
+        return self.partition_of(self.request.partition)
+
+    @cached_property
+    def partition_of(self) -> Callable[[str], Partition]:
+        """Gives the partition of a key; each key is parsed once in an attempt."""
+        return cache(self.pipeline.partitions.partition)
 
     @property
     def key(self) -> str:

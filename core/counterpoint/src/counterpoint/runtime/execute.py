@@ -6,7 +6,6 @@ function), checked (against the contract), written and published. Whatever else 
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -39,8 +38,6 @@ from counterpoint.storage import layout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-log = logging.getLogger(__name__)
 
 
 def elements(request: RunRequest, step: str, references: Mapping[str, Any]) -> int:

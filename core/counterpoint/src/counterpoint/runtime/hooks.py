@@ -163,23 +163,23 @@ class Hooks:
     def failed(self, context: StepContext, record: StepRecord) -> None:
         """Lets each hook follow an attempt that failed."""
         for hook in self:
-            with _harmless(hook):
+            with harmless(f"hook {type(hook).__name__}"):
                 hook.failed(context, record)
 
     def given_up(self, context: StepContext, error: ErrorInfo) -> None:
         """Lets each hook follow the failure after which no other attempt comes."""
         for hook in self:
-            with _harmless(hook):
+            with harmless(f"hook {type(hook).__name__}"):
                 hook.given_up(context, error)
 
 
 @contextmanager
-def _harmless(hook: StepHook) -> Iterator[None]:
-    """Keeps what a hook raises from hiding the error of the step, which is what has to be told."""
+def harmless(who: str) -> Iterator[None]:
+    """Keeps what follows an attempt from changing how it ended, or hiding its error: what is raised is logged."""
     try:
         yield
     except Exception as error:  # noqa: BLE001 - whatever it is
-        log.error("hook %s: %s: %s", type(hook).__name__, type(error).__name__, redacted(str(error)))  # noqa: TRY400
+        log.error("%s: %s: %s", who, type(error).__name__, redacted(str(error)))  # noqa: TRY400
 
 
 @cache

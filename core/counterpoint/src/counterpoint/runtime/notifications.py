@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-import logging
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.alerts import Alert, heal, tell
 from counterpoint.commands import command
 from counterpoint.model import HANDLING, PRODUCTION, FailureClass, OutputKind, Severity
-from counterpoint.redaction import redacted
 from counterpoint.runtime.failure_recorder import attempts_of
-from counterpoint.runtime.hooks import StepHook
+from counterpoint.runtime.hooks import StepHook, harmless
 from counterpoint.storage import layout
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from counterpoint.model import ErrorInfo
     from counterpoint.runtime.context import StepContext
     from counterpoint.runtime.outputs import Product
-
-log = logging.getLogger(__name__)
-
-
-@contextmanager
-def harmless(context: StepContext) -> Iterator[None]:
-    """Keeps what is told of a step from changing how it ended."""
-    try:
-        yield
-    except Exception as error:  # noqa: BLE001 - what is said of a step must not change how it ended
-        log.error("%s: %s was not told: %s", context.step.name, type(error).__name__, redacted(str(error)))  # noqa: TRY400
 
 
 class Notifications(StepHook):
@@ -44,9 +28,8 @@ class Notifications(StepHook):
 
     def given_up(self, context: StepContext, error: ErrorInfo) -> None:
         """Tells that the step failed."""
-        with harmless(context):
-            if told := _tell_failed(context, FailureClass(error.failure), error):
-                note_told(context, told)
+        if told := _tell_failed(context, FailureClass(error.failure), error):
+            note_told(context, told)
 
 
 def note_told(context: StepContext, told: list[str]) -> None:
@@ -87,11 +70,11 @@ def _tell_failed(context: StepContext, failure: FailureClass, info: ErrorInfo) -
 
 def tell_success(context: StepContext, product: Product) -> None:
     """Closes a step's alerts, tells of a model that was held back, and of a step that healed by itself."""
-    with harmless(context):
+    with harmless(f"{context.step.name} was not told"):
         _heal(context)
     if product.reused:
         return
-    with harmless(context):
+    with harmless(f"{context.step.name} was not told"):
         _tell_held(context, product)
         if context.attempt > 1:
             _tell_healed(context)

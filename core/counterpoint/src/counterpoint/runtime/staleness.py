@@ -55,7 +55,7 @@ def _ages(context: StepContext, given: Mapping[str, Given], seen: Observed | Non
     if seen and seen.as_of:
         yield Aged(f"what it reads from outside ({context.step.observe})", seen.as_of, end - seen.as_of)
     for reference in (one for several in given.values() for one in _flat(several)):
-        made_for = context.pipeline.partitions.partition(reference.partition.partition(".")[0]).end
+        made_for = context.partition_of(reference.partition.partition(".")[0]).end
         name = f"{reference.step} of {reference.partition}"
         if not context.pipeline.step(reference.step).output.partitioned:
             moment = datetime.fromisoformat(reference.as_of) if reference.as_of else made_for

@@ -55,11 +55,6 @@ class Waiting:
         return max(0.0, min(self.poll, self.until - datetime.now(UTC)).total_seconds())
 
 
-def unmet(request: RunRequest, step: str) -> tuple[str, ...]:
-    """What a step waits for and is not there, in words."""
-    return tuple(words for _, words in _unmet(context_of(request, step), []))
-
-
 def _unmet(context: StepContext, made: list[External]) -> Iterator[tuple[Wait, str]]:
     """What a step waits for and is not there, with its words; `made` is given what is there on other orchestrators.
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from counterpoint.upkeep.cleaning import Cleaned, clean
+from counterpoint.upkeep.cleaning import clean
 from counterpoint.upkeep.limits import limits_of
-from counterpoint.upkeep.repair import Act, repair
+from counterpoint.upkeep.repair import repair
 
-__all__ = ["Act", "Cleaned", "clean", "limits_of", "repair"]
+__all__ = ["clean", "limits_of", "repair"]

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from counterpoint.model.code.digest import code_digest, code_of, own_code_of, reach_of, step_reach, unfollowed
 from counterpoint.model.code.loaded import loading, outdated
-from counterpoint.model.code.walk import Reach, Unfollowed
+from counterpoint.model.code.walk import Reach
 
 __all__ = [
     "Reach",
-    "Unfollowed",
     "code_digest",
     "code_of",
     "loading",
