@@ -71,10 +71,10 @@ def test_a_dry_run_says_what_would_be_done(farm: Farm) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("backfill", "farm:harvest"), "say which partitions: --from A --to B"),
+        (("backfill", "farm:harvest"), "name the partitions: --from A --to B"),
         (("backfill", "promote", "farm:harvest"), "write backfill promote PIPELINE TAG"),
         (("backfill", "farm:harvest", "v2", *RANGE), "write backfill PIPELINE --from A --to B"),
-        (("backfill", "farm:harvest", *RANGE, "--max-parallel", "0"), "at least one"),
+        (("backfill", "farm:harvest", *RANGE, "--max-parallel", "0"), "--max-parallel 0: give 1 or more"),
         (("backfill", "farm:harvest", *RANGE, "--version", "production"), "production"),
         (("backfill", "drop", "farm:harvest", "v9"), "v9"),
         (("retry", "farm:harvest", "--backfill", "v9"), "has no backfill 'v9'"),
