@@ -106,7 +106,7 @@ def test_the_flagship_runs_from_wheels_alone(wheels: dict[str, Path], tmp_path: 
     compared = ("compare", "streamrec", "--on", "local", "--rounds", "0", "--source", SMALL, "--out", "report")
     done = counterpoint(*compared)
     assert done.returncode == 0, done.stderr[-4000:]
-    assert "equal everywhere" in done.stdout
+    assert "data: equal on all sides" in done.stdout
     page = (tmp_path / "report" / "index.html").read_text(encoding="utf-8")
     assert "byhand/airflow_taskflow.py" in page
     shutil.copytree(ROOT / "examples" / "airflow_team", tmp_path / "dags")
