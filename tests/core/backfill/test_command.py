@@ -45,7 +45,7 @@ def test_from_a_bad_day_to_promotion(farm: Farm) -> None:
     farm.deliver(BAD, "7")
     again = run(farm, "retry", "farm:harvest", "--backfill", "v2")
     assert again.returncode == 0, again.stderr
-    assert "11 steps run, 19 saved" in again.stdout
+    assert "11 steps run, 19 reused" in again.stdout
     promoted = run(farm, "backfill", "promote", "farm:harvest", "v2", "--json")
     assert json.loads(promoted.stdout) == {"promoted": "v2", "outputs": 34, "replaced": 0, "equal": 0}
     assert farm.read("sums", "production") == {f"2026-01-{n:02}": 3 * n - 3 for n in range(5, 11)}

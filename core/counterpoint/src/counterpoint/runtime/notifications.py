@@ -30,7 +30,7 @@ def harmless(context: StepContext) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # noqa: BLE001 - what is said of a step must not change how it ended
-        log.error("%s: %s was not told: %s", context.step.name, type(error).__name__, redacted(str(error)))  # noqa: TRY400
+        log.error("%s: alert not sent: %s: %s", context.step.name, type(error).__name__, redacted(str(error)))  # noqa: TRY400
 
 
 class Notifications(StepHook):
