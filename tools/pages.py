@@ -13,7 +13,7 @@ from mkdocs.structure.files import File
 from reference import api_pages, command_page, decision_list, schema_page
 from rooms import imports, sources, svg
 
-from counterpoint.cli.main import parser
+from counterpoint.cli.parser import parser
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig

@@ -13,9 +13,9 @@ from pathlib import Path
 
 # picture: the heading of the section that it shows
 PICTURES = {
-    "summary.png": "In one screen",
-    "timeline.png": "When each step ran",
-    "week.png": "A week again, one day of it corrupt",
+    "summary.png": "Summary",
+    "timeline.png": "Timeline of the steps",
+    "week.png": "Backfill time: 7 days, one corrupt",
 }
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _WIDTH, _HEIGHT = 1000, 900

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from functools import partial
+from textwrap import dedent
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -93,6 +94,13 @@ def _section(title: str, parser: argparse.ArgumentParser, shared: set[str], leve
     yield from ("```text", parser.format_usage().removeprefix("usage: ").rstrip(), "```", "")
     rows = list(_table(parser, without=shared))
     yield from ([*rows, ""] if rows else [])
+    yield from _example(parser)
+
+
+def _example(parser: argparse.ArgumentParser) -> Iterator[str]:
+    heading, _, lines = (parser.epilog or "").partition("\n")
+    if lines:
+        yield from (f"{heading.capitalize()}", "", "```sh", dedent(lines), "```", "")
 
 
 def _table(

@@ -58,7 +58,7 @@ def test_no_module_takes_a_name_from_the_room_that_it_is_in(root: Path, product:
         "import counterpoint.http, counterpoint_migrate.validate.legacyairflow",
         "import counterpoint.bridging.airflow, counterpoint.bridging.dagster",
         "import streamrec.pipeline",
-        "from counterpoint.cli.main import parser; parser().format_help()",
+        "from counterpoint.cli.parser import parser; parser().format_help()",
     ],
 )
 def test_asking_what_there_is_loads_nothing_heavy(statement: str) -> None:

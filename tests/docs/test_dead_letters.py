@@ -34,8 +34,8 @@ def test_the_commands(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         told.append(done.stdout)
     listed, shown, planned, sent, status = told
-    assert "rows wait" in listed
+    assert "rows waiting" in listed
     assert "inside its day" in shown
-    assert "0 rows would be sent" in planned
+    assert "0 rows would be resubmitted" in planned
     assert "counterpoint backfill streamrec --from 2026-01-06 --to 2026-01-07 --stale" in sent
     assert "2026-01-06" in status

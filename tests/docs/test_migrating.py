@@ -85,6 +85,6 @@ def test_the_way_of_a_team(place: Path, airflow: Airflow) -> None:
     assert "verdict: verdict/verdict.html" in verdict
     assert "still holds: equal" in again
     assert "legacy-airflow-dagster: identical for 1 day (2026-01-07..2026-01-07)" in shadow
-    assert "nobody was given it yet" in ledger
-    assert "dagster owns it" in cutover
+    assert "no cut-over yet" in ledger
+    assert "owned by dagster" in cutover
     assert paused == [False] * 7 + [True, False]

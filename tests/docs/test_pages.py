@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from counterpoint.cli.main import parser
+from counterpoint.cli.parser import parser
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 # what a person follows shows commands; decisions are records, and their pages are not read for commands

@@ -34,7 +34,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     environment = {**os.environ, "COUNTERPOINT_ROOT": str(place / "data")}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stderr[-4000:]
-    assert "equal everywhere" in done.stdout
+    assert "data: equal on all sides" in done.stdout
     return place / "report"
 
 

@@ -50,7 +50,7 @@ def test_the_tutorial_from_start_to_end(tmp_path: Path) -> None:
     (read,) = [words for line, words in told.items() if line.startswith("python -c")]
     assert re.search(r"│ 1 +┆ tea +┆ 12\.5 ", read)
     (retried,) = [words for line, words in told.items() if line.startswith("counterpoint retry")]
-    assert "5 steps run, 16 saved" in retried
+    assert "5 steps run, 16 reused" in retried
     assert "promoted week; outputs 21;" in told["counterpoint backfill promote shop.pipeline:pipeline week"]
     assert [line for line, before in said if not any(shortens(line, other) for other in before)] == []
 

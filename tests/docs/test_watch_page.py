@@ -38,7 +38,7 @@ def test_command(command: str, tmp_path: Path) -> None:
     )
     if "--once" not in command:
         assert started.stderr is not None
-        assert "no registered pipeline was run below" in started.stderr.readline()
+        assert "no registered pipeline has runs in" in started.stderr.readline()
         started.send_signal(signal.SIGINT)
         begun = time.monotonic()
         started.communicate(timeout=60)

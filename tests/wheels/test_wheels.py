@@ -106,7 +106,7 @@ def test_the_flagship_runs_from_wheels_alone(wheels: dict[str, Path], tmp_path: 
     compared = ("compare", "streamrec", "--on", "local", "--rounds", "0", "--source", SMALL, "--out", "report")
     done = counterpoint(*compared)
     assert done.returncode == 0, done.stderr[-4000:]
-    assert "equal everywhere" in done.stdout
+    assert "data: equal on all sides" in done.stdout
     results = json.loads((tmp_path / "report" / "results.json").read_text(encoding="utf-8"))
     assert "streamrec orchestrated: airflow_taskflow.py (airflow)" in results["code"]
     assert (tmp_path / "report" / "index.html").exists()

@@ -138,7 +138,7 @@ def bout(orchestrator: str, root: str, workloads: tuple[Workload, ...], idle_sec
 def prepare(workloads: Iterable[Workload], root: str) -> None:
     """Makes what the windows of workloads need of earlier days, and MLflow's database, below an empty root."""
     for workload in (one for one in workloads if one.before):
-        log.info("%s: what the window of %s needs of earlier days", workload.name, workload.day)
+        log.info("%s: preparing the earlier days in the window of %s", workload.name, workload.day)
         client_of(place_of(Store(root, find_pipeline(workload.reference))))
         for key in find_pipeline(workload.reference).partitions.range(FIRST_DAY, workload.day)[:-1]:
             run_id = new_run_id(workload.name, key, LOCAL)
@@ -162,7 +162,7 @@ def runs_of(workload: Workload, engine: Engine, root: str, orchestrator: str) ->
     """The runs of a workload, each of a day of its own, so that nothing of an earlier one is used again."""
     keys = find_pipeline(workload.reference).partitions.range(workload.day, "2026-01-28")
     for number, key in enumerate(keys[: workload.times], 1):
-        log.info("%s: %s, %d of %d", orchestrator, workload.title, number, workload.times)
+        log.info("%s: %s, run %d of %d", orchestrator, workload.title, number, workload.times)
         yield _measured(workload, number, key, engine, root, orchestrator)
 
 

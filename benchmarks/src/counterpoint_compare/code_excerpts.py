@@ -1,4 +1,4 @@
-"""The same promise of a pipeline in the code of each side, taken from the files as they are."""
+"""The same property of a pipeline in the code of each side, taken unchanged from the files."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MODULES = {
 
 @dataclass(frozen=True, slots=True)
 class Concept:
-    """A promise, and by side the top-level names, or the first arguments of calls, whose code keeps it."""
+    """A property, and by side the top-level names, or the first arguments of calls, whose code implements it."""
 
     title: str
     promise: str
@@ -36,7 +36,7 @@ class Concept:
 CONCEPTS = (
     Concept(
         "Retry",
-        "Training is tried three times, with growing delays and jitter; what another attempt cannot heal is not.",
+        "Training has three attempts, with growing delays and jitter. Errors that a retry cannot fix are not retried.",
         {
             OURS: ("TRAINING_RETRY",),
             "airflow": ("UnlessDataIsBad", "TRAINING"),
@@ -46,7 +46,7 @@ CONCEPTS = (
     ),
     Concept(
         "Window",
-        "Training reads the six validated days before the day, and nothing starts without them.",
+        "Training reads the six validated days before its own day, and does not start until all six exist.",
         {
             OURS: ("TRAINING_DAYS",),
             "airflow": ("window",),
@@ -56,7 +56,7 @@ CONCEPTS = (
     ),
     Concept(
         "Trigger rule and gate",
-        "The gate runs also when a model or an evaluation failed, and registers what passed; the run ends failed.",
+        "The gate runs even if a model or its evaluation failed. It registers what passed; the run still fails.",
         {
             OURS: ("streamrec.registration:registered_models",),
             "airflow": ("registered_models", "watcher"),
@@ -66,7 +66,7 @@ CONCEPTS = (
     ),
     Concept(
         "Alert",
-        "Whoever is responsible is told once of a step that failed for good.",
+        "A step that fails after its last attempt sends one alert to its owner.",
         {OURS: (), "airflow": ("tell_failure",), "dagster": ("tell",), "prefect": ("tell_failed", "tell_crashed")},
     ),
 )
@@ -81,7 +81,7 @@ def files() -> dict[str, Path]:
 
 
 def concepts(found: Mapping[str, Path] | None = None) -> list[dict[str, Any]]:
-    """Each promise with the code of each side, as JSON values; none where a side's module is not installed.
+    """Each property with the code of each side, as JSON values; none where a side's module is not installed.
 
     Args:
         found: the file of each side's module; by default the installed ones.
@@ -113,7 +113,7 @@ def _code(source: str, names: tuple[str, ...], file: str) -> str:
     found |= {name: call for call in ast.walk(tree) if (name := _first_argument(call))}
     missing = [name for name in names if name not in found]
     if missing:
-        raise UsageError(f"{file} has no {missing[0]!r} any more: mend counterpoint_compare.code_excerpts")
+        raise UsageError(f"{file} no longer has {missing[0]!r}: update counterpoint_compare.code_excerpts")
     return "\n\n".join(_text(source, found[name]) for name in names)
 
 

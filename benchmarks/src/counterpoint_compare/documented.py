@@ -1,4 +1,4 @@
-"""What of a results.json is read again: a document from another machine must look like this to be worked with."""
+"""The shape of a results.json from another machine: the parts that are read, and their types."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What several bouts come to: per figure and orchestrator the median, the interval, and all values behind them."""
+"""The figures of several benchmark runs: per orchestrator the median, the range and all values."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def summary(values: Sequence[float]) -> dict[str, Any]:
 
 
 def is_busy(bout: Bout) -> bool:
-    """Whether the machine had other work when a bout began."""
+    """Whether the machine had other load when a benchmark run started."""
     return bool(bout["others_percent"] > BUSY)
 
 
@@ -53,11 +53,11 @@ def _start(key: str) -> Values:
 
 
 _START: tuple[tuple[str, str, str, Values], ...] = (
-    ("start.seconds", "From nothing to ready", "s", _start("seconds")),
-    ("start.cpu", "CPU to start", "CPU s", _start("cpu_seconds")),
+    ("start.seconds", "Start time of the services", "s", _start("seconds")),
+    ("start.cpu", "CPU time to start", "CPU s", _start("cpu_seconds")),
     ("idle.cpu", "CPU while idle", "CPU s/min", _idle("cpu_seconds_a_minute")),
     ("idle.memory", "Memory while idle (PSS)", "bytes", _idle("memory")),
-    ("idle.processes", "Processes to keep alive", "", _idle("processes")),
+    ("idle.processes", "Service processes", "", _idle("processes")),
 )
 
 
@@ -65,23 +65,23 @@ def _of_runs(one: Workload) -> list[tuple[str, str, str, Values]]:
     """The figures of a workload; the first run on fresh services is the cold one where there are others."""
     workload = one.name
     cold = [("cold", "first run", _runs(workload, lambda run: bool(run["number"] == 1)))] if one.times > 1 else []
-    warm = ("run", "each later run" if cold else "a run", _runs(workload, lambda run: not cold or run["number"] > 1))
+    warm = ("run", "later runs" if cold else "run", _runs(workload, lambda run: not cold or run["number"] > 1))
     found = []
     for kind, words, runs in (*cold, warm):
         at, title = f"{workload}.{kind}", f"{one.title}: {words}"
         found += [
-            (f"{at}.seconds", f"{title}, submission to end", "s", _each(runs, lambda run: run["seconds"])),
+            (f"{at}.seconds", f"{title}, from submission to end", "s", _each(runs, lambda run: run["seconds"])),
             (
                 f"{at}.cpu",
-                f"{title}, CPU a step",
+                f"{title}, CPU per step",
                 "CPU s",
                 _each(runs, lambda run: run["cpu_seconds"] / len(run["steps"])),
             ),
         ]
     found += [
-        (f"{workload}.gap", f"{one.title}: between two steps", "s", _each(warm[2], _gap)),
-        (f"{workload}.memory", f"{one.title}: highest memory", "bytes", _served(warm[2], "peak_memory")),
-        (f"{workload}.database", f"{one.title}: the database grows by", "bytes", _served(warm[2], "database_bytes")),
+        (f"{workload}.gap", f"{one.title}: gap between two steps", "s", _each(warm[2], _gap)),
+        (f"{workload}.memory", f"{one.title}: peak memory", "bytes", _served(warm[2], "peak_memory")),
+        (f"{workload}.database", f"{one.title}: database growth", "bytes", _served(warm[2], "database_bytes")),
     ]
     return found
 

@@ -1,4 +1,4 @@
-"""What an operator does for the same end on each side, act by act."""
+"""Operator tasks, with the actions that each takes on each side."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ KINDS = ("command", "call", "page", "edit")
 
 
 def operations() -> list[dict[str, Any]]:
-    """Each end with the acts of each side: of what kind, what, and why it is needed where that is not plain."""
+    """Each task with the actions of each side: kind, text, and reason where it is not clear."""
     with Path(__file__).with_name("operations.toml").open("rb") as file:
         found = tomllib.load(file)["operation"]
     return [

@@ -1,4 +1,4 @@
-"""What changed between two reports: what they were made of, the data, and what is beyond noise of what was measured."""
+"""Changes between two reports: their conditions, the data, and the figures that changed significantly."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def against(old: Results, new: Results) -> dict[str, Any]:
 
 
 def differs(found: Mapping[str, Any]) -> bool:
-    """Whether data differ, or something is worse beyond noise."""
+    """Whether data differ, or a figure is significantly worse."""
     return not found["digests"]["equal"] or found["worse"] > 0
 
 
@@ -164,7 +164,7 @@ def _described(results: Results) -> dict[str, str]:
         "Counterpoint": results["counterpoint"],
         "Python": machine["python"],
         "machine": f"{machine_of(results)} ({machine['system']})",
-        **{side["name"]: f"{side['version'] or 'of no known version'}, {side['status']}" for side in sides},
+        **{side["name"]: f"{side['version'] or 'unknown version'}, {side['status']}" for side in sides},
         **{f"package {name} of {side}": version for side, has in packages.items() for name, version in has.items()},
         "settings": ", ".join(_settings(sides[0]["command"])) or "none",
         **{f"workload {name}": words for name, words in workloads_of(results).items()},
@@ -184,8 +184,8 @@ def _busy(old: Results, new: Results) -> Iterator[Row]:
         every = [bout["orchestrator"] for bout in bouts]
         for side in dict.fromkeys(every):
             if gone := every.count(side) - kept.count(side):
-                what = f"{gone} of {every.count(side)} bouts of {side} in the {name} report"
-                yield {"what": what, "reason": "the machine was busy with something else when it began"}
+                what = f"{gone} of {every.count(side)} benchmark runs of {side} in the {name} report"
+                yield {"what": what, "reason": "the machine had other load when they started"}
 
 
 def _other_workloads(old: Results, new: Results) -> dict[str, Row]:

@@ -99,18 +99,20 @@ def _timeline(results: Mapping[str, Any]) -> str:
         for side in sides
     }
     begun = {side: steps for side, steps in runs.items() if any(step["started"] and step["ended"] for step in steps)}
-    title = f"When each step of {results['pipeline']} of {results['date']} ran"
+    title = f"Timeline of the steps of {results['pipeline']} of {results['date']}"
     return timeline(begun, title) if begun else ""
 
 
 def _seconds(value: float | None) -> str:
+    """Seconds without their unit, which the head of the column names."""
     if value is None:
         return "–"
-    return f"{value:.2f} s" if value < 10 else f"{value:.1f} s"  # noqa: PLR2004 - two significant places
+    return f"{value:.2f}" if value < 10 else f"{value:.1f}"  # noqa: PLR2004 - two significant places
 
 
 def _memory(value: int | None) -> str:
-    return "–" if value is None else f"{value / 1024**2:,.0f} MB"
+    """Megabytes without their unit."""
+    return "–" if value is None else f"{value / 1024**2:,.0f}"
 
 
 def _short(digest: str | None) -> str:

@@ -1,4 +1,4 @@
-"""Rounds of bouts: each orchestrator once a round, in turn; what was measured is kept, and a second start goes on."""
+"""Rounds of benchmark runs, one per orchestrator and round; results are kept, so that a restart continues."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _OURS = (Path(counterpoint.__file__).parent, Path(__file__).parent)
 
 
 class Progress:
-    """Says of each part which of how many it is, and how long those after it may take; `sides` has that of each."""
+    """Logs the number of each part and the estimated time left; `sides` has the side of each part."""
 
     def __init__(self, sides: Sequence[str]) -> None:
         self._sides, self._begun, self._taken = tuple(sides), 0, dict[str, float]()
@@ -106,7 +106,7 @@ def tours_of(
         python = python_of(name)
         kept = folder / f"tour-{name}-{state(name, python, ('tour', *words))}.json"
         command = (str(python), "-P", "-m", "counterpoint_compare.tour", "--on", name, *words)
-        found.append(progress.held(f"a bug, and a week again: {name}", command, kept))
+        found.append(progress.held(f"root cause and backfill: {name}", command, kept))
     return found
 
 
@@ -133,7 +133,7 @@ def _answer(command: Sequence[str]) -> str:
         process.wait()
         raise
     if process.returncode:
-        raise ServiceError(f"'{' '.join(command)}' ended with code {process.returncode}: what it said stands above")
+        raise ServiceError(f"'{' '.join(command)}' exited with code {process.returncode}: see its output above")
     return answer.decode()
 
 

@@ -1,4 +1,4 @@
-"""The first screen of a report: what each side takes, a row a question."""
+"""The summary of a report: a row per measurement, a column per side."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     Values = Mapping[str, float]
 
 _FIGURES = {
-    "start.seconds": "Services from nothing to ready",
-    "idle.memory": "Memory while idle",
-    "idle.cpu": "CPU while idle",
-    "empty.run.seconds": "A run of 8 steps that do nothing",
-    "small.run.seconds": "40 small tasks in a row",
-    "long.run.seconds": "10 long tasks in a row",
-    "streamrec.run.seconds": "A small day of StreamRec",
+    "start.seconds": "Start time of the services",
+    "idle.memory": "Memory of idle services",
+    "idle.cpu": "CPU of idle services",
+    "empty.run.seconds": "Run time: 8 empty steps",
+    "small.run.seconds": "Run time: 40 short tasks in sequence",
+    "long.run.seconds": "Run time: 10 long tasks in sequence",
+    "streamrec.run.seconds": "Run time: StreamRec, 4,000 events",
 }
 
 
 def summary_of(results: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Rows of a question and what each side takes, as people read it; `least` names the sides that take least."""
+    """The rows, with the values of each side as people read them; `least` names the sides with the lowest value."""
     return [_row(title, unit, values) for title, unit, values in _rows(results) if values]
 
 
@@ -43,16 +43,16 @@ def _rows(results: Mapping[str, Any]) -> Iterator[tuple[str, str, Values]]:
             on = figures[name]["on"]
             yield title, figures[name]["unit"], {side: on[side]["median"] for side in on}
     yield (
-        "A bug: until the run is known to have failed",
+        "Time until a bug fails the run",
         "s",
         _toured(results, lambda one: one["bug"]["run"]["seconds"]),
     )
-    yield "… and why takes to name its line", "s", _toured(results, lambda one: one["bug"]["why"]["seconds"])
-    yield "7 days again, one of them corrupt", "s", _toured(results, lambda one: one["week"]["first"]["seconds"])
-    yield "… and what failed once more, after the mend", "s", _toured(results, lambda o: o["week"]["retry"]["seconds"])
-    yield "Importing the pipeline", "s", _toured(results, lambda one: one["imports"]["streamrec"])
-    yield "Lines that orchestrate StreamRec by hand", "", lines_of(results)
-    yield f"What an operator does for {len(results['operations'])} ends", "", acts_of(results)
+    yield "Time to root cause with why", "s", _toured(results, lambda one: one["bug"]["why"]["seconds"])
+    yield "Backfill time: 7 days, one corrupt", "s", _toured(results, lambda one: one["week"]["first"]["seconds"])
+    yield "Retry time after the repair", "s", _toured(results, lambda o: o["week"]["retry"]["seconds"])
+    yield "Import time of the pipeline", "s", _toured(results, lambda one: one["imports"]["streamrec"])
+    yield "Lines of code that orchestrate StreamRec", "", lines_of(results)
+    yield f"Actions for {len(results['operations'])} operator tasks", "", acts_of(results)
 
 
 def _toured(results: Mapping[str, Any], value: Callable[[Mapping[str, Any]], float]) -> Values:

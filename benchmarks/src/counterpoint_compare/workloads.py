@@ -1,4 +1,4 @@
-"""What is run on running services, and how often: pipelines that do next to nothing, and StreamRec.
+"""The workloads of a benchmark run: pipelines that do almost no work, and StreamRec.
 
 `small` and `long` are the two shapes of the public benchmark of workflow engines: 40 tasks of fibonacci(10) and 10 of
 fibonacci(33), one after the other (https://www.windmill.dev/docs/misc/benchmarks/competitors).
@@ -38,12 +38,12 @@ class Workload:
 
 
 WORKLOADS = (
-    Workload("empty", "StreamRec's graph of 8 steps that do nothing", 8, 2, f"{_HERE}:empty"),
-    Workload("small", "40 small tasks in a row", 40, 1, f"{_HERE}:small"),
-    Workload("long", "10 long tasks in a row", 10, 1, f"{_HERE}:long"),
+    Workload("empty", "8 empty steps in StreamRec's graph", 8, 2, f"{_HERE}:empty"),
+    Workload("small", "40 short tasks in sequence", 40, 1, f"{_HERE}:small"),
+    Workload("long", "10 long tasks in sequence", 10, 1, f"{_HERE}:long"),
     Workload(
         "streamrec",
-        "A day of StreamRec of 4,000 events, its window standing",
+        "One day of StreamRec with 4,000 events, earlier days prepared",
         8,
         1,
         "streamrec",

@@ -233,7 +233,7 @@ def test_telling_never_raises(tmp_path: Any, routed: Callable[[str], None], capl
     nowhere = Objects(str(tmp_path / "file" / "data"))
     tell(nowhere, BROKEN)
     release(nowhere, "v2")
-    assert "an alert was not kept" in caplog.text
+    assert "an alert was not stored" in caplog.text
 
 
 def test_on_s3(bucket: str, chat: Chat, routed: Callable[[str], None]) -> None:

@@ -45,7 +45,7 @@ def test_from_a_bad_day_to_promotion(farm: Farm) -> None:
     farm.deliver(BAD, "7")
     again = run(farm, "retry", "farm:harvest", "--backfill", "v2")
     assert again.returncode == 0, again.stderr
-    assert "11 steps run, 19 saved" in again.stdout
+    assert "11 steps run, 19 reused" in again.stdout
     promoted = run(farm, "backfill", "promote", "farm:harvest", "v2", "--json")
     assert json.loads(promoted.stdout) == {"promoted": "v2", "outputs": 34, "replaced": 0, "equal": 0}
     assert farm.read("sums", "production") == {f"2026-01-{n:02}": 3 * n - 3 for n in range(5, 11)}
@@ -71,10 +71,10 @@ def test_a_dry_run_says_what_would_be_done(farm: Farm) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("backfill", "farm:harvest"), "say which partitions: --from A --to B"),
+        (("backfill", "farm:harvest"), "name the partitions: --from A --to B"),
         (("backfill", "promote", "farm:harvest"), "write backfill promote PIPELINE TAG"),
         (("backfill", "farm:harvest", "v2", *RANGE), "write backfill PIPELINE --from A --to B"),
-        (("backfill", "farm:harvest", *RANGE, "--max-parallel", "0"), "at least one"),
+        (("backfill", "farm:harvest", *RANGE, "--max-parallel", "0"), "--max-parallel 0: give 1 or more"),
         (("backfill", "farm:harvest", *RANGE, "--version", "production"), "production"),
         (("backfill", "drop", "farm:harvest", "v9"), "v9"),
         (("retry", "farm:harvest", "--backfill", "v9"), "has no backfill 'v9'"),

@@ -190,7 +190,7 @@ def test_what_a_backfill_left_out_is_run_by_itself(caplog: pytest.LogCaptureFixt
     queue = run(plan, orders_of(plan, Strategy.PARALLEL, SHARED, 3, unbroken=True), adapter)
     assert set(queue.states.values()) == {Status.SUCCESS}
     assert [request.partition for request in adapter.alone] == [WEEK[1]]
-    assert "was left out of the backfill: no room" in caplog.text
+    assert "is not part of the backfill: no room" in caplog.text
 
 
 def test_an_interruption_cancels_the_backfill_that_runs() -> None:

@@ -101,8 +101,8 @@ def test_the_list_says_what_was_not_delivered_and_what_is_held(
     assert found[OFF.id]["held"] == ["v2"]
     main(["alerts", "list"])
     said = capsys.readouterr().out
-    assert "not delivered yet to P0[1]" in said
-    assert "held until v2 has ended" in said
+    assert "not yet delivered to P0[1]" in said
+    assert "held until v2 ends" in said
 
 
 def test_an_alert_is_acknowledged(store: Objects, capsys: Printed) -> None:
@@ -131,9 +131,9 @@ def test_a_step_is_switched_on_by_its_alert(store: Objects, capsys: Printed) -> 
         ("shout", "alerts shout: write alerts list | ack ID | test SEVERITY"),
         ("ack", "alerts ack: write"),
         ("ack 0123", f"there is no alert '0123' below .*there are: {BROKEN.id}"),
-        (f"ack {BROKEN.id} --reset", "is about no step that is switched off"),
-        ("test P7", "'P7' is no severity: choose from P0, P1, P2, P3"),
-        ("test P0", "P0 has no routes: name a file of them in COUNTERPOINT_ALERTS"),
+        (f"ack {BROKEN.id} --reset", "does not concern a step that is switched off"),
+        ("test P7", "'P7' is not a severity: choose from P0, P1, P2, P3"),
+        ("test P0", "P0 has no routes: set COUNTERPOINT_ALERTS to a file of routes"),
     ],
 )
 def test_a_mistake_is_one_clear_error(store: Objects, capsys: Printed, words: str, said: str) -> None:

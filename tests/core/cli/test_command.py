@@ -57,7 +57,7 @@ def test_help_tells_every_command_and_exit_code() -> None:
         (("run", "streamrec", "--date", "2026-01-07", "--set", "sed=1"), 2, "has no setting 'sed'"),
         (("run", "streamrec", "--date", "2026-01-07", "--port", "web"), 2, "write it NAME=NUMBER"),
         (("compare", "streamrec", "--on", "luigi"), 2, "choose from local,airflow,dagster,prefect"),
-        (("compare", "streamrec", "--days", "0"), 2, "compare at least one day"),
+        (("compare", "streamrec", "--days", "0"), 2, "--days 0: give 1 or more"),
         (("run", "streamrec"), 2, "--date"),
         (("fly",), 2, "invalid choice: 'fly'"),
     ],

@@ -21,7 +21,7 @@ def test_the_command_of_status_makes_it_again(command: Command, tmp_path: Path) 
     made = command.json("run", *at, "--date", DAY)
     replaced(only(tmp_path, f"root/{table('trend')}"))
     (found,) = command.json("status", *at)["damaged"]
-    assert command("status", *at).stderr.count("checks what stands against its digests") == 1
+    assert command("status", *at).stderr.count("--verify checks their digests") == 1
     assert command.printed(found["command"]).returncode == 0
     assert command.json("status", *at, "--verify")["damaged"] == []
     again = command.json("run", *at, "--date", DAY)

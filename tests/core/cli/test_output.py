@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from counterpoint.cli.commands import ORDER as COMMANDS
-from counterpoint.cli.main import parser
 from counterpoint.cli.output import table
+from counterpoint.cli.parser import parser
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,6 +76,7 @@ def test_common_options_stand_before_and_behind(command: str) -> None:
         "diff": ("a", "b"),
         "dlq": ("list", "streamrec"),
         "up": ("airflow",),
+        "completion": ("bash",),
         "down": ("airflow",),
     }.get(command, ("streamrec",))
     common = ("--root", "here", "--json", "--quiet", "-v")

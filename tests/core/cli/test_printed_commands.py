@@ -103,7 +103,7 @@ def test_status_judges_by_the_settings_that_production_was_made_with(desk: Desk)
     assert desk.run(SECOND)[0] == 0
     assert set(desk.status()[SECOND].values()) == {"fresh"}
     _, out, err = desk.type("status", NAME, "--root", desk.root, "--json")
-    assert f"production was made with: {shlex.join(desk.settings)}" in err
+    assert f"compared with the settings of production: {shlex.join(desk.settings)}" in err
     assert json.loads(out)["settings"] == {"factor": 3, "folder": str(desk.folder)}
     _, out, _ = desk.type("status", NAME, "--root", desk.root, "--set", "factor=4", "--json")
     assert json.loads(out)["partitions"][-1]["steps"] == {"numbers": "fresh", "small": "fresh", "total": "stale"}
@@ -204,7 +204,7 @@ def test_a_secret_setting_is_masked_and_comes_from_the_environment(
     "config", [{"source": "/a b/c,profile=/d e/f.toml"}, {"source": "s3://b/k"}, {"x": {"y": [1, "it's"]}}, {"n": None}]
 )
 def test_settings_come_back_as_they_were_given(config: dict[str, Any]) -> None:
-    from counterpoint.cli.main import parser
+    from counterpoint.cli.parser import parser
     from counterpoint.cli.run import settings
 
     words = shlex.split(command("status", NAME, root="/r", config=config))[1:]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from counterpoint.cli.environments import reexec
-from counterpoint.cli.main import parser
+from counterpoint.cli.parser import parser
 from counterpoint.cli.secrets import database_of, take_secrets
 from counterpoint.errors import UsageError
 from counterpoint.model import Pipeline, step

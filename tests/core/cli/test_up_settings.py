@@ -43,6 +43,6 @@ def test_the_settings_of_production_are_served_but_for_those_that_are_given(
     note(objects, pipeline, pipeline.steps, {"source": "/days", "seed": 5})
     _serve(str(tmp_path), ("streamrec", LINEAR), "dagster", {"seed": 6})
     assert served_with(objects, "streamrec", "dagster") == {"source": "/days", "seed": 6}
-    assert "streamrec runs by itself with --set seed=6 --source /days" in capsys.readouterr().err
+    assert "scheduled runs of streamrec use --set seed=6 --source /days" in capsys.readouterr().err
     with pytest.raises(UsageError, match="has a setting 'sed'"):
         _serve(str(tmp_path), ("streamrec",), "dagster", {"sed": 6})

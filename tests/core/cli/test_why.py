@@ -49,8 +49,8 @@ def test_the_answer_is_told_to_people_on_stdout(failed: SimpleNamespace) -> None
         "ValueError: day 2026-01-03 is corrupt",
         "mishaps.py:",
         "step raw of 2026-01-03, attempt 1 of 1",
-        "P0, for who owns the pipeline; it is not tried again",
-        "not run because of it: both",
+        "P0, for who owns the pipeline; not retried",
+        "not run as a result: both",
         "docs/explanation/failures.md#code_bug",
         f"redo: counterpoint retry mishaps:days --run {failed.run_id} --root {failed.root}\n",
     ):

@@ -176,7 +176,7 @@ def test_a_disturbed_bout_does_not_count(invented: Callable[..., Any], rebuilt: 
     row = next(row for row in found["figures"] if (row["name"], row["side"]) == ("empty.run.seconds", "airflow"))
     assert (row["new"]["rounds"], row["verdict"]) == (3, "alike")
     assert row["new"]["high"] < 10
-    assert [one["what"] for one in found["left_out"]] == ["1 of 4 bouts of airflow in the new report"]
+    assert [one["what"] for one in found["left_out"]] == ["1 of 4 benchmark runs of airflow in the new report"]
     for bout in bouts:
         bout["others_percent"] = 90.0
     assert set(verdicts(compared(old, rebuilt(new, bouts, 4))).values()) == {"cannot tell"}
@@ -195,7 +195,7 @@ def test_data_that_differ_come_first(invented: Callable[..., Any], tmp_path: Pat
     assert differs(found)
     page = write_against(found, tmp_path).read_text(encoding="utf-8")
     text = (tmp_path / "against.md").read_text(encoding="utf-8")
-    assert page.index("✗ The data differ: 2 of 2 outputs") < page.index("Beyond noise")
+    assert page.index("✗ The data differ: 2 of 2 outputs") < page.index("Significant changes")
     assert "| raw | 2026-01-07 | `aaaaaaaaaaaa` | `aaaaaaaaaaaa`, `ffffffffffff` |" in text
     assert not any(word in page for word in ("http", "<script", "<link"))
 
@@ -251,10 +251,10 @@ def test_the_command_tells_and_writes(
     assert main(["compare", "--against", old, "--out", new, "--json"]) == 4
     told = capsys.readouterr()
     jsonschema.validate(json.loads(told.out), SCHEMA)
-    assert "beyond noise: 2 worse, 0 better" in told.err
+    assert "significant changes: 2 worse, 0 better" in told.err
     assert {path.name for path in Path(new).iterdir()} == {"against.html", "against.md", "results.json"}
     assert main(["compare", "--against", old, old]) == 0
-    assert "beyond noise: 0 worse, 0 better" in capsys.readouterr().out
+    assert "significant changes: 0 worse, 0 better" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -287,4 +287,4 @@ def test_a_pipeline_and_reports_exclude_each_other(words: list[str]) -> None:
 
 def test_at_most_two_reports_are_compared(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", "--against", "a", "b", "c"]) == 2
-    assert "name the old report, and perhaps the new one" in capsys.readouterr().err
+    assert "name one or two reports: OLD, or OLD and NEW" in capsys.readouterr().err

@@ -66,14 +66,14 @@ def test_the_report_shows_both(tmp_path: Path) -> None:
     put(tmp_path, "by-hand/airflow.json", by_hand("airflow", 0.9, 1.02, 0.95))
     found = report_with(beside_of(tmp_path, tmp_path / "none"))
     page = write_report(found, tmp_path).read_text(encoding="utf-8")
-    assert "0 of 1 cells meet every goal" in page
+    assert "0 of 1 runs meet every goal" in page
     assert "a bug in &lt;validation&gt;" in page
     assert "✗ cause 0.75 s" in page
     assert "✗ no answer" in page
     assert '0.95 <span class="soft">0.90 – 1.02</span>' in page
     text = (tmp_path / "report.md").read_text(encoding="utf-8")
     assert "| a bug in &lt;validation&gt; | no: cause | no answer |" in text
-    assert "| airflow | 20.0 s | 20.0 s | 0.95 (0.90 – 1.02) | 0.95 (0.90 – 1.02) |" in text
+    assert "| airflow | 20.0 | 20.0 | 0.95 (0.90 – 1.02) | 0.95 (0.90 – 1.02) |" in text
 
 
 @pytest.mark.parametrize("name", ["airflow", "dagster", "prefect"])

@@ -37,7 +37,7 @@ def test_a_name_that_is_gone_is_told(tmp_path: Path) -> None:
     empty = {side: tmp_path / file.name for side, file in files().items()}
     for file in empty.values():
         file.write_text("x = 1\n", encoding="utf-8")
-    with pytest.raises(UsageError, match=r"pipeline.py has no 'TRAINING_RETRY' any more"):
+    with pytest.raises(UsageError, match=r"pipeline.py no longer has 'TRAINING_RETRY'"):
         concepts(empty)
 
 

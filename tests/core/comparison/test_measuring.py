@@ -15,7 +15,7 @@ from xml.etree import ElementTree as ET
 import psutil
 import pytest
 
-from counterpoint.cli.main import parser
+from counterpoint.cli.parser import parser
 from counterpoint.errors import ServiceError, StepError, UsageError
 from counterpoint.model import ErrorInfo, RunRecord, Status, StepRecord
 from counterpoint.runtime import find_pipeline
@@ -139,7 +139,7 @@ def test_what_is_left_is_told_once_it_is_known(
 
 
 def test_a_bout_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
-    with pytest.raises(ServiceError, match=r"benchmark_run nobody .*ended with code \d"):
+    with pytest.raises(ServiceError, match=r"benchmark_run nobody .*exited with code \d"):
         rounds_of(("nobody",), 1, tmp_path, here, WORDS)
     assert list(tmp_path.iterdir()) == []
 

@@ -154,7 +154,7 @@ def test_the_command_writes_a_report_of_its_own(
     check(told)
     assert told == json.loads((out / "results.json").read_text(encoding="utf-8"))
     page, text = ((out / name).read_text(encoding="utf-8") for name in ("index.html", "report.md"))
-    assert "on 2 machines" in page
+    assert "results of 2 machines" in page
     assert "<i>arm" not in page
     assert not any(word in page for word in ("http", "<script", "<link"))
     assert "| dagster 1.13.27 / airflow 3.3.2 | 2 |" in text

@@ -6,7 +6,7 @@ import shlex
 
 import pytest
 
-from counterpoint.cli.main import parser
+from counterpoint.cli.parser import parser
 from counterpoint_compare.operations import commands, operations
 
 SIDES = ["counterpoint", "airflow", "dagster", "prefect"]

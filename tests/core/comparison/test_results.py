@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 
-from counterpoint.cli.main import parser
+from counterpoint.cli.parser import parser
 from counterpoint_compare import tour
 from counterpoint_compare.cli.compare import run
 from counterpoint_compare.code import code_sizes
@@ -199,14 +199,14 @@ def test_the_report_tells_of_it(toured: dict[str, Any], tmp_path: Path) -> None:
     found = {**results(side("local", SAME), side("dagster", SAME)), "tours": [there, other]}
     page = write_report(found, tmp_path).read_text(encoding="utf-8")
     assert "data:image/png;base64,aGVsbG8=" in page
-    assert "no picture (no Chromium here)" in page
-    assert "✓ The same grid on all sides." in page
+    assert "no screenshot (no Chromium here)" in page
+    assert "✓ The same states on all sides." in page
     kept = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
     jsonschema.validate(kept, SCHEMA)
     assert kept["tours"][0]["bug"]["page"] == {**picture, "image": None}
     differing = {**other, "week": {**other["week"], "before": other["week"]["after"]}}
     page = write_report({**found, "tours": [there, differing]}, tmp_path).read_text(encoding="utf-8")
-    assert "✗ Another grid on dagster" in page
+    assert "✗ Different states on dagster" in page
 
 
 def test_the_summary_marks_who_takes_least() -> None:
@@ -221,10 +221,10 @@ def test_the_summary_marks_who_takes_least() -> None:
         row["title"]: row
         for row in summary_of({**found, "figures": [figure(local=1.0, airflow=9.0, dagster=4.0, prefect=4.001)]})
     }
-    started = rows["Services from nothing to ready"]
+    started = rows["Start time of the services"]
     assert (started["on"]["airflow"], started["least"]) == ("9 s", ["dagster", "prefect"])
-    assert rows["Lines that orchestrate StreamRec by hand"] == {
-        "title": "Lines that orchestrate StreamRec by hand",
+    assert rows["Lines of code that orchestrate StreamRec"] == {
+        "title": "Lines of code that orchestrate StreamRec",
         "on": {"airflow": "9"},
         "least": [],
     }

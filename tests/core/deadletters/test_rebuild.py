@@ -150,7 +150,7 @@ def test_people_read_it_on_stdout(box: Box, action: str, capsys: pytest.CaptureF
     [
         (["list", "--step", "checked"], "dlq list has no option --step"),
         (["show", "--from", FIRST], "dlq show has no option --from"),
-        (["show", "--limit", "-1"], "--limit -1: 0 for all rows"),
+        (["show", "--limit", "-1"], "--limit -1: give 0 for all rows"),
         (["show", "--date", "yesterday"], "yesterday"),
         (["show", "--step", "chekced"], "no step 'chekced'"),
         (["reprocess", "--delay", "soon"], "--delay 'soon' is no length of time: write 30s, 15m, 1h or 2d"),

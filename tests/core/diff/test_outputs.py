@@ -154,7 +154,7 @@ def test_people_are_told_on_stdout(
     assert main(["diff", f"{NAME}@production", f"{NAME}@v2", "--root", str(root)]) == 4
     told = capsys.readouterr()
     assert told.err == ""
-    for said in ("rows of 2026-01-02", "matched by tree (found)", "right only", "float32[2]", "much", "different"):
+    for said in ("rows of 2026-01-02", "matched by tree (detected)", "right only", "float32[2]", "much", "different"):
         assert said in told.out
 
 

@@ -154,14 +154,14 @@ def test_what_names_nothing(tmp_path: Path, command: Command, left: str, right: 
     ("words", "said"),
     [
         (["--key", "nope"], "--key nope: the left table has no such column, it has id, x, day"),
-        (["--key", "id,,x"], "--key id,,x: write columns with commas between, each once"),
+        (["--key", "id,,x"], "--key id,,x: separate columns by commas, and name each once"),
         (["--key", "id,id"], "each once"),
-        (["--key", ""], "write columns with commas between"),
+        (["--key", ""], "separate columns by commas"),
         (["--tolerance", "much"], "--tolerance much: write a number of zero or more, or COLUMN=NUMBER"),
         (["--tolerance", "x=-1"], "--tolerance x=-1: write a number"),
         (["--tolerance", "nan"], "--tolerance nan: write a number"),
         (["--tolerance", "day=1"], "only a column of numbers has a tolerance"),
-        (["--samples", "-1"], "--samples -1: none or more"),
+        (["--samples", "-1"], "--samples -1: give 0 or more"),
     ],
 )
 def test_options_that_are_wrong(tmp_path: Path, command: Command, words: list[str], said: str) -> None:

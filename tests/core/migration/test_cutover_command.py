@@ -92,7 +92,7 @@ def test_the_old_dag_is_paused_and_started_again(
     code, found, said = command("cutover", *NOW, "--legacy", legacy)
     assert (code, found["owner"]["name"], found["later"]) == (0, "dagster", ["dagster"])
     assert airflow.paused
-    assert "dagster does not serve streamrec now: this takes effect when 'counterpoint up dagster --pipeline" in said
+    assert "dagster is not serving streamrec: the change takes effect when 'counterpoint up dagster --pipeline" in said
     kept = (tmp_path / "root" / "owners" / "streamrec.json").read_text(encoding="utf-8")
     assert "OLD_PASSWORD" in kept
     assert PASSWORD not in kept
@@ -127,7 +127,7 @@ def test_an_airflow_that_refuses_changes_nothing(
     assert (code, error) == (2, "OLD_PASSWORD is not set, which [airflow] of the legacy file names: export it")
     code, found, said = command("rollback")
     assert (code, found["owner"], found["history"], airflow.paused) == (0, None, [], False)
-    assert "nobody was given it yet" in said
+    assert "no cut-over yet" in said
 
 
 def test_the_table_that_the_page_shows_is_read() -> None:
@@ -161,7 +161,10 @@ def test_what_is_wrong_in_the_file_is_named(command: Command, tmp_path: Path, ta
     ("words", "told"),
     [
         (("--from", "prefect", "--to", "prefect"), "are both prefect"),
-        (("--from", "prefect", "--legacy", "legacy.toml"), "--from prefect cannot be"),
+        (
+            ("--from", "prefect", "--legacy", "legacy.toml"),
+            "--legacy describes an Airflow DAG: leave out --from prefect",
+        ),
         (("--after", "7"), "nothing is compared yet, and --after 7 asks for 7"),
     ],
 )
@@ -184,13 +187,13 @@ def test_single_steps_are_given_away_and_brought_back(
     code, found, said = command("cutover", "retrieval_model", "ranking_model", *NOW)
     assert (code, found["owner"]["name"], found["later"]) == (0, "airflow", ["airflow", "dagster"])
     assert found["steps"] == {"retrieval_model": "dagster", "ranking_model": "dagster"}
-    assert "but for ranking_model, retrieval_model, which dagster owns" in said
+    assert "except ranking_model, retrieval_model, owned by dagster" in said
     code, _, error = command("cutover", "ranking_modle", *NOW)
     assert (code, error) == (2, "streamrec has no step 'ranking_modle': did you mean 'ranking_model'?")
     told, said = ledger(capfd, tmp_path / "root")
     assert told["steps"] == found["steps"]
-    assert "streamrec: airflow owns it since" in said
-    assert "but for ranking_model, retrieval_model, which dagster owns" in said
+    assert "streamrec: owned by airflow since" in said
+    assert "except ranking_model, retrieval_model, owned by dagster" in said
     code, found, _ = command("rollback", "ranking_model")
     assert (code, found["steps"], found["history"][-1]["steps"]) == (
         0,

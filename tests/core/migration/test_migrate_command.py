@@ -55,7 +55,7 @@ def test_the_table_goes_to_stdout(folder: Path, capsys: Printed) -> None:
     out, err = capsys.readouterr()
     assert err == ""
     assert "python2" in out
-    assert "2 files: 1 DAGs, 11 tasks, 0 declared and 0 probable dependencies; not known from the source: 1" in out
+    assert "2 files: 1 DAGs, 11 tasks, 0 declared and 0 probable dependencies; unresolved: 1" in out
 
 
 def test_the_page_stands_alone(folder: Path, tmp_path: Path) -> None:

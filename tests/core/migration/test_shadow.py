@@ -159,7 +159,7 @@ def test_a_side_is_run_and_the_ledger_lies_in_a_bucket(
 
 @pytest.mark.parametrize(
     ("words", "told"),
-    [((), "say what is compared"), (("--dates", "2026-01-03..2026-01-02"), "is reversed")],
+    [((), "name what to compare"), (("--dates", "2026-01-03..2026-01-02"), "is reversed")],
 )
 def test_bad_usage_is_named(command: Command, words: tuple[str, ...], told: str) -> None:
     code, _, error = command("shadow", *words)

@@ -168,9 +168,9 @@ def test_the_terminal(capsys: Printed) -> None:
     assert main(["migrate", "plan", str(TEAM)]) == 0
     out, err = capsys.readouterr()
     assert err == ""
-    assert "Wave 3: 1 DAG, 10 tasks; owners: analytics\n  moves    data_quality\n  builds   bridge 1\n" in out
+    assert "Wave 3: 1 DAG, 10 tasks; owners: analytics\n  move     data_quality\n  build    bridge 1\n" in out
     assert "Airflow -> Dagster, after wave 3 until wave 4" in out
-    assert "15 DAGs with 180 tasks in 5 waves; cycles: 1; bridges: 3, of which 2 stay" in out
+    assert "15 DAGs with 180 tasks in 5 waves; cycles: 1; bridges: 3, 2 of them to DAGs outside the folder" in out
 
 
 def test_the_page_stands_alone(tmp_path: Path) -> None:

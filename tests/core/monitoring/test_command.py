@@ -92,7 +92,7 @@ def test_a_late_run_and_an_old_output_arrive_once(harbour: Harbour, pager: Pager
     code, out, _ = ended(watching(*STALE, "--once", root=harbour.root, **routes))
     assert code == 0
     assert "Scheduled runs" in out
-    assert "Outputs with a limit" in out
+    assert "Outputs with a freshness limit" in out
     assert len(pager.received) == 2
 
 
@@ -159,7 +159,7 @@ def test_a_store_that_cannot_be_read_is_told_and_looked_at_again() -> None:
     server.start()
     urlopen(Request(f"{place['ENDPOINT_URL']}/bucket", method="PUT")).close()
     try:
-        while "no registered pipeline was run below s3://bucket/data" not in (line := process.stderr.readline()):
+        while "no registered pipeline has runs in s3://bucket/data" not in (line := process.stderr.readline()):
             assert line
     finally:
         process.send_signal(signal.SIGTERM)
@@ -171,7 +171,7 @@ def test_a_store_that_cannot_be_read_is_told_and_looked_at_again() -> None:
 def test_a_length_of_time_that_is_none_is_named(harbour: Harbour, every: str) -> None:
     code, out, err = ended(watching("--once", "--every", every, root=harbour.root))
     assert (code, out) == (2, "")
-    assert f"{every}: write a length of time above zero" in err or "expected one argument" in err
+    assert f"{every}: write a time above zero" in err or "expected one argument" in err
 
 
 def test_a_pipeline_or_a_file_of_routes_that_is_wrong_is_bad_usage(harbour: Harbour, tmp_path: Path) -> None:

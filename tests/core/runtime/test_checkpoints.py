@@ -121,7 +121,7 @@ def test_what_cannot_be_removed_does_not_fail_the_step(
 
     monkeypatch.setattr(Objects, "delete", refuse)
     assert toys.store(request).read(execute(request, "counts_to")) == [0, 1]
-    assert "the checkpoints of counts_to of 2026-01-03 are left over" in caplog.text
+    assert "the checkpoints of counts_to of 2026-01-03 were not removed" in caplog.text
 
 
 WRITER = """

@@ -108,7 +108,7 @@ def test_an_entry_is_found_again_by_the_record_of_its_run(root: Root) -> None:
     states = {row["date"]: row["steps"] for row in grid["partitions"]}[DAY]
     assert (states["grain"], states["flour"]) == ("fresh", "stale")
     assert root.digests() == wanted
-    assert root("doctor", "--repair").out == "nothing is damaged\n"
+    assert root("doctor", "--repair").out == "no damaged files\n"
 
 
 def test_an_output_that_is_not_the_recorded_one_is_not_found_again(root: Root) -> None:

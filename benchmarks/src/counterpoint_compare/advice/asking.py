@@ -18,7 +18,7 @@ def ask(read: Callable[[], str], say: Callable[[str], None], name: str = "this t
 
     What is not known, and all that is open when the input ends, is left out.
     """
-    say(f"{len(questions())} questions; Enter takes the answer in brackets, {NOT_KNOWN} says that it is not known.")
+    say(f"{len(questions())} questions. Enter accepts the answer in brackets; {NOT_KNOWN} leaves a question open.")
     answers: dict[str, tuple[str, ...]] = {}
     for number, question in enumerate(questions().values(), 1):
         say(f"\n{number}. {question.asks}")
@@ -40,7 +40,7 @@ def _choices(question: Question) -> Iterator[str]:
 def _answer(question: Question, read: Callable[[], str], say: Callable[[str], None]) -> tuple[str, ...] | None:
     """What was chosen, nothing where it is not known, None when the input has ended."""
     while True:
-        say(f"   {'some of them, with commas' if question.many else 'one of them'} [{question.default}]: ")
+        say(f"   {'one or more, separated by commas' if question.many else 'one'} [{question.default}]: ")
         line = read()
         if not line:
             return None
@@ -49,7 +49,7 @@ def _answer(question: Question, read: Callable[[], str], say: Callable[[str], No
         chosen = _chosen(question, line.strip() or question.default)
         if chosen:
             return chosen
-        say(f"   {line.strip()!r} is none of {', '.join(question.choices)}: give a name or a number")
+        say(f"   {line.strip()!r} is not one of {', '.join(question.choices)}: enter a name or a number")
 
 
 def _chosen(question: Question, text: str) -> tuple[str, ...]:

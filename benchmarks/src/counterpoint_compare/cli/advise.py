@@ -1,4 +1,4 @@
-"""`counterpoint advise`: which orchestrator for whom, with the evidence."""
+"""`counterpoint advise`: recommends an orchestrator for a team's answers, with the evidence."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from counterpoint_compare.advice import Advice, Profile
     from counterpoint_compare.advice.answer import Evidence, Reason
 
-HELP = "which orchestrator for whom, with the evidence for each reason"
+HELP = "recommend an orchestrator for your answers, with the evidence"
+EXAMPLE = """\
+counterpoint advise --print-profile > profile.toml
+counterpoint advise --profile profile.toml --out advice.txt"""
 REPORT = Path("report/results.json")
 _SHOWN = 6
 
@@ -23,17 +26,17 @@ _SHOWN = 6
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The answers, the measured report, and where the advice goes."""
     parser.add_argument(
-        "--profile", type=Path, metavar="FILE", help="the answers, as TOML; asked on a terminal without"
+        "--profile", type=Path, metavar="FILE", help="answers in TOML; without it, advise asks on the terminal"
     )
     parser.add_argument(
-        "--report", type=Path, metavar="FILE", help=f"results.json of compare; default {REPORT}, if any"
+        "--report", type=Path, metavar="FILE", help=f"results.json of compare; default {REPORT}, if it exists"
     )
-    parser.add_argument("--out", type=Path, metavar="FILE", help="writes the text to a file, too")
-    parser.add_argument("--print-profile", action="store_true", help="writes an example of a profile, and ends")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="also write the text to a file")
+    parser.add_argument("--print-profile", action="store_true", help="print an example profile and exit")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Asks or reads, and tells."""
+    """Reads or asks for the answers, and prints the advice."""
     from counterpoint_compare.advice import advise, example, read_results
 
     if args.print_profile:
@@ -59,7 +62,7 @@ def _write(path: Path, text: str) -> None:
     try:
         put(path, text)
     except OSError as error:
-        raise UsageError(f"--out {path}: cannot be written ({error}): give a file in a folder that exists") from None
+        raise UsageError(f"--out {path}: cannot be written ({error}): name a file in an existing folder") from None
 
 
 def _profile(path: Path | None) -> Profile:
@@ -70,7 +73,7 @@ def _profile(path: Path | None) -> Profile:
         return read_profile(path)
     if not sys.stdin.isatty():
         raise UsageError(
-            "advise asks its questions on a terminal, and there is none: give the answers by --profile FILE,"
+            "advise needs a terminal to ask its questions: give the answers with --profile FILE,"
             f" for example this one (`counterpoint advise --print-profile > FILE`):\n\n{example()}"
         )
     return ask(sys.stdin.readline, say)
@@ -78,7 +81,8 @@ def _profile(path: Path | None) -> Profile:
 
 def _told(found: Advice) -> Iterator[str]:
     asked = len(found.answers) + len(found.unanswered)
-    yield f"For {found.profile}: {len(found.answers)} of {asked} answers; {found.known:.0%} of what weighs is known."
+    known = f"evidence for {found.known:.0%} of the total weight"
+    yield f"For {found.profile}: {len(found.answers)} of {asked} answers; {known}."
     yield ""
     for one in found.ranking:
         score = "" if one.score is None else f"   {one.score:.2f}"
@@ -99,11 +103,11 @@ def _standing(found: Advice) -> Iterator[str]:
     """Ties, and how far the second is behind."""
     yield ""
     if len(found.first) > 1:
-        yield f"A tie of {_names(found.first)}: what speaks for one of them weighs as much as what does for the other."
+        yield f"Tie between {_names(found.first)}: the evidence for each has the same weight."
     elif found.margin:
-        yield f"{found.margin.second} is behind by {found.margin.by:.2f} of 1."
+        yield f"{found.margin.second} is second, {found.margin.by:.2f} points (of 1) behind."
     else:
-        yield "Nothing that was answered needs a server."
+        yield "None of the answers needs a server."
 
 
 def _none_yet(found: Advice) -> Iterator[str]:
@@ -114,12 +118,12 @@ def _none_yet(found: Advice) -> Iterator[str]:
 
 
 def _reasons(head: str, reasons: Sequence[Reason], shown: int) -> Iterator[str]:
-    yield from ("", f"{head}:" if reasons else f"{head}: nothing.")
+    yield from ("", f"{head}:" if reasons else f"{head}: no reasons.")
     for one in reasons[:shown]:
         yield f"  {one.weight:g} {one.criterion}, {one.topic}: {_measured(one) or one.evidence.says}"
         yield f"      {_source(one.evidence)}"
     if len(reasons) > shown:
-        yield f"  and {len(reasons) - shown} more: --json has all"
+        yield f"  and {len(reasons) - shown} more: see --json"
 
 
 def _measured(one: Reason) -> str:
@@ -139,7 +143,7 @@ def _value(one: Evidence) -> str:
 
 def _source(one: Evidence) -> str:
     if one.kind == "measured":
-        disturbed = ", while the machine had other work" if one.disturbed else ""
+        disturbed = ", with other load on the machine" if one.disturbed else ""
         values = "1 value" if one.runs == 1 else f"{one.runs} values"
         return f"measured: {one.figure}, {values}, by `{one.command}`{disturbed}"
     place = one.url or f"limits.py of the adapter: {one.limit}"
@@ -151,7 +155,7 @@ def _unknown(found: Advice) -> Iterator[str]:
     topics: dict[str, list[str]] = {}
     for one in found.unknown:
         topics.setdefault(one.why, []).append(f"{one.criterion}: {one.topic}")
-    yield from ("", "Not known:" if topics or found.unanswered else "Not known: nothing that weighs.")
+    yield from ("", "Not known:" if topics or found.unanswered else "Not known: nothing with a weight.")
     yield from (f"  {'; '.join(names)}: {why}" for why, names in topics.items())
     if found.unanswered:
         yield f"  not answered: {', '.join(found.unanswered)}"
@@ -165,7 +169,7 @@ def _other_releases(found: Advice) -> Iterator[str]:
         releases = {topic.evidence[side].release for topic in topics if side in topic.evidence}
         checked = sorted(release for release in releases if release is not None)
         if checked and measured not in checked:
-            yield f"  {side} {measured} was measured; what is cited was checked in {', '.join(checked)}"
+            yield f"  measured: {side} {measured}; cited pages were checked for {', '.join(checked)}"
 
 
 def _flips(found: Advice) -> Iterator[str]:
@@ -173,7 +177,10 @@ def _flips(found: Advice) -> Iterator[str]:
     turned: dict[tuple[str, ...], dict[str, list[str]]] = {}
     for flip in found.flips:
         turned.setdefault(flip.first, {}).setdefault(flip.question, []).append(" + ".join(flip.answer))
-    yield from ("", "One other answer would put first" if turned else "No single other answer would turn it.")
+    yield from (
+        "",
+        "Changing one answer would put first:" if turned else "Changing a single answer would not change the order.",
+    )
     for first, by_question in sorted(turned.items(), key=lambda pair: len(pair[0])):
         answers = [f"{question} = {' or '.join(chosen)}" for question, chosen in by_question.items()]
         yield f"  {_names(first)}{', in a tie' if len(first) > 1 else ''}: {'; '.join(answers)}"

@@ -1,4 +1,4 @@
-"""`counterpoint compare --against` and `--merge`: reports that are there, beside each other."""
+"""`counterpoint compare --against` and `--merge`: compares or merges existing reports."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ if TYPE_CHECKING:
 
 
 def arguments(group: argparse._MutuallyExclusiveGroup) -> None:
-    """What is done with reports that are there, instead of making one of a pipeline."""
+    """The options that read existing reports instead of running a pipeline."""
     group.add_argument(
         "--against",
         nargs="+",
         type=Path,
         metavar=("OLD", "NEW"),
-        help="what changed between two results.json; NEW is by default that of --out, where the answer is written, too",
+        help="compare two results.json; NEW defaults to the one in --out, where the answer is also written",
     )
     group.add_argument(
-        "--merge", nargs="+", type=Path, metavar="RESULTS", help="results.json of several machines as one, in --out"
+        "--merge", nargs="+", type=Path, metavar="RESULTS", help="merge results.json of several machines into --out"
     )
 
 
 def run(args: argparse.Namespace, default: Path) -> int:
-    """Tells what changed, or merges; `default` is the folder of a report for which no other is named."""
+    """Compares or merges reports; `default` is the folder of a report if none is named."""
     return _against(args, default) if args.against else _merge(args)
 
 
 def _against(args: argparse.Namespace, default: Path) -> int:
-    """Tells what changed; 4 when data differ or something is worse beyond noise."""
+    """Compares two reports; 4 when data differ or a figure is significantly worse."""
     from counterpoint.errors import DifferenceError, UsageError
     from counterpoint_compare.regression import against, differs, write_against
     from counterpoint_compare.reports import read_results
 
     if len(args.against) > 2:  # noqa: PLR2004 - an old and a new one
-        raise UsageError(f"--against {' '.join(map(str, args.against))}: name the old report, and perhaps the new one")
+        raise UsageError(f"--against {' '.join(map(str, args.against))}: name one or two reports: OLD, or OLD and NEW")
     old, new = (*args.against, args.out or default)[:2]
     found = against(read_results(old), read_results(new))
     if args.json:
@@ -56,7 +56,7 @@ def _merge(args: argparse.Namespace) -> int:
     from counterpoint_compare.reports import read_results
 
     if args.out is None:
-        raise UsageError("--merge writes a report of its own: name its folder with --out DIR")
+        raise UsageError("--merge writes a new report: name its folder with --out DIR")
     written = (args.out / "results.json").resolve()
     for path in args.merge:
         if written in {path.resolve(), (path / "results.json").resolve()}:
@@ -72,9 +72,17 @@ def _merge(args: argparse.Namespace) -> int:
 
 def _tell_merged(found: Mapping[str, Any], *, beside: bool) -> None:
     rows = [(one["title"], f"{one['side']} / {one['to']}", len(one["on"]), *_ratios(one)) for one in found["ratios"]]
-    table("Across machines", ("figure", "side / beside", "machines", "ratio", "between"), rows, beside=beside)
+    table(
+        "Ratios across machines",
+        ("figure", "side / reference", "machines", "median ratio", "range"),
+        rows,
+        beside=beside,
+    )
     echo(f"machines: {'; '.join(machine['name'] for machine in found['machines'])}", beside=beside)
-    echo("equal everywhere" if found["equal"] else "NOT equal: see the digests under 'outputs'", beside=beside)
+    echo(
+        "data: equal on all machines" if found["equal"] else "data: DIFFERENT, see 'outputs' in results.json",
+        beside=beside,
+    )
 
 
 def _ratios(one: Mapping[str, Any]) -> tuple[str, str]:
@@ -88,24 +96,24 @@ def _tell(found: Mapping[str, Any], *, beside: bool) -> None:
     digests = found["digests"]
     if digests["differing"]:
         rows = [(row["date"], row["step"], _short(row["old"]), _short(row["new"])) for row in digests["differing"]]
-        table("Data that differ", ("date", "step", "old", "new"), rows, beside=beside)
+        table("Outputs that differ", ("date", "step", "old", "new"), rows, beside=beside)
     changes = [(one["what"], one["old"], one["new"]) for one in found["changes"]]
     if changes:
-        table("What the reports were made of", ("what", "old", "new"), changes, beside=beside)
+        table("Changed conditions", ("condition", "old", "new"), changes, beside=beside)
     table(
-        "What was measured",
-        ("figure", "side", "old", "new", "new/old", ""),
+        "Measurements",
+        ("figure", "side", "old", "new", "new/old", "verdict"),
         map(_figure, found["figures"]),
         beside=beside,
     )
     for one in found["left_out"]:
-        echo(f"left out: {one['what']}: {one['reason']}", beside=beside)
+        echo(f"not compared: {one['what']}: {one['reason']}", beside=beside)
     different = f"{len(digests['differing'])} of {digests['compared']} outputs"
     echo("data: equal" if digests["equal"] else f"data: DIFFERENT, {different}", beside=beside)
     if found["same_machine"]:
-        echo(f"beyond noise: {found['worse']} worse, {found['better']} better", beside=beside)
+        echo(f"significant changes: {found['worse']} worse, {found['better']} better", beside=beside)
     else:
-        echo("two machines: only the ratios between sides within each report are compared", beside=beside)
+        echo("different machines: only ratios between sides of the same report are compared", beside=beside)
 
 
 def _figure(row: Mapping[str, Any]) -> Sequence[str]:

@@ -1,4 +1,4 @@
-"""`counterpoint compare`: the same run on every orchestrator, side by side, as a report."""
+"""`counterpoint compare`: runs the same pipeline on every orchestrator and writes a report."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from typing import Any
 
 from counterpoint.cli.environments import SIDES, python_of
 from counterpoint.cli.output import answer, echo, say, table
-from counterpoint.cli.run import setting_options
+from counterpoint.cli.run import PIPELINE, setting_options
 from counterpoint_compare.cli import between
 
-HELP = "the same run on every orchestrator, side by side, as a report"
+HELP = "run a pipeline on every orchestrator and report data and measurements side by side"
+EXAMPLE = """\
+counterpoint compare streamrec --days 7 --on local,dagster --rounds 0
+counterpoint compare --against old/results.json report/results.json"""
 FIRST_DAY = "2026-01-01"
 REPORT = Path("report")
 
@@ -19,30 +22,40 @@ REPORT = Path("report")
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The pipeline, the sides, the days and the folder of the report; or reports that are there."""
     group = parser.add_mutually_exclusive_group(required=True)
-    group.add_argument("pipeline", nargs="?", metavar="PIPELINE")
+    group.add_argument("pipeline", nargs="?", metavar="PIPELINE", help=PIPELINE)
     between.arguments(group)
-    parser.add_argument("--on", metavar="a,b,c", help="sides; default local and every orchestrator, see 'doctor'")
     parser.add_argument(
-        "--days", type=int, default=7, metavar="N", help="partitions of input from the pipeline's first; default 7"
+        "--on", metavar="a,b,c", help="sides to compare; default local and every orchestrator, see 'doctor'"
     )
-    parser.add_argument("--date", metavar="D", help="the partition itself; default the last of those days")
+    parser.add_argument(
+        "--days",
+        type=int,
+        default=7,
+        metavar="N",
+        help="input partitions, counted from the pipeline's first; default 7",
+    )
+    parser.add_argument("--date", metavar="D", help="partition to run; default the last of those days")
     setting_options(parser)
     parser.add_argument(
         "--rounds",
         type=int,
         default=3,
         metavar="N",
-        help="how often each side is measured, in turn, on pipelines that do nothing; default 3, 0 for not at all",
+        help="measurement rounds, in which the sides take turns; default 3, 0 for none",
     )
-    parser.add_argument("--workloads", default=None, metavar="a,b", help="of empty,small,long,streamrec; default all")
+    parser.add_argument(
+        "--workloads", default=None, metavar="a,b", help="workloads to measure: empty,small,long,streamrec; default all"
+    )
     parser.add_argument(
         "--tour",
         action=argparse.BooleanOptionalAction,
         default=False,
-        help="also a bug in the validation and a week again with a corrupt day, on each side",
+        help="also measure finding a bug, and a 7-day backfill with one corrupt day",
     )
-    parser.add_argument("--tests", metavar="CHECKOUT", help="with --tour: also count the tests of StreamRec there")
-    parser.add_argument("--out", type=Path, metavar="DIR", help=f"default ./{REPORT}")
+    parser.add_argument(
+        "--tests", metavar="CHECKOUT", help="with --tour: also count the tests of StreamRec in this checkout"
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help=f"folder of the report; default ./{REPORT}")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -86,7 +99,7 @@ def _comparison(args: argparse.Namespace) -> Any:
     from counterpoint_compare.runs import Comparison
 
     if args.days < 1:
-        raise UsageError(f"--days {args.days}: compare at least one day")
+        raise UsageError(f"--days {args.days}: give 1 or more")
     asked = tuple(SIDES) if args.on is None else args.on.split(",")
     names = tuple(dict.fromkeys(name.strip() for name in asked if name.strip()))
     unknown = [name for name in names if name not in SIDES]
@@ -116,7 +129,7 @@ def _newest(name: str, days: int) -> str:
 
 
 def _workloads(args: argparse.Namespace) -> tuple[str, ...]:
-    """The words by which a bout is told what to run."""
+    """The options that tell a benchmark run which workloads it measures."""
     from counterpoint.errors import UsageError
     from counterpoint_compare.workloads import WORKLOADS
 
@@ -145,10 +158,17 @@ def _tell(results: dict[str, Any], *, beside: bool) -> None:
         for row in results["outputs"]
     ]
     if results["figures"]:
-        table("Measured", ("figure", *names), [_figure(figure, names) for figure in results["figures"]], beside=beside)
-    table("Digests", ("date", "step", "rows", *names, ""), rows, beside=beside)
+        table(
+            "Measurements (median)",
+            ("figure", *names),
+            [_figure(figure, names) for figure in results["figures"]],
+            beside=beside,
+        )
+    table("Digests of the outputs", ("date", "step", "rows", *names, "result"), rows, beside=beside)
     echo(
-        "equal everywhere" if results["equal"] else f"NOT equal; failed: {', '.join(results['failed']) or 'none'}",
+        "data: equal on all sides"
+        if results["equal"]
+        else f"data: NOT equal; failed sides: {', '.join(results['failed']) or 'none'}",
         beside=beside,
     )
 

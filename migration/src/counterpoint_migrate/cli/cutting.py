@@ -1,4 +1,4 @@
-"""`counterpoint migrate cutover` and `migrate rollback`: whose schedule runs a pipeline, or steps of it."""
+"""`counterpoint migrate cutover` and `migrate rollback`: which side's schedule runs a pipeline, or steps of it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.cli.environments import ORCHESTRATORS, python_of
 from counterpoint.cli.output import answer, echo
+from counterpoint.cli.run import PIPELINE
 from counterpoint.commands import command
 
 if TYPE_CHECKING:
@@ -17,24 +18,44 @@ if TYPE_CHECKING:
     from counterpoint_migrate.cutover.cutover import Move
     from counterpoint_migrate.cutover.schedules import Side
 
-ABOUT = "pauses the schedule of a pipeline on one side, and starts it on the other; or gives steps of it to the other"
-ABOUT_ROLLBACK = "undoes the last cut-over of a pipeline, finished or not, or of steps of it"
+ABOUT = "move the schedule of a pipeline, or single steps of it, from one side to the other"
+ABOUT_ROLLBACK = "undo the last cut-over of a pipeline or of its steps, also an unfinished one"
+EXAMPLE = """\
+counterpoint migrate cutover streamrec --from airflow --to dagster
+counterpoint migrate cutover streamrec raw_interactions --from airflow --to dagster --after 3"""
+EXAMPLE_ROLLBACK = "counterpoint migrate rollback streamrec --wait"
 _DAYS = 7
 
 
 def arguments(sub: argparse.ArgumentParser) -> None:
-    """Both sides, and the proof that is asked for."""
+    """Both sides, and the number of equal dates that is required."""
     _what(sub)
     sub.add_argument(
-        "--from", dest="from_side", default="airflow", choices=ORCHESTRATORS, metavar="SIDE", help="default airflow"
+        "--from",
+        dest="from_side",
+        default="airflow",
+        choices=ORCHESTRATORS,
+        metavar="SIDE",
+        help="side that gives up the schedule; default airflow",
     )
     sub.add_argument(
-        "--to", dest="to_side", default="dagster", choices=ORCHESTRATORS, metavar="SIDE", help="default dagster"
+        "--to",
+        dest="to_side",
+        default="dagster",
+        choices=ORCHESTRATORS,
+        metavar="SIDE",
+        help="side that takes it over; default dagster",
     )
     sub.add_argument(
-        "--after", type=int, default=_DAYS, metavar="N", help="equal dates in a row; default 7, 0: no proof"
+        "--after",
+        type=int,
+        default=_DAYS,
+        metavar="N",
+        help="equal dates in a row that are required; default 7, 0 for none",
     )
-    sub.add_argument("--legacy", metavar="FILE.toml", type=Path, help="its [airflow] is the --from side")
+    sub.add_argument(
+        "--legacy", metavar="FILE.toml", type=Path, help="file whose [airflow] describes the DAG of the --from side"
+    )
     _common(sub)
 
 
@@ -45,12 +66,14 @@ def rollback_arguments(sub: argparse.ArgumentParser) -> None:
 
 
 def _what(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("pipeline", metavar="PIPELINE")
-    sub.add_argument("steps", metavar="STEP", nargs="*", help="these steps alone: both schedules run then")
+    sub.add_argument("pipeline", metavar="PIPELINE", help=PIPELINE)
+    sub.add_argument("steps", metavar="STEP", nargs="*", help="move only these steps; then both schedules run")
 
 
 def _common(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("--wait", action="store_true", help="waits for runs that are going on, instead of refusing")
+    sub.add_argument(
+        "--wait", action="store_true", help="wait for active runs to end; default is to fail if there are any"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -64,9 +87,9 @@ def run(args: argparse.Namespace) -> int:
     legacy = read_airflow(args.legacy, move.pipeline).to_dict() if args.legacy else None
     source, target = Party(args.from_side, legacy), Party(args.to_side)
     if legacy is not None and source.name != "airflow":
-        raise UsageError(f"--legacy is a DAG of Airflow's, so --from {source.name} cannot be: leave it out")
+        raise UsageError(f"--legacy describes an Airflow DAG: leave out --from {source.name}")
     if source == target:
-        raise UsageError(f"--from and --to are both {target.name}: name two")
+        raise UsageError(f"--from and --to are both {target.name}: name two different sides")
     return _tell(args, move, cut_over(move, source, target, args.after, args.steps))
 
 
@@ -98,7 +121,7 @@ def _move(args: argparse.Namespace) -> Move:
 
 
 def _tell(args: argparse.Namespace, move: Move, seen: Owners) -> int:
-    """Says who owns the pipeline, and what takes effect only when services are started."""
+    """Prints the owner of the pipeline, and the services that take the change over only when they start."""
     found = {"pipeline": move.pipeline.name, **seen.to_dict(), "later": _later(move, seen)}
     if args.json:
         answer(found)
@@ -106,19 +129,19 @@ def _tell(args: argparse.Namespace, move: Move, seen: Owners) -> int:
     echo(f"{name}: {owned(found)}", beside=args.json)
     for one in found["later"]:
         up = command("up", one, "--pipeline", args.pipeline, root=move.objects.root)
-        echo(f"{one} does not serve {name} now: this takes effect when '{up}' does", beside=args.json)
+        echo(f"{one} is not serving {name}: the change takes effect when '{up}' starts it", beside=args.json)
     return 0
 
 
 def owned(found: Mapping[str, Any]) -> str:
     """Who owns a pipeline since when, and which steps of it are another side's, in words."""
     if not found["owner"]:
-        return "nobody was given it yet"
+        return "no cut-over yet"
     sides: dict[str, list[str]] = {}
     for step, side in found["steps"].items():
         sides.setdefault(side, []).append(step)
-    parts = [f"but for {', '.join(steps)}, which {side} owns" for side, steps in sides.items()]
-    since = f"{found['owner']['name']} owns it since {found['since']}"
+    parts = [f"except {', '.join(steps)}, owned by {side}" for side, steps in sides.items()]
+    since = f"owned by {found['owner']['name']} since {found['since']}"
     return ", ".join([since, *parts])
 
 

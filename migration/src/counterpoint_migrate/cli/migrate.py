@@ -1,13 +1,14 @@
-"""`counterpoint migrate`: what a team that leaves Airflow has, in which order it moves, what will differ."""
+"""`counterpoint migrate`: plans, proves and carries out a move from Airflow to another orchestrator."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.cli.common import common_options
+from counterpoint.cli.common import add_command
 from counterpoint.cli.environments import ORCHESTRATORS, python_of
 from counterpoint.cli.output import answer, echo, say, table
+from counterpoint.cli.run import PIPELINE
 from counterpoint_migrate.cli import cutting, shadowing, validating
 
 if TYPE_CHECKING:
@@ -18,46 +19,53 @@ if TYPE_CHECKING:
     from counterpoint_migrate.plan import Plan
     from counterpoint_migrate.plan.preflight import Preflight
 
-HELP = (
-    "moving away from Airflow: 'migrate inventory|plan FOLDER',"
-    " 'migrate preflight|validate|shadow|ledger|cutover|rollback PIPELINE'"
-)
+HELP = "plan, validate and carry out a move from Airflow to another orchestrator"
+EXAMPLE = """\
+counterpoint migrate inventory dags
+counterpoint migrate plan dags --html plan.html
+counterpoint migrate validate streamrec --dates 2026-01-01..2026-01-07"""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """What to do, each with its own options."""
+    """The actions, each with its own options."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    about = "what a folder of Airflow DAGs holds and what hangs together, read without running it"
-    _of_folder(_action(actions, "inventory", about))
-    about = "in which order a folder of Airflow DAGs moves to Dagster, and what that takes"
-    sub = _of_folder(_action(actions, "plan", about))
-    sub.add_argument("--settings", metavar="FILE.toml", type=Path, help="weights, the size of a wave, value and owners")
-    about = "what a pipeline of Counterpoint's means otherwise on another orchestrator"
-    sub = _action(actions, "preflight", about)
-    sub.add_argument("pipeline", metavar="PIPELINE")
+    about = "list the DAGs of a folder and their dependencies, without running them"
+    _of_folder(add_command(actions, "inventory", about, "counterpoint migrate inventory dags --html inventory.html"))
+    about = "plan in which order a folder of Airflow DAGs moves to Dagster, and the work for each"
+    sub = _of_folder(add_command(actions, "plan", about, "counterpoint migrate plan dags --settings plan.toml"))
     sub.add_argument(
-        "--from", dest="source", default="airflow", choices=ORCHESTRATORS, metavar="SIDE", help="default airflow"
+        "--settings", metavar="FILE.toml", type=Path, help="weights, size of a wave, value and owners of DAGs"
+    )
+    about = "show what a pipeline does differently on another orchestrator"
+    sub = add_command(actions, "preflight", about, "counterpoint migrate preflight streamrec --to prefect")
+    sub.add_argument("pipeline", metavar="PIPELINE", help=PIPELINE)
+    sub.add_argument(
+        "--from",
+        dest="source",
+        default="airflow",
+        choices=ORCHESTRATORS,
+        metavar="SIDE",
+        help="orchestrator to leave; default airflow",
     )
     sub.add_argument(
-        "--to", dest="target", default="dagster", choices=ORCHESTRATORS, metavar="SIDE", help="default dagster"
+        "--to",
+        dest="target",
+        default="dagster",
+        choices=ORCHESTRATORS,
+        metavar="SIDE",
+        help="orchestrator to move to; default dagster",
     )
-    sub.add_argument("--all", action="store_true", help="also what the pipeline does not use")
-    validating.arguments(_action(actions, "validate", validating.ABOUT))
-    shadowing.arguments(_action(actions, "shadow", shadowing.ABOUT))
-    shadowing.ledger_arguments(_action(actions, "ledger", shadowing.ABOUT_LEDGER))
-    cutting.arguments(_action(actions, "cutover", cutting.ABOUT))
-    cutting.rollback_arguments(_action(actions, "rollback", cutting.ABOUT_ROLLBACK))
-
-
-def _action(actions: Any, name: str, about: str) -> argparse.ArgumentParser:
-    sub: argparse.ArgumentParser = actions.add_parser(name, help=about, description=about)
-    common_options(sub, behind=True)  # behind the action, too
-    return sub
+    sub.add_argument("--all", action="store_true", help="include properties that the pipeline does not use")
+    validating.arguments(add_command(actions, "validate", validating.ABOUT, validating.EXAMPLE))
+    shadowing.arguments(add_command(actions, "shadow", shadowing.ABOUT, shadowing.EXAMPLE))
+    shadowing.ledger_arguments(add_command(actions, "ledger", shadowing.ABOUT_LEDGER, shadowing.EXAMPLE_LEDGER))
+    cutting.arguments(add_command(actions, "cutover", cutting.ABOUT, cutting.EXAMPLE))
+    cutting.rollback_arguments(add_command(actions, "rollback", cutting.ABOUT_ROLLBACK, cutting.EXAMPLE_ROLLBACK))
 
 
 def _of_folder(sub: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    sub.add_argument("folder", metavar="FOLDER", type=Path, help="DAG files, of Airflow 1.10 to 3")
-    sub.add_argument("--html", metavar="FILE", type=Path, help="writes a page of it, too")
+    sub.add_argument("folder", metavar="FOLDER", type=Path, help="DAG files of Airflow 1.10 to 3")
+    sub.add_argument("--html", metavar="FILE", type=Path, help="also write the result as a web page")
     return sub
 
 
@@ -126,7 +134,7 @@ def _tell(found: Inventory) -> None:
     table("DAGs", columns, [_row(dag, schedule_of(dag.schedule)) for dag in found.dags])
     if found.dependencies:
         rows = [(d.upstream, d.downstream, d.kind, d.confidence, d.place, d.detail) for d in found.dependencies]
-        table("What hangs together", ("before", "after", "by", "confidence", "place", ""), rows)
+        table("Dependencies", ("upstream", "downstream", "kind", "confidence", "place", "detail"), rows)
     if found.plugins:
         table("Plugins", ("plugin", "place"), [(plugin["name"], plugin["place"]) for plugin in found.plugins])
     _tell_unresolved(found)
@@ -136,7 +144,7 @@ def _tell(found: Inventory) -> None:
 def _tell_unresolved(found: Inventory | Plan) -> None:
     if found.unresolved:
         rows_left = [(entry.place, entry.kind, entry.detail) for entry in found.unresolved]
-        table("Not known from the source", ("place", "kind", ""), rows_left)
+        table("Unresolved", ("place", "kind", "detail"), rows_left)
 
 
 def _row(dag: Dag, schedule: str) -> Sequence[Any]:
@@ -155,18 +163,20 @@ def _tell_plan(found: Plan) -> None:
 
     for line in (*planreport.wave_lines(found), *planreport.bridge_lines(found)):
         echo(line)
-    columns = ("DAG", "wave", "score", "value", "complex", "risk", "coupled")
+    columns = ("DAG", "wave", "score", "value", "complexity", "risk", "coupling")
     table("DAGs", columns, map(planreport.move_row, found.dags))
-    table("What Dagster does otherwise", ("need", "DAGs", "in Dagster"), planreport.need_rows(found))
+    table(
+        "Requirements and their Dagster equivalents", ("requirement", "DAGs", "in Dagster"), planreport.need_rows(found)
+    )
     strangers = [(one.operator, one.module, move.id) for move in found.dags for one in move.strangers]
     if strangers:
-        table("No counterpart is known", ("operator", "module", "DAG"), strangers)
+        table("Operators without a known equivalent", ("operator", "module", "DAG"), strangers)
     if found.cycles:
         cycles = [(cycle.name, planreport.kind_of(cycle)) for cycle in found.cycles]
-        table("Cycles", ("cycle", ""), cycles)
+        table("Cycles", ("cycle", "kind"), cycles)
     if found.to_confirm:
         rows = [(one.upstream, one.downstream, one.confidence, one.place, one.detail) for one in found.to_confirm]
-        table("To confirm", ("before", "after", "confidence", "place", ""), rows)
+        table("Dependencies to confirm", ("upstream", "downstream", "confidence", "place", "detail"), rows)
     _tell_unresolved(found)
     echo(planreport.summary_of_plan(found))
 

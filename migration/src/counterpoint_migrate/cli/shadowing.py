@@ -1,4 +1,4 @@
-"""`counterpoint migrate shadow` and `migrate ledger`: a verdict a day, and for how many days all was equal."""
+"""`counterpoint migrate shadow` and `migrate ledger`: a verdict per date, and how many in a row are equal."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.cli.environments import python_of
 from counterpoint.cli.output import answer, echo, table
+from counterpoint.cli.run import PIPELINE
 from counterpoint_migrate.cli.cutting import owned
 from counterpoint_migrate.cli.validating import comparing, question_of
 
@@ -14,20 +15,22 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping
 
-ABOUT = "compares two sides date by date, each with a verdict of its own, and keeps a ledger of what was equal"
-ABOUT_LEDGER = "which dates were compared and were equal, who owns the pipeline's schedule, and all cut-overs"
+ABOUT = "compare two sides date by date, and record each verdict in a ledger"
+ABOUT_LEDGER = "show the compared dates, the owner of a pipeline's schedule, and its cut-overs"
+EXAMPLE = "counterpoint migrate shadow streamrec --dates 2026-01-01..2026-01-07"
+EXAMPLE_LEDGER = "counterpoint migrate ledger streamrec"
 
 
 def arguments(sub: argparse.ArgumentParser) -> None:
-    """The same as of `validate`, whose work it does."""
-    sub.add_argument("pipeline", metavar="PIPELINE")
+    """The same as of `validate`."""
+    sub.add_argument("pipeline", metavar="PIPELINE", help=PIPELINE)
     comparing(sub)
-    sub.add_argument("--force", action="store_true", help="compares again what is equal in the ledger already")
+    sub.add_argument("--force", action="store_true", help="also compare dates that are equal in the ledger")
 
 
 def ledger_arguments(sub: argparse.ArgumentParser) -> None:
     """The pipeline."""
-    sub.add_argument("pipeline", metavar="PIPELINE")
+    sub.add_argument("pipeline", metavar="PIPELINE", help=PIPELINE)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -68,16 +71,16 @@ def run_ledger(args: argparse.Namespace) -> int:
 def _tell(found: Mapping[str, Any]) -> None:
     for pair in found["pairs"]:
         rows = [
-            (one["date"], "equal" if one["equal"] else f"differs first: {one['first']['step']}", one["at"])
+            (one["date"], "equal" if one["equal"] else f"first difference: {one['first']['step']}", one["at"])
             for one in pair["dates"]
         ]
         table(f"{found['pipeline']}: {pair['pair']}", ("date", "verdict", "compared at"), rows)
         echo(f"{pair['pair']}: {pair['summary']}")
     if found["history"]:
         rows_past = [(one["at"], one["action"], *_moved(one), one["outcome"], _proof(one)) for one in found["history"]]
-        table("Cut-overs", ("at", "what", "steps", "from", "to", "", "proof"), rows_past)
+        table("Cut-overs", ("time", "action", "steps", "from", "to", "outcome", "proof"), rows_past)
     if found["pending"]:
-        echo(f"a {found['pending']['action']} of {found['pending']['at']} is not finished: give the command again")
+        echo(f"a {found['pending']['action']} of {found['pending']['at']} is not finished: repeat the command")
     echo(f"{found['pipeline']}: {owned(found)}")
 
 
@@ -86,4 +89,4 @@ def _moved(change: Mapping[str, Any]) -> tuple[str, str, str]:
 
 
 def _proof(change: Mapping[str, Any]) -> str:
-    return f"{change['streak']['count']} in a row" if change["streak"] else ""
+    return f"{change['streak']['count']} equal dates in a row" if change["streak"] else ""

@@ -1,4 +1,4 @@
-"""`counterpoint migrate validate`: whether two orchestrators make the same data, shown output by output."""
+"""`counterpoint migrate validate`: proves that two orchestrators make the same data, or names the first difference."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.cli.environments import SIDES, python_of
 from counterpoint.cli.output import answer, echo, say, table
-from counterpoint.cli.run import setting_options
+from counterpoint.cli.run import PIPELINE, setting_options
 from counterpoint.commands import command
 
 if TYPE_CHECKING:
@@ -16,31 +16,52 @@ if TYPE_CHECKING:
 
     from counterpoint_migrate.validate.validate import Question
 
-ABOUT = "runs or reads both sides for the same dates and proves that they are equal, or names what differs first"
+ABOUT = "compare the outputs of both sides for the same dates, and name the first difference"
+EXAMPLE = """\
+counterpoint migrate validate streamrec --from airflow --to dagster --dates 2026-01-01..2026-01-07
+counterpoint migrate validate --again verdict/verdict.json"""
 _SAMPLES = 5
 
 
 def arguments(sub: argparse.ArgumentParser) -> None:
-    """Both sides, the dates, and how they are compared; or a verdict to be checked again."""
-    sub.add_argument("pipeline", metavar="PIPELINE", nargs="?")
+    """Both sides, the dates, and how they are compared; or a verdict to recheck."""
+    sub.add_argument("pipeline", metavar="PIPELINE", nargs="?", help=PIPELINE)
     comparing(sub)
-    sub.add_argument("--again", metavar="VERDICT", type=Path, help="checks a verdict.json again; names no pipeline")
+    sub.add_argument("--again", metavar="VERDICT", type=Path, help="recheck a verdict.json; takes no PIPELINE")
 
 
 def comparing(sub: argparse.ArgumentParser) -> None:
     """The options of whatever compares two sides."""
     sub.add_argument(
-        "--from", dest="from_side", default="airflow", choices=SIDES, metavar="SIDE", help="default airflow"
+        "--from",
+        dest="from_side",
+        default="airflow",
+        choices=SIDES,
+        metavar="SIDE",
+        help="reference side; default airflow",
     )
-    sub.add_argument("--to", dest="to_side", default="dagster", choices=SIDES, metavar="SIDE", help="default dagster")
-    sub.add_argument("--dates", metavar="A..B", help="the first and last date, or one")
     sub.add_argument(
-        "--legacy", metavar="FILE.toml", type=Path, help="where the outputs of the --from side lie already"
+        "--to",
+        dest="to_side",
+        default="dagster",
+        choices=SIDES,
+        metavar="SIDE",
+        help="side to validate; default dagster",
     )
-    sub.add_argument("--out", metavar="DIR", type=Path, default=Path("verdict"), help="default ./verdict")
-    sub.add_argument("--tolerance", metavar="X", help="absolute, of all numbers (X) or some (COLUMN=X,...)")
-    sub.add_argument("--strict-order", action="store_true", help="another order or case of columns is a difference")
-    sub.add_argument("--service", action="store_true", help="on the real services, started if none run")
+    sub.add_argument("--dates", metavar="A..B", help="first and last date, or one date")
+    sub.add_argument(
+        "--legacy", metavar="FILE.toml", type=Path, help="file with the place of existing outputs of the --from side"
+    )
+    sub.add_argument(
+        "--out", metavar="DIR", type=Path, default=Path("verdict"), help="folder of the verdict; default ./verdict"
+    )
+    sub.add_argument(
+        "--tolerance", metavar="X", help="absolute tolerance, of all numbers (X) or of columns (COLUMN=X,...)"
+    )
+    sub.add_argument(
+        "--strict-order", action="store_true", help="count a different order or case of columns as a difference"
+    )
+    sub.add_argument("--service", action="store_true", help="run on the orchestrators' services; start them if needed")
     setting_options(sub)
 
 
@@ -66,7 +87,7 @@ def question_of(args: argparse.Namespace, folder: str | None = None) -> Question
     from counterpoint_migrate.validate.validate import Question
 
     if not args.pipeline or not args.dates:
-        raise UsageError("say what is compared: PIPELINE --dates A..B, or validate --again VERDICT")
+        raise UsageError("name what to compare: PIPELINE --dates A..B, or --again VERDICT")
     first, dots, last = args.dates.partition("..")
     config = settings(args)
     sides = ("--from", args.from_side, "--to", args.to_side, "--dates", args.dates)
@@ -108,7 +129,7 @@ def _validate(args: argparse.Namespace) -> int:
     _tell(found, beside=args.json)
     say(f"verdict: {page}")
     again = command("migrate", "validate", "--again", str(args.out.absolute() / "verdict.json"), root=None)
-    say(f"check it again: {again}")
+    say(f"recheck the verdict: {again}")
     return 0 if found["equal"] else DifferenceError.exit_code
 
 
@@ -116,19 +137,17 @@ def _tell(found: Mapping[str, Any], *, beside: bool) -> None:
     from counterpoint_migrate.validate.verdictpage import sentence_of
 
     for cause in found["causes"]:
-        title = f"First: {cause['step']} of {', '.join(cause['dates'])}"
-        table(title, ("what differs",), [(evidence,) for evidence in cause["evidence"]], beside=beside)
+        title = f"First difference: {cause['step']} of {', '.join(cause['dates'])}"
+        table(title, ("difference",), [(evidence,) for evidence in cause["evidence"]], beside=beside)
         echo(
-            f"a guess: {cause['hint']['text']}"
-            if cause["hint"]
-            else "no rule explains it: see the samples on the page",
+            f"likely cause: {cause['hint']['text']}" if cause["hint"] else "cause unknown: see the samples on the page",
             beside=beside,
         )
     if found["consequences"]:
         rows = [(one["step"], ", ".join(one["dates"]), ", ".join(one["because"])) for one in found["consequences"]]
-        table("What differs because of that", ("step", "dates", "because of"), rows, beside=beside)
+        table("Differences that follow from it", ("step", "dates", "caused by"), rows, beside=beside)
     for one in found["notes"]:
-        echo(f"{one['step']}: {one['note']} ({len(one['dates'])} dates); equal all the same", beside=beside)
+        echo(f"{one['step']}: {one['note']} ({len(one['dates'])} dates); counted as equal", beside=beside)
     if found["not_compared"]:
         echo(f"not compared: {', '.join(one['step'] for one in found['not_compared'])}", beside=beside)
     echo(sentence_of(found), beside=beside)
@@ -148,7 +167,7 @@ def _again(args: argparse.Namespace) -> int:
 def _tell_again(found: Mapping[str, Any], *, beside: bool) -> None:
     if found["changed"]:
         rows = [(one["step"], one["date"], one["what"], one["was"], one["now"]) for one in found["changed"]]
-        table("Otherwise by now", ("step", "date", "what", "in the verdict", "now"), rows, beside=beside)
+        table("Changed since the verdict", ("step", "date", "value", "in the verdict", "now"), rows, beside=beside)
     told = "equal" if found["equal"] else "different"
-    holds = f"still holds: {told}" if found["holds"] else "does NOT hold any more"
-    echo(f"{found['checked']} outputs checked again: the verdict {holds}", beside=beside)
+    holds = f"still holds: {told}" if found["holds"] else "no longer holds"
+    echo(f"{found['checked']} outputs rechecked: the verdict {holds}", beside=beside)

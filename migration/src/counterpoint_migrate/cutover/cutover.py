@@ -144,7 +144,7 @@ def _settled(move: Move, action: str) -> Owners:
     if by.lives and datetime.now(UTC) - datetime.fromisoformat(seen.pending["at"]) < _LONGEST:
         raise UsageError(f"process {by.pid} on {by.host} changes who owns {move.pipeline.name} now: wait for it")
     end = "finished" if begun == action else "undone"
-    log.info("%s: a %s was begun at %s and killed: it is %s", move.pipeline.name, begun, seen.pending["at"], end)
+    log.info("%s: a %s started at %s was killed; it is %s", move.pipeline.name, begun, seen.pending["at"], end)
     return _finish(move, seen) if begun == action else _undo(move, seen)
 
 
@@ -158,7 +158,7 @@ def _finish(move: Move, seen: Owners) -> Owners:
         _turn(move, Change.from_dict(seen.pending or {}))
     except (ServiceError, UsageError, KeyboardInterrupt) as error:
         _undo(move, seen)
-        log.warning("%s: undone, both schedules are as they were: %s", move.pipeline.name, str(error) or "interrupted")
+        log.warning("%s: undone, both schedules are restored: %s", move.pipeline.name, str(error) or "interrupted")
         raise
     return move.keep(seen.ended(DONE))
 

@@ -54,7 +54,7 @@ def shadow(
         before = None if force else last_of(objects, pipeline.name, pair, date)
         reused = before is not None and before["equal"] and before["digests"] == digests
         if reused:
-            log.info("%s: equal, as compared before", date)
+            log.info("%s: equal (already in the ledger)", date)
         else:
             found = validate(replace(question, first=date, last=date), python_of, command)
             write_verdict(found, out / date)

@@ -1,4 +1,4 @@
-"""The inventory for people: a page of its own, and the words that it shares with the terminal."""
+"""The inventory as a web page, and the text that it shares with the terminal."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def schedule_of(schedule: Mapping[str, Any]) -> str:
     if kind == "assets":
         return f"assets {', '.join(schedule['assets'])}"
     if kind in {"none", "default"}:
-        return "none" if kind == "none" else "the default of its Airflow"
+        return "none" if kind == "none" else "default of its Airflow version"
     return str(schedule["expression"] or value or kind)
 
 
@@ -92,5 +92,5 @@ def summary_of(found: Inventory) -> str:
     hidden = sum(one.confidence != "certain" for one in found.dependencies)
     return (
         f"{len(found.files)} files: {len(found.dags)} DAGs, {tasks} tasks, {len(found.dependencies) - hidden} declared"
-        f" and {hidden} probable dependencies; not known from the source: {len(found.unresolved)}"
+        f" and {hidden} probable dependencies; unresolved: {len(found.unresolved)}"
     )

@@ -1,4 +1,4 @@
-"""The plan for people: a page of its own, and the words that it shares with the terminal."""
+"""The plan as a web page, and the text that it shares with the terminal."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ def summary_of_plan(found: Plan) -> str:
     tasks = sum(move.tasks for move in found.dags)
     return (
         f"{len(found.dags)} DAGs with {tasks} tasks in {len(found.waves)} waves; cycles: {len(found.cycles)};"
-        f" bridges: {len(found.bridges)}, of which {lasting} stay until the other side moves;"
-        f" to confirm: {len(found.to_confirm)}; not known from the source: {len(found.unresolved)}"
+        f" bridges: {len(found.bridges)}, {lasting} of them to DAGs outside the folder;"
+        f" dependencies to confirm: {len(found.to_confirm)}; unresolved: {len(found.unresolved)}"
     )
 
 
 def wave_lines(found: Plan) -> Iterator[str]:
-    """The waves with their DAGs, and what to build, to remove and to watch."""
+    """The waves with their DAGs, the bridges to build and remove, and notes."""
     for wave in found.waves:
         dags = "1 DAG" if len(wave.dags) == 1 else f"{len(wave.dags)} DAGs"
         yield f"Wave {wave.number}: {dags}, {wave.tasks} tasks; owners: {', '.join(wave.owners) or '-'}"
-        yield f"  moves    {', '.join(wave.dags)}"
-        for word, of in (("builds", wave.builds), ("removes", wave.removes)):
+        yield f"  move     {', '.join(wave.dags)}"
+        for word, of in (("build", wave.builds), ("remove", wave.removes)):
             if of:
                 yield f"  {word:<8} bridge {numbers(of)}"
-        yield from (f"  watch    {note}" for note in wave.notes)
+        yield from (f"  note     {note}" for note in wave.notes)
 
 
 def bridge_lines(found: Plan) -> Iterator[str]:
@@ -82,14 +82,14 @@ def direction_of(bridge: Bridge) -> str:
 
 def until(bridge: Bridge) -> str:
     """Which wave makes a bridge needless."""
-    return "wave " + str(bridge.ends) if bridge.ends is not None else "its other side moves, which is not in the folder"
+    return "wave " + str(bridge.ends) if bridge.ends is not None else "the other DAG, outside the folder, moves"
 
 
 def kind_of(cycle: Cycle) -> str:
     """How sure a cycle is, and what follows."""
     if cycle.certain:
-        return "declared; moves at once"
-    return "with a guess; moves at once" if cycle.binding else "only if a guess of low confidence holds"
+        return "declared; moves in one wave"
+    return "partly inferred; moves in one wave" if cycle.binding else "only if a low-confidence dependency is real"
 
 
 def numbers(of: Sequence[int]) -> str:

@@ -1,4 +1,4 @@
-"""The verdict for people: a page beside the JSON document, and the words that it shares with the terminal."""
+"""The verdict as a web page, and the text that it shares with the terminal."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def sentence_of(verdict: Mapping[str, Any]) -> str:
     named = f"{sides[0]} and {sides[1]}, {verdict['dates'][0]} to {verdict['dates'][-1]}"
     if verdict["equal"]:
         by_value = sum(row["by"] == "value" for row in both)
-        how = f", {by_value} of them by value and not by digest" if by_value else ""
-        unseen = f"; {len(verdict['not_compared'])} steps are not compared" if verdict["not_compared"] else ""
+        how = f", {by_value} of them by value but not by digest" if by_value else ""
+        unseen = f"; {len(verdict['not_compared'])} steps not compared" if verdict["not_compared"] else ""
         return f"{named}: equal, {len(both)} outputs of {len(verdict['steps'])} steps{how}{unseen}"
     differing = sum(row["status"] == "differs" for row in both)
-    first = verdict["causes"][0]
-    return f"{named}: DIFFERENT, {differing} of {len(both)} outputs; first {first['step']} of {first['dates'][0]}"
+    first = f"{verdict['causes'][0]['step']} of {verdict['causes'][0]['dates'][0]}"
+    return f"{named}: DIFFERENT, {differing} of {len(both)} outputs; first difference: {first}"
 
 
 def grid_of(verdict: Mapping[str, Any]) -> list[tuple[str, list[Mapping[str, Any]]]]:
@@ -64,7 +64,7 @@ def cell_of(row: Mapping[str, Any], verdict: Mapping[str, Any]) -> str:
     if row["status"] != "differs":
         return {"digest": "equal", "value": "equal by value"}.get(row["by"], str(row["status"]))
     first = any(row["step"] == cause["step"] and row["date"] in cause["dates"] for cause in verdict["causes"])
-    return "differs first" if first else "differs"
+    return "first difference" if first else "differs"
 
 
 def short(digest: str | None) -> str:
@@ -81,7 +81,7 @@ def brief(value: Any) -> str:
 def place_of(output: Mapping[str, Any] | None) -> str:
     """Where an output lies, with the version of a table."""
     if output is None:
-        return "nothing"
+        return "no output"
     version = output["table_version"]
     return str(output["place"]) if version is None else f"{output['place']}@{version}"
 

@@ -35,7 +35,7 @@ def tell(store: Objects, alert: Alert, *, now: datetime | None = None) -> str:
     try:
         _tell(store, told, now or datetime.now(UTC))
     except Exception as error:  # noqa: BLE001 - an alert is never worth a run
-        log.error("an alert was not kept or not sent: %s: %s", type(error).__name__, redacted(str(error)))  # noqa: TRY400
+        log.error("an alert was not stored or not sent: %s: %s", type(error).__name__, redacted(str(error)))  # noqa: TRY400
     return told.id
 
 
@@ -48,7 +48,7 @@ def heal(store: Objects, alert_id: str, partition: str, version: str, *, now: da
     moment = now or datetime.now(UTC)
     case = change(store, alert_id, lambda found: healed(found, partition, version, moment) if found else None)
     if case and case.healed == moment:
-        log.info("alert %s is healed: %s", alert_id, case.alert.title)
+        log.info("alert %s: recovered: %s", alert_id, case.alert.title)
 
 
 def _tell(store: Objects, alert: Alert, now: datetime) -> None:
@@ -75,7 +75,7 @@ def _routes() -> Routes | None:
     try:
         return load_routes()
     except UsageError as error:
-        log.error("alerts are kept but not sent: %s", redacted(str(error)))  # noqa: TRY400
+        log.error("alerts are stored but not sent: %s", redacted(str(error)))  # noqa: TRY400
         return None
 
 
@@ -146,7 +146,7 @@ def _send(store: Objects, case: Case, message: Message, routes: Routes, now: dat
     change(store, case.alert.id, lambda found: settled(found, message, errors, now) if found else None)
     for name, error in errors.items():
         if error is not None:
-            log.warning("alert %s was not delivered to %s, it will be tried again: %s", case.alert.id, name, error)
+            log.warning("alert %s was not delivered to %s, delivery is retried: %s", case.alert.id, name, error)
     told = {"id": case.alert.id, "severity": case.alert.severity.value, "title": message.title, "kind": message.kind}
     failed = [name for name, error in errors.items() if error is not None]
     return {**told, "delivered": [name for name in errors if name not in failed], "failed": failed}

@@ -152,7 +152,7 @@ def free(store: Store, is_rival: Callable[[str, dict[str, Any]], bool], *, take_
             raise _held(version, manifest)
         told_to_stop |= _interrupt(store, version, manifest.get("token")) and state != "gone"
     if told_to_stop:
-        log.warning("taken over: waiting %.0f s until the former owner has stopped", 2 * BEAT_SECONDS)
+        log.warning("backfill taken over: waiting %.0f s for the previous owner to stop", 2 * BEAT_SECONDS)
         time.sleep(2 * BEAT_SECONDS)
 
 
@@ -171,7 +171,7 @@ def _state(manifest: Mapping[str, Any]) -> Literal["works", "gone", "silent"]:
 
 def _is_heard(store: Store, version: str, manifest: Mapping[str, Any]) -> bool:
     """Whether a silent owner is heard after all: it renews its lease while we listen, whatever its clock says."""
-    log.warning("backfill %s: listening whether %s still lives", version, Owner(**manifest["owner"]))
+    log.warning("backfill %s: checking whether its owner, %s, still runs", version, Owner(**manifest["owner"]))
     end = time.monotonic() + 3 * BEAT_SECONDS
     while time.monotonic() < end:
         time.sleep(BEAT_SECONDS / 5)

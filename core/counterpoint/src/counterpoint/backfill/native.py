@@ -72,7 +72,7 @@ class NativeLauncher(Launcher):
                 del self._waiting[unit]
                 ended.append(Outcome(unit, _only(run, unit)))
             elif found.over:
-                log.warning("%s %s was left out of the backfill: %s", unit.key, unit.steps, found.error or "it is over")
+                log.warning("%s %s is not part of the backfill: %s", unit.key, unit.steps, found.error or "it is over")
                 self._alone.start(unit, self._waiting.pop(unit))
         return ended
 

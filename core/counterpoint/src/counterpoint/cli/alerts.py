@@ -1,4 +1,4 @@
-"""`counterpoint alerts`: what was told, who has taken it, and whether the routes work."""
+"""`counterpoint alerts`: lists alerts, acknowledges one, and tests the routes that deliver them."""
 
 from __future__ import annotations
 
@@ -13,16 +13,19 @@ if TYPE_CHECKING:
     from counterpoint.alerts.routes import Routes
     from counterpoint.storage.objects import Objects
 
-HELP = "alerts by severity: list, acknowledge, and test where they go"
+HELP = "list alerts by severity, acknowledge one, or send a test message"
+EXAMPLE = "counterpoint alerts list --all\ncounterpoint alerts test P1"
 _USAGE = "list | ack ID | test SEVERITY"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What to do, and with which alert or severity."""
-    parser.add_argument("words", nargs="+", metavar=_USAGE)
-    parser.add_argument("--all", action="store_true", help="list: those too that are acknowledged or only logged")
-    parser.add_argument("--by", metavar="NAME", help="ack: who has taken it; default is the user of this machine")
-    parser.add_argument("--reset", action="store_true", help="ack: and switch the step on again that it is about")
+    parser.add_argument("words", nargs="+", metavar=_USAGE, help="what to do, and with which alert or severity")
+    parser.add_argument("--all", action="store_true", help="list: include alerts that are acknowledged or only logged")
+    parser.add_argument("--by", metavar="NAME", help="ack: the person who takes the alert; default the current user")
+    parser.add_argument(
+        "--reset", action="store_true", help="ack: also switch on the step that the circuit breaker switched off"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -66,9 +69,9 @@ def _line(case: Case) -> str:
         f"{case.alert.id} {case.alert.severity.value} {case.alert.title}",
         f"{case.count} times, last {case.last_seen:%Y-%m-%d %H:%M} UTC",
         f"acknowledged by {case.acknowledged['by']}" if case.acknowledged else "",
-        f"healed {case.healed:%Y-%m-%d %H:%M} UTC" if case.healed else "",
-        f"held until {', '.join(case.held)} has ended" if case.held else "",
-        f"not delivered yet to {undelivered}" if undelivered else "",
+        f"recovered {case.healed:%Y-%m-%d %H:%M} UTC" if case.healed else "",
+        f"held until {', '.join(case.held)} ends" if case.held else "",
+        f"not yet delivered to {undelivered}" if undelivered else "",
     )
     return " | ".join(part for part in parts if part)
 
@@ -87,7 +90,7 @@ def _acknowledge(store: Objects, alert_id: str, args: argparse.Namespace) -> int
     if args.json:
         answer([new.to_dict()] if new else [])
     else:
-        echo(f"{alert_id} is acknowledged by {by}{', and its step is switched on' if args.reset else ''}")
+        echo(f"{alert_id} is acknowledged by {by}{'; its step is switched on' if args.reset else ''}")
     return 0
 
 
@@ -98,7 +101,9 @@ def _switch_on(store: Objects, case: Case) -> None:
 
     alert = case.alert
     if alert.failure is not FailureClass.SWITCHED_OFF or alert.step is None:
-        raise UsageError(f"alert {alert.id} is about no step that is switched off: acknowledge it without --reset")
+        raise UsageError(
+            f"alert {alert.id} does not concern a step that is switched off: acknowledge it without --reset"
+        )
     switch_on(store, alert.pipeline, alert.step)
 
 
@@ -110,13 +115,13 @@ def _test(routes: Routes, word: str, args: argparse.Namespace) -> int:
 
     known = [severity.value for severity in Severity]
     if word not in known:
-        raise UsageError(f"{word!r} is no severity: choose from {', '.join(known)}")
+        raise UsageError(f"{word!r} is not a severity: choose from {', '.join(known)}")
     names = routes.of(Severity(word))
     if not names:
-        raise UsageError(f"{word} has no routes: name a file of them in {ROUTES}, see docs/how-to/alerts.md")
+        raise UsageError(f"{word} has no routes: set {ROUTES} to a file of routes, see docs/how-to/alerts.md")
     errors = send({name: routes.urls[name] for name in names}, f"[{word}] test", "A test of 'counterpoint alerts'.")
     if args.json:
         answer([{"route": name, "error": error} for name, error in errors.items()])
     else:
-        table("test", ("route", "result"), [(name, error or "delivered") for name, error in errors.items()])
+        table("Test messages", ("route", "result"), [(name, error or "delivered") for name, error in errors.items()])
     return int(any(errors.values()))

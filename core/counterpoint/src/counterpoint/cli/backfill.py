@@ -1,4 +1,4 @@
-"""`counterpoint backfill`: several partitions into a version of their own; `promote` or `drop` that version."""
+"""`counterpoint backfill`: runs a range of partitions into a version, which `promote` publishes and `drop` deletes."""
 
 from __future__ import annotations
 
@@ -15,28 +15,39 @@ if TYPE_CHECKING:
 
     from counterpoint.backfill import BackfillRequest
 
-HELP = "several partitions; 'backfill promote|drop PIPELINE TAG' publishes or forgets a version"
+HELP = "run a range of partitions into a version; promote or drop a version"
+EXAMPLE = """\
+counterpoint backfill streamrec --from 2026-01-01 --to 2026-01-07 --version january
+counterpoint backfill promote streamrec january"""
 ACTIONS = ("promote", "drop")
+_USAGE = "PIPELINE | promote PIPELINE TAG | drop PIPELINE TAG"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The pipeline and its range, or what to do with a version."""
-    parser.add_argument("words", nargs="+", metavar="PIPELINE | promote PIPELINE TAG | drop PIPELINE TAG")
-    parser.add_argument("--from", dest="first", metavar="A", help="the first partition")
-    parser.add_argument("--to", dest="last", metavar="B", help="the last partition")
-    parser.add_argument("--strategy", default="parallel", choices=("sequential", "parallel", "prioritized"))
-    parser.add_argument("--max-parallel", type=int, default=os.cpu_count() or 2, metavar="N", help="at once")
-    parser.add_argument("--version", metavar="TAG", help="of the output; default names the range")
-    parser.add_argument("--effects", action="store_true", help="also run the steps that are effects")
-    parser.add_argument("--dry-run", action="store_true", help="prints the plan and a checklist; starts nothing")
-    parser.add_argument("--stale", action="store_true", help="only partitions of which something is stale")
+    parser.add_argument(
+        "words", nargs="+", metavar=_USAGE, help="the pipeline to run; or promote or drop a version of it"
+    )
+    parser.add_argument("--from", dest="first", metavar="A", help="first partition")
+    parser.add_argument("--to", dest="last", metavar="B", help="last partition")
+    strategies = ("sequential", "parallel", "prioritized")
+    parser.add_argument(
+        "--strategy", default="parallel", choices=strategies, help="order of the steps; default parallel"
+    )
+    parser.add_argument(
+        "--max-parallel", type=int, default=os.cpu_count() or 2, metavar="N", help="steps at once; default one per CPU"
+    )
+    parser.add_argument("--version", metavar="TAG", help="version of the output; default backfill-A-B")
+    parser.add_argument("--effects", action="store_true", help="also run effect steps")
+    parser.add_argument("--dry-run", action="store_true", help="print the plan and a checklist, run nothing")
+    parser.add_argument("--stale", action="store_true", help="run only partitions with a stale step")
     take_over_option(parser)
     run_options(parser)
 
 
 def take_over_option(parser: argparse.ArgumentParser) -> None:
     """The option of whatever works on a backfill that another process may own."""
-    words = "stop the process that owns the backfill, if it still runs anywhere, and go on in its place"
+    words = "stop the process that owns the backfill, if it still runs, and continue in its place"
     parser.add_argument("--take-over", action="store_true", help=words)
 
 
@@ -69,9 +80,9 @@ def asked_of(args: argparse.Namespace) -> BackfillRequest:
             f"{' '.join(args.words)}: write backfill PIPELINE --from A --to B, or promote|drop PIPELINE TAG"
         )
     if not args.first or not args.last:
-        raise UsageError("say which partitions: --from A --to B")
+        raise UsageError("name the partitions: --from A --to B")
     if args.max_parallel < 1:
-        raise UsageError(f"--max-parallel {args.max_parallel}: at least one")
+        raise UsageError(f"--max-parallel {args.max_parallel}: give 1 or more")
     version = check_tag(args.version or f"backfill-{args.first}-{args.last}")
     config, root = settings(args), absolute(args.root)
     stale = ["--stale"] if args.stale else []
@@ -94,7 +105,7 @@ def asked_of(args: argparse.Namespace) -> BackfillRequest:
 
 
 def carry_out(asked: BackfillRequest, args: argparse.Namespace, *, verify: bool = False) -> int:
-    """Runs a backfill in the environment of its orchestrator and tells how it went.
+    """Runs a backfill in the environment of its orchestrator and prints the result.
 
     With `verify` all that stands is read, and made again where it is not what was written.
     """
@@ -107,7 +118,7 @@ def carry_out(asked: BackfillRequest, args: argparse.Namespace, *, verify: bool 
 
     root = absolute(args.root)
     prepared = prepare(asked, root, upstream=not getattr(args, "no_upstream", False), verify=verify)
-    say(f"{asked.version}: {len(prepared.plan.cells)} steps to run, {len(prepared.plan.saved)} stand already")
+    say(f"{asked.version}: {len(prepared.plan.cells)} steps to run, {len(prepared.plan.saved)} already exist")
     options = site_options(args)
     with engine_for(
         asked.orchestrator, root, (asked.pipeline,), service=asked.service, options=options, config=asked.config
@@ -115,9 +126,9 @@ def carry_out(asked: BackfillRequest, args: argparse.Namespace, *, verify: bool 
         report = run_backfill(prepared, engine, take_over=args.take_over)
     tell(report, as_json=args.json)
     if report["status"] == "success":
-        say(f"publish it: {command('backfill', 'promote', asked.pipeline, asked.version, root=root)}")
+        say(f"publish the version: {command('backfill', 'promote', asked.pipeline, asked.version, root=root)}")
         return 0
-    say(f"redo what failed: {command('retry', asked.pipeline, '--backfill', asked.version, root=root)}")
+    say(f"rerun only what failed: {command('retry', asked.pipeline, '--backfill', asked.version, root=root)}")
     return 1
 
 
@@ -130,8 +141,10 @@ def tell(report: dict[str, Any], *, as_json: bool) -> None:
         (row["date"], row["status"], row["failed_step"], ", ".join(row["blocked_by"]) or _message(row))
         for row in (*report["upstream"], *report["partitions"])
     ]
-    table(f"{report['version']}: {report['status']}", ("partition", "status", "step", "blocked by, or error"), rows)
-    echo(f"{report['computed']} steps run, {report['saved']} saved, {report['seconds']:.1f} s")
+    table(
+        f"{report['version']}: {report['status']}", ("partition", "status", "failed step", "blocked by, or error"), rows
+    )
+    echo(f"{report['computed']} steps run, {report['saved']} reused, {report['seconds']:.1f} s")
 
 
 def _message(row: dict[str, Any]) -> str | None:
@@ -147,12 +160,16 @@ def _dry_run(asked: BackfillRequest, args: argparse.Namespace) -> int:
         answer(plan)
         return 0
     rows = [(number, len(wave), f"{wave[0]} to {wave[-1]}") for number, wave in enumerate(plan["waves"], 1)]
-    table(f"{asked.version}: {plan['cells']} steps in {len(plan['waves'])} waves", ("wave", "steps", "from"), rows)
-    echo(f"critical path {plan['critical_seconds']:.1f} s, lower bound {plan['lower_bound_seconds']:.1f} s,"
-        f" this order about {plan['estimated_seconds']:.1f} s with {plan['slots']} at once")  # fmt: skip
+    table(
+        f"{asked.version}: {plan['cells']} steps in {len(plan['waves'])} waves",
+        ("wave", "steps", "first to last"),
+        rows,
+    )
+    echo(f"critical path {plan['critical_seconds']:.1f} s, shortest possible {plan['lower_bound_seconds']:.1f} s,"
+        f" this plan about {plan['estimated_seconds']:.1f} s with {plan['slots']} steps at once")  # fmt: skip
     table(
         "Checklist",
-        ("item", "ok", "what was found"),
+        ("item", "ok", "result"),
         [(i["item"], _mark(i["ok"]), i["says"]) for i in plan["checklist"]],
     )
     return 0

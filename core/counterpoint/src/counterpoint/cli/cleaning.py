@@ -1,4 +1,4 @@
-"""`counterpoint doctor --clean`: what old runs left and nothing needs any more is removed."""
+"""`counterpoint doctor --clean`: removes the records of old runs that nothing refers to."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from counterpoint.cli.output import answer, say, table
 if TYPE_CHECKING:
     import argparse
 
-_COLUMNS = ("pipeline", "runs removed", "runs packed", "runs kept", "files fewer", "bytes removed")
+_COLUMNS = ("pipeline", "runs removed", "runs packed", "runs kept", "files removed", "bytes removed")
 
 
 def options(parser: argparse.ArgumentParser) -> None:
     """The options of `--clean`."""
-    words = "remove records of ended runs that nothing needs any more, and pack those of others, a file a run"
+    words = "remove records of old runs that nothing refers to, and pack the others into one file per run"
     parser.add_argument("--clean", action="store_true", help=words)
-    words = "clean: of runs that ended longer ago, as 90d or 12h; default the pipeline's retain"
+    words = "clean: age of the runs to clean, as 90d or 12h; default the pipeline's retain"
     parser.add_argument("--older-than", metavar="TIME", help=words)
-    parser.add_argument("--dry-run", action="store_true", help="clean: say what would be removed; remove nothing")
+    parser.add_argument("--dry-run", action="store_true", help="clean: print what would be removed, remove nothing")
 
 
 def clean_root(args: argparse.Namespace) -> int:
@@ -31,14 +31,20 @@ def clean_root(args: argparse.Namespace) -> int:
     limits, without = limits_of(root, args.older_than)
     done = clean(root, limits, dry_run=args.dry_run)
     for name, why in without.items():
-        say(f"{name} {why}: it is left as it is; --older-than cleans it, too")
+        say(f"{name} {why}: not cleaned; --older-than includes it")
     for name in sorted(limits.keys() - {one.pipeline for one in done}):
-        say(f"{name} is left as it is: it was repaired, and what was not found again may still be found in its records")
+        say(
+            f"{name} is not cleaned: it was repaired, and its records may be the only trace of outputs that are missing"
+        )
     if args.json:
         answer({"dry_run": args.dry_run, "pipelines": [asdict(one) for one in done]})
         return 0
     rows = [(o.pipeline, o.removed, o.packed, o.kept, o.files, o.bytes) for o in done]
-    table("Would be cleaned" if args.dry_run else "Cleaned", _COLUMNS, [tuple(map(str, row)) for row in rows])
+    table(
+        "Records that would be removed" if args.dry_run else "Records removed",
+        _COLUMNS,
+        [tuple(map(str, row)) for row in rows],
+    )
     return 0
 
 
@@ -51,6 +57,6 @@ def refuse_contradictions(args: argparse.Namespace) -> None:
     from counterpoint.errors import UsageError
 
     if args.clean and args.repair:
-        raise UsageError("give --repair or --clean: what is damaged is repaired first")
+        raise UsageError("give --repair or --clean, not both: repair first")
     if not args.clean and (args.dry_run or args.older_than is not None):
-        raise UsageError("--older-than and --dry-run are of --clean: give it, too")
+        raise UsageError("--older-than and --dry-run need --clean")

@@ -1,6 +1,7 @@
 """Which commands there are: our own, and those that other distributions add by an entry point.
 
-An entry point of the group `counterpoint.commands` names a module with `HELP`, `arguments(parser)` and `run(args)`.
+An entry point of the group `counterpoint.commands` names a module with `HELP`, `arguments(parser)` and `run(args)`,
+and perhaps `EXAMPLE`.
 """
 
 from __future__ import annotations
@@ -34,20 +35,26 @@ ORDER = (
     "up",
     "down",
     "doctor",
+    "completion",
 )
 OFFERED = {"compare": "counterpoint-compare", "advise": "counterpoint-compare", "migrate": "counterpoint-migrate"}
 
 
 class Command(Protocol):
-    """What a module of a command has."""
+    """The members of a command's module.
+
+    `HELP` says in one line what the command does. `EXAMPLE` holds one to three command lines for the end of its
+    `--help`; a module may leave it out.
+    """
 
     HELP: str
+    EXAMPLE: str
 
     def arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Adds the command's own options."""
+        """Adds the command's own arguments and options."""
 
     def run(self, args: argparse.Namespace) -> int:
-        """Carries it out; returns the exit code."""
+        """Runs the command and returns the exit code."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,42 @@
-"""The options that every command has; they stand before it or behind it."""
+"""What every command has: an example at the end of its help, and the common options, before or after it."""
 
 from __future__ import annotations
 
 import argparse
 import os
+from typing import Any
+
+
+class Formatter(argparse.HelpFormatter):
+    """Help in which text of several lines keeps its lines."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return text if "\n" in text else super()._fill_text(text, width, indent)
+
+
+def add_command(group: Any, name: str, about: str, example: str) -> argparse.ArgumentParser:
+    """Adds a command, or an action of one, with the common options.
+
+    Args:
+        group: the subparsers it is added to.
+        name: its name.
+        about: what it does, in one line.
+        example: one to three command lines, shown at the end of its help; empty for none.
+
+    Returns:
+        The command's parser.
+    """
+    lines = ["example:", *(f"  {line}" for line in example.splitlines())]
+    epilog = "\n".join(lines) if example else None
+    sub: argparse.ArgumentParser = group.add_parser(
+        name, help=about, description=about, epilog=epilog, formatter_class=Formatter
+    )
+    common_options(sub, behind=True)
+    return sub
 
 
 def common_options(parser: argparse.ArgumentParser, *, behind: bool) -> None:
-    """Adds them to the parser of the whole command line, or to that of a command.
+    """Adds the common options to the parser of the whole command line, or to that of a command.
 
     Args:
         parser: the parser.
@@ -15,9 +44,11 @@ def common_options(parser: argparse.ArgumentParser, *, behind: bool) -> None:
     """
     off = argparse.SUPPRESS if behind else False
     root = argparse.SUPPRESS if behind else os.environ.get("COUNTERPOINT_ROOT", "counterpoint-data")
-    about = "where data lives: a folder or s3://... (COUNTERPOINT_ROOT; default ./counterpoint-data)"
+    about = "folder or s3:// URI of all data; default COUNTERPOINT_ROOT, else ./counterpoint-data"
     parser.add_argument("--root", default=root, metavar="URI", help=about)
-    parser.add_argument("--json", action="store_true", default=off, help="one JSON document on stdout")
-    parser.add_argument("--quiet", action="store_true", default=off, help="no progress on stderr")
-    about = "more on stderr: requests to services, and where in the code an error was raised"
+    parser.add_argument(
+        "--json", action="store_true", default=off, help="print the result as one JSON document on stdout"
+    )
+    parser.add_argument("--quiet", action="store_true", default=off, help="print only warnings and errors on stderr")
+    about = "also print requests to services, and the traceback of an error, on stderr"
     parser.add_argument("-v", "--verbose", action="store_true", default=off, help=about)

@@ -1,4 +1,4 @@
-"""`counterpoint diff`: two tables, two versions of a pipeline's data, or two runs, value by value."""
+"""`counterpoint diff`: compares two tables, two versions of a pipeline's data, or two runs, value by value."""
 
 from __future__ import annotations
 
@@ -13,18 +13,25 @@ if TYPE_CHECKING:
 
     from counterpoint.diff import KeyUse, ModelDiff, Options, OutputsDiff, Sample, TableDiff, Tolerance, ValueDiff
 
-HELP = "two tables, two versions (PIPELINE@TAG) or two runs, value by value"
-_THING = "Delta folder[@VERSION], Parquet file or folder, CSV file, s3://..., PIPELINE@TAG, or run id"
+HELP = "compare two tables, two versions or two runs, value by value"
+EXAMPLE = """\
+counterpoint diff old.parquet new.parquet --key user_id --tolerance score=1e-6
+counterpoint diff streamrec@production streamrec@january --samples 3"""
+_THING = "Delta folder[@VERSION], Parquet file or folder, CSV file, s3:// URI, PIPELINE@TAG, or run id"
 _LONGEST = 60
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Both sides, and how they are compared."""
     parser.add_argument("left", metavar="LEFT", help=_THING)
-    parser.add_argument("right", metavar="RIGHT", help="another of the same sort")
-    parser.add_argument("--key", metavar="C1,C2", help="columns by which rows are matched; default: found")
-    parser.add_argument("--tolerance", metavar="X", help="absolute, of all numbers (X) or some (COLUMN=X,...)")
-    parser.add_argument("--samples", type=int, default=10, metavar="N", help="shown a column and a side; default 10")
+    parser.add_argument("right", metavar="RIGHT", help="the other side, of the same kind")
+    parser.add_argument("--key", metavar="C1,C2", help="key columns that match rows; default detected")
+    parser.add_argument(
+        "--tolerance", metavar="X", help="absolute tolerance, of all numbers (X) or of columns (COLUMN=X,...)"
+    )
+    parser.add_argument(
+        "--samples", type=int, default=10, metavar="N", help="differing rows shown per column and side; default 10"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -56,9 +63,9 @@ def options_of(args: argparse.Namespace) -> Options:
 
     key = tuple(args.key.split(",")) if args.key is not None else ()
     if "" in key or len(set(key)) < len(key):
-        raise UsageError(f"--key {args.key}: write columns with commas between, each once")
+        raise UsageError(f"--key {args.key}: separate columns by commas, and name each once")
     if args.samples < 0:
-        raise UsageError(f"--samples {args.samples}: none or more")
+        raise UsageError(f"--samples {args.samples}: give 0 or more")
     return Options(key, tolerance_of(args.tolerance or "0"), args.samples)
 
 
@@ -128,10 +135,10 @@ def _sample(found: Sample) -> Sequence[str | None]:
 
 def _how(key: KeyUse | None) -> str:
     if key is None:
-        return "equal by what they are stored as: no value was read"
+        return "equal files: no values were compared"
     if not key.columns:
-        return "no key: rows are matched as wholes"
-    used = f"matched by {', '.join(key.columns)} ({'found' if key.found else 'given'})"
+        return "no key: whole rows are compared"
+    used = f"matched by {', '.join(key.columns)} ({'detected' if key.found else 'given'})"
     if not key.repeated_left and not key.repeated_right:
         return used
     counts = f"{key.repeated_left:,} left, {key.repeated_right:,} right"

@@ -1,10 +1,11 @@
-"""`counterpoint dlq`: the rows that steps rejected; listed, shown, and tried once more where they belong."""
+"""`counterpoint dlq`: lists, shows and reprocesses dead letters, the rows that steps rejected."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.cli.output import answer, echo, table
+from counterpoint.cli.run import PIPELINE
 from counterpoint.commands import command
 
 if TYPE_CHECKING:
@@ -12,7 +13,10 @@ if TYPE_CHECKING:
 
     from counterpoint.storage import Store
 
-HELP = "dead letters: 'dlq list|show|reprocess PIPELINE'"
+HELP = "list, show or reprocess dead letters: the rows that steps rejected"
+EXAMPLE = """\
+counterpoint dlq show streamrec --date 2026-01-07 --limit 5
+counterpoint dlq reprocess streamrec --delay 0s --dry-run"""
 _OPTIONS = {
     "list": (),
     "show": ("step", "date", "limit"),
@@ -24,17 +28,15 @@ _SHOWN = 20
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What to do, with which pipeline, and which of its rows."""
-    parser.add_argument("action", choices=tuple(_OPTIONS), help="count them; show them; try them once more")
-    parser.add_argument("pipeline", metavar="PIPELINE")
-    parser.add_argument("--step", metavar="S", help="show, reprocess: of this step only")
-    parser.add_argument("--date", metavar="D", help="show: of this partition only")
-    parser.add_argument("--limit", type=int, metavar="N", help=f"show: so many rows at most; default {_SHOWN}, 0 all")
-    parser.add_argument("--from", dest="first", metavar="A", help="reprocess: the first partition they come from")
-    parser.add_argument("--to", dest="last", metavar="B", help="reprocess: the last one")
-    parser.add_argument(
-        "--delay", metavar="SPAN", help="reprocess: rows that waited so long: 30m, 1h (default), 2d, 0s"
-    )
-    parser.add_argument("--dry-run", action="store_true", help="reprocess: says what would be sent; sends nothing")
+    parser.add_argument("action", choices=tuple(_OPTIONS), help="count rows, show rows, or process them again")
+    parser.add_argument("pipeline", metavar="PIPELINE", help=PIPELINE)
+    parser.add_argument("--step", metavar="S", help="show, reprocess: only this step")
+    parser.add_argument("--date", metavar="D", help="show: only this partition")
+    parser.add_argument("--limit", type=int, metavar="N", help=f"show: most rows to print; default {_SHOWN}, 0 all")
+    parser.add_argument("--from", dest="first", metavar="A", help="reprocess: first partition the rows come from")
+    parser.add_argument("--to", dest="last", metavar="B", help="reprocess: last partition")
+    parser.add_argument("--delay", metavar="SPAN", help="reprocess: least age of the rows: 30m, 1h (default), 2d, 0s")
+    parser.add_argument("--dry-run", action="store_true", help="reprocess: print what would be sent, send nothing")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -56,7 +58,7 @@ def _refuse_misplaced(args: argparse.Namespace) -> None:
         if getattr(args, name) not in {None, False}:
             raise UsageError(f"dlq {args.action} has no option {_FLAGS.get(name, f'--{name}')}: leave it out")
     if args.limit is not None and args.limit < 0:
-        raise UsageError(f"--limit {args.limit}: 0 for all rows, or how many at most")
+        raise UsageError(f"--limit {args.limit}: give 0 for all rows, or a number of rows")
 
 
 def _list(args: argparse.Namespace, store: Store) -> None:
@@ -70,8 +72,12 @@ def _list(args: argparse.Namespace, store: Store) -> None:
     for step in dict.fromkeys(row["step"] for row in found["partitions"]):
         rows = [row for row in found["partitions"] if row["step"] == step]
         cells = [[(row[name] or "") if name != "since" else _minute(row[name]) for name in names] for row in rows]
-        table(step, ("partition", "waiting", "since (UTC)", "failed", "sent", "received", "permanent"), cells)
-    echo(f"{found['pipeline']}: {found['totals']['waiting']} rows wait")
+        table(
+            step,
+            ("partition", "waiting", "waiting since (UTC)", "failed", "resubmitted", "received", "permanent"),
+            cells,
+        )
+    echo(f"{found['pipeline']}: {found['totals']['waiting']} rows waiting")
 
 
 def _minute(moment: str | None) -> str:
@@ -103,10 +109,14 @@ def _reprocess(args: argparse.Namespace, store: Store) -> None:
         return
     names = ("step", "partition", "letters", "given_up")
     rows = [(*(one[name] for name in names), _arrived(one)) for one in found["partitions"]]
-    would = "would be sent" if args.dry_run else "sent"
-    table(f"{found['pipeline']}: {found['letters']} rows {would}", (*names, "arrived in"), rows)
+    would = "would be resubmitted" if args.dry_run else "resubmitted"
+    table(
+        f"{found['pipeline']}: {found['letters']} rows {would}",
+        ("step", "partition", "rows", "given up", "sent to"),
+        rows,
+    )
     if found["next"]:
-        echo(f"rebuild what they went to: {found['next']}")
+        echo(f"rebuild the partitions that received rows: {found['next']}")
 
 
 def _arrived(one: dict[str, Any]) -> str:

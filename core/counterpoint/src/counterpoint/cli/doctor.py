@@ -1,4 +1,4 @@
-"""`counterpoint doctor`: what is installed, which version, what is wrong, and the fix."""
+"""`counterpoint doctor`: checks the installation and the root, and names a fix for each problem."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from counterpoint.remote_env import UnusableError, asked_of_adapter
 if TYPE_CHECKING:
     import argparse
 
-HELP = "what is installed, which version, what is wrong and the fix"
+HELP = "check the installation and the root; print versions, problems and fixes"
+EXAMPLE = "counterpoint doctor\ncounterpoint doctor --clean --older-than 90d --dry-run"
 _CODE = "code"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """What is done beside looking."""
-    words = "move damaged files of the root aside, into its folder 'damaged', and find again what stands"
+    """Repairing and cleaning."""
+    words = "move damaged files into the root's folder 'damaged', and find the existing outputs again"
     parser.add_argument("--repair", action="store_true", help=words)
     options(parser)
 
@@ -47,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         answer({"python": platform.python_version(), "checks": found})
     else:
-        table("Doctor", ("what", "state", "fix"), [(c["what"], c["state"], c["fix"]) for c in found])
+        table("Doctor", ("check", "state", "fix"), [(c["what"], c["state"], c["fix"]) for c in found])
     if any(check["fix"] for check in waits):
         return 2
     return 3 if any(check["fix"] for check in found if check["what"] != _CODE) else 0
@@ -63,9 +64,9 @@ def _repair(args: argparse.Namespace) -> int:
     if args.json:
         answer([asdict(act) for act in done])
     elif done:
-        table("Repaired", ("file", "what was done"), [(act.path, act.done) for act in done])
+        table("Repaired", ("file", "action"), [(act.path, act.done) for act in done])
     else:
-        echo("nothing is damaged")
+        echo("no damaged files")
     return 0
 
 
@@ -80,9 +81,11 @@ def _waits() -> list[dict[str, Any]]:
         try:
             pipelines[name] = find_pipeline(name)
         except Exception as error:  # noqa: BLE001 - what its module raises is what is wrong
-            wrong.append({"what": "pipelines", "state": f"{name}: {error}", "fix": "mend its module, or its entry"})
+            wrong.append(
+                {"what": "pipelines", "state": f"{name}: {error}", "fix": "repair its module, or its entry point"}
+            )
     found = [{"what": "waits", "state": problem.what, "fix": problem.fix} for problem in problems(pipelines)]
-    return [*wrong, *found] or [{"what": "waits", "state": f"{len(pipelines)} pipeline(s), no circle", "fix": None}]
+    return [*wrong, *found] or [{"what": "waits", "state": f"{len(pipelines)} pipeline(s), no cycle", "fix": None}]
 
 
 def _code() -> list[dict[str, Any]]:
@@ -98,7 +101,7 @@ def _code() -> list[dict[str, Any]]:
             for place in unfollowed(find_pipeline(name)):
                 where = f"{name} ({', '.join(place['steps'])}): {place['file']}:{place['line']}"
                 found.append({"what": _CODE, "state": f"{where}: {place['text']} {place['why']}", "fix": DECLARE})
-    return found or [{"what": _CODE, "state": "all that steps import can be followed", "fix": None}]
+    return found or [{"what": _CODE, "state": "every import of every step can be followed", "fix": None}]
 
 
 def _hooks() -> dict[str, Any]:
@@ -108,9 +111,9 @@ def _hooks() -> dict[str, Any]:
     try:
         names = [f"{type(hook).__module__}:{type(hook).__qualname__}" for hook in installed()]
     except CounterpointError as error:
-        return {"what": "hooks", "state": str(error), "fix": "mend it, or uninstall its distribution"}
+        return {"what": "hooks", "state": str(error), "fix": "repair it, or uninstall its distribution"}
     theirs = [name for name in names if name not in OWN]
-    return {"what": "hooks", "state": ", ".join(theirs) or "none beside Counterpoint's own", "fix": None}
+    return {"what": "hooks", "state": ", ".join(theirs) or "only Counterpoint's own", "fix": None}
 
 
 def _own(distribution: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`counterpoint down`: stops the services that another command started."""
+"""`counterpoint down`: stops an orchestrator's services that another command started."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from counterpoint.cli.output import answer, echo
 if TYPE_CHECKING:
     import argparse
 
-HELP = "stops an orchestrator's services that 'up' started"
+HELP = "stop the services that 'up' started"
+EXAMPLE = "counterpoint down dagster"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The orchestrator."""
-    parser.add_argument("orchestrator", metavar="ORCHESTRATOR", choices=ORCHESTRATORS)
+    parser.add_argument(
+        "orchestrator", metavar="ORCHESTRATOR", choices=ORCHESTRATORS, help="an orchestrator, see 'doctor'"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""Finding the environment of an orchestrator, and handing a command over to the Python in it."""
+"""Finds the environment of an orchestrator, and runs a command with the Python in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`counterpoint lineage`: where a run or a registered model came from."""
+"""`counterpoint lineage`: the code, data and settings behind a run or a registered model."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from counterpoint.cli.output import answer
 if TYPE_CHECKING:
     import argparse
 
-HELP = "the PipelineRunMetadata of a run or a model, as JSON"
+HELP = "print the lineage of a run or a registered model, as JSON"
+EXAMPLE = "counterpoint lineage streamrec-ranking/3"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The run or the model."""
-    parser.add_argument("subject", metavar="RUN_OR_MODEL", help="a run id, or a registered model: name or name/version")
+    parser.add_argument(
+        "subject", metavar="RUN_OR_MODEL", help="a run id, or a registered model as NAME or NAME/VERSION"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

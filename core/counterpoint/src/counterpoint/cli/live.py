@@ -1,4 +1,4 @@
-"""What a command shows of its progress: a view that stays in place on a terminal, else a line per event."""
+"""Progress of a command: a view that stays in place on a terminal, else one log line per event."""
 
 from __future__ import annotations
 

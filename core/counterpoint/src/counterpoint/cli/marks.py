@@ -1,4 +1,4 @@
-"""How the states of steps are drawn: a mark and a style for each."""
+"""The mark and the style of each state of a step."""
 
 from __future__ import annotations
 

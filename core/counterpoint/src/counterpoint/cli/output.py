@@ -1,6 +1,6 @@
-"""What commands print: the answer on stdout, as a table or as one JSON document; everything else on stderr.
+"""What commands print: the result on stdout, as a table or as one JSON document; everything else on stderr.
 
-All of it but JSON passes `shown`, `echo` or `say`: what comes from outside is neither markup nor a terminal's command.
+All text but JSON passes `shown`, `echo` or `say`, which escape markup and terminal control sequences.
 """
 
 from __future__ import annotations

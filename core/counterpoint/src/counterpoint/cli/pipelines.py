@@ -1,4 +1,4 @@
-"""`counterpoint pipelines`: the registered pipelines."""
+"""`counterpoint pipelines`: lists the registered pipelines."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from counterpoint.cli.output import answer, table
 if TYPE_CHECKING:
     import argparse
 
-HELP = "the registered pipelines"
+HELP = "list the registered pipelines"
+EXAMPLE = "counterpoint pipelines --json"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

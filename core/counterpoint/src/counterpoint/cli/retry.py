@@ -1,28 +1,29 @@
-"""`counterpoint retry`: redoes what failed in a run or a backfill, and what waited for it; nothing else."""
+"""`counterpoint retry`: reruns the failed steps of a run or a backfill, and the steps that depend on them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.cli.backfill import take_over_option
-from counterpoint.cli.run import service_options
+from counterpoint.cli.run import PIPELINE, service_options
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping
 
-HELP = "redoes only what failed and what waited for it"
+HELP = "rerun only the failed steps and the steps that depend on them"
+EXAMPLE = "counterpoint retry streamrec --backfill january"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The pipeline, and the run or the backfill."""
-    parser.add_argument("pipeline", metavar="PIPELINE")
+    parser.add_argument("pipeline", metavar="PIPELINE", help=PIPELINE)
     which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--run", dest="run_id", metavar="RUN", help="the run id of a failed run")
-    which.add_argument("--backfill", metavar="TAG", help="the version of a backfill")
+    which.add_argument("--run", dest="run_id", metavar="RUN", help="id of a failed run")
+    which.add_argument("--backfill", metavar="TAG", help="version of a backfill")
     take_over_option(parser)
     parser.add_argument(
-        "--set", action="append", default=[], metavar="NAME=JSON", help="a setting that is a secret, which no run keeps"
+        "--set", action="append", default=[], metavar="NAME=JSON", help="a secret setting: runs do not store secrets"
     )
     service_options(parser)
 
@@ -45,7 +46,7 @@ def _refuse_others(args: argparse.Namespace, kept: Mapping[str, Any]) -> None:
 
     for name in (text.partition("=")[0] for text in args.set):
         if not is_sealed(kept.get(name)):
-            raise UsageError(f"--set {name}: 'retry' takes settings again that are secrets and were given, no others")
+            raise UsageError(f"--set {name}: 'retry' reuses the run's settings; only its secrets can be given again")
 
 
 def _backfill(args: argparse.Namespace, store: object) -> int:

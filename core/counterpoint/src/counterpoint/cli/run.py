@@ -1,4 +1,4 @@
-"""`counterpoint run`: one partition of a pipeline, on any orchestrator."""
+"""`counterpoint run`: runs one partition of a pipeline, on any orchestrator."""
 
 from __future__ import annotations
 
@@ -16,33 +16,45 @@ if TYPE_CHECKING:
 
     from counterpoint.model import RunRecord, RunRequest
 
-HELP = "runs one partition"
+HELP = "run one partition of a pipeline"
+EXAMPLE = """\
+counterpoint run streamrec --date 2026-01-07
+counterpoint run streamrec --date 2026-01-07 --on dagster --set seed=7"""
+PIPELINE = "a registered name, or package.module:object"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The pipeline, its partition, and where and how it runs."""
-    parser.add_argument("pipeline", metavar="PIPELINE")
-    parser.add_argument("--date", required=True, metavar="D", help="the logical date, YYYY-MM-DD, in UTC")
-    parser.add_argument("--no-effects", action="store_true", help="skip the steps that are effects")
+    parser.add_argument("pipeline", metavar="PIPELINE", help=PIPELINE)
+    parser.add_argument("--date", required=True, metavar="D", help="logical date, YYYY-MM-DD, in UTC")
+    parser.add_argument("--no-effects", action="store_true", help="skip effect steps")
     run_options(parser)
 
 
 def run_options(parser: argparse.ArgumentParser) -> None:
     """The options of whatever runs partitions: where, on what, and what is computed."""
     parser.add_argument(
-        "--on", default=LOCAL, choices=SIDES, metavar="SIDE", help="local (default), or an orchestrator: see 'doctor'"
+        "--on", default=LOCAL, choices=SIDES, metavar="SIDE", help="local (default) or an orchestrator, see 'doctor'"
     )
     setting_options(parser)
-    parser.add_argument("--service", action="store_true", help="on the real services, started if none run")
-    parser.add_argument("--no-upstream", action="store_true", help="refuse when earlier partitions are missing")
-    parser.add_argument("--force", action="store_true", help="compute again what stands and is fresh")
+    parser.add_argument(
+        "--service", action="store_true", help="run on the orchestrator's services; start them if needed"
+    )
+    parser.add_argument(
+        "--no-upstream", action="store_true", help="fail if earlier partitions are missing, do not compute them"
+    )
+    parser.add_argument("--force", action="store_true", help="recompute outputs that are fresh")
     service_options(parser)
 
 
 def setting_options(parser: argparse.ArgumentParser) -> None:
     """The options that override settings of the pipeline; `settings` reads them."""
-    parser.add_argument("--source", metavar="SRC", help="synthetic[:k=v,...], or folder[,profile=file.toml]")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=JSON", help="override a setting")
+    parser.add_argument(
+        "--source", metavar="SRC", help="input: synthetic[:k=v,...], or a file or folder[,profile=FILE.toml]"
+    )
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=JSON", help="override a setting; repeatable"
+    )
 
 
 def service_options(parser: argparse.ArgumentParser) -> None:
@@ -50,9 +62,11 @@ def service_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--database",
         metavar="URL",
-        help=f"postgresql://... instead of SQLite for the orchestrator ({DATABASE})",
+        help=f"the orchestrator's database, postgresql://...; default {DATABASE}, else SQLite",
     )
-    parser.add_argument("--port", action="append", default=[], metavar="NAME=N", help="a fixed port, e.g. web=8080")
+    parser.add_argument(
+        "--port", action="append", default=[], metavar="NAME=N", help="fixed port of a service, as web=8080; repeatable"
+    )
 
 
 def site_options(args: argparse.Namespace) -> dict[str, Any]:
@@ -129,7 +143,7 @@ def request_of(args: argparse.Namespace) -> RunRequest:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Runs the partition and tells how each step ended."""
+    """Runs the partition and prints the result of each step."""
     code = reexec(args.on, args.argv)
     if code is not None:
         return code

@@ -1,4 +1,4 @@
-"""What a command line holds that is a secret: it goes into the environment, and neither to children nor to records."""
+"""Secrets on a command line: moved into the environment, masked in child command lines and in records."""
 
 from __future__ import annotations
 

@@ -1,22 +1,24 @@
-"""`counterpoint show`: a pipeline as text, Mermaid or JSON."""
+"""`counterpoint show`: describes a pipeline as text, Mermaid or JSON."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.cli.output import answer, echo
+from counterpoint.cli.run import PIPELINE
 
 if TYPE_CHECKING:
     import argparse
 
-DECLARE = "declare by code=(...) of the step what it reaches; until then all of its package counts"
-HELP = "steps, inputs with windows, parallel stages, policies, critical path"
+DECLARE = "list the modules in code=(...) of the step; until then its whole package counts as its code"
+HELP = "describe a pipeline: steps, inputs with windows, stages, policies, critical path"
+EXAMPLE = "counterpoint show streamrec --format mermaid"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The pipeline and the format."""
-    parser.add_argument("pipeline", metavar="PIPELINE")
-    parser.add_argument("--format", choices=("text", "mermaid", "json"), default="text")
+    parser.add_argument("pipeline", metavar="PIPELINE", help=PIPELINE)
+    parser.add_argument("--format", choices=("text", "mermaid", "json"), default="text", help="default text")
 
 
 def run(args: argparse.Namespace) -> int:

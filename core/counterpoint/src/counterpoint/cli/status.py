@@ -1,4 +1,4 @@
-"""`counterpoint status`: per step and partition, what is fresh, stale, running, failed, missing, blocked, skipped."""
+"""`counterpoint status`: the state of each step in each partition, as a grid."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.cli.marks import MARKS
 from counterpoint.cli.output import answer, console_of, echo, say, shown
-from counterpoint.cli.run import setting_options, settings
+from counterpoint.cli.run import PIPELINE, setting_options, settings
 from counterpoint.commands import command, setting_words
 
 if TYPE_CHECKING:
@@ -20,18 +20,21 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-HELP = "per step and partition: fresh, stale, running, failed, missing, damaged, blocked, skipped"
+HELP = "show the state of each step and partition: fresh, stale, failed, missing, ..."
+EXAMPLE = "counterpoint status streamrec --from 2026-01-01 --to 2026-01-07 --verify"
 _WIDTH = 100  # of a picture, in columns
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The pipeline, the version and the range."""
-    parser.add_argument("pipeline", metavar="PIPELINE")
-    parser.add_argument("--version", default="production", metavar="TAG", help="default production")
-    parser.add_argument("--from", dest="first", metavar="A", help="the first partition; default all that are known of")
-    parser.add_argument("--to", dest="last", metavar="B", help="the last partition")
-    parser.add_argument("--picture", metavar="FILE", help="also write the grid as a picture (SVG)")
-    parser.add_argument("--verify", action="store_true", help="read what stands and check it against its digest")
+    parser.add_argument("pipeline", metavar="PIPELINE", help=PIPELINE)
+    parser.add_argument(
+        "--version", default="production", metavar="TAG", help="version of the data; default production"
+    )
+    parser.add_argument("--from", dest="first", metavar="A", help="first partition; default every partition with data")
+    parser.add_argument("--to", dest="last", metavar="B", help="last partition")
+    parser.add_argument("--picture", metavar="FILE", help="also write the grid as an SVG picture")
+    parser.add_argument("--verify", action="store_true", help="read every output and check its digest")
     setting_options(parser)
 
 
@@ -55,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     # what the pipeline has no more would be no setting of it
     config = {**pipeline.own(kept), **given}
     if config != given:
-        say(f"judged by the settings that {args.version} was made with: {shlex.join(setting_words(config))}")
+        say(f"compared with the settings of {args.version}: {shlex.join(setting_words(config))}")
     keys = pipeline.partitions.range(args.first, args.last) if args.first else ()
     found = grid(root, args.pipeline, pipeline.configured(config), args.version, keys, verify=args.verify)
     found["settings"] = redacted_values(config)
@@ -69,9 +72,9 @@ def run(args: argparse.Namespace) -> int:
         words = ", ".join(one["for"])
         echo(f"{one['date']} {one['step']} waits for {words} until {one['until'][:19]}Z ({one['run_id']})")
     for one in found["damaged"]:
-        echo(f"{one['date']} {one['step']}: {one['file']} {one['what']}: make it again with '{one['command']}'")
+        echo(f"{one['date']} {one['step']}: {one['file']} {one['what']}: recompute it with '{one['command']}'")
     if not args.verify and found["partitions"]:
-        say("files were looked for, not read: --verify checks what stands against its digests")
+        say("files exist, but were not read: --verify checks their digests")
     return 0
 
 
@@ -94,7 +97,7 @@ def _draw(console: Console, found: dict[str, Any]) -> None:
     for first in range(0, len(rows), room):
         console.print(_block(found, rows[first : first + room]))
     legend = "  ".join(f"{mark} {state}" for state, (mark, _) in MARKS.items())
-    console.print(legend if rows else "nothing stands yet")
+    console.print(legend if rows else "no outputs yet")
 
 
 def _block(found: dict[str, Any], rows: list[dict[str, Any]]) -> Table:

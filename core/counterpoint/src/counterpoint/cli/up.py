@@ -1,4 +1,4 @@
-"""`counterpoint up`: an orchestrator's real services and page for people, until Ctrl-C."""
+"""`counterpoint up`: starts an orchestrator's services and web page, and stops them on Ctrl-C."""
 
 from __future__ import annotations
 
@@ -20,21 +20,27 @@ if TYPE_CHECKING:
     from counterpoint.adapter import Adapter, Site
 
 _LOOK_SECONDS = 0.5
-HELP = "an orchestrator's real services, with the pipelines, schedules and sensors, until Ctrl-C"
+HELP = "start an orchestrator's services with pipelines, schedules and sensors, until Ctrl-C"
+EXAMPLE = "counterpoint up dagster --pipeline streamrec --port web=8080"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The orchestrator, and how its services are set up."""
-    parser.add_argument("orchestrator", metavar="ORCHESTRATOR", choices=ORCHESTRATORS)
     parser.add_argument(
-        "--pipeline", action="append", metavar="PIPELINE", help="default: the user's own that are registered, else all"
+        "orchestrator", metavar="ORCHESTRATOR", choices=ORCHESTRATORS, help="an orchestrator, see 'doctor'"
+    )
+    parser.add_argument(
+        "--pipeline",
+        action="append",
+        metavar="PIPELINE",
+        help="a pipeline to serve; repeatable; default yours that are registered, else all",
     )
     setting_options(parser)
     service_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Starts the services, says where to look, and stops them when interrupted."""
+    """Starts the services, prints the address of their page, and stops them when interrupted."""
     code = reexec(args.orchestrator, args.argv)
     if code is not None:
         return code
@@ -60,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
             answer({**found, "user": USER, "password_file": str(site.password_file)})
         else:
             echo(f"{adapter.name} is up at {adapter.page(site)} (Ctrl-C stops it; logs in {site.home}/logs)")
-            echo(f"{site.login}; where one field is asked for, it is {USER}:PASSWORD")
+            echo(f"{site.login}; as one field: {USER}:PASSWORD")
         return _watch(adapter, site)
 
 
@@ -106,7 +112,7 @@ def _serve(root: str, names: Sequence[str], orchestrator: str, given: Mapping[st
         refuse_unproved(objects, pipeline, orchestrator, config)
         serve(objects, pipeline.name, orchestrator, config)
         if config:
-            say(f"{name} runs by itself with {shlex.join(setting_words(config))}")
+            say(f"scheduled runs of {name} use {shlex.join(setting_words(config))}")
 
 
 def _turn(adapter: Adapter, site: Site) -> None:
@@ -124,6 +130,6 @@ def _turn(adapter: Adapter, site: Site) -> None:
         schedule = partial(adapter.schedule, site, name, on=seen.owns(adapter.name))
         ServiceEngine(adapter, site).answered(schedule)
         if not seen.owns(adapter.name):
-            why = "a cut-over of it is not finished" if seen.pending else f"{seen.owner} owns it"
+            why = "its cut-over is not finished" if seen.pending else f"{seen.owner} owns it"
             ledger = command("migrate", "ledger", name, root=site.root)
-            say(f"{pipeline.name} stays paused here: {why} ('{ledger}' tells more)")
+            say(f"{pipeline.name} stays paused here: {why} (details: '{ledger}')")

@@ -1,4 +1,4 @@
-"""`counterpoint watch`: tells of runs that are late or will be, and of outputs that are too old."""
+"""`counterpoint watch`: alerts about runs that miss or will miss their deadline, and about outputs that are too old."""
 
 from __future__ import annotations
 
@@ -13,15 +13,21 @@ from counterpoint.cli.output import answer, echo, say, table
 if TYPE_CHECKING:
     import argparse
 
-HELP = "alerts of runs that miss their deadline, or will, and of outputs past their limit"
+HELP = "alert about missed deadlines, expected misses and outdated outputs"
+EXAMPLE = "counterpoint watch streamrec --once"
 _UNITS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """The pipelines, and how often they are looked at."""
-    parser.add_argument("pipelines", nargs="*", metavar="PIPELINE", help="default: all that were run below the root")
-    parser.add_argument("--once", action="store_true", help="look once, as a line of cron does, and end")
-    parser.add_argument("--every", default="60s", metavar="T", help="how often: 60s, 5m, 1h; default 60s")
+    """The pipelines, and the time between checks."""
+    parser.add_argument(
+        "pipelines",
+        nargs="*",
+        metavar="PIPELINE",
+        help="pipelines to check; default every pipeline with runs in the root",
+    )
+    parser.add_argument("--once", action="store_true", help="check once and exit, for cron")
+    parser.add_argument("--every", default="60s", metavar="T", help="time between checks: 60s (default), 5m, 1h")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -41,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
         except CounterpointError as error:
             if args.once:
                 raise
-            say(f"counterpoint: {error}; looking again in {args.every}")
+            say(f"counterpoint: {error}; next check in {args.every}")
         if args.once:
             return 0
         time.sleep(every)
@@ -57,7 +63,7 @@ def seconds(text: str) -> int:
 
     found = re.fullmatch(r"(\d+)(|s|m|min|h)", text)
     if not found or int(found[1]) == 0:
-        raise UsageError(f"--every {text}: write a length of time above zero, for example 60s, 5m or 1h")
+        raise UsageError(f"--every {text}: write a time above zero, for example 60s, 5m or 1h")
     return int(found[1]) * _UNITS[found[2]]
 
 
@@ -82,13 +88,13 @@ def _show(args: argparse.Namespace, found: dict[str, Any], shown: set[str]) -> N
         shown.clear()
         shown.update(lines)
     if not found["pipelines"] and not shown:
-        say(f"no registered pipeline was run below {found['root']}: name those to watch, or another --root")
+        say(f"no registered pipeline has runs in {found['root']}: name the pipelines, or another --root")
         shown.add("")
 
 
 def _tables(found: dict[str, Any]) -> None:
     runs = [(pipeline["pipeline"], run) for pipeline in found["pipelines"] for run in pipeline["runs"]]
-    columns = ("pipeline", "partition", "state", "deadline", "is", "expected", "waits for")
+    columns = ("pipeline", "partition", "state", "deadline", "punctuality", "expected end", "waits for")
     rows = [
         (n, r["partition"], r["state"], r["deadline"], r["punctuality"], r["expected"], ", ".join(r["waits_for"]))
         for n, r in runs
@@ -96,8 +102,8 @@ def _tables(found: dict[str, Any]) -> None:
     table("Scheduled runs", columns, rows)
     outputs = [(pipeline["pipeline"], output) for pipeline in found["pipelines"] for output in pipeline["outputs"]]
     table(
-        "Outputs with a limit",
-        ("pipeline", "step", "newest", "made", "too old"),
+        "Outputs with a freshness limit",
+        ("pipeline", "step", "newest partition", "published", "too old"),
         [(n, o["step"], o["partition"], o["published"], "yes" if o["too_old"] else "no") for n, o in outputs],
     )
 

@@ -1,4 +1,4 @@
-"""`counterpoint why`: the root cause of a failed run, with the command that redoes only what failed."""
+"""`counterpoint why`: the root cause of a failed run, and the command that reruns only the failed part."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from counterpoint.diagnosis.asking import Told
     from counterpoint.diagnosis.evidence import Evidence
 
-HELP = "the root cause of a failed run, and the command that redoes only what failed"
+HELP = "explain the root cause of a failed run, and how to rerun only the failed part"
+EXAMPLE = "counterpoint why streamrec@january"
 _LOG_LINES = 10
 
 
@@ -22,7 +23,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "subject",
         metavar="RUN",
-        help="a run id, the orchestrator's own name of the run (or its first 8 characters), or PIPELINE@TAG",
+        help="a run id, the orchestrator's own run id (or its first 8 characters), or PIPELINE@TAG",
     )
 
 
@@ -79,8 +80,8 @@ def _told(found: Mapping[str, Any]) -> Iterator[str]:
     for cause in found["causes"]:
         yield from ("", *_cause(cause))
     if not found["causes"]:
-        yield "no step of it failed"
-    yield from (f"held by the gate: {one['model']}: {one['reason']}" for one in found["held"])
+        yield "no step failed"
+    yield from (f"not promoted by the gate: {one['model']}: {one['reason']}" for one in found["held"])
     if found["skipped"]:
         yield f"skipped: {', '.join(found['skipped'])}"
     yield ""
@@ -96,13 +97,13 @@ def _cause(cause: Mapping[str, Any]) -> Iterator[str]:
         yield f"  raised as {outer['type']}: {outer['message']} ({outer['where']})"
     yield f"  step {cause['step'] or '(none: the run itself)'}{_which(cause)}, {_attempt(cause)}"
     yield f"  {cause['failure']}: {cause['meaning']} {cause['severity'] or 'no alert'}, for {cause['told']};" + (
-        " it will be tried again" if cause["again"] else " it is not tried again"
+        " retried automatically" if cause["again"] else " not retried"
     )
     for one in cause["earlier"]:
         yield f"  attempt {one['attempt']} at {one['at']}: {one['type']}: {one['message']} ({one['where']})"
     yield from (f"  input {name}: {_reference(one)}" for name, one in cause["inputs"].items())
     yield from (f"  | {line}" for line in cause["log"][-_LOG_LINES:])
-    for word, key in (("not run because of it:", "not_run"), ("blocked:", "blocked")):
+    for word, key in (("not run as a result:", "not_run"), ("blocked:", "blocked")):
         if cause[key]:
             yield f"  {word} {', '.join(cause[key])}"
     yield f"  what to do: {cause['runbook']}"
@@ -116,7 +117,7 @@ def _which(cause: Mapping[str, Any]) -> str:
 def _attempt(cause: Mapping[str, Any]) -> str:
     number = f"attempt {cause['attempt']} of {cause['attempts']}" if cause["attempt"] else "attempt unknown"
     at = f" at {cause['at']}" if cause["at"] else ""
-    return f"{number}{at}, told by {'its worker' if cause['told_by'] == 'worker' else cause['told_by']}"
+    return f"{number}{at}, reported by {'its worker' if cause['told_by'] == 'worker' else cause['told_by']}"
 
 
 def _reference(given: Any) -> str:

@@ -94,4 +94,4 @@ def forget(context: StepContext) -> None:
             if layout.checkpoint_partition_of(path) == context.key:
                 context.store.delete(path)
     except StorageError as error:
-        log.warning("the checkpoints of %s of %s are left over: %s", context.step.name, context.key, error)
+        log.warning("the checkpoints of %s of %s were not removed: %s", context.step.name, context.key, error)

@@ -23,12 +23,12 @@ def reusable(context: StepContext, made_from: str) -> Materialization | None:
     if context.step.effect:
         found = done(context)
         if found:
-            log.info("%s of %s ended well in this run before: it is not run again", context.step.name, context.key)
+            log.info("%s of %s: already succeeded in this run, reused", context.step.name, context.key)
         return found
     standing = context.store.entry(context.step.name, context.key)
     if not standing or standing.fingerprint != made_from or context.request.force or not _is_whole(context, standing):
         return None
-    log.info("%s of %s stands and is fresh", context.step.name, context.key)
+    log.info("%s of %s: fresh, reused", context.step.name, context.key)
     return standing
 
 
@@ -39,7 +39,7 @@ def _is_whole(context: StepContext, standing: Materialization) -> bool:
     try:
         context.store.read(standing.reference)
     except DamagedOutputError as damage:
-        log.warning("%s %s: %s of %s is made again", damage.place, damage.what, context.step.name, context.key)
+        log.warning("%s %s: recomputing %s of %s", damage.place, damage.what, context.step.name, context.key)
         return False
     return True
 

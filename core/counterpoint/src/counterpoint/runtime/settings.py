@@ -108,9 +108,9 @@ def refuse_unsaid(objects: Objects, pipeline: Pipeline, config: Mapping[str, Any
         defaults = shlex.join(setting_words({name: pipeline.config[name] for name in sources}))
         again = command(*words, root=objects.root, config={**{n: unsaid[n] for n in sources}, **config})
         raise UsageError(
-            f"production of {pipeline.name} below {objects.root} was made with another {', '.join(sorted(sources))}, of"
-            f" which this command says nothing. As before: '{again}'. By the default: {defaults}"
+            f"production of {pipeline.name} below {objects.root} was made with another {', '.join(sorted(sources))},"
+            f" which this command does not set. To keep it: '{again}'. To use the default: {defaults}"
         )
     if unsaid:
         told = shlex.join(setting_words(unsaid))
-        log.warning("%s: production was made with %s; this goes by the defaults of these", pipeline.name, told)
+        log.warning("%s: production was made with %s; this run uses the defaults instead", pipeline.name, told)

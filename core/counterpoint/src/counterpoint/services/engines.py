@@ -178,7 +178,7 @@ class ServiceEngine:
                     ) from error
                 if time.monotonic() > deadline:
                     raise
-                log.warning("%s: %s; asking again", self.adapter.name, str(error).splitlines()[0])
+                log.warning("%s: %s; retrying", self.adapter.name, str(error).splitlines()[0])
             time.sleep(1)
 
 

@@ -86,7 +86,7 @@ def _upstream(
     for wave in in_waves(pipeline, found):
         requests = [_earlier(pipeline, request, key, steps) for key, steps in wave.items()]
         steps = "; ".join(f"{r.partition}: {', '.join(r.steps or ())}" for r in requests)
-        log.info("first, of earlier partitions: %s", steps)
+        log.info("earlier partitions first: %s", steps)
         for earlier in requests:
             _keep_request(pipeline, store, earlier, engine)
         natives = engine.run(requests)

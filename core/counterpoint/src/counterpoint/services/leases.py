@@ -22,7 +22,7 @@ def starting(home: Path, orchestrator: str) -> Iterator[None]:
     held = _open(home, START)
     try:
         if not _locked(held, fcntl.LOCK_EX):
-            log.info("%s: another command starts its services: waiting", orchestrator)
+            log.info("%s: waiting for another command to start the services", orchestrator)
             fcntl.flock(held, fcntl.LOCK_EX)
         yield
     finally:

@@ -75,7 +75,7 @@ def _look_at(folder: Path) -> None:
     group = _sharing(found.st_gid) if found.st_mode & stat.S_IWGRP else None
     if group and folder not in _TOLD:
         _TOLD.add(folder)
-        log.warning("%s may be changed by the group %s: whoever is in it can have programs run as you", folder, group)
+        log.warning("%s is writable by the group %s: its members can run programs as you", folder, group)
 
 
 def _sharing(gid: int) -> str | None:

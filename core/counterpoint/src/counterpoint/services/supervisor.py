@@ -96,7 +96,7 @@ def sharing(adapter: Adapter, root: str, make: Callable[[], Site]) -> Iterator[S
                 site = make()
                 _start(adapter, site, started)
             else:
-                log.info("%s: using the services that are running", adapter.name)
+                log.info("%s: using the running services", adapter.name)
         yield site
 
 
@@ -135,7 +135,7 @@ def _wait_for_the_guardian(home: Path) -> None:
     while guardian_of(home):
         try:
             if used_by_others(home):
-                log.info("the services go on, for other commands use them: the last one ends them, or 'down' does")
+                log.info("the services keep running for other commands; the last command or 'down' stops them")
                 return
             time.sleep(_TICK)
         except KeyboardInterrupt:
@@ -196,7 +196,7 @@ def _forking(site: Site) -> Process:
 
 def _complete(site: Site, process: Process, environment: dict[str, str]) -> None:
     """Runs a command that ends by itself."""
-    log.info("%s", process.name)
+    log.info("running %s", process.name)
     logs = site.home / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     path = logs / f"{process.name}.log"

@@ -133,7 +133,7 @@ def _was_set_aside(uri: str) -> bool:
     except StorageError:  # whoever writes is told what is wrong with the root
         return False
     if damage is not None:
-        log.warning("%s %s: the log of the table is set aside, and the table is made anew", damage.place, damage.what)
+        log.warning("%s %s: the table's log is moved aside and the table is written again", damage.place, damage.what)
         set_aside(uri)
     return damage is not None
 
