@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("core/counterpoint", "core/streamrec", "adapters/airflow", "adapters/dagster", "adapters/prefect")
 ROOMS += ("benchmarks", "migration")
-PACKAGES = {room: next((ROOT / room / "src").iterdir()).name for room in ROOMS}
+PACKAGES = {room: next((ROOT / room / "src").glob("*/__init__.py")).parent.name for room in ROOMS}
 NO_CODE = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
 STARTS = {"import counterpoint.runtime": ["-c", "import counterpoint.runtime"]}
 STARTS["counterpoint --help"] = ["-m", "counterpoint", "--help"]
@@ -74,6 +74,8 @@ def cycles() -> list[str]:
     import grimp
     import networkx as nx
 
+    # not all of them are installed in one environment, and none is imported
+    sys.path[:0] = [str(ROOT / room / "src") for room in ROOMS]
     graph = grimp.build_graph(*PACKAGES.values(), exclude_type_checking_imports=True, cache_dir=None)
     edges = ((one, other) for one in graph.modules for other in graph.find_modules_directly_imported_by(one))
     groups = nx.strongly_connected_components(nx.DiGraph(edges))

@@ -27,6 +27,7 @@ HERE = Path(__file__).parent
 CHECKOUT = HERE.parent
 # what decides the bits of an output, beside our own code
 LIBRARIES = {"deltalake", "narwhals", "numpy", "pandera", "polars", "safetensors", "torch"}
+FOLDER = "COUNTERPOINT_FOLDER"
 LEFT_OUT = pytest.StashKey[Counter[str]]()
 
 
@@ -108,6 +109,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         why = f"that need {need}, which this environment does not have"
         told = "that 'make matrix' runs, before a release" if need == "release" else why
         terminalreporter.write_line(f"left out: {tests} tests {told}")
+
+
+@pytest.fixture(autouse=True)
+def _no_folder_of_another_command() -> Iterator[None]:
+    """What a command of a test has imported its pipeline from is not where that of the next one is looked for."""
+    kept = os.environ.get(FOLDER)
+    yield
+    os.environ.pop(FOLDER, None)
+    if kept is not None:
+        os.environ[FOLDER] = kept
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from counterpoint.cli.commands import packages
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -16,10 +18,11 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def heard(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is logged reaches `caplog` also after a test whose command set up its own log in this process."""
-    own = logging.getLogger("counterpoint")
-    own.setLevel(logging.NOTSET)
-    monkeypatch.setattr(own, "handlers", [])
-    monkeypatch.setattr(own, "propagate", True)
+    for name in packages():
+        own = logging.getLogger(name)
+        own.setLevel(logging.NOTSET)
+        monkeypatch.setattr(own, "handlers", [])
+        monkeypatch.setattr(own, "propagate", True)
 
 
 @pytest.fixture(scope="module")

@@ -30,6 +30,7 @@ DOTTED = re.compile(r"`((?:counterpoint|streamrec)\w*(?:\.\w+)+)")
 OTHER = {
     "counterpoint.adapters",
     "counterpoint.commands",
+    "counterpoint.examples",
     "counterpoint.hooks",
     "counterpoint.pipelines",
     "counterpoint.serving",

@@ -107,6 +107,7 @@ def test_the_flagship_runs_from_wheels_alone(wheels: dict[str, Path], tmp_path: 
     done = counterpoint(*compared)
     assert done.returncode == 0, done.stderr[-4000:]
     assert "data: equal on all sides" in done.stdout
+    assert "[1/1] local" in done.stderr
     results = json.loads((tmp_path / "report" / "results.json").read_text(encoding="utf-8"))
     assert "streamrec orchestrated: airflow_taskflow.py (airflow)" in results["code"]
     assert (tmp_path / "report" / "index.html").exists()
@@ -130,6 +131,6 @@ def test_the_kernel_alone_runs_a_pipeline_and_names_what_it_lacks(wheels: dict[s
             said = f"'counterpoint {command}' cannot be used here: it is a command of counterpoint-{distribution}"
             assert done.stderr.splitlines() == [f"counterpoint: {said}: pip install counterpoint-{distribution}"]
     done = counterpoint("--help")
-    assert (done.returncode, "not here: it is a command of" in " ".join(done.stdout.split())) == (0, True)
+    assert (done.returncode, "not installed: it is a command of" in " ".join(done.stdout.split())) == (0, True)
     done = counterpoint("run", "farm:pipeline", "--date", "2026-01-07", "--on", "dagster")
     assert (done.returncode, "dagster is not installed" in done.stderr) == (3, True)

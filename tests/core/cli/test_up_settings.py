@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, distribution
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,19 +19,15 @@ if TYPE_CHECKING:
 LINEAR = "counterpoint.testing.scenarios:linear"
 
 
-class Ours(EntryPoint):
-    """An entry point of our own distribution."""
-
-    dist = type("Distribution", (), {"name": "counterpoint"})()
-
-
 def test_what_the_user_registered_is_served_and_the_example_only_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    ours = Ours("streamrec", "streamrec.pipeline:pipeline", registry.GROUP)
+    ours = EntryPoint("streamrec", "streamrec.pipeline:pipeline", registry.EXAMPLES)
     theirs = EntryPoint("fraud", "fraud.pipeline:pipeline", registry.GROUP)
+    assert ours in distribution("streamrec").entry_points, "it says itself that it is an example"
     monkeypatch.delenv("COUNTERPOINT_PIPELINES", raising=False)
     for found, served in (((ours, theirs), ["fraud"]), ((ours,), ["streamrec"])):
-        monkeypatch.setattr(registry, "entry_points", lambda found=found, **_: found)
+        monkeypatch.setattr(registry, "entry_points", lambda group, found=found: [e for e in found if e.group == group])
         assert served_pipelines() == served
+        assert set(registry.registered()) == {entry.name for entry in found}
     monkeypatch.setenv("COUNTERPOINT_PIPELINES", "streamrec")
     assert served_pipelines() == ["streamrec"]
 

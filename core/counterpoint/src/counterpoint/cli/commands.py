@@ -64,6 +64,11 @@ class Missing:
     reason: str
 
 
+def packages() -> set[str]:
+    """The top-level packages that hold commands; what they log is progress."""
+    return {"counterpoint", *(point.value.partition(".")[0] for point in entry_points(group=GROUP))}
+
+
 def commands() -> dict[str, Command | Missing]:
     """Every command by its name, in the order of the help; ours are never replaced by another distribution's."""
     points = {point.name: point for point in entry_points(group=GROUP)}

@@ -8,6 +8,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from counterpoint.cli.commands import packages
 from counterpoint.cli.marks import WORKING
 from counterpoint.progress import PLANNED, RUNNING, StepState
 from counterpoint.terminal import Visible, timed, visible
@@ -33,11 +34,13 @@ def showing(*, quiet: bool, verbose: bool) -> Iterator[None]:
         verbose: also requests to services.
     """
     handler = _Shown.view = _View() if _has_room(quiet=quiet) else _Lines()
-    own = logging.getLogger("counterpoint")
-    own.handlers, own.propagate = [handler], False
     handler.setLevel(logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO)
     # the view reads also what is no line
-    own.setLevel(logging.DEBUG if verbose or isinstance(handler, _View) else handler.level)
+    level = logging.DEBUG if verbose or isinstance(handler, _View) else handler.level
+    for name in packages():
+        own = logging.getLogger(name)
+        own.handlers, own.propagate = [handler], False
+        own.setLevel(level)
     if verbose:
         requests = logging.getLogger("httpx")
         requests.handlers, requests.propagate = [handler], False

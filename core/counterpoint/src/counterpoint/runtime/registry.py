@@ -16,20 +16,25 @@ from counterpoint.model import Pipeline, load
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-GROUP = "counterpoint.pipelines"
+# pipelines, and those that are only there to be tried: services serve these where there are no others
+GROUP, EXAMPLES = "counterpoint.pipelines", "counterpoint.examples"
 # the folder in which PIPELINE as module:object is looked for
 FOLDER = "COUNTERPOINT_FOLDER"
 
 
 def registered() -> dict[str, str]:
-    """The registered pipelines: name to `module:object`."""
-    return {entry.name: entry.value for entry in sorted(entry_points(group=GROUP), key=lambda e: e.name)}
+    """The registered pipelines, examples, too: name to `module:object`."""
+    found = _entries(EXAMPLES) | registered_by_users()
+    return {name: found[name] for name in sorted(found)}
 
 
 def registered_by_users() -> dict[str, str]:
-    """Those of them that are not of our own distribution, whose pipeline is an example."""
-    found = [entry for entry in entry_points(group=GROUP) if not entry.dist or entry.dist.name != "counterpoint"]
-    return {entry.name: entry.value for entry in sorted(found, key=lambda entry: entry.name)}
+    """Those of them that are no examples."""
+    return _entries(GROUP)
+
+
+def _entries(group: str) -> dict[str, str]:
+    return {entry.name: entry.value for entry in sorted(entry_points(group=group), key=lambda entry: entry.name)}
 
 
 @cache
