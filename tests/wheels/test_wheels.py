@@ -124,6 +124,8 @@ def test_the_kernel_alone_runs_a_pipeline_and_names_what_it_lacks(wheels: dict[s
     assert done.returncode == 0, done.stderr[-4000:]
     assert {step["status"] for step in json.loads(done.stdout)["steps"]} == {"success"}
     assert counterpoint("status", "farm:pipeline").returncode == 0
+    made = json.loads(counterpoint("init", "my-farm", "--json").stdout)
+    assert {".gitignore", ".github/workflows/tests.yml", "src/my_farm/sample/2026-01-05.csv"} < {*made["files"]}
     for command, distribution in (("compare", "compare"), ("advise", "compare"), ("migrate", "migrate")):
         for words in ((command,), (command, "plan", "dags", "--html", "x"), (command, "--json")):
             done = counterpoint(*words)

@@ -18,6 +18,7 @@ GROUP = "counterpoint.commands"
 # in the order of the help; each is a module of this package, or of the distribution that `OFFERED` names
 ORDER = (
     "pipelines",
+    "init",
     "show",
     "run",
     "backfill",
