@@ -32,6 +32,7 @@ ORDER = (
     "dlq",
     "alerts",
     "lineage",
+    "models",
     "up",
     "down",
     "doctor",
