@@ -33,6 +33,7 @@ ORDER = (
     "dlq",
     "alerts",
     "lineage",
+    "models",
     "up",
     "down",
     "doctor",

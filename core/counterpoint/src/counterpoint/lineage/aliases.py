@@ -1,7 +1,7 @@
 """Which registered version is champion of production and which challenger: the latest one of its stage.
 
 Whoever moves an alias back, deletes a version or archives it has rolled a model back. What was rolled back neither
-stands in the way of the next model, nor is it the bar for that.
+stands in the way of the next model, nor is it the bar for that; only a person makes it champion again.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from counterpoint.storage import Store
 
 ALIASES = {"production": "champion", "staging": "challenger"}
-_ROLLED_BACK = f"{TAG}.rolled_back"
-_ARCHIVED = "Archived"
+ROLLED_BACK = f"{TAG}.rolled_back"
+ARCHIVED = "Archived"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,7 @@ class Candidate:
     stage: str
     partition: str
     number: int
+    is_rolled_back: bool = False
 
     @property
     def rank(self) -> tuple[str, int]:
@@ -44,7 +45,12 @@ class Candidate:
 
 
 def give_alias(client: MlflowClient, candidate: Candidate, standing: Iterable[Any]) -> bool:
-    """Gives a version of production the alias of its stage, unless a later one stands or holds it; tells whether."""
+    """Gives a version of production the alias of its stage, unless a later one stands or holds it; tells whether.
+
+    What was rolled back does not get it: a run that is repeated would undo what a person has decided.
+    """
+    if candidate.is_rolled_back:
+        return False
     alias = ALIASES[candidate.stage]
     holder = candidate_of(held) if (held := holder_of(client, candidate.model, alias)) else None
     if holder and holder.number == candidate.number:
@@ -55,7 +61,7 @@ def give_alias(client: MlflowClient, candidate: Candidate, standing: Iterable[An
     client.set_registered_model_alias(candidate.model, alias, str(candidate.number))
     for passed in made:
         if holder and holder.rank < passed.rank < candidate.rank:
-            client.set_model_version_tag(passed.model, str(passed.number), _ROLLED_BACK, "true")
+            client.set_model_version_tag(passed.model, str(passed.number), ROLLED_BACK, "true")
     return True
 
 
@@ -63,15 +69,17 @@ def holder_of(client: MlflowClient, model: str, alias: str) -> Any:
     """The version that holds an alias of a model, whoever gave it to it; None where none does, or an archived one."""
     number = client.get_registered_model(model).aliases.get(alias)
     found = None if number is None else client.get_model_version(model, str(number))
-    return None if found is None or found.current_stage == _ARCHIVED else found
+    return None if found is None or found.current_stage == ARCHIVED else found
 
 
 def candidate_of(version: Any) -> Candidate | None:
     """A registered version as a candidate, or None for a person's, an archived one, and one that has no stage."""
-    if version.current_stage == _ARCHIVED:
+    if version.current_stage == ARCHIVED:
         return None
     stage, partition = version.tags.get(f"{TAG}.stage"), version.tags.get(f"{TAG}.partition")
-    return Candidate(version.name, stage, partition, int(version.version)) if stage in ALIASES and partition else None
+    if stage not in ALIASES or not partition:
+        return None
+    return Candidate(version.name, stage, partition, int(version.version), ROLLED_BACK in version.tags)
 
 
 def promote_models(store: Store, pipeline: Pipeline) -> dict[str, dict[str, int]]:
@@ -117,7 +125,7 @@ def champions(store: Store, before: str) -> dict[str, Champion]:
     client, found = client_of(place), dict[str, Champion]()
     versions = versions_of(client, store.pipeline.name, store.version)
     for model in sorted({version.name for version in versions}):
-        own = [version for version in versions if version.name == model and _ROLLED_BACK not in version.tags]
+        own = [version for version in versions if version.name == model and ROLLED_BACK not in version.tags]
         holder = holder_of(client, model, ALIASES["production"]) if store.version == PRODUCTION else None
         version = _newest(_not_after(holder, own), before)
         if version is not None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.lineage.aliases import Candidate, give_alias
+from counterpoint.lineage.aliases import ROLLED_BACK, Candidate, give_alias
 from counterpoint.lineage.gather import gather, keep
 from counterpoint.lineage.registry import TAG, alone, client_of, once, place_of, versions_of
 from counterpoint.model import PRODUCTION
@@ -143,23 +143,22 @@ class _MlflowRegistrar:
         standing = versions_of(self.client, self.pipeline.name, self.request.version)
         for version in standing:
             if version.name == decision.model and version.run_id == run_id:
-                self._alias(decision, int(version.version), standing)
+                self._alias(decision, version, standing)
                 return int(version.version)
         self._model(decision.model)
         source = f"{self.client.get_run(run_id).info.artifact_uri}/model"
         made = self.client.create_model_version(decision.model, source, run_id, tags=dict(tags))
-        self._alias(decision, int(made.version), standing)
+        self._alias(decision, made, standing)
         return int(made.version)
 
     def _model(self, name: str) -> None:
         if not self.client.search_registered_models(f"name='{name}'"):
             once(lambda: self.client.create_registered_model(name, {f"{TAG}.pipeline": self.pipeline.name}))
 
-    def _alias(self, decision: Decision, version: int, standing: Sequence[Any]) -> None:
+    def _alias(self, decision: Decision, version: Any, standing: Sequence[Any]) -> None:
         if self.request.version == PRODUCTION:
-            give_alias(
-                self.client, Candidate(decision.model, decision.stage, self.request.partition, version), standing
-            )
+            place = (decision.model, decision.stage, self.request.partition, int(version.version))
+            give_alias(self.client, Candidate(*place, ROLLED_BACK in version.tags), standing)
 
     def complete(
         self, metadata: PipelineRunMetadata, made: Mapping[str, Any], models: Mapping[str, ArtifactRef]

@@ -116,9 +116,9 @@ def once(make: Callable[[], Any]) -> None:
             raise
 
 
-def versions_of(client: MlflowClient, pipeline: str, version: str) -> list[Any]:
-    """All registered versions that a pipeline made in a version of its data."""
-    wanted = {f"{TAG}.pipeline": pipeline, f"{TAG}.version": version}
+def versions_of(client: MlflowClient, pipeline: str, version: str | None = None) -> list[Any]:
+    """All registered versions that a pipeline made, in one version of its data or in all of them."""
+    wanted = {f"{TAG}.pipeline": pipeline} | ({f"{TAG}.version": version} if version else {})
     return _all_versions(client, " and ".join(f"tags.`{name}` = '{value}'" for name, value in wanted.items()))
 
 
@@ -132,19 +132,31 @@ def _all_versions(client: MlflowClient, query: str) -> list[Any]:
             return found
 
 
+def filled_place(objects: Objects) -> Place | None:
+    """Where the tracking of a root lies, or None where nothing can have been registered yet.
+
+    Raises:
+        UsageError: models were registered, and the registry cannot be asked from here; names the fix.
+    """
+    place = place_of(objects)
+    if not place.is_empty:
+        return place
+    if not objects.is_local and objects.list(layout.REGISTRY_ARTIFACTS):
+        raise UsageError(
+            f"{objects.root} holds models, and {place.folder} not the registry that knows their runs: work in the"
+            " folder where they were registered, or set MLFLOW_TRACKING_URI"
+        )
+    return None
+
+
 def runs_of_models(objects: Objects) -> set[str]:
     """The runs by which the models below a root were registered, of all pipelines.
 
     Raises:
         UsageError: the registry cannot be asked from here; names the fix.
     """
-    place = place_of(objects)
-    if place.is_empty:
-        if not objects.is_local and objects.list(layout.REGISTRY_ARTIFACTS):
-            raise UsageError(
-                f"{objects.root} holds models, and {place.folder} not the registry that knows their runs: work in the"
-                " folder where they were registered, or set MLFLOW_TRACKING_URI"
-            )
+    place = filled_place(objects)
+    if place is None:
         return set()
     try:
         found = _all_versions(client_of(place), "")

@@ -97,7 +97,17 @@ def table_folder(version: str, pipeline: str, step: str) -> str:
 
 def artifact_folder(version: str, pipeline: str, step: str, partition: str, settings_hash: str, digest: str) -> str:
     """The folder of the files of one model or JSON value, by its settings and its content."""
-    return f"{ARTIFACTS}/{version}/{pipeline}/{step}/{partition}/{settings_hash}-{_short(digest, 12)}"
+    return f"{artifacts_folder(version, pipeline, step, partition)}/{settings_hash}-{_short(digest, 12)}"
+
+
+def artifacts_folder(version: str, pipeline: str, step: str, partition: str) -> str:
+    """The folder of all models or JSON values that a step has made of a partition."""
+    return f"{ARTIFACTS}/{version}/{pipeline}/{step}/{partition}"
+
+
+def artifact_digits_of(path: str) -> str:
+    """The first digits of the digest of an artifact, by the name of its folder."""
+    return path.rpartition("-")[2]
 
 
 def artifacts_folder_of(path: str) -> str:
