@@ -18,7 +18,7 @@ compare: setup  ## StreamRec on Airflow, Dagster and Prefect, each really runnin
 	.venv/bin/counterpoint compare streamrec --out report $(if $(QUICK),--rounds 1 --workloads empty$(comma)long --source $(call events,20000,2000,500),--source $(call events,100000,10000,2500) --tour --tests .)
 
 test: setup  ## the tests: style, types, documentation, core without any orchestrator, then each orchestrator
-	.venv/bin/tox run-parallel -q --notest -e lint,types,docs,core && $(TOX)
+	.venv/bin/tox run-parallel -q --notest -e lint,types,docs,wheels,core && $(TOX)
 
 matrix: setup  ## every test, also the longest; on every supported Python, and on the oldest supported release of each orchestrator
 	COUNTERPOINT_TESTS=all $(TOX) -m matrix
