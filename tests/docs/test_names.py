@@ -26,13 +26,17 @@ PAGES = {
     if page.parent.name != "decisions"
 }
 DOTTED = re.compile(r"`((?:counterpoint|streamrec)\w*(?:\.\w+)+)")
-# groups of entry points, a logger and a file, which are called like modules
+# groups of entry points, a logger, a file, and tags of MLflow, which are called like modules
 OTHER = {
     "counterpoint.adapters",
     "counterpoint.commands",
     "counterpoint.examples",
     "counterpoint.hooks",
     "counterpoint.pipelines",
+    "counterpoint.promoted_at",
+    "counterpoint.promoted_by",
+    "counterpoint.rolled_back_at",
+    "counterpoint.rolled_back_by",
     "counterpoint.serving",
     "counterpoint.toml",
 }

@@ -67,7 +67,12 @@ def on_terminal(tmp_path: Path) -> Callable[..., tuple[int, str]]:
         }
         command = [sys.executable, "-m", "counterpoint", *words]
         process = subprocess.Popen(
-            command, env={**os.environ, **places}, stdout=theirs, stderr=theirs, stdin=theirs, cwd=tmp_path
+            command,
+            env={**os.environ, **places, "COUNTERPOINT_FOLDER": str(tmp_path)},
+            stdout=theirs,
+            stderr=theirs,
+            stdin=theirs,
+            cwd=tmp_path,
         )
         os.close(theirs)
         said = b""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import re
 import subprocess
 import sys
@@ -97,7 +98,9 @@ def test_without_a_terminal_each_event_is_a_line_with_its_time(tmp_path: Path) -
     (tmp_path / "acreage.py").write_text(FARM, encoding="utf-8")
     words = ["run", "acreage:pipeline", "--date", "2026-01-07", "--root", "root"]
     command = [sys.executable, "-m", "counterpoint", *words]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    # a command of another test in this process may have left where it looked for its pipeline
+    here = {name: value for name, value in os.environ.items() if name != "COUNTERPOINT_FOLDER"}
+    done = subprocess.run(command, cwd=tmp_path, env=here, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     # what an alert says has several lines
     lines = [line for line in done.stderr.splitlines() if LINE.fullmatch(line)]

@@ -71,6 +71,7 @@ def test_common_options_stand_before_and_behind(command: str) -> None:
         "advise": (),
         "doctor": (),
         "alerts": ("list",),
+        "models": ("list", "streamrec"),
         "run": ("streamrec", "--date", "2026-01-07"),
         "retry": ("streamrec", "--run", "r"),
         "diff": ("a", "b"),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from counterpoint.cli.output import answer, echo
+from counterpoint.commands import command
 
 if TYPE_CHECKING:
     import argparse
@@ -34,13 +35,13 @@ def run(args: argparse.Namespace) -> int:
 
     name = project_name(args.name)
     folder, files = write_project(name, args.out)
-    commands = _next(name, folder)
+    following = _next(name, folder)
     if args.json:
-        answer({"folder": str(folder.resolve()), "files": files, "next": commands})
+        answer({"folder": str(folder.resolve()), "files": files, "next": following})
         return 0
     echo(f"{folder} is made, with {len(files)} files. Next:")
-    for command in commands:
-        echo(f"  {command}")
+    for line in following:
+        echo(f"  {line}")
     return 0
 
 
@@ -48,5 +49,5 @@ def _next(name: ProjectName, folder: Path) -> list[str]:
     return [
         f"cd {shlex.quote(str(folder))} && python -m pip install -e '.[test]'",
         "python -m pytest",
-        f"counterpoint run {name.package} --date {_DATE}",
+        command("run", name.package, "--date", _DATE, root=None),
     ]
