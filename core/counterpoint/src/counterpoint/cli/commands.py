@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Protocol, cast
 
 if TYPE_CHECKING:
     import argparse
+    from importlib.metadata import EntryPoint
 
 GROUP = "counterpoint.commands"
 # in the order of the help; each is a module of this package, or of the distribution that `OFFERED` names
@@ -66,15 +68,20 @@ class Missing:
     reason: str
 
 
+@cache
+def _points() -> dict[str, EntryPoint]:
+    # every command asks twice: which commands there are, and whose log is shown
+    return {point.name: point for point in entry_points(group=GROUP)}
+
+
 def packages() -> set[str]:
     """The top-level packages that hold commands; what they log is progress."""
-    return {"counterpoint", *(point.value.partition(".")[0] for point in entry_points(group=GROUP))}
+    return {"counterpoint", *(point.value.partition(".")[0] for point in _points().values())}
 
 
 def commands() -> dict[str, Command | Missing]:
     """Every command by its name, in the order of the help; ours are never replaced by another distribution's."""
-    points = {point.name: point for point in entry_points(group=GROUP)}
-    found: dict[str, Command | Missing] = {}
+    points, found = _points(), dict[str, Command | Missing]()
     for name in (*ORDER, *sorted(points.keys() - set(ORDER))):
         if name in ORDER and name not in OFFERED:
             found[name] = cast("Command", importlib.import_module(f"counterpoint.cli.{name}"))

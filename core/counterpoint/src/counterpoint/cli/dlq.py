@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.cli.output import answer, echo, table
+from counterpoint.cli.output import answer, echo, minute, table
 from counterpoint.cli.run import PIPELINE
 from counterpoint.commands import command
 
@@ -71,17 +71,13 @@ def _list(args: argparse.Namespace, store: Store) -> None:
     names = ("partition", "waiting", "since", "failed", "resubmitted", "received", "permanent")
     for step in dict.fromkeys(row["step"] for row in found["partitions"]):
         rows = [row for row in found["partitions"] if row["step"] == step]
-        cells = [[(row[name] or "") if name != "since" else _minute(row[name]) for name in names] for row in rows]
+        cells = [[(row[name] or "") if name != "since" else minute(row[name]) for name in names] for row in rows]
         table(
             step,
             ("partition", "waiting", "waiting since (UTC)", "failed", "resubmitted", "received", "permanent"),
             cells,
         )
     echo(f"{found['pipeline']}: {found['totals']['waiting']} rows waiting")
-
-
-def _minute(moment: str | None) -> str:
-    return moment[:16].replace("T", " ") if moment else ""
 
 
 def _show(args: argparse.Namespace, store: Store) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from counterpoint.cli.commands import packages
@@ -37,14 +37,11 @@ def showing(*, quiet: bool, verbose: bool) -> Iterator[None]:
     handler.setLevel(logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO)
     # the view reads also what is no line
     level = logging.DEBUG if verbose or isinstance(handler, _View) else handler.level
-    for name in packages():
-        own = logging.getLogger(name)
-        own.handlers, own.propagate = [handler], False
-        own.setLevel(level)
-    if verbose:
-        requests = logging.getLogger("httpx")
-        requests.handlers, requests.propagate = [handler], False
-        requests.setLevel(logging.INFO)
+    requests = {"httpx": logging.INFO} if verbose else {}
+    for name, least in {**dict.fromkeys(packages(), level), **requests}.items():
+        heard = logging.getLogger(name)
+        heard.handlers, heard.propagate = [handler], False
+        heard.setLevel(least)
     try:
         yield
     finally:
@@ -95,7 +92,7 @@ class _View(logging.Handler):
         steps = getattr(record, "steps", None)
         if steps is None:
             return bool(record.levelno >= self.level and super().handle(record))
-        with self.lock or _nothing():
+        with self.lock or nullcontext():
             self._grid.take(steps)
             self._draw()
         return True
@@ -122,7 +119,7 @@ class _View(logging.Handler):
 
     def settle(self) -> None:
         """Leaves the last state on the terminal."""
-        with self.lock or _nothing():
+        with self.lock or nullcontext():
             if self._live is not None:
                 self._live.stop()
                 self._live, self._grid = None, Grid()
@@ -131,11 +128,6 @@ class _View(logging.Handler):
         """Ends the view."""
         self.settle()
         super().close()
-
-
-@contextmanager
-def _nothing() -> Iterator[None]:
-    yield
 
 
 class Grid:

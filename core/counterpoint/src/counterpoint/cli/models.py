@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.cli.common import add_command
-from counterpoint.cli.output import answer, echo, say, table
+from counterpoint.cli.output import answer, echo, minute, say, table
 from counterpoint.cli.run import PIPELINE
 from counterpoint.commands import command
 
@@ -86,17 +86,13 @@ def _row(row: dict[str, Any]) -> tuple[Any, ...]:
     metrics = ", ".join(f"{name} {value:.4g}" for name, value in row["metrics"].items())
     aliases, rolled_back = ", ".join(row["aliases"]), _when(row["rolled_back"])
     named = (row["model"], row["version"], row["partition"], row["stage"], aliases, rolled_back)
-    return (*named, metrics, _minute(row["registered"]), row["run_id"])
+    return (*named, metrics, minute(row["registered"]), row["run_id"])
 
 
 def _when(decided: Mapping[str, str | None] | None) -> str:
     if decided is None:
         return ""
-    return f"by {decided['by']}, {_minute(decided['at'])}" if decided["at"] else "by a later model"
-
-
-def _minute(moment: str | None) -> str:
-    return (moment or "")[:16].replace("T", " ")
+    return f"by {decided['by']}, {minute(decided['at'])}" if decided["at"] else "by a later model"
 
 
 def _move(args: argparse.Namespace, store: Store) -> None:

@@ -66,6 +66,11 @@ def shown(cell: Any, style: str = "") -> Text:
     return Text("" if cell is None else visible(str(cell)), style=style)
 
 
+def minute(moment: str | None) -> str:
+    """A moment in ISO 8601 as a cell of a table: to the minute, empty for None."""
+    return (moment or "")[:16].replace("T", " ")
+
+
 def echo(text: str, *, beside: bool = False) -> None:
     """Writes a line of the answer for people to stdout, at once; `beside` a JSON document to stderr."""
     settle()
