@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from counterpoint.errors import ServiceError
+from counterpoint.remote_env import asked
 from counterpoint_compare.code_excerpts import MODULES, files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-_WHERE = "import importlib.util as u, sys; print(list(u.find_spec(sys.argv[1]).submodule_search_locations)[0])"
+_WHERE = "import json, sys; from importlib.util import find_spec;"
+_WHERE += " print(json.dumps(list(find_spec(sys.argv[1]).submodule_search_locations)[0]))"
 
 
 def code_sizes(
@@ -37,8 +39,9 @@ def _by_hand() -> dict[str, dict[str, int]]:
 
 
 def _folder(python: Path, package: str) -> Path:
-    asked = subprocess.run([python, "-P", "-c", _WHERE, package], capture_output=True, text=True, check=True)
-    return Path(asked.stdout.strip())
+    unasked = f"the folder of {package} was not asked for"
+    command = [str(python), "-P", "-c", _WHERE, package]
+    return Path(asked(command, 60, unasked, lambda _, said: ServiceError(f"{unasked}: {python}: {said}")))
 
 
 def _size(folder: Path) -> dict[str, int]:
