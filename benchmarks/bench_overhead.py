@@ -141,11 +141,11 @@ def sides(name: str, home: Path, root: Path) -> dict[str, Callable[[str], None]]
     return {"by hand": by_hand, "ours": ours}
 
 
-def used(run: Callable[[str], None], date: str, settle: float, idle: float) -> Cpu:
+def used(run: Callable[[str], None], date: str, post_start: float, idle: float) -> Cpu:
     """Milliseconds of CPU per step of one run; `idle` is what the servers use in a second anyway."""
     start, before = time.monotonic(), cpu()
     run(date)
-    time.sleep(settle)
+    time.sleep(post_start)
     found, took = cpu() - before, time.monotonic() - start
     return Cpu(*(1000 * value / STEPS for value in (found.own, found.ended, found.living - idle * took)))
 
@@ -191,7 +191,7 @@ def core(root: Path) -> None:
 
 def measure(name: str, repeats: int, folder: Path) -> bool:
     """Writes down what one orchestrator's adapter adds, and its parts; whether that is within the floor."""
-    settle, idle = SETTLE.get(name, 0.0), 0.0
+    post_start, idle = SETTLE.get(name, 0.0), 0.0
     runs = sides(name, folder / "home", folder / "root")
     alone, with_ours = ALONE[name], f"{ALONE[name]}\n{WITH[name]}\n{NEEDS}"
     codes = {"python": "pass", "core": CORE, "needs": f"{CORE}\n{NEEDS}", "alone": alone, "ours": with_ours}
@@ -199,10 +199,10 @@ def measure(name: str, repeats: int, folder: Path) -> bool:
     fresh: dict[str, list[float]] = {part: [] for part in codes}
     for day in range(1, repeats + 2):
         for side, run in runs.items():
-            found[side].append(used(run, f"2026-01-{day:02}", settle, idle))
+            found[side].append(used(run, f"2026-01-{day:02}", post_start, idle))
         for part, code in codes.items():
             fresh[part].append(process(code))
-        idle = idle or idling(settle)
+        idle = idle or idling(post_start)
     translated = repeated(lambda: import_module(f"counterpoint_{name}.translate").translate(chain), repeats)
     made = repeated(lambda: import_module(f"by_hand_{name}").make(NAMES), repeats)
     executed = repeated(lambda: core(folder / "core"), repeats) / STEPS

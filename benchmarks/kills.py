@@ -52,7 +52,7 @@ from counterpoint_compare.results import machine  # noqa: E402
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from counterpoint.adapter import Site
+    from counterpoint.adapter import ServiceEnvironment
 
 SIDES = ("local", "s3", "airflow", "dagster", "prefect")
 VERSION, DAYS, APART = "v2", 3, 7
@@ -102,25 +102,25 @@ class Side:
 
     on: str
     base: str
-    site: Site | None = None
+    target: ServiceEnvironment | None = None
     spans: dict[str, float] = field(default_factory=dict)
     used: int = 0
 
     def root(self, name: str) -> str:
         """Where a kill works."""
-        return f"{self.base}/{name}" if self.site is None else self.base
+        return f"{self.base}/{name}" if self.target is None else self.base
 
     def command(self, task: Task, root: str) -> list[str]:
         """The command of a task."""
         words = [sys.executable, "-m", "counterpoint", *task.words(), "--root", root]
         if task.what == "promote":
             return words
-        services = () if self.site is None else ("--on", self.on, "--service")
-        return [*words, *services, "--set", f"pause={0.2 if self.site is None else 1.0}"]
+        services = () if self.target is None else ("--on", self.on, "--service")
+        return [*words, *services, "--set", f"pause={0.2 if self.target is None else 1.0}"]
 
     def task(self, what: str) -> Task:
         """A task; on services, where all share a root, on days that no other one had."""
-        self.used += self.site is not None
+        self.used += self.target is not None
         return Task(what, pipeline.partitions.shift(START, 10 + APART * self.used))
 
 
@@ -203,8 +203,8 @@ def must(command: list[str]) -> float:
 def targets(victim: str, pid: int, side: Side) -> list[psutil.Process]:
     """The processes that are killed, as far as they are there; of several steps one."""
     command = psutil.Process(pid)
-    if side.site is not None and victim != "command":
-        told = json.loads((side.site.home / "processes.json").read_text(encoding="utf-8"))["processes"]
+    if side.target is not None and victim != "command":
+        told = json.loads((side.target.home / "processes.json").read_text(encoding="utf-8"))["processes"]
         named = {"worker": WORKER[side.on], "server": SERVER[side.on]}.get(victim, "steps")
         service = psutil.Process(int(told[named]["pid"]))
         return service.children()[:1] if victim == "step" else [service]
@@ -235,7 +235,7 @@ def killed(side: Side, seed: int, known: dict[Task, Outputs]) -> dict[str, Any]:
     rng = random.Random(seed)  # noqa: S311 - moments, no secrets
     for attempt in range(TRIES):
         task = side.task(rng.choice(sorted(side.spans)))
-        victim = "command" if task.what == "promote" else rng.choice(SERVED if side.site else OWN)
+        victim = "command" if task.what == "promote" else rng.choice(SERVED if side.target else OWN)
         after, root = rng.uniform(0.1, 1.0) * side.spans[task.what], side.root(f"kill-{seed}-{attempt}")
         is_killed, wrong = followed(side, task, root, (victim, after), undisturbed(task, known))
         if is_killed or wrong:
@@ -298,10 +298,10 @@ def opened(on: str) -> Iterator[Side]:
             side = Side(on, stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
         if on in WORKER:
             engine: Any = stack.enter_context(engine_for(on, side.base, (NAME,), service=True))
-            side.site = engine.site
+            side.target = engine.target
         for what in ("run", "backfill"):
             side.spans[what] = must(side.command(side.task(what), side.root(f"undisturbed-{what}")))
-        if side.site is None:
+        if side.target is None:
             side.spans["promote"] = must(side.command(side.task("promote"), side.root("undisturbed-backfill")))
         yield side
 

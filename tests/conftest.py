@@ -182,7 +182,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     as_user: dict[str, Any] = (
         {"user": "nobody", "env": {"PATH": os.environ["PATH"], "LC_ALL": "C"}} if os.getuid() == 0 else {}
     )
-    from counterpoint.services.sites import free_port
+    from counterpoint.services.service_environments import free_port
 
     port = free_port()
     data = place / "data"

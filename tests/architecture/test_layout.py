@@ -84,8 +84,8 @@ PATHS: list[tuple[Callable[..., str], tuple[object, ...], str]] = [
     (layout.ledger_entry, ("farm", "airflow-dagster", "2026-01", "t"), "ledger/farm/airflow-dagster/2026-01/t.json"),
     (layout.services_home, ("airflow",), "services/airflow"),
     (layout.services_home, ("airflow", "bucket-1a"), "services/bucket-1a/airflow"),
-    (layout.site_record, ("airflow",), "services/airflow/site.json"),
-    (layout.site_record, ("airflow", "bucket-1a"), "bucket-1a/airflow/site.json"),
+    (layout.target_record, ("airflow",), "services/airflow/site.json"),
+    (layout.target_record, ("airflow", "bucket-1a"), "bucket-1a/airflow/site.json"),
     (layout.learned_libraries, ("farm",), "services/libraries/farm.json"),
     (layout.compared_root, ("airflow",), "compare/airflow"),
     (layout.validated_root, ("airflow",), "validate/airflow"),
@@ -140,7 +140,7 @@ def test_every_function_of_the_layout_is_held_to_the_format() -> None:
 
 
 def test_every_room_is_known() -> None:
-    made = {path.split("/")[0] for function, _, path in PATHS if function is not layout.site_record}
+    made = {path.split("/")[0] for function, _, path in PATHS if function is not layout.target_record}
     assert set(layout.ROOMS) == {*made, layout.REGISTRY}
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from counterpoint.adapter import Adapter, Site
+from counterpoint.adapter import Adapter, ServiceEnvironment
 from counterpoint.model import NativeRun, Status
 from counterpoint.services import LocalEngine, ServiceEngine
 from counterpoint.testing import (
@@ -201,8 +201,10 @@ def test_what_is_told_wrongly_is_found(step: str, told: dict[str, Any], said: st
 
 def test_a_site_is_judged_by_what_its_services_do(tmp_path: Path) -> None:
     adapter = LocalAdapter()
-    site = Site(tmp_path, str(tmp_path), ("counterpoint.testing.scenarios:diamond",), {"web": 1}, "secret")
-    check_behaviour(adapter, BY_NAME["diamond"], tmp_path, ServiceEngine(adapter, site))
+    target = ServiceEnvironment(
+        tmp_path, str(tmp_path), ("counterpoint.testing.scenarios:diamond",), {"web": 1}, "secret"
+    )
+    check_behaviour(adapter, BY_NAME["diamond"], tmp_path, ServiceEngine(adapter, target))
 
 
 STRANGER = """

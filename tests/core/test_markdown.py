@@ -84,7 +84,7 @@ def test_addresses_become_no_links() -> None:
 
 
 def test_nobody_is_mentioned() -> None:
-    # sites look for mentions in the page, not in what was written
+    # service environments look for mentions in the page, not in what was written
     page = READER.render(markdown("@team, \\@team, @org/team and ann@example.org; 5 @ 3"))
     assert not re.search(r"(?<!\w)@\w", html.unescape(page))
     # what is copied out of a page still works

@@ -256,8 +256,8 @@ class TestRuns:
         monkeypatch.setattr(steps, "retrieval_model", refuse(ConnectionError("reset")))
         monkeypatch.setattr(steps, "ranking_model", refuse(ContractError("no rows")))
         for name in TRAINING:
-            hasty = getattr(by_hand, name).with_options(retry_delay_seconds=[0, 0])
-            monkeypatch.setattr(by_hand, name, hasty)
+            restart_during_startup = getattr(by_hand, name).with_options(retry_delay_seconds=[0, 0])
+            monkeypatch.setattr(by_hand, name, restart_during_startup)
         state = by_hand.streamrec(DAY, return_state=True)
         assert state.is_failed()
         tasks = tasks_of(state.state_details.flow_run_id)

@@ -18,16 +18,16 @@ import pytest
 from counterpoint.errors import ServiceError
 from counterpoint.http import ask, bearer
 from counterpoint.model import RunRequest, Status
-from counterpoint.services import LocalEngine, home_of, new_site, serving
+from counterpoint.service_environment import USER
+from counterpoint.services import LocalEngine, home_of, new_target, serving
 from counterpoint.services.launch import launch
-from counterpoint.services.sites import free_port, password_of
-from counterpoint.site import USER
+from counterpoint.services.service_environments import free_port, password_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-    from counterpoint.adapter import Adapter, Plan, Site
+    from counterpoint.adapter import Adapter, Plan, ServiceEnvironment
 
 pytestmark = [
     pytest.mark.dagster,
@@ -46,8 +46,8 @@ EXAMPLES = re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 class Sides:
     """What a test asks of either server."""
 
-    def __init__(self, url: str, site: Site, password: str) -> None:
-        self.url, self.site = url, site
+    def __init__(self, url: str, target: ServiceEnvironment, password: str) -> None:
+        self.url, self.target = url, target
         self.token = ask(f"{url}/auth/token", {"username": USER, "password": password})["access_token"]
 
     def airflow(self, path: str, body: Any = None) -> Any:
@@ -74,7 +74,7 @@ class Sides:
     def instance(self) -> AbstractContextManager[Any]:
         import dagster as dg
 
-        return dg.DagsterInstance.from_config(str(self.site.home))
+        return dg.DagsterInstance.from_config(str(self.target.home))
 
     def made(self, *key: str) -> dict[str, Any]:
         """The metadata of each materialization, by partition; one that was made twice is a failure."""
@@ -114,8 +114,8 @@ def ferry_adapter() -> Adapter:
     from counterpoint_dagster import DagsterAdapter
 
     class Ferry(DagsterAdapter):
-        def services(self, site: Site) -> Plan:
-            plan = super().services(site)
+        def services(self, target: ServiceEnvironment) -> Plan:
+            plan = super().services(target)
             return replace(plan, processes=tuple(replace(p, command=serving_ferry(p.command)) for p in plan.processes))
 
     return Ferry()
@@ -153,10 +153,10 @@ def sides(
         ferry = ferry_adapter()
         with (
             airflow_up(root, port) as waiting,
-            serving(ferry, new_site(ferry, root, (ANY,), ports={"web": web})) as site,
+            serving(ferry, new_target(ferry, root, (ANY,), ports={"web": web})) as target,
         ):
             assert waiting(), "Airflow did not start"
-            yield Sides(f"http://127.0.0.1:{port}", site, password)
+            yield Sides(f"http://127.0.0.1:{port}", target, password)
 
 
 def test_a_run_on_airflow_is_an_asset_in_dagster_and_starts_what_comes_after_it_once(sides: Sides) -> None:

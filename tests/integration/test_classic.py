@@ -19,9 +19,9 @@ import pytest
 
 from counterpoint.errors import ServiceError
 from counterpoint.http import ask, bearer
+from counterpoint.service_environment import USER
 from counterpoint.services import home_of
-from counterpoint.services.sites import free_port, password_of
-from counterpoint.site import USER
+from counterpoint.services.service_environments import free_port, password_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -20,8 +20,8 @@ from counterpoint.adapter import find_adapter, find_adapters
 from counterpoint.errors import ServiceError
 from counterpoint.model import RunRequest
 from counterpoint.runtime import find_pipeline, schedule_ownership
-from counterpoint.services import new_site, running_site, serving
-from counterpoint.site import USER
+from counterpoint.service_environment import USER
+from counterpoint.services import new_target, running_target, serving
 from counterpoint.storage import Store
 from counterpoint.storage.objects import Objects
 from counterpoint.testing import check_schedules
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-    from counterpoint.adapter import Site
+    from counterpoint.adapter import ServiceEnvironment
 
 pytestmark = [pytest.mark.service, pytest.mark.long, pytest.mark.timeout(900)]
 INSTALLED = sorted(find_adapters())
@@ -65,31 +65,31 @@ def until(look: Callable[[], Any], patience: int = PATIENCE) -> Any:
 
 def test_a_schedule_is_held_then_paused_and_started(tmp_path: Path) -> None:
     adapter = find_adapter(INSTALLED[0])
-    site = new_site(adapter, str(tmp_path), (NAME,), schedules=True)
-    with serving(adapter, site):
-        check_schedules(adapter, site, NAME)
+    target = new_target(adapter, str(tmp_path), (NAME,), schedules=True)
+    with serving(adapter, target):
+        check_schedules(adapter, target, NAME)
     if adapter.name != "airflow":
         # what ended started does not begin anything when it is held
-        with serving(adapter, held := held_site(tmp_path)):
+        with serving(adapter, held := held_target(tmp_path)):
             assert adapter.scheduled(held, NAME) is False
             check_schedules(adapter, held, NAME)
 
 
-def held_site(root: Path) -> Site:
-    """A new site of a root, whose schedules are on and of which one is held."""
-    return replace(new_site(find_adapter(INSTALLED[0]), str(root), (NAME,), schedules=True), paused=(NAME,))
+def held_target(root: Path) -> ServiceEnvironment:
+    """A new service environment of a root, whose schedules are on and of which one is held."""
+    return replace(new_target(find_adapter(INSTALLED[0]), str(root), (NAME,), schedules=True), paused=(NAME,))
 
 
 @pytest.mark.airflow
 @pytest.mark.release
 def test_a_paused_dag_refuses_what_it_would_hold_for_ever(tmp_path: Path) -> None:
-    adapter, site = find_adapter("airflow"), held_site(tmp_path)
-    asked = RunRequest(NAME, "2025-01-01T00", "by-hand", site.root, "airflow")
-    with serving(adapter, site):
-        assert adapter.scheduled(site, NAME) is False
+    adapter, target = find_adapter("airflow"), held_target(tmp_path)
+    asked = RunRequest(NAME, "2025-01-01T00", "by-hand", target.root, "airflow")
+    with serving(adapter, target):
+        assert adapter.scheduled(target, NAME) is False
         with pytest.raises(ServiceError, match="its DAG is paused"):
-            adapter.submit(site, asked)
-    bare = new_site(adapter, site.root, (NAME,))
+            adapter.submit(target, asked)
+    bare = new_target(adapter, target.root, (NAME,))
     with serving(adapter, bare):
         # where no schedule could begin a run, the pause keeps nobody from one
         assert adapter.submit(bare, asked) == "lamp::by-hand"
@@ -140,21 +140,21 @@ class Harbour:
     @property
     def airflow(self) -> LegacyDag:
         """The DAG, as anybody's client of Airflow sees it."""
-        site = running_site(self.root, "airflow")
-        assert site is not None
-        os.environ["HARBOUR_PASSWORD"] = site.password
+        target = running_target(self.root, "airflow")
+        assert target is not None
+        os.environ["HARBOUR_PASSWORD"] = target.password
         os.environ["HARBOUR_USER"] = USER
-        return LegacyDag(site.url(), self.name.partition(":")[2], "", "HARBOUR_USER", "HARBOUR_PASSWORD")
+        return LegacyDag(target.url(), self.name.partition(":")[2], "", "HARBOUR_USER", "HARBOUR_PASSWORD")
 
     def dagster(self) -> tuple[str, int]:
         """How Dagster says that its schedule is, and how many runs it has."""
         from counterpoint_dagster.client import graphql
 
-        site = running_site(self.root, "dagster")
-        assert site is not None
+        target = running_target(self.root, "dagster")
+        assert target is not None
         query = """{ repositoriesOrError { ... on RepositoryConnection { nodes { schedules {
           scheduleState { status } } } } } runsOrError { ... on Runs { count } } }"""
-        found = graphql(site, query, {})
+        found = graphql(target, query, {})
         ((schedule,),) = (node["schedules"] for node in found["repositoriesOrError"]["nodes"])
         return schedule["scheduleState"]["status"], found["runsOrError"]["count"]
 
@@ -273,8 +273,8 @@ def begin_as_scheduled(harbour: Harbour) -> None:
     from counterpoint_dagster.client import graphql
     from counterpoint_dagster.keys import LOCATION
 
-    site = running_site(harbour.root, "dagster")
-    assert site is not None
+    target = running_target(harbour.root, "dagster")
+    assert target is not None
     tags = {"dagster/partition": HOUR, "dagster/schedule_name": "beacon_schedule"}
     where = {"repositoryLocationName": LOCATION, "repositoryName": "__repository__"}
     parameters = {
@@ -282,7 +282,7 @@ def begin_as_scheduled(harbour: Harbour) -> None:
         "executionMetadata": {"tags": [{"key": key, "value": value} for key, value in tags.items()]},
     }
     query = """mutation($p: ExecutionParams!) { launchPipelineExecution(executionParams: $p) { __typename } }"""
-    assert graphql(site, query, {"p": parameters})["launchPipelineExecution"]["__typename"] == "LaunchRunSuccess"
+    assert graphql(target, query, {"p": parameters})["launchPipelineExecution"]["__typename"] == "LaunchRunSuccess"
 
 
 def waits(harbour: Harbour) -> list[tuple[tuple[str, ...], str | None]]:

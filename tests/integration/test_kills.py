@@ -22,7 +22,7 @@ from counterpoint.storage import Store
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from counterpoint.adapter import Site
+    from counterpoint.adapter import ServiceEnvironment
 
 pytestmark = [pytest.mark.usefixtures("importable"), pytest.mark.service, pytest.mark.long, pytest.mark.timeout(1200)]
 INSTALLED = sorted(find_adapters())
@@ -72,8 +72,8 @@ class Field:
         }
 
 
-def component(site: Site, name: str) -> int:
-    found = json.loads((site.home / "processes.json").read_text(encoding="utf-8"))["processes"]
+def component(target: ServiceEnvironment, name: str) -> int:
+    found = json.loads((target.home / "processes.json").read_text(encoding="utf-8"))["processes"]
     return int(found[name]["pid"])
 
 
@@ -91,7 +91,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Field, An
     field = Field(tmp_path_factory.mktemp("served"))
     with engine_for(ORCHESTRATOR, field.root, ("farm:harvest",), service=True) as engine:
         assert isinstance(engine, ServiceEngine)
-        yield field, engine.site
+        yield field, engine.target
 
 
 # a service needs a minute to come back: the gate kills those that are killed most often
@@ -113,10 +113,10 @@ def of_days(digests: dict[tuple[str, str], str], days: set[str]) -> dict[tuple[s
 def test_a_second_start_completes_a_run(
     served: tuple[Field, Any], undisturbed: dict[tuple[str, str], str], what: str, day: str
 ) -> None:
-    field, site = served
+    field, target = served
     command = field.start("run", "--date", day)
     worker = field.working(day)
-    victims = {"step": worker, "worker": component(site, WORKER), "server": component(site, SERVER)}
+    victims = {"step": worker, "worker": component(target, WORKER), "server": component(target, SERVER)}
     os.kill(victims.get(what, command.pid), signal.SIGKILL)
     code = command.wait(PATIENCE)
     assert code in ((-signal.SIGKILL,) if what == "command" else (0, 1))

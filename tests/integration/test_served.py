@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-    from counterpoint.adapter import Site
+    from counterpoint.adapter import ServiceEnvironment
 
 pytestmark = [pytest.mark.service, pytest.mark.timeout(900)]
 INSTALLED = sorted(find_adapters())
@@ -60,14 +60,14 @@ def engine(importable: None, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield found
 
 
-def begin_airflow(site: Site, pipeline: str) -> None:
+def begin_airflow(target: ServiceEnvironment, pipeline: str) -> None:
     from counterpoint_airflow.client import call
 
     moment = f"{DAY}T00:00:00+00:00"
-    call(site, f"/dags/{pipeline}/dagRuns", {"dag_run_id": "by-hand", "logical_date": moment})
+    call(target, f"/dags/{pipeline}/dagRuns", {"dag_run_id": "by-hand", "logical_date": moment})
 
 
-def begin_dagster(site: Site, pipeline: str) -> None:
+def begin_dagster(target: ServiceEnvironment, pipeline: str) -> None:
     from counterpoint_dagster.client import graphql
     from counterpoint_dagster.keys import LOCATION
 
@@ -75,15 +75,15 @@ def begin_dagster(site: Site, pipeline: str) -> None:
     where = {"repositoryLocationName": LOCATION, "repositoryName": "__repository__", "pipelineName": pipeline}
     tags = [{"key": "dagster/partition", "value": DAY}]
     parameters = {"selector": where, "runConfigData": {}, "executionMetadata": {"tags": tags}}
-    answer = graphql(site, launch, {"p": parameters})["launchPipelineExecution"]
+    answer = graphql(target, launch, {"p": parameters})["launchPipelineExecution"]
     assert answer["__typename"] == "LaunchRunSuccess"
 
 
-def begin_prefect(site: Site, pipeline: str) -> None:
+def begin_prefect(target: ServiceEnvironment, pipeline: str) -> None:
     from counterpoint_prefect.client import client_of
     from counterpoint_prefect.keys import DEPLOYMENT
 
-    with client_of(site) as client:
+    with client_of(target) as client:
         deployment = client.read_deployment_by_name(f"{pipeline}/{DEPLOYMENT}")
         client.create_flow_run_from_deployment(deployment.id)
 
@@ -97,8 +97,8 @@ BEGIN: dict[str, Callable[[Any, str], None]] = {
 
 def record_of(engine: ServiceEngine, name: str, seconds: float = PATIENCE) -> RunRecord:
     """The record that the one run of a pipeline leaves."""
-    pipeline, objects = find_pipeline(name), Objects(engine.site.root)
-    BEGIN[ORCHESTRATOR](engine.site, pipeline.name)
+    pipeline, objects = find_pipeline(name), Objects(engine.target.root)
+    BEGIN[ORCHESTRATOR](engine.target, pipeline.name)
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         for path in objects.list(f"runs/{pipeline.name}"):
@@ -109,7 +109,7 @@ def record_of(engine: ServiceEngine, name: str, seconds: float = PATIENCE) -> Ru
 
 
 def why(engine: ServiceEngine, subject: str) -> dict[str, Any]:
-    command = [sys.executable, "-m", "counterpoint", "why", subject, "--json", "--root", engine.site.root]
+    command = [sys.executable, "-m", "counterpoint", "why", subject, "--json", "--root", engine.target.root]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
@@ -119,7 +119,7 @@ def why(engine: ServiceEngine, subject: str) -> dict[str, Any]:
 
 def submitted(engine: ServiceEngine, pipeline: str, **config: Any) -> tuple[str, str]:
     run_id = f"{pipeline}-{DAY}-{ORCHESTRATOR}-{datetime.now(UTC):%H%M%S%f}"
-    request = RunRequest(f"begun:{pipeline}", DAY, run_id, engine.site.root, ORCHESTRATOR, config=config)
+    request = RunRequest(f"begun:{pipeline}", DAY, run_id, engine.target.root, ORCHESTRATOR, config=config)
     return run_id, engine.submit(request)
 
 
@@ -133,7 +133,7 @@ def soon(look: Callable[[], Any], wait: float) -> Any:
 
 def test_a_run_that_nobody_asked_us_for_has_the_served_settings_and_leaves_all(engine: ServiceEngine) -> None:
     record = record_of(engine, NAMES[0])
-    store = Store(engine.site.root, find_pipeline(NAMES[0]))
+    store = Store(engine.target.root, find_pipeline(NAMES[0]))
     assert (record.status, record.orchestrator) == (Status.SUCCESS, ORCHESTRATOR)
     assert {step.name: step.status for step in record.steps} == dict.fromkeys(("said", "said_again"), Status.SUCCESS)
     entry = store.entry("said_again", record.date)
@@ -141,7 +141,7 @@ def test_a_run_that_nobody_asked_us_for_has_the_served_settings_and_leaves_all(e
     assert store.read(entry.reference) == "served served"
     kept = RunRequest.from_json(store.get_json(f"runs/well/{record.run_id}/request.json")["request"])
     assert kept.config == {"word": "served"}
-    lineage = find_lineage(engine.site.root, record.run_id)
+    lineage = find_lineage(engine.target.root, record.run_id)
     assert lineage["configuration"] == {"word": "served"}
     assert set(lineage["outputs"]) == {"said", "said_again"}
     assert record.orchestrator_version == engine.version
@@ -154,13 +154,13 @@ def test_one_that_fails_leaves_the_same(engine: ServiceEngine) -> None:
     error = record.step("fails").error
     assert error is not None
     assert error.message == "no served"
-    assert find_lineage(engine.site.root, record.run_id)["configuration"] == {"word": "served"}
+    assert find_lineage(engine.target.root, record.run_id)["configuration"] == {"word": "served"}
 
 
 @pytest.mark.long
 def test_a_bug_is_told_within_a_second_of_its_step(engine: ServiceEngine) -> None:
     run_id, native_id = submitted(engine, "bug")
-    record = Path(engine.site.root, "runs", "bug", run_id, "buggy.json")
+    record = Path(engine.target.root, "runs", "bug", run_id, "buggy.json")
     soon(record.exists, 0.02)
     found = why(engine, run_id)
     ended = datetime.fromisoformat(json.loads(record.read_text(encoding="utf-8"))["ended"])
@@ -174,14 +174,14 @@ def test_a_bug_is_told_within_a_second_of_its_step(engine: ServiceEngine) -> Non
     assert cause["not_run"] == ["after"]
     assert cause["inputs"]["fine"]["digest"]
     assert any("about to add 3" in line for line in cause["log"])
-    assert found["redo"] == f"counterpoint retry begun:bug --run {run_id} --root {engine.site.root}"
-    assert found["page"].startswith(f"http://127.0.0.1:{engine.site.ports['web']}/")
+    assert found["redo"] == f"counterpoint retry begun:bug --run {run_id} --root {engine.target.root}"
+    assert found["page"].startswith(f"http://127.0.0.1:{engine.target.ports['web']}/")
     assert [why(engine, name)["run_id"] for name in (native_id, native_id[:20])] == [run_id, run_id]
 
 
 @pytest.mark.long
 def test_a_step_whose_worker_was_killed_is_told_by_the_orchestrator(engine: ServiceEngine) -> None:
-    folder = str(Path(engine.site.root, "evidence"))
+    folder = str(Path(engine.target.root, "evidence"))
     run_id, _ = submitted(engine, "outright", folder=folder, victim="asker")
     found = soon(lambda: (told := why(engine, run_id))["status"] == "failed" and told, 2)
     (cause,) = found["causes"]
@@ -194,7 +194,7 @@ def test_what_is_not_served_is_refused_at_once_with_the_commands_that_serve_it(e
     other, begun = "counterpoint.testing.scenarios:linear", time.monotonic()
     with (
         pytest.raises(ServiceError, match=f"serves {', '.join(NAMES)}, and not {other}") as refused,
-        engine_for(ORCHESTRATOR, engine.site.root, (other,), service=True),
+        engine_for(ORCHESTRATOR, engine.target.root, (other,), service=True),
     ):
         raise AssertionError
     assert time.monotonic() - begun < 30

@@ -20,10 +20,10 @@ import pytest
 from counterpoint.adapter import find_adapter, find_adapters
 from counterpoint.http import ask, basic, bearer
 from counterpoint.model import RunRecord, RunRequest, Status
+from counterpoint.service_environment import USER
 from counterpoint.services import LocalEngine, ServiceEngine, engine_for, home_of
 from counterpoint.services.launch import launch, new_run_id
 from counterpoint.services.processes import marked
-from counterpoint.site import USER
 from counterpoint.testing import SCENARIOS
 from counterpoint_compare.benchmark_run import database_bytes
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from counterpoint.adapter import Site
+    from counterpoint.adapter import ServiceEnvironment
 
     Once = Callable[[str, Callable[[], Any]], Any]
 
@@ -142,33 +142,35 @@ def answered(url: str, body: Any = None, login: str = "") -> int:
 
 
 def test_nobody_enters_without_the_sites_password(engine: ServiceEngine) -> None:
-    site = engine.site
-    right = bearer(_token(site)) if ORCHESTRATOR == "airflow" else basic(USER, site.password)
-    wrong = basic(USER, site.secret), bearer(site.password), basic("", "")
+    target = engine.target
+    right = bearer(_token(target)) if ORCHESTRATOR == "airflow" else basic(USER, target.password)
+    wrong = basic(USER, target.secret), bearer(target.password), basic("", "")
     for path, body in READS_AND_CHANGES[ORCHESTRATOR]:
-        refused = [answered(site.url() + path, body, given.get("Authorization", "")) for given in ({}, *wrong)]
+        refused = [answered(target.url() + path, body, given.get("Authorization", "")) for given in ({}, *wrong)]
         assert set(refused) <= {401, 403}, (path, refused)
-        assert answered(site.url() + path, body, right["Authorization"]) in {200, 201, 409}, path
+        assert answered(target.url() + path, body, right["Authorization"]) in {200, 201, 409}, path
 
 
-def _token(site: Site) -> str:
-    return str(ask(f"{site.url()}/auth/token", {"username": USER, "password": site.password})["access_token"])
+def _token(target: ServiceEnvironment) -> str:
+    return str(ask(f"{target.url()}/auth/token", {"username": USER, "password": target.password})["access_token"])
 
 
 def test_the_page_answers(engine: ServiceEngine) -> None:
-    site = engine.site
-    assert answered(engine.adapter.page(site), login=basic(USER, site.password)["Authorization"]) == 200
+    target = engine.target
+    assert answered(engine.adapter.page(target), login=basic(USER, target.password)["Authorization"]) == 200
 
 
 def test_the_password_stands_in_its_file_alone(engine: ServiceEngine) -> None:
-    site = engine.site
-    assert site.password_file.read_text(encoding="utf-8").strip() == site.password
-    holding = [path for path in site.home.rglob("*") if path.is_file() and site.password.encode() in path.read_bytes()]
+    target = engine.target
+    assert target.password_file.read_text(encoding="utf-8").strip() == target.password
+    holding = [
+        path for path in target.home.rglob("*") if path.is_file() and target.password.encode() in path.read_bytes()
+    ]
     assert {path.name for path in holding} <= {"password", "passwords.json"}
     assert {stat.S_IMODE(path.stat().st_mode) for path in holding} == {0o600}
-    processes = marked(str(site.home))
+    processes = marked(str(target.home))
     assert processes
-    assert not [one for one in processes if site.password in " ".join(one.cmdline())]
+    assert not [one for one in processes if target.password in " ".join(one.cmdline())]
 
 
 def test_the_command_leaves_nothing_behind_when_interrupted(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from counterpoint.adapter import Site
+    from counterpoint.adapter import ServiceEnvironment
 
     Once = Callable[[str, Callable[[], Any]], Any]
 
@@ -100,29 +100,29 @@ def told(report: dict[str, Any]) -> dict[str, Any]:
     return {"rows": rows, **{name: report[name] for name in same}}
 
 
-def airflow_shows(site: Site) -> None:
+def airflow_shows(target: ServiceEnvironment) -> None:
     """Two backfills of three at a time; the runs are theirs, and a blocked day's failed without its steps."""
     from counterpoint_airflow.client import call
 
-    found = call(site, "/backfills?dag_id=streamrec")["backfills"]
+    found = call(target, "/backfills?dag_id=streamrec")["backfills"]
     # one that a locked SQLite left half made was cancelled, and made anew
     assert list(dict.fromkeys((b["from_date"][:10], b["to_date"][:10], b["max_active_runs"]) for b in found)) == [
         ("2026-01-01", LAST, 3),
         (BAD, LAST, 3),
     ]
-    runs = call(site, "/dags/streamrec/dagRuns?limit=100")["dag_runs"]
+    runs = call(target, "/dags/streamrec/dagRuns?limit=100")["dag_runs"]
     assert {run["run_type"] for run in runs} == {"backfill"}
     assert len(runs) == len(Partitions().range("2026-01-01", LAST))
     assert {run["state"] for run in runs} == {"success"}
 
 
-def dagster_shows(site: Site) -> None:
+def dagster_shows(target: ServiceEnvironment) -> None:
     """Two backfills of assets, of which the second has what failed and what waited for it."""
     from counterpoint_dagster.client import graphql
 
     asked = """{ partitionBackfillsOrError { ... on PartitionBackfills { results {
       status isAssetBackfill title tags { key value } runs { tags { key value } } } } } }"""
-    found = graphql(site, asked, {})["partitionBackfillsOrError"]["results"]
+    found = graphql(target, asked, {})["partitionBackfillsOrError"]["results"]
     # one whose answer was lost was cancelled, and made anew
     after, before = [one for one in found if one["status"] != "CANCELED"]
     assert {b["title"] for b in (after, before)} == {"streamrec v2"}
@@ -136,11 +136,11 @@ def dagster_shows(site: Site) -> None:
     assert days == [set(Partitions().range("2026-01-01", LAST)), set(Partitions().range(BAD, LAST))]
 
 
-def prefect_shows(site: Site) -> None:
+def prefect_shows(target: ServiceEnvironment) -> None:
     """A work queue that lets three runs run at once, and has all of them."""
     from counterpoint_prefect.client import client_of
 
-    with client_of(site) as client:
+    with client_of(target) as client:
         queue = client.read_work_queue_by_name("streamrec-v2", work_pool_name="counterpoint")
         assert queue.concurrency_limit == 3
         assert {run.work_queue_name for run in client.read_flow_runs()} == {"streamrec-v2"}
@@ -156,17 +156,17 @@ def local(tmp_path_factory: pytest.TempPathFactory, once: Once) -> dict[str, Any
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, Site]]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, ServiceEnvironment]]:
     desk = Desk(tmp_path_factory.mktemp("served"), ORCHESTRATOR)
     with engine_for(ORCHESTRATOR, str(desk.root), ("streamrec",), service=True) as engine:
         assert isinstance(engine, ServiceEngine)
-        yield desk, engine.site
+        yield desk, engine.target
 
 
 def test_the_whole_way_ends_as_on_the_local_runner(
-    served: tuple[Desk, Site], local: dict[str, Any], capfd: pytest.CaptureFixture[str]
+    served: tuple[Desk, ServiceEnvironment], local: dict[str, Any], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    desk, site = served
+    desk, target = served
     rows = {row["date"]: row for row in local["first"]["rows"]}
     assert {key: row["status"] for key, row in rows.items() if row["status"] != "success"} == {
         BAD: "failed",
@@ -183,4 +183,4 @@ def test_the_whole_way_ends_as_on_the_local_runner(
     assert mine == local
     assert local["equal"] is True
     assert "is not part of the backfill" not in said
-    SHOWS[ORCHESTRATOR](site)
+    SHOWS[ORCHESTRATOR](target)

@@ -1,6 +1,6 @@
 """A step that waits, on the real services: it holds no worker, others get through, and it ends as on this machine.
 
-The services are those of a site with a PostgreSQL.
+The services are those of a service environment with a PostgreSQL.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory, postgres: str) -> Iterator[
     with engine_for(ORCHESTRATOR, root, served, service=True, options={"database": postgres}) as found:
         assert isinstance(found, ServiceEngine)
         yield found
-        assert not [path for path in found.site.home.rglob("*.db") if path.stat().st_size > 100_000]
+        assert not [path for path in found.target.home.rglob("*.db") if path.stat().st_size > 100_000]
 
 
 def request_of(root: str, pipeline: str, orchestrator: str, **more) -> RunRequest:
@@ -128,13 +128,13 @@ def told(record: RunRecord) -> list[tuple[str, str, int, str | None]]:
 
 
 def test_a_run_waits_without_a_worker_and_ends_as_on_this_machine(engine: ServiceEngine, tmp_path: Path) -> None:
-    there = finish(engine.site.root, ORCHESTRATOR, engine)
+    there = finish(engine.target.root, ORCHESTRATOR, engine)
     assert there.status is Status.SUCCESS
     assert told(there) == told(finish(str(tmp_path), "local", LocalEngine()))
 
 
 def test_a_step_of_another_side_is_waited_for_without_a_worker_and_taken(engine: ServiceEngine) -> None:
-    root = engine.site.root
+    root = engine.target.root
     other = next(name for name in ("airflow", "dagster") if name != ORCHESTRATOR)
     owned = Owners(Party(ORCHESTRATOR), now(), steps={"dawn": other})
     keep(Objects(root), "shared", owned)

@@ -34,17 +34,17 @@ def installed(
 ) -> Iterator[Path]:
     """The distribution as an installer leaves it: a package, and what its pyproject.toml says of it."""
     project = tomllib.loads((HERE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    site = tmp_path_factory.mktemp("site")
-    told = site / f"counterpoint_toy-{project['version']}.dist-info"
+    target = tmp_path_factory.mktemp("site")
+    told = target / f"counterpoint_toy-{project['version']}.dist-info"
     told.mkdir()
     metadata = f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
     (told / "METADATA").write_text(metadata, encoding="utf-8")
     points = project["entry-points"]["counterpoint.adapters"]
     lines = ["[counterpoint.adapters]", *(f"{name} = {value}" for name, value in points.items())]
     (told / "entry_points.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    (site / "counterpoint_toy").symlink_to(HERE / "src" / "counterpoint_toy")
-    with on_path(str(site)):
-        yield site
+    (target / "counterpoint_toy").symlink_to(HERE / "src" / "counterpoint_toy")
+    with on_path(str(target)):
+        yield target
     sys.modules.pop("counterpoint_toy", None)
 
 

@@ -115,17 +115,17 @@ class Orchestrator:
         self.alone: list[RunRequest] = []
         self.looks: dict[str, int] = {}
 
-    def cancel(self, _site: object, order: BackfillOrder) -> None:
+    def cancel(self, _target: object, order: BackfillOrder) -> None:
         self.said.append(f"cancel {order.request.version}")
 
-    def backfill(self, _site: object, order: BackfillOrder) -> str:
+    def backfill(self, _target: object, order: BackfillOrder) -> str:
         self.said.append(f"backfill {min(order.steps)}..{max(order.steps)}")
         return str(len(self.said))
 
-    def page(self, _site: object, _native_id: str | None = None) -> str:
+    def page(self, _target: object, _native_id: str | None = None) -> str:
         return "nowhere"
 
-    def progress(self, _site: object, order: BackfillOrder, native_id: str) -> NativeBackfill:
+    def progress(self, _target: object, order: BackfillOrder, native_id: str) -> NativeBackfill:
         self.looks[native_id] = self.looks.get(native_id, 0) + 1
         cells = [PartitionStep(step, key) for key, steps in order.steps.items() for step in steps]
         ended = [cell for cell in cells[: self.looks[native_id]] if cell not in self.left_out]
@@ -135,11 +135,11 @@ class Orchestrator:
     def _status(self, cell: PartitionStep) -> Status:
         return Status.FAILED if cell in self.failing else Status.SUCCESS
 
-    def submit(self, _site: object, request: RunRequest) -> str:
+    def submit(self, _target: object, request: RunRequest) -> str:
         self.alone.append(request)
         return request.run_id
 
-    def observe(self, _site: object, request: RunRequest, _native_id: str) -> NativeRun:
+    def observe(self, _target: object, request: RunRequest, _native_id: str) -> NativeRun:
         return native(dict.fromkeys(request.steps or (), Status.SUCCESS))
 
 
@@ -149,8 +149,8 @@ def native(states: Mapping[str, Status]) -> NativeRun:
 
 
 def engine_of(adapter: Orchestrator) -> Any:
-    site = SimpleNamespace(home=Path("nowhere"), url=lambda: "")
-    return ServiceEngine(adapter, site)  # type: ignore[arg-type]
+    target = SimpleNamespace(home=Path("nowhere"), url=lambda: "")
+    return ServiceEngine(adapter, target)  # type: ignore[arg-type]
 
 
 def run(plan: Plan, orders: list[BackfillOrder], adapter: Orchestrator) -> Queue:

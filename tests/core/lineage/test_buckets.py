@@ -10,7 +10,7 @@ from workshop import NAME, Workshop
 from counterpoint.errors import UsageError
 from counterpoint.lineage import find_lineage, registry, shared
 from counterpoint.lineage.registry import place_of
-from counterpoint.services.sites import home_of
+from counterpoint.services.service_environments import home_of
 from counterpoint.storage.objects import Objects
 
 if TYPE_CHECKING:

@@ -143,13 +143,13 @@ ENTRIES = "[counterpoint.adapters]\nairflow = toys:adapter\ndagster = toys:adapt
 @pytest.fixture
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An environment in which a distribution brings adapters; one limit of theirs has no stand-in."""
-    site = tmp_path / "site"
-    (site / "toys-1.0.dist-info").mkdir(parents=True)
-    (site / "toys.py").write_text(dedent(ADAPTER))
-    (site / "toys-1.0.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: toys\nVersion: 1.0\n")
-    (site / "toys-1.0.dist-info/entry_points.txt").write_text(ENTRIES)
+    target = tmp_path / "site"
+    (target / "toys-1.0.dist-info").mkdir(parents=True)
+    (target / "toys.py").write_text(dedent(ADAPTER))
+    (target / "toys-1.0.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: toys\nVersion: 1.0\n")
+    (target / "toys-1.0.dist-info/entry_points.txt").write_text(ENTRIES)
     python = tmp_path / "python"
-    python.write_text(f'#!/bin/sh\nPYTHONPATH="{site}" exec "{sys.executable}" "$@"\n')
+    python.write_text(f'#!/bin/sh\nPYTHONPATH="{target}" exec "{sys.executable}" "$@"\n')
     python.chmod(0o755)
     for side in ("AIRFLOW", "DAGSTER"):
         monkeypatch.setenv(f"COUNTERPOINT_PYTHON_{side}", str(python))

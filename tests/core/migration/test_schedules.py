@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from counterpoint.adapter import Site
+from counterpoint.adapter import ServiceEnvironment
 from counterpoint.errors import ServiceError
 from counterpoint.testing import ConformanceError, LocalAdapter, check_schedules
 from counterpoint_migrate.cutover.schedules import Served, served_as
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 LINEAR = "counterpoint.testing.scenarios:linear"
 DEPLOY = """
 from counterpoint.adapter import Plan, Process
-def plan(site):
+def plan(target):
     return Plan((Process("server", ("serve",)),), lambda: None, (Process("migrate", ("m",)),), environment={"A": "1"})
 """
 CLOCKWORK = """
@@ -31,7 +31,11 @@ from counterpoint.module_adapter import ModuleAdapter
 class Clockwork(ModuleAdapter):
     name = distribution = package = "clockwork"
 """
-SCHEDULES = 'HELD = {"A": "2", "PAUSED": "yes"}\ndef hold(names): open("held", "w").write(" ".join(names))\n'
+SCHEDULES = """
+PAUSE_BEFORE_START = {"A": "2", "PAUSED": "yes"}
+def pause_before_start(names):
+    open("held", "w").write(" ".join(names))
+"""
 
 
 class Clock(LocalAdapter):
@@ -41,25 +45,25 @@ class Clock(LocalAdapter):
         super().__init__()
         self.on, self.stuck = True, stuck
 
-    def scheduled(self, site: Site, pipeline: str) -> bool | None:  # noqa: ARG002
+    def scheduled(self, target: ServiceEnvironment, pipeline: str) -> bool | None:  # noqa: ARG002
         return self.on
 
-    def schedule(self, site: Site, pipeline: str, *, on: bool) -> None:  # noqa: ARG002
+    def schedule(self, target: ServiceEnvironment, pipeline: str, *, on: bool) -> None:  # noqa: ARG002
         self.on = self.on if self.stuck else on
 
 
-def site_in(folder: Path) -> Site:
-    return Site(folder, str(folder), (LINEAR,), {"web": 1}, "s", schedules=True)
+def target_in(folder: Path) -> ServiceEnvironment:
+    return ServiceEnvironment(folder, str(folder), (LINEAR,), {"web": 1}, "s", schedules=True)
 
 
 def test_the_kit_turns_a_schedule_and_leaves_it_started(tmp_path: Path) -> None:
     adapter = Clock()
-    check_schedules(adapter, site_in(tmp_path), LINEAR)
+    check_schedules(adapter, target_in(tmp_path), LINEAR)
     assert adapter.on
     with pytest.raises(ConformanceError, match="schedule, paused: expected False, got True"):
-        check_schedules(Clock(stuck=True), site_in(tmp_path), LINEAR)
+        check_schedules(Clock(stuck=True), target_in(tmp_path), LINEAR)
     with pytest.raises(ConformanceError, match="schedule, at first: expected True, got False"):
-        check_schedules(LocalAdapter(), site_in(tmp_path), LINEAR)
+        check_schedules(LocalAdapter(), target_in(tmp_path), LINEAR)
 
 
 def test_what_is_paused_is_held_before_anything_starts(
@@ -71,8 +75,8 @@ def test_what_is_paused_is_held_before_anything_starts(
         (package / f"{name}.py").write_text(text, encoding="utf-8")
     with on_path(str(tmp_path)):
         adapter = import_module("clockwork").Clockwork()
-        assert [process.name for process in adapter.plan(site_in(tmp_path)).prepare] == ["migrate"]
-        plan = adapter.plan(replace(site_in(tmp_path), paused=(LINEAR, "b:b")))
+        assert [process.name for process in adapter.plan(target_in(tmp_path)).prepare] == ["migrate"]
+        plan = adapter.plan(replace(target_in(tmp_path), paused=(LINEAR, "b:b")))
         assert [process.name for process in plan.prepare] == ["migrate", "schedules"]
         assert plan.environment == {"A": "2", "PAUSED": "yes"}
         subprocess.run(plan.prepare[-1].command, cwd=tmp_path, check=True)
@@ -82,8 +86,8 @@ def test_what_is_paused_is_held_before_anything_starts(
 def test_services_that_do_not_run_do_not_stand(tmp_path: Path) -> None:
     here = Served("dagster", str(tmp_path), LINEAR, Path(sys.executable))
     assert not here.stands
-    assert served_as(site_in(tmp_path), LINEAR) == LINEAR
-    assert served_as(site_in(tmp_path), "counterpoint.testing.scenarios:diamond") is None
+    assert served_as(target_in(tmp_path), LINEAR) == LINEAR
+    assert served_as(target_in(tmp_path), "counterpoint.testing.scenarios:diamond") is None
 
 
 def test_another_environment_is_asked_and_what_it_says_is_told(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ import pytest
 
 from counterpoint.model import RunRequest
 from counterpoint.runtime import LocalRun
-from counterpoint.services.sites import free_port
+from counterpoint.services.service_environments import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,7 @@ import pytest
 from counterpoint.alerts.incidents import all_cases
 from counterpoint.errors import StorageError
 from counterpoint.monitoring import names_below, tell_late, watch
-from counterpoint.services.sites import free_port
+from counterpoint.services.service_environments import free_port
 from counterpoint.storage.objects import Objects
 
 if TYPE_CHECKING:

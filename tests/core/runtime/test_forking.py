@@ -1,4 +1,4 @@
-"""The service from which a site's steps are forked, and the libraries that a step finds imported there."""
+"""The service from which a target's steps are forked, and the libraries that a step finds imported there."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ import pytest
 
 from counterpoint.errors import UsageError
 from counterpoint.model import Status
-from counterpoint.runtime import condition_holds, execute, find_pipeline, native_request, runnable, settled
+from counterpoint.runtime import condition_holds, execute, final_states, find_pipeline, native_request, runnable
 from counterpoint.runtime.settings import made_with, note, serve
 from counterpoint.storage.objects import Objects
 from counterpoint.testing import SCENARIOS
@@ -28,7 +28,7 @@ def test_what_waits_for_a_step_that_will_not_run_may_run(toys: Toys) -> None:
     assert runnable(DONE, request, {"done_well": S}) == ("done_badly",)
     ended = {"done_well": S, "done_badly": F}
     assert runnable(DONE, request, ended) == ("done_anyway",)
-    assert settled(DONE, request, {**ended, "done_anyway": S, "done_after": S}) == {
+    assert final_states(DONE, request, {**ended, "done_anyway": S, "done_after": S}) == {
         **ended,
         "done_anyway": S,
         "done_never": U,
@@ -40,7 +40,7 @@ def test_what_waits_for_a_step_that_will_not_run_may_run(toys: Toys) -> None:
 def test_what_is_not_selected_is_not_waited_for(toys: Toys) -> None:
     pipeline = find_pipeline("toys:failing")
     assert runnable(pipeline, toys.request("failing", steps=("unreached",)), {}) == ("unreached",)
-    assert settled(pipeline, toys.request("failing", steps=("unreached",)), {}) == {"unreached": K}
+    assert final_states(pipeline, toys.request("failing", steps=("unreached",)), {}) == {"unreached": K}
 
 
 def test_a_condition_is_judged_by_what_the_branch_returned(toys: Toys) -> None:

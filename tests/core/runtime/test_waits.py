@@ -21,7 +21,7 @@ from counterpoint.cli.main import main
 from counterpoint.errors import MissingInputError, StorageError, UsageError
 from counterpoint.model import Partitions, RunRecord, RunRequest, Status, marker, partition_of, table_written
 from counterpoint.runtime import LocalRun, collect, find_pipeline
-from counterpoint.runtime.waits import admit, held, hold, look, satisfied, still
+from counterpoint.runtime.waits import admit, held, look, satisfied, still, wait_until_admitted
 from counterpoint.services import LocalEngine
 from counterpoint.storage import Store
 from counterpoint.storage.layout import step_waiting as waiting_path
@@ -239,7 +239,7 @@ def test_who_begins_again_after_the_time_out_waits_anew(tmp_path: Path) -> None:
         admit(request, "tired")
     assert still(request, "tired") is not None
     with pytest.raises(MissingInputError):
-        hold(request, "tired")
+        wait_until_admitted(request, "tired")
 
 
 def test_a_backfill_waits_in_each_partition(tmp_path: Path) -> None:

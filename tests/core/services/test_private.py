@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from counterpoint.errors import ServiceError
-from counterpoint.services.sites import home_of, make_private, remembered
+from counterpoint.services.service_environments import home_of, make_private, remembered
 
 if TYPE_CHECKING:
     from pathlib import Path

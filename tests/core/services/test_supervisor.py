@@ -19,16 +19,16 @@ from typing import Any
 import psutil
 import pytest
 
-from counterpoint.adapter import Plan, Process, Site
+from counterpoint.adapter import Plan, Process, ServiceEnvironment
 from counterpoint.cli.up import _watch
 from counterpoint.errors import ServiceError, UnansweredError, UsageError
 from counterpoint.processes import ProcessId
-from counterpoint.services import ServiceEngine, new_site, running_site, serving, stop_site
+from counterpoint.service_environment import SITE
+from counterpoint.services import ServiceEngine, new_target, running_target, serving, stop_target
 from counterpoint.services.process_supervisor import MOST_RESTARTS, PART, part_of
 from counterpoint.services.processes import MARK, living, marked, usage
-from counterpoint.services.sites import home_of, refuse_running, remember
+from counterpoint.services.service_environments import home_of, refuse_running, remember
 from counterpoint.services.supervisor import ended_of, environment_of, mark_of
-from counterpoint.site import SITE
 
 SERVER = ("-m", "http.server", "--bind", "127.0.0.1")
 # starts a child in a session of its own, as a scheduler does with its workers, and ignores the request to end
@@ -55,13 +55,13 @@ class FakeAdapter:
     def __init__(self, *extra: Process, prepare: tuple[Process, ...] = ()) -> None:
         self.extra, self.prepare = extra, prepare
 
-    def plan(self, site: Site) -> Plan:
-        web = Process("web", (sys.executable, *SERVER, str(site.ports["web"])))
-        return Plan((web, *self.extra), lambda: answers(site.url()), self.prepare)
+    def plan(self, target: ServiceEnvironment) -> Plan:
+        web = Process("web", (sys.executable, *SERVER, str(target.ports["web"])))
+        return Plan((web, *self.extra), lambda: answers(target.url()), self.prepare)
 
 
-def site_of(adapter: Any, root: Path, **options: Any) -> Site:
-    return new_site(adapter, str(root), ("streamrec",), **options)
+def target_of(adapter: Any, root: Path, **options: Any) -> ServiceEnvironment:
+    return new_target(adapter, str(root), ("streamrec",), **options)
 
 
 def gone(mark: str, seconds: float = 15) -> bool:
@@ -75,25 +75,25 @@ def gone(mark: str, seconds: float = 15) -> bool:
 
 def test_serves_until_the_block_is_left(tmp_path: Path) -> None:
     adapter = FakeAdapter()
-    with serving(adapter, site_of(adapter, tmp_path)) as site:  # type: ignore[arg-type]
-        assert answers(site.url()) is None
-        assert running_site(str(tmp_path), "airflow") == site
-        assert usage(marked(mark_of(site))).processes >= 1
+    with serving(adapter, target_of(adapter, tmp_path)) as target:  # type: ignore[arg-type]
+        assert answers(target.url()) is None
+        assert running_target(str(tmp_path), "airflow") == target
+        assert usage(marked(mark_of(target))).processes >= 1
         with pytest.raises(UsageError, match="counterpoint down airflow"):
             refuse_running(str(tmp_path), "airflow")
-    assert not marked(mark_of(site))
-    assert running_site(str(tmp_path), "airflow") is None
+    assert not marked(mark_of(target))
+    assert running_target(str(tmp_path), "airflow") is None
 
 
 def test_children_in_sessions_of_their_own_end_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("counterpoint.services.supervisor.STOP_SECONDS", 1.0)
     adapter = FakeAdapter(Process("stubborn", (sys.executable, "-c", STUBBORN)))
-    with serving(adapter, site_of(adapter, tmp_path)) as site:  # type: ignore[arg-type]
+    with serving(adapter, target_of(adapter, tmp_path)) as target:  # type: ignore[arg-type]
         deadline = time.monotonic() + 10
-        while len(marked(mark_of(site))) < 3 and time.monotonic() < deadline:
+        while len(marked(mark_of(target))) < 3 and time.monotonic() < deadline:
             time.sleep(0.05)
-        assert len(marked(mark_of(site))) >= 3
-    assert not marked(mark_of(site))
+        assert len(marked(mark_of(target))) >= 3
+    assert not marked(mark_of(target))
 
 
 def test_one_that_is_slow_to_end_is_asked_a_second_time(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_one_that_is_slow_to_end_is_asked_a_second_time(tmp_path: Path) -> None:
         " else heard.write_text('once')); heard.touch(); [time.sleep(0.1) for _ in range(6000)]"
     )
     adapter = FakeAdapter(Process("triggerer", (sys.executable, "-c", code, str(heard)), slow=True))
-    with serving(adapter, site_of(adapter, tmp_path)):  # type: ignore[arg-type]
+    with serving(adapter, target_of(adapter, tmp_path)):  # type: ignore[arg-type]
         assert until(heard.exists)
     assert heard.read_text() == "twice"
 
@@ -114,25 +114,27 @@ def test_what_has_overwritten_its_environment_ends_with_what_started_it(tmp_path
     nameless = f"subprocess.Popen([sys.executable, '-c', 'import time; {sleep}'], env={{}})"
     command = (sys.executable, "-c", f"import subprocess, sys, time; {nameless}; {sleep}")
     adapter = FakeAdapter(Process("scheduler", command))
-    with serving(adapter, site_of(adapter, tmp_path)) as site:  # type: ignore[arg-type]
+    with serving(adapter, target_of(adapter, tmp_path)) as target:  # type: ignore[arg-type]
 
         def started() -> set[int]:
-            return {process.pid for process in marked(mark_of(site)) if not process.environ()}
+            return {process.pid for process in marked(mark_of(target)) if not process.environ()}
 
         assert until(started)
         before = started()
-        os.kill(json.loads((site.home / "processes.json").read_text())["processes"]["scheduler"]["pid"], signal.SIGKILL)
+        os.kill(
+            json.loads((target.home / "processes.json").read_text())["processes"]["scheduler"]["pid"], signal.SIGKILL
+        )
         assert until(lambda: started() - before)
         assert not started() & before
-    assert not marked(mark_of(site))
+    assert not marked(mark_of(target))
 
 
 def test_a_process_that_ends_is_told_with_its_log(tmp_path: Path) -> None:
     adapter = FakeAdapter(Process("daemon", (sys.executable, "-c", "import sys; sys.exit('no such table: runs')")))
-    adapter.plan = lambda site: Plan(FakeAdapter.plan(adapter, site).processes, lambda: "daemon")  # type: ignore[method-assign]
+    adapter.plan = lambda target: Plan(FakeAdapter.plan(adapter, target).processes, lambda: "daemon")  # type: ignore[method-assign]
     with (
         pytest.raises(ServiceError, match=r"(?s)the daemon of airflow ended with code 1.*no such table: runs"),
-        serving(adapter, site_of(adapter, tmp_path)),  # type: ignore[arg-type]
+        serving(adapter, target_of(adapter, tmp_path)),  # type: ignore[arg-type]
     ):
         pass
     assert not marked(str(tmp_path / "services" / "airflow"))
@@ -140,19 +142,21 @@ def test_a_process_that_ends_is_told_with_its_log(tmp_path: Path) -> None:
 
 def test_one_that_is_hasty_is_started_again_until_what_it_needs_is_there(tmp_path: Path) -> None:
     needs = f"import pathlib, sys, time; pathlib.Path({str(tmp_path / 'up')!r}).exists() or sys.exit('nobody answers')"
-    adapter = FakeAdapter(Process("worker", (sys.executable, "-c", f"{needs}; time.sleep(600)"), hasty=True))
+    adapter = FakeAdapter(
+        Process("worker", (sys.executable, "-c", f"{needs}; time.sleep(600)"), restart_during_startup=True)
+    )
 
-    def missing(site: Site) -> str | None:
-        log = site.home / "logs" / "worker.log"
+    def missing(target: ServiceEnvironment) -> str | None:
+        log = target.home / "logs" / "worker.log"
         if log.exists() and "nobody answers" in log.read_text():
             (tmp_path / "up").touch()
         return None if (tmp_path / "up").exists() else "not up yet"
 
     plan = FakeAdapter.plan
-    adapter.plan = lambda site: Plan(plan(adapter, site).processes, lambda: missing(site))  # type: ignore[method-assign]
-    with serving(adapter, site_of(adapter, tmp_path)) as site:  # type: ignore[arg-type]
-        assert until(lambda: len(living(PART, part_of(site.id, "worker"))) == 1)
-        assert ended_of(adapter, site) is None  # type: ignore[arg-type]
+    adapter.plan = lambda target: Plan(plan(adapter, target).processes, lambda: missing(target))  # type: ignore[method-assign]
+    with serving(adapter, target_of(adapter, tmp_path)) as target:  # type: ignore[arg-type]
+        assert until(lambda: len(living(PART, part_of(target.id, "worker"))) == 1)
+        assert ended_of(adapter, target) is None  # type: ignore[arg-type]
 
 
 def until(holds: Any, seconds: float = 15) -> bool:
@@ -168,10 +172,10 @@ def test_a_killed_process_is_started_again_without_what_it_had_started(tmp_path:
     note = tmp_path / "recovered"
     recover = (sys.executable, "-c", f"open({str(note)!r}, 'a').write('once ')")
     adapter = FakeAdapter(Process("stubborn", (sys.executable, "-c", STUBBORN), recover=recover))
-    with serving(adapter, site_of(adapter, tmp_path)) as site:  # type: ignore[arg-type]
+    with serving(adapter, target_of(adapter, tmp_path)) as target:  # type: ignore[arg-type]
 
         def started() -> set[int]:
-            return {process.pid for process in living(PART, part_of(site.id, "stubborn"))}
+            return {process.pid for process in living(PART, part_of(target.id, "stubborn"))}
 
         assert until(lambda: len(started()) == 2)
         before = started()
@@ -179,31 +183,31 @@ def test_a_killed_process_is_started_again_without_what_it_had_started(tmp_path:
         assert until(lambda: len(started() - before) == 2)
         assert not started() & before, "what it had started is ended with it"
         assert note.read_text(encoding="ascii") == "once "
-        assert ended_of(adapter, site) is None  # type: ignore[arg-type]
-    assert not marked(mark_of(site))
+        assert ended_of(adapter, target) is None  # type: ignore[arg-type]
+    assert not marked(mark_of(target))
 
 
 def test_one_that_ends_again_and_again_is_given_up_and_named(tmp_path: Path) -> None:
     failing = "import sys, time; time.sleep(1.5); sys.exit('disk is full')"
     adapter = FakeAdapter(Process("daemon", (sys.executable, "-c", failing)))
-    with serving(adapter, site_of(adapter, tmp_path)) as site:  # type: ignore[arg-type]
-        engine = ServiceEngine(adapter, site)  # type: ignore[arg-type]
-        assert until(lambda: ended_of(adapter, site) is not None, 60)  # type: ignore[arg-type]
+    with serving(adapter, target_of(adapter, tmp_path)) as target:  # type: ignore[arg-type]
+        engine = ServiceEngine(adapter, target)  # type: ignore[arg-type]
+        assert until(lambda: ended_of(adapter, target) is not None, 60)  # type: ignore[arg-type]
         with pytest.raises(ServiceError, match=r"(?s)the daemon of airflow ended with code 1.*disk is full"):
             engine.answered(lambda: "anything")
-        log = (site.home / "logs" / "daemon.log").read_text(encoding="utf-8")
+        log = (target.home / "logs" / "daemon.log").read_text(encoding="utf-8")
     assert log.count("started again") == MOST_RESTARTS
 
 
 def test_a_server_that_is_started_again_is_asked_until_it_answers(tmp_path: Path) -> None:
     adapter = FakeAdapter()
-    with serving(adapter, site_of(adapter, tmp_path)) as site:  # type: ignore[arg-type]
-        (web,) = (process for process in living(PART, part_of(site.id, "web")))
+    with serving(adapter, target_of(adapter, tmp_path)) as target:  # type: ignore[arg-type]
+        (web,) = (process for process in living(PART, part_of(target.id, "web")))
         web.kill()
-        engine = ServiceEngine(adapter, site)  # type: ignore[arg-type]
+        engine = ServiceEngine(adapter, target)  # type: ignore[arg-type]
 
         def ask() -> str:
-            told = answers(site.url())
+            told = answers(target.url())
             if told:
                 raise UnansweredError(told)
             return "here"
@@ -216,7 +220,7 @@ def test_not_ready_in_time_says_what_is_missing(tmp_path: Path, monkeypatch: pyt
     adapter = SimpleNamespace(name="dagster", ports=(), plan=lambda _: Plan((), lambda: "no heartbeat of the daemon"))
     with (
         pytest.raises(ServiceError, match=r"dagster was not ready after 0\.5 s: no heartbeat of the daemon"),
-        serving(adapter, site_of(adapter, tmp_path)),  # type: ignore[arg-type]
+        serving(adapter, target_of(adapter, tmp_path)),  # type: ignore[arg-type]
     ):
         pass
 
@@ -226,7 +230,7 @@ def test_a_preparation_that_fails_is_told_with_its_log(tmp_path: Path) -> None:
     adapter = FakeAdapter(prepare=(migrate,))
     with (
         pytest.raises(ServiceError, match=r"(?s)ended with code 1.*disk is full"),
-        serving(adapter, site_of(adapter, tmp_path)),  # type: ignore[arg-type]
+        serving(adapter, target_of(adapter, tmp_path)),  # type: ignore[arg-type]
     ):
         pass
 
@@ -237,18 +241,18 @@ def test_a_taken_port_is_named_with_the_fix(tmp_path: Path) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(ServiceError, match=rf"port {port} \(web\).*--port web=N"):
-            site_of(FakeAdapter(), tmp_path, ports={"web": port})
+            target_of(FakeAdapter(), tmp_path, ports={"web": port})
     with pytest.raises(UsageError, match="no port 'wbe': it has web"):
-        site_of(FakeAdapter(), tmp_path, ports={"wbe": 1})
+        target_of(FakeAdapter(), tmp_path, ports={"wbe": 1})
 
 
 OWNER = """
 import sys, time
 sys.path.insert(0, {folder!r})
-from test_supervisor import FakeAdapter, site_of, serving
+from test_supervisor import FakeAdapter, target_of, serving
 from pathlib import Path
 adapter = FakeAdapter()
-with serving(adapter, site_of(adapter, Path({root!r}))):
+with serving(adapter, target_of(adapter, Path({root!r}))):
     print("up", flush=True)
     time.sleep(600)
 """
@@ -273,23 +277,23 @@ def test_down_stops_what_another_command_started(tmp_path: Path) -> None:
     with owner.stdout or pytest.fail("no pipe") as said:
         assert said.readline() == b"up\n"
     home = tmp_path / "services" / "airflow"
-    assert stop_site(home)
+    assert stop_target(home)
     assert gone(str(home))
-    assert not stop_site(home)
+    assert not stop_target(home)
     owner.kill()
     owner.wait()
 
 
 def test_leftovers_of_a_killed_guardian_are_ended_by_the_next_start(tmp_path: Path) -> None:
     adapter = FakeAdapter()
-    site = site_of(adapter, tmp_path)
+    target = target_of(adapter, tmp_path)
     left = subprocess.Popen(
         [sys.executable, "-c", "import time; time.sleep(600)"],
-        env={**os.environ, SITE: site.id},
+        env={**os.environ, SITE: target.id},
     )
-    while not any(p.pid == left.pid for p in living(SITE, site.id)):
+    while not any(p.pid == left.pid for p in living(SITE, target.id)):
         time.sleep(0.05)
-    with serving(adapter, site):  # type: ignore[arg-type]
+    with serving(adapter, target):  # type: ignore[arg-type]
         left.wait(5)
     assert not psutil.pid_exists(left.pid)
 
@@ -297,22 +301,22 @@ def test_leftovers_of_a_killed_guardian_are_ended_by_the_next_start(tmp_path: Pa
 def test_a_number_that_another_process_has_now_is_not_believed(tmp_path: Path) -> None:
     """What a power cut leaves: after the restart, the guardian's number is somebody else's."""
     adapter = FakeAdapter()
-    site = site_of(adapter, tmp_path)
+    target = target_of(adapter, tmp_path)
     stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     try:
-        state = {"site": site.id, "guardian": stranger.pid, "ready": True, "stopping": False, "processes": {}}
+        state = {"site": target.id, "guardian": stranger.pid, "ready": True, "stopping": False, "processes": {}}
         mine = ProcessId.of(stranger.pid)
         for started, boot in (
             ("1", mine.boot),
             (mine.started, "another start of the machine"),
             (mine.started, mine.boot),
         ):
-            (site.home / "processes.json").write_text(json.dumps({**state, "started": started, "boot": boot}))
-            remember(site)
-            assert running_site(str(tmp_path), "airflow") is None
-            assert not stop_site(site.home)
-        with serving(adapter, site):  # type: ignore[arg-type]
-            assert answers(site.url()) is None
+            (target.home / "processes.json").write_text(json.dumps({**state, "started": started, "boot": boot}))
+            remember(target)
+            assert running_target(str(tmp_path), "airflow") is None
+            assert not stop_target(target.home)
+        with serving(adapter, target):  # type: ignore[arg-type]
+            assert answers(target.url()) is None
         assert stranger.poll() is None
     finally:
         stranger.kill()
@@ -321,18 +325,18 @@ def test_a_number_that_another_process_has_now_is_not_believed(tmp_path: Path) -
 
 def test_what_works_in_the_home_but_is_not_the_sites_is_left_alone(tmp_path: Path) -> None:
     adapter = FakeAdapter()
-    site = site_of(adapter, tmp_path)
+    target = target_of(adapter, tmp_path)
     sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
     others = [
-        subprocess.Popen(sleep, cwd=site.home, env={}),
+        subprocess.Popen(sleep, cwd=target.home, env={}),
         # as in a container: nothing is known of who began its session
-        subprocess.Popen(sleep, cwd=site.home, env={}, start_new_session=True),
-        subprocess.Popen(sleep, cwd=site.home, env={**os.environ, SITE: "of-another-machine", MARK: mark_of(site)}),
+        subprocess.Popen(sleep, cwd=target.home, env={}, start_new_session=True),
+        subprocess.Popen(sleep, cwd=target.home, env={**os.environ, SITE: "of-another-machine", MARK: mark_of(target)}),
     ]
     try:
-        with serving(adapter, site):  # type: ignore[arg-type]
+        with serving(adapter, target):  # type: ignore[arg-type]
             pass
-        stop_site(site.home)
+        stop_target(target.home)
         assert [other.poll() for other in others] == [None] * 3
     finally:
         for other in others:
@@ -342,15 +346,15 @@ def test_what_works_in_the_home_but_is_not_the_sites_is_left_alone(tmp_path: Pat
 
 def test_a_copy_of_a_root_is_another_site(tmp_path: Path) -> None:
     adapter = FakeAdapter()
-    with serving(adapter, site_of(adapter, tmp_path / "root")) as site:  # type: ignore[arg-type]
-        # the socket of the site's steps may be there already, and a socket is no file to copy
+    with serving(adapter, target_of(adapter, tmp_path / "root")) as target:  # type: ignore[arg-type]
+        # the socket of the service environment's steps may be there already, and a socket is no file to copy
         shutil.copytree(tmp_path / "root", tmp_path / "copy", ignore=shutil.ignore_patterns("*.sock"))
-        assert running_site(str(tmp_path / "copy"), "airflow") is None
-        assert not stop_site(tmp_path / "copy" / "services" / "airflow")
-        with serving(adapter, site_of(adapter, tmp_path / "copy")) as copy:  # type: ignore[arg-type]
-            assert copy.id != site.id
-        assert answers(site.url()) is None
-    assert site_of(adapter, tmp_path / "root").id == site.id
+        assert running_target(str(tmp_path / "copy"), "airflow") is None
+        assert not stop_target(tmp_path / "copy" / "services" / "airflow")
+        with serving(adapter, target_of(adapter, tmp_path / "copy")) as copy:  # type: ignore[arg-type]
+            assert copy.id != target.id
+        assert answers(target.url()) is None
+    assert target_of(adapter, tmp_path / "root").id == target.id
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="orphans come to the guardian on Linux only")
@@ -359,40 +363,40 @@ def test_what_its_processes_leave_behind_is_taken_note_of(tmp_path: Path) -> Non
     orphan = "import os, time; os.fork() and os._exit(0); time.sleep(0.2)"
     code = f"import subprocess, sys, time; [subprocess.run([sys.executable, '-c', {orphan!r}]) for _ in range(3)]"
     adapter = FakeAdapter(Process("busy", (sys.executable, "-c", f"{code}; open('done', 'w'); time.sleep(600)")))
-    with serving(adapter, site_of(adapter, tmp_path)) as site:  # type: ignore[arg-type]
-        assert until((site.home / "done").exists)
-        guardian = psutil.Process(json.loads((site.home / "processes.json").read_text())["guardian"])
+    with serving(adapter, target_of(adapter, tmp_path)) as target:  # type: ignore[arg-type]
+        assert until((target.home / "done").exists)
+        guardian = psutil.Process(json.loads((target.home / "processes.json").read_text())["guardian"])
         assert until(lambda: all(child.status() != psutil.STATUS_ZOMBIE for child in guardian.children()), 5)
 
 
 def test_the_death_of_the_guardian_is_told_at_once_and_nothing_is_left(tmp_path: Path) -> None:
     adapter = FakeAdapter(Process("stubborn", (sys.executable, "-c", STUBBORN)))
-    with serving(adapter, site_of(adapter, tmp_path)) as site:  # type: ignore[arg-type]
-        assert until(lambda: len(living(SITE, site.id)) >= 4)
-        os.kill(json.loads((site.home / "processes.json").read_text())["guardian"], signal.SIGKILL)
+    with serving(adapter, target_of(adapter, tmp_path)) as target:  # type: ignore[arg-type]
+        assert until(lambda: len(living(SITE, target.id)) >= 4)
+        os.kill(json.loads((target.home / "processes.json").read_text())["guardian"], signal.SIGKILL)
         began = time.monotonic()
 
         def ask() -> None:
             raise UnansweredError("connection refused")
 
         with pytest.raises(ServiceError, match="the guardian of airflow .* was killed"):
-            ServiceEngine(adapter, site).answered(ask)  # type: ignore[arg-type]
+            ServiceEngine(adapter, target).answered(ask)  # type: ignore[arg-type]
         assert time.monotonic() - began < 10
-    assert not living(SITE, site.id)
-    assert not (site.home / "processes.json").exists()
+    assert not living(SITE, target.id)
+    assert not (target.home / "processes.json").exists()
 
 
 USER = """
 import sys
 sys.path.insert(0, {folder!r})
 from pathlib import Path
-from test_supervisor import FakeAdapter, answers, site_of
+from test_supervisor import FakeAdapter, answers, target_of
 from counterpoint.services.supervisor import sharing
 adapter, root = FakeAdapter(), Path({root!r})
-with sharing(adapter, str(root), lambda: site_of(adapter, root)) as site:
-    print(site.url(), flush=True)
+with sharing(adapter, str(root), lambda: target_of(adapter, root)) as target:
+    print(target.url(), flush=True)
     sys.stdin.read()
-    print(answers(site.url()), flush=True)
+    print(answers(target.url()), flush=True)
 """
 
 
@@ -440,13 +444,13 @@ def test_the_users_own_home_and_variables_are_kept(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("PREFECT_MY", "x")
     monkeypatch.setenv("PREFECT_API_URL", "https://elsewhere")
-    site = site_of(FakeAdapter(), tmp_path)
+    target = target_of(FakeAdapter(), tmp_path)
     plan = Plan((), lambda: None, environment={"AIRFLOW_HOME": "here"}, without=("PREFECT_API_",))
-    found = environment_of(site, plan)
+    found = environment_of(target, plan)
     assert (found["HOME"], found["PREFECT_MY"], found["AIRFLOW_HOME"]) == (str(tmp_path), "x", "here")
     assert "PREFECT_API_URL" not in found
     monkeypatch.setenv("HOME", "/nonexistent")
-    assert environment_of(site, plan)["HOME"] == str(site.home)
+    assert environment_of(target, plan)["HOME"] == str(target.home)
 
 
 def test_roots_in_buckets_have_homes_of_their_own() -> None:
@@ -456,29 +460,29 @@ def test_roots_in_buckets_have_homes_of_their_own() -> None:
 
 def test_up_ends_when_down_has_stopped_its_services(tmp_path: Path) -> None:
     adapter = FakeAdapter()
-    with ThreadPoolExecutor(1) as thread, serving(adapter, site_of(adapter, tmp_path)) as site:  # type: ignore[arg-type]
-        waiting = thread.submit(_watch, adapter, site)  # type: ignore[arg-type]
-        assert stop_site(site.home)
+    with ThreadPoolExecutor(1) as thread, serving(adapter, target_of(adapter, tmp_path)) as target:  # type: ignore[arg-type]
+        waiting = thread.submit(_watch, adapter, target)  # type: ignore[arg-type]
+        assert stop_target(target.home)
         assert waiting.result(10) == 0
 
 
 def test_up_ends_with_an_error_when_what_holds_its_services_is_killed(tmp_path: Path) -> None:
     adapter = FakeAdapter()
-    with serving(adapter, site_of(adapter, tmp_path)) as site:  # type: ignore[arg-type]
-        os.kill(json.loads((site.home / "processes.json").read_text())["guardian"], signal.SIGKILL)
+    with serving(adapter, target_of(adapter, tmp_path)) as target:  # type: ignore[arg-type]
+        os.kill(json.loads((target.home / "processes.json").read_text())["guardian"], signal.SIGKILL)
         with pytest.raises(ServiceError, match="was killed") as error:
-            _watch(adapter, site)  # type: ignore[arg-type]
+            _watch(adapter, target)  # type: ignore[arg-type]
     assert error.value.exit_code == 3
 
 
 def test_what_a_preparation_refuses_or_leaves_alone_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     says = "import sys; sys.stderr.write('counterpoint: the pool stays as it is\\n'); sys.exit(int(sys.argv[1]))"
     adapter = FakeAdapter(prepare=(Process("database", (sys.executable, "-c", says, "0")),))
-    with caplog.at_level("WARNING", "counterpoint"), serving(adapter, site_of(adapter, tmp_path)):  # type: ignore[arg-type]
+    with caplog.at_level("WARNING", "counterpoint"), serving(adapter, target_of(adapter, tmp_path)):  # type: ignore[arg-type]
         assert "the pool stays as it is" in caplog.messages
     adapter = FakeAdapter(prepare=(Process("database", (sys.executable, "-c", says, "2")),))
     with (
         pytest.raises(UsageError, match=r"^airflow: the pool stays as it is$"),
-        serving(adapter, site_of(adapter, tmp_path)),  # type: ignore[arg-type]
+        serving(adapter, target_of(adapter, tmp_path)),  # type: ignore[arg-type]
     ):
         pass

@@ -12,22 +12,22 @@ pytestmark = pytest.mark.airflow
 from counterpoint import http
 from counterpoint.adapter import find_adapter
 from counterpoint.errors import ServiceError, UnansweredError
-from counterpoint.services import new_site
+from counterpoint.services import new_target
 from counterpoint_airflow import client
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from counterpoint.adapter import Site
+    from counterpoint.adapter import ServiceEnvironment
 
 TOKEN = {"access_token": "t"}
 LOCKED = UnansweredError("database is locked", 500)
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Site:
-    site = new_site(find_adapter("airflow"), str(tmp_path), ("counterpoint.testing.scenarios:linear",))
-    return replace(site, secret=tmp_path.name)  # tokens are kept by password
+def target(tmp_path: Path) -> ServiceEnvironment:
+    target = new_target(find_adapter("airflow"), str(tmp_path), ("counterpoint.testing.scenarios:linear",))
+    return replace(target, secret=tmp_path.name)  # tokens are kept by password
 
 
 @pytest.fixture
@@ -53,31 +53,33 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def test_a_change_is_asked_for_again_while_the_database_is_locked(
-    site: Site, told: list[Any], pauses: list[float]
+    target: ServiceEnvironment, told: list[Any], pauses: list[float]
 ) -> None:
     told[:] = [UnansweredError("away"), TOKEN, LOCKED, UnansweredError("away"), UnansweredError("busy", 503), None]
-    client.settle(site, "/dags/d", {"is_paused": True})
+    client.post_start(target, "/dags/d", {"is_paused": True})
     assert told == []
     assert pauses == [1.0, 1.0, 5.0, 10.0]
 
 
 def test_what_stays_locked_is_an_error_and_a_refusal_is_one_at_once(
-    site: Site, told: list[Any], pauses: list[float]
+    target: ServiceEnvironment, told: list[Any], pauses: list[float]
 ) -> None:
     told[:] = [TOKEN, *[LOCKED] * 4, None]
     with pytest.raises(UnansweredError, match="locked"):
-        client.settle(site, "/dags/d", {})
+        client.post_start(target, "/dags/d", {})
     assert told == [None]
     assert pauses == [1.0, 5.0, 10.0]
     told[:] = [ServiceError("no such DAG", 404), None]
     with pytest.raises(ServiceError, match="no such"):
-        client.settle(site, "/dags/d", {})
+        client.post_start(target, "/dags/d", {})
     assert told == [None]
 
 
-def test_what_may_not_be_done_twice_is_asked_for_once(site: Site, told: list[Any], pauses: list[float]) -> None:
+def test_what_may_not_be_done_twice_is_asked_for_once(
+    target: ServiceEnvironment, told: list[Any], pauses: list[float]
+) -> None:
     told[:] = [TOKEN, None, LOCKED, None]
-    assert client.call(site, "/dags/d", {}, method="PATCH") == ("/dags/d", {}, "PATCH")
+    assert client.call(target, "/dags/d", {}, method="PATCH") == ("/dags/d", {}, "PATCH")
     with pytest.raises(UnansweredError):
-        client.call(site, "/dags/d", {}, method="PATCH")
+        client.call(target, "/dags/d", {}, method="PATCH")
     assert (told, pauses) == ([None], [])

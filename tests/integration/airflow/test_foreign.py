@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from counterpoint.runtime import find_pipeline
+from counterpoint.service_environment import SITE
 from counterpoint.services.leases import use
 from counterpoint.services.processes import MARK
-from counterpoint.site import SITE
 
 if TYPE_CHECKING:
     from pathlib import Path

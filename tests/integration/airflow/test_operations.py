@@ -12,7 +12,7 @@ import pytest
 pytestmark = pytest.mark.airflow
 
 from counterpoint.adapter import find_adapter
-from counterpoint.services import new_site
+from counterpoint.services import new_target
 from counterpoint_compare.operations import commands
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def test_a_command_is_taken(command: str) -> None:
 
 def test_components_that_begin_at_once_have_one_key(tmp_path: Path) -> None:
     adapter = find_adapter("airflow")
-    plan = adapter.plan(new_site(adapter, str(tmp_path), ("counterpoint.testing.scenarios:linear",)))
+    plan = adapter.plan(new_target(adapter, str(tmp_path), ("counterpoint.testing.scenarios:linear",)))
     ask = [*plan.processes[0].command[:-1], "config", "get-value", "core", "fernet_key"]
     environment = {**os.environ, **plan.environment}
     asked = [subprocess.Popen(ask, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(3)]

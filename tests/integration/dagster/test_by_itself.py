@@ -24,7 +24,7 @@ LINEAR = f"{SCENARIOS}:linear"
 
 @pytest.fixture(scope="module", autouse=True)
 def quiet(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Dagster keeps nothing in the user's home; schedules are as on a site that does not run them."""
+    """Dagster keeps nothing in the user's home; schedules are as on a service environment that does not run them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DAGSTER_HOME", str(tmp_path_factory.mktemp("dagster")))
         patch.delenv("COUNTERPOINT_SCHEDULES", raising=False)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from counterpoint.runtime import find_pipeline
+from counterpoint.service_environment import SITE, SITE_TAG
 from counterpoint.services.leases import use
 from counterpoint.services.processes import MARK
-from counterpoint.site import SITE, SITE_TAG
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,4 +1,4 @@
-"""The commands that the comparison tells for Dagster are ones that it takes; a site that it cannot serve is refused."""
+"""Dagster takes the commands that the comparison prints for it; a target that it cannot serve is refused."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.dagster
 from counterpoint.errors import UsageError
 from counterpoint.model import Pipeline, step
 from counterpoint.runtime import registry
-from counterpoint.site import Site
+from counterpoint.service_environment import ServiceEnvironment
 from counterpoint_compare.operations import commands
 from counterpoint_dagster import deploy
 
@@ -48,8 +48,8 @@ def test_two_pipelines_with_a_step_of_one_name_are_refused(tmp_path: Path, monke
         "trend": Pipeline("trend", (count,))
     }
     monkeypatch.setattr(registry, "find_pipeline", pipelines.__getitem__)
-    site = Site(tmp_path, str(tmp_path), ("orders", "trend"), {"web": 1}, "secret")
-    assert deploy.plan(site).processes
-    shared = Site(tmp_path, str(tmp_path), ("orders", "trend", "prices"), {"web": 1}, "secret")
+    target = ServiceEnvironment(tmp_path, str(tmp_path), ("orders", "trend"), {"web": 1}, "secret")
+    assert deploy.plan(target).processes
+    shared = ServiceEnvironment(tmp_path, str(tmp_path), ("orders", "trend", "prices"), {"web": 1}, "secret")
     with pytest.raises(UsageError, match="orders and prices both have a step read.*--pipeline prices"):
         deploy.plan(shared)

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from counterpoint.runtime import find_pipeline
+from counterpoint.service_environment import SITE
 from counterpoint.services.processes import MARK
-from counterpoint.services.sites import free_port
-from counterpoint.site import SITE
+from counterpoint.services.service_environments import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

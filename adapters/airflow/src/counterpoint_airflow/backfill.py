@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from counterpoint.model import NativeBackfill, RunRequest
 from counterpoint.runtime import find_pipeline
-from counterpoint_airflow.client import call, rows_of, settle
+from counterpoint_airflow.client import call, post_start, rows_of
 from counterpoint_airflow.keys import ELEMENTS, REQUEST, SPANS
 from counterpoint_airflow.observe import native_of
 from counterpoint_airflow.waits import ENDED
@@ -18,7 +18,7 @@ from counterpoint_airflow.waits import ENDED
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from counterpoint.adapter import Site
+    from counterpoint.adapter import ServiceEnvironment
     from counterpoint.model import BackfillOrder, Pipeline
 
 _OVER = {"success", "failed"}
@@ -26,7 +26,7 @@ _OVER = {"success", "failed"}
 _PATIENCE_SECONDS = 10.0
 
 
-def backfill(site: Site, order: BackfillOrder) -> str:
+def backfill(target: ServiceEnvironment, order: BackfillOrder) -> str:
     """Creates a backfill from the first to the last partition, which also runs again what has run; returns its id.
 
     Raises:
@@ -42,7 +42,7 @@ def backfill(site: Site, order: BackfillOrder) -> str:
         "reprocess_behavior": "completed",
         "dag_run_conf": {REQUEST: order.request.to_json(), SPANS: order.spans(pipeline.partitions)},
     }
-    return str(call(site, "/backfills", body)["id"])
+    return str(call(target, "/backfills", body)["id"])
 
 
 def _dates(pipeline: Pipeline, order: BackfillOrder) -> list[str]:
@@ -50,10 +50,10 @@ def _dates(pipeline: Pipeline, order: BackfillOrder) -> list[str]:
     return [pipeline.partitions.partition(key).start.isoformat() for key in (min(order.steps), max(order.steps))]
 
 
-def progress(site: Site, order: BackfillOrder, native_id: str) -> NativeBackfill:
+def progress(target: ServiceEnvironment, order: BackfillOrder, native_id: str) -> NativeBackfill:
     """How a backfill goes: by its runs, for Airflow gives the backfill itself no state."""
-    native = call(site, f"/backfills/{native_id}")
-    runs, dag = _runs(site, order), native["dag_id"]
+    native = call(target, f"/backfills/{native_id}")
+    runs, dag = _runs(target, order), native["dag_id"]
     ended = {
         key: native_of(order.of(key), SimpleNamespace(**run), _ended(tasks), native_id=f"{dag}::{run['dag_run_id']}")
         for key, (run, tasks) in runs.items()
@@ -62,15 +62,15 @@ def progress(site: Site, order: BackfillOrder, native_id: str) -> NativeBackfill
     return NativeBackfill(over or native["completed_at"] is not None, ended)
 
 
-def _runs(site: Site, order: BackfillOrder) -> dict[str, tuple[dict[str, Any], list[dict[str, Any]]]]:
+def _runs(target: ServiceEnvironment, order: BackfillOrder) -> dict[str, tuple[dict[str, Any], list[dict[str, Any]]]]:
     """The DAG runs of an order by partition, each with its task instances."""
     pipeline = find_pipeline(order.request.pipeline)
     within = "logical_date_gte={}&logical_date_lte={}".format(*map(quote, _dates(pipeline, order)))
     path = f"/dags/{pipeline.name}/dagRuns"
     mine = order.request.to_json()
-    runs = [r for r in rows_of(site, f"{path}?{within}", "dag_runs") if (r["conf"] or {}).get(REQUEST) == mine]
+    runs = [r for r in rows_of(target, f"{path}?{within}", "dag_runs") if (r["conf"] or {}).get(REQUEST) == mine]
     tasks: dict[str, list[dict[str, Any]]] = {run["dag_run_id"]: [] for run in runs}
-    for row in rows_of(site, f"{path}/~/taskInstances?{within}"):
+    for row in rows_of(target, f"{path}/~/taskInstances?{within}"):
         if row["dag_run_id"] in tasks:
             tasks[row["dag_run_id"]].append(row)
     keyed = {pipeline.partitions.key_of(datetime.fromisoformat(run["logical_date"])): run for run in runs}
@@ -83,23 +83,23 @@ def _ended(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [row for row in rows if row["task_id"].removesuffix(ELEMENTS) not in going]
 
 
-def cancel(site: Site, order: BackfillOrder) -> None:
+def cancel(target: ServiceEnvironment, order: BackfillOrder) -> None:
     """Cancels the backfills of the order's version, and fails what they still run after some seconds."""
     dag, version = find_pipeline(order.request.pipeline).name, (order.request.version, order.request.root)
-    for native in rows_of(site, f"/backfills?dag_id={dag}", "backfills"):
+    for native in rows_of(target, f"/backfills?dag_id={dag}", "backfills"):
         if native["completed_at"] is None and _version(native["dag_run_conf"]) == (dag, *version):
-            call(site, f"/backfills/{native['id']}/cancel", {}, method="PUT")
+            call(target, f"/backfills/{native['id']}/cancel", {}, method="PUT")
     end = time.monotonic() + _PATIENCE_SECONDS
-    while runs := _running(site, dag, version):
+    while runs := _running(target, dag, version):
         if time.monotonic() > end:
             for run in runs:
                 path = f"/dags/{dag}/dagRuns/{quote(run['dag_run_id'], safe='')}"
-                settle(site, path, {"state": "failed"})
+                post_start(target, path, {"state": "failed"})
         time.sleep(0.5)
 
 
-def _running(site: Site, dag: str, version: tuple[str, str]) -> list[dict[str, Any]]:
-    runs = rows_of(site, f"/dags/{dag}/dagRuns?run_type=backfill&state=running", "dag_runs")
+def _running(target: ServiceEnvironment, dag: str, version: tuple[str, str]) -> list[dict[str, Any]]:
+    runs = rows_of(target, f"/dags/{dag}/dagRuns?run_type=backfill&state=running", "dag_runs")
     return [run for run in runs if _version(run["conf"]) == (dag, *version)]
 
 

@@ -14,26 +14,26 @@ from counterpoint_airflow.keys import ELEMENTS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from counterpoint.adapter import Site
+    from counterpoint.adapter import ServiceEnvironment
     from counterpoint.model import ErrorInfo, RunRequest
 
 
-def causes(site: Site, request: RunRequest, native_id: str) -> Mapping[str, ErrorInfo]:
+def causes(target: ServiceEnvironment, request: RunRequest, native_id: str) -> Mapping[str, ErrorInfo]:
     """The error of each task that failed, from the log of its last attempt."""
     dag, _, run = native_id.rpartition("::")
     path = f"/dags/{dag or find_pipeline(request.pipeline).name}/dagRuns/{quote(run, safe='')}"
-    rows = rows_of(site, f"{path}/taskInstances")
+    rows = rows_of(target, f"{path}/taskInstances")
     failed = [row for row in rows if row["state"] == "failed"]
-    errors = {row["task_id"].removesuffix(ELEMENTS): _cause(site, path, row) for row in failed}
-    if not errors and call(site, path)["state"] == "failed":
+    errors = {row["task_id"].removesuffix(ELEMENTS): _cause(target, path, row) for row in failed}
+    if not errors and call(target, path)["state"] == "failed":
         errors[""] = named("DagRun", "the run failed without a failed task")
     return errors
 
 
-def _cause(site: Site, path: str, row: Mapping[str, Any]) -> ErrorInfo:
+def _cause(target: ServiceEnvironment, path: str, row: Mapping[str, Any]) -> ErrorInfo:
     task = f"{path}/taskInstances/{row['task_id']}/logs/{max(row['try_number'], 1)}?map_index={row['map_index']}"
     try:
-        lines = [line for line in call(site, task)["content"] if isinstance(line, dict)]
+        lines = [line for line in call(target, task)["content"] if isinstance(line, dict)]
     except ServiceError as error:
         lines = [{"event": str(error)}]
     for line in reversed(lines):
@@ -54,13 +54,13 @@ def _last_words(lines: Iterable[Mapping[str, Any]]) -> str:
     return "; ".join(told[-3:])
 
 
-def answers(site: Site, native_id: str) -> Iterator[str]:
+def answers(target: ServiceEnvironment, native_id: str) -> Iterator[str]:
     """What Airflow's own API tells of a run, call by call: the run, its tasks, the log of each that failed."""
     dag, _, run = native_id.partition("::")
     path = f"/dags/{dag}/dagRuns/{quote(run, safe='')}"
-    yield str(call(site, path))
-    tasks = call(site, f"{path}/taskInstances")["task_instances"]
+    yield str(call(target, path))
+    tasks = call(target, f"{path}/taskInstances")["task_instances"]
     yield str([(task["task_id"], task["state"]) for task in tasks])
     for task in tasks:
         if task["state"] == "failed":
-            yield str(call(site, f"{path}/taskInstances/{task['task_id']}/logs/{task['try_number']}"))
+            yield str(call(target, f"{path}/taskInstances/{task['task_id']}/logs/{task['try_number']}"))

@@ -7,7 +7,7 @@ import os
 from airflow.sdk import DAG, get_parsing_context
 
 from counterpoint.runtime import configured_pipeline, served_pipelines
-from counterpoint.site import SCHEDULES
+from counterpoint.service_environment import SCHEDULES
 from counterpoint_airflow.translate import translate
 
 

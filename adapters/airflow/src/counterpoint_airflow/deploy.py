@@ -16,8 +16,8 @@ from counterpoint.adapter import Plan, Process
 from counterpoint.errors import ServiceError, UsageError
 from counterpoint.files import put, put_private
 from counterpoint.runtime import find_pipeline
+from counterpoint.service_environment import USER
 from counterpoint.services.claims import Claim, carried_out, may_set
-from counterpoint.site import USER
 from counterpoint_airflow.client import call
 
 if TYPE_CHECKING:
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection, Engine
 
-    from counterpoint.adapter import Site
+    from counterpoint.adapter import ServiceEnvironment
 
 # what the pools are described by that a pipeline has declared
 MADE = "declared by the pipeline"
-# the DAG file, and the table that says which site uses a database
+# the DAG file, and the table that says which service environment uses a database
 _FILE, _TABLE = "counterpoint_dags.py", "counterpoint_site"
 _PASSWORDS = "passwords.json"
 _ENTRY = "from counterpoint_airflow.dags import served  # airflow DAGs\n\nglobals().update(served())\n"
@@ -97,23 +97,25 @@ def _database(home: Path, database: str | None, patience: int = 60) -> str:
     return f"sqlite:///{home / 'airflow.db'}?timeout={patience}"
 
 
-def plan(site: Site) -> Plan:
-    """The services of a site; the DAG file and the key are written into its home."""
-    _write_entry(site.home)
-    put_private(site.home / _PASSWORDS, json.dumps({USER: site.password}))
+def plan(target: ServiceEnvironment) -> Plan:
+    """The services of a service environment; the DAG file and the key are written into its home."""
+    _write_entry(target.home)
+    put_private(target.home / _PASSWORDS, json.dumps({USER: target.password}))
     airflow = str(Path(sys.executable).parent / "airflow")
     # Airflow notes who asked in the API server's event loop, which the request that holds the lock needs to end: one of
     # the two must fail and ask again, before the scheduler, which waits as well, is taken for dead with all its tasks
-    hasty = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": _database(site.home, site.database, patience=5)}
+    restart_during_startup = {
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": _database(target.home, target.database, patience=5)
+    }
     # without a server of logs each: they would listen on fixed ports, and the API server reads the files
     names = ("scheduler --skip-serve-logs", "dag-processor", "triggerer --skip-serve-logs")
     # told once, a triggerer waits for 10 s for a process of its own that has ended
     others = (Process(name.split()[0], (airflow, *name.split()), slow="triggerer" in name) for name in names)
     return Plan(
-        prepare=(Process("migrate", (sys.executable, "-P", "-m", "counterpoint_airflow.deploy", *site.pipelines)),),
-        processes=(Process("api-server", garbage.command("airflow", "api-server"), hasty), *others),
-        ready=lambda: _missing(site),
-        environment=environment(site.home, site.secret, site.database, site.url()),
+        prepare=(Process("migrate", (sys.executable, "-P", "-m", "counterpoint_airflow.deploy", *target.pipelines)),),
+        processes=(Process("api-server", garbage.command("airflow", "api-server"), restart_during_startup), *others),
+        ready=lambda: _missing(target),
+        environment=environment(target.home, target.secret, target.database, target.url()),
         without=_OF_AN_INSTALLATION,
     )
 
@@ -128,17 +130,17 @@ def _write_entry(home: Path) -> None:
         put(config, f"[core]\nfernet_key = {Fernet.generate_key().decode()}\n")
 
 
-def _missing(site: Site) -> str | None:
+def _missing(target: ServiceEnvironment) -> str | None:
     """What is not there yet, or None when runs can be triggered; pools are looked at, for a run would wait forever."""
     try:
-        health = call(site, "/monitor/health")
+        health = call(target, "/monitor/health")
         sick = [name for name in _COMPONENTS if (health.get(name) or {}).get("status") != "healthy"]
         if sick:
             return f"not healthy yet: {', '.join(sick)}"
-        for pipeline in map(find_pipeline, site.pipelines):
-            call(site, f"/dags/{pipeline.name}")
+        for pipeline in map(find_pipeline, target.pipelines):
+            call(target, f"/dags/{pipeline.name}")
             for pool in pipeline.pools:
-                call(site, f"/pools/{pool.name}")
+                call(target, f"/pools/{pool.name}")
     except ServiceError as error:
         return str(error).splitlines()[0][:160]
     return None
@@ -181,10 +183,10 @@ def make_database(pipelines: list[str]) -> None:
 
 
 def claim(pipelines: list[str]) -> None:
-    """Makes the database of a site; one that was given to it is used by one site at a time, and by no team's Airflow.
+    """Makes the database of a target; a given one is used by one target at a time, and by no team's Airflow.
 
     Raises:
-        UsageError: this process belongs to no site, or the database is another's.
+        UsageError: this process belongs to no service environment, or the database is another's.
     """
     from airflow import settings
 

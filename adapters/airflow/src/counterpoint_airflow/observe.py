@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from counterpoint.adapter import Site
+    from counterpoint.adapter import ServiceEnvironment
     from counterpoint.model import RunRequest
 
 _CONFLICT = 409
@@ -60,12 +60,12 @@ def _step(row: dict[str, Any]) -> NativeStep:
     return NativeStep(status, max(row["try_number"], 1), iso(row["start_date"]), iso(row["end_date"]), error)
 
 
-def page(site: Site, native_id: str | None = None) -> str:
+def page(target: ServiceEnvironment, native_id: str | None = None) -> str:
     """The page of a DAG run, or of all DAGs."""
-    return f"{site.url()}/dags" + (f"/{native_id.replace('::', '/runs/')}" if native_id else "")
+    return f"{target.url()}/dags" + (f"/{native_id.replace('::', '/runs/')}" if native_id else "")
 
 
-def submit(site: Site, request: RunRequest) -> str:
+def submit(target: ServiceEnvironment, request: RunRequest) -> str:
     """Triggers a DAG run for the partition; a second one for the same day has no logical date of its own."""
     pipeline = find_pipeline(request.pipeline)
     partition = pipeline.partitions.partition(request.partition)
@@ -73,29 +73,29 @@ def submit(site: Site, request: RunRequest) -> str:
     body = {"dag_run_id": request.run_id, "logical_date": None, "conf": {REQUEST: request.to_json()}}
     dates = {"logical_date": interval[0], "data_interval_start": interval[0], "data_interval_end": interval[1]}
     try:
-        call(site, path, {**body, **dates})
+        call(target, path, {**body, **dates})
     except ServiceError as error:
         if error.status != _CONFLICT:
             raise
-        if not _exists(site, f"{path}/{quote(request.run_id, safe='')}"):  # as when its answer was lost
-            call(site, path, body)
+        if not _exists(target, f"{path}/{quote(request.run_id, safe='')}"):  # as when its answer was lost
+            call(target, path, body)
     return f"{pipeline.name}::{request.run_id}"
 
 
-def _exists(site: Site, path: str) -> bool:
+def _exists(target: ServiceEnvironment, path: str) -> bool:
     try:
-        return bool(call(site, path))
+        return bool(call(target, path))
     except UnansweredError:
         raise
     except ServiceError:
         return False
 
 
-def observe(site: Site, request: RunRequest, native_id: str) -> NativeRun | None:
+def observe(target: ServiceEnvironment, request: RunRequest, native_id: str) -> NativeRun | None:
     """How the DAG run went, or None while it has not ended."""
     dag_id, _, run_id = native_id.partition("::")
     path = f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}"
-    run = call(site, path)
+    run = call(target, path)
     if run["state"] not in {"success", "failed"}:
         return None
-    return native_of(request, SimpleNamespace(**run), rows_of(site, f"{path}/taskInstances"), native_id=native_id)
+    return native_of(request, SimpleNamespace(**run), rows_of(target, f"{path}/taskInstances"), native_id=native_id)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from counterpoint.errors import ServiceError
 from counterpoint.model import NativeBackfill, NativeRun, part_of
 from counterpoint.runtime import find_pipeline
-from counterpoint.site import SITE_TAG, tags_of_site
+from counterpoint.service_environment import SITE_TAG, tags_of_target
 from counterpoint_dagster.client import graphql
 from counterpoint_dagster.keys import BACKFILL, FIRST, FOLLOWS, MAX_PARALLEL, PARTITION, REQUEST, VERSION
 from counterpoint_dagster.observe import native_of, runs_with
@@ -17,7 +17,7 @@ from counterpoint_dagster.servers import TICK_SECONDS
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from counterpoint.adapter import Site
+    from counterpoint.adapter import ServiceEnvironment
     from counterpoint.model import BackfillOrder, Pipeline
 
 _ENDED = {"COMPLETED", "COMPLETED_SUCCESS", "COMPLETED_FAILED", "FAILED", "CANCELED"}
@@ -34,7 +34,7 @@ _PATIENCE = 5.0 * TICK_SECONDS
 _CANCEL = "mutation($id: String!) { cancelPartitionBackfill(backfillId: $id) { __typename } }"
 
 
-def backfill(site: Site, order: BackfillOrder) -> str:
+def backfill(target: ServiceEnvironment, order: BackfillOrder) -> str:
     """Launches a backfill of the order's assets, each for its own ranges of partitions; returns Dagster's id of it.
 
     Raises:
@@ -48,7 +48,7 @@ def backfill(site: Site, order: BackfillOrder) -> str:
         FOLLOWS: request.run_id,
         VERSION: _version(order),
         MAX_PARALLEL: str(order.parallel),
-        **tags_of_site(site.id),
+        **tags_of_target(target.id),
     }
     parameters = {
         "partitionsByAssets": [
@@ -59,7 +59,7 @@ def backfill(site: Site, order: BackfillOrder) -> str:
         "title": _version(order),
         "runConfigData": execution(pipeline, pipeline.step_names),
     }
-    answer = graphql(site, _LAUNCH, {"p": parameters})["launchPartitionBackfill"]
+    answer = graphql(target, _LAUNCH, {"p": parameters})["launchPartitionBackfill"]
     if answer["__typename"] != "LaunchBackfillSuccess":
         raise ServiceError(f"dagster did not launch the backfill {_version(order)}: {answer}")
     return str(answer["backfillId"])
@@ -78,10 +78,10 @@ def _ranges(pipeline: Pipeline, order: BackfillOrder) -> dict[str, list[dict[str
     return {name: ranges for name, ranges in ranges_of.items() if ranges}
 
 
-def progress(site: Site, order: BackfillOrder, native_id: str) -> NativeBackfill:
+def progress(target: ServiceEnvironment, order: BackfillOrder, native_id: str) -> NativeBackfill:
     """How a backfill goes: by its runs, which end before the daemon's next look at it."""
-    native = graphql(site, _BACKFILL, {"id": native_id})["partitionBackfillOrError"]
-    chains = _chains(runs_with(site, BACKFILL, native_id))
+    native = graphql(target, _BACKFILL, {"id": native_id})["partitionBackfillOrError"]
+    chains = _chains(runs_with(target, BACKFILL, native_id))
     ended: dict[str, NativeRun] = {}
     for (key, _), chain in chains.items():
         steps = tuple(asset["path"][0] for asset in chain[0]["assetSelection"])
@@ -103,20 +103,20 @@ def _chains(runs: Iterable[dict[str, Any]]) -> dict[tuple[str, str], list[dict[s
     return chains
 
 
-def cancel(site: Site, order: BackfillOrder) -> None:
+def cancel(target: ServiceEnvironment, order: BackfillOrder) -> None:
     """Cancels the backfills of the order's version that run; one whose runs have all ended is left to the daemon."""
     end = time.monotonic() + _PATIENCE
-    while backfills := _in_progress(site, order):
+    while backfills := _in_progress(target, order):
         for native in backfills:
             if native["unfinishedRuns"] or not native["runs"] or time.monotonic() > end:
-                graphql(site, _CANCEL, {"id": native["id"]})
+                graphql(target, _CANCEL, {"id": native["id"]})
         time.sleep(0.5)
 
 
-def _in_progress(site: Site, order: BackfillOrder) -> list[dict[str, Any]]:
-    results = graphql(site, _RUNNING, {})["partitionBackfillsOrError"]["results"]
+def _in_progress(target: ServiceEnvironment, order: BackfillOrder) -> list[dict[str, Any]]:
+    results = graphql(target, _RUNNING, {})["partitionBackfillsOrError"]["results"]
     tagged = [(native, {tag["key"]: tag["value"] for tag in native["tags"]}) for native in results]
     version = _version(order)
     return [
-        native for native, tags in tagged if tags.get(VERSION) == version and tags.get(SITE_TAG, site.id) == site.id
+        native for native, tags in tagged if tags.get(VERSION) == version and tags.get(SITE_TAG, target.id) == target.id
     ]

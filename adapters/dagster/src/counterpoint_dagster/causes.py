@@ -10,7 +10,7 @@ from counterpoint_dagster.client import graphql
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from counterpoint.adapter import Site
+    from counterpoint.adapter import ServiceEnvironment
     from counterpoint.model import ErrorInfo, RunRequest
 
 _ERROR = "message className errorChain { error { message className } }"
@@ -30,12 +30,12 @@ _CRASHED = "ChildProcessCrashException"
 _ENDED = {"ExecutionStepSuccessEvent", "ExecutionStepUpForRetryEvent"}
 
 
-def causes(site: Site, request: RunRequest, native_id: str) -> Mapping[str, ErrorInfo]:  # noqa: ARG001
+def causes(target: ServiceEnvironment, request: RunRequest, native_id: str) -> Mapping[str, ErrorInfo]:  # noqa: ARG001
     """The innermost error of each step that failed; steps at work when the run itself was killed share its error."""
     failed: dict[str, ErrorInfo] = {}
     working: set[str] = set()
     own: ErrorInfo | None = None
-    for event in _events(site, native_id):
+    for event in _events(target, native_id):
         step, kind = event.get("stepKey", ""), event["__typename"]
         if kind == "ExecutionStepStartEvent":
             working.add(step)
@@ -51,11 +51,11 @@ def causes(site: Site, request: RunRequest, native_id: str) -> Mapping[str, Erro
     return dict.fromkeys(working or {""}, own)
 
 
-def _events(site: Site, native_id: str) -> list[dict[str, Any]]:
+def _events(target: ServiceEnvironment, native_id: str) -> list[dict[str, Any]]:
     events: list[dict[str, Any]] = []
     cursor, more = None, True
     while more:
-        page = graphql(site, _EVENTS, {"id": native_id, "after": cursor})["logsForRun"]
+        page = graphql(target, _EVENTS, {"id": native_id, "after": cursor})["logsForRun"]
         events += page.get("events", ())
         cursor, more = page.get("cursor"), page.get("hasMore", False)
     return events
@@ -68,7 +68,7 @@ def _innermost(event: Mapping[str, Any]) -> ErrorInfo:
     return named(kind, _GONE.format("step", message) if kind == _CRASHED else message)
 
 
-def answers(site: Site, native_id: str) -> Iterator[str]:
+def answers(target: ServiceEnvironment, native_id: str) -> Iterator[str]:
     """What Dagster's own API tells of a run, call by call: the run, its events."""
-    yield str(graphql(site, _RUN, {"i": native_id}))
-    yield str(graphql(site, _TOLD, {"i": native_id}))
+    yield str(graphql(target, _RUN, {"i": native_id}))
+    yield str(graphql(target, _TOLD, {"i": native_id}))

@@ -1,4 +1,4 @@
-"""How the webserver of a site is asked: by GraphQL."""
+"""How the webserver of a service environment is asked: by GraphQL."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import ServiceError
 from counterpoint.http import ask, basic
-from counterpoint.site import USER
+from counterpoint.service_environment import USER
 
 if TYPE_CHECKING:
-    from counterpoint.adapter import Site
+    from counterpoint.adapter import ServiceEnvironment
 
 
-def graphql(site: Site, query: str, variables: dict[str, Any]) -> dict[str, Any]:
+def graphql(target: ServiceEnvironment, query: str, variables: dict[str, Any]) -> dict[str, Any]:
     """What the webserver answers to a query.
 
     Raises:
         ServiceError: it does not answer, or refuses the query.
     """
-    credentials = basic(USER, site.password)
-    values = ask(f"{site.url()}/graphql", {"query": query, "variables": variables}, credentials=credentials)
+    credentials = basic(USER, target.password)
+    values = ask(f"{target.url()}/graphql", {"query": query, "variables": variables}, credentials=credentials)
     if values.get("errors"):
         raise ServiceError(f"dagster refused a query: {values['errors'][0]['message']}")
     data: dict[str, Any] = values["data"]

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from counterpoint.adapter import Plan, Process
 from counterpoint.errors import ServiceError
 from counterpoint.runtime import find_pipeline, refuse_shared_steps
+from counterpoint.service_environment import SITE_TAG
 from counterpoint.services.claims import Claim, carried_out, may_set
-from counterpoint.site import SITE_TAG
 from counterpoint_dagster.client import graphql
 from counterpoint_dagster.keys import LOCATION, MAX_PARALLEL
 from counterpoint_dagster.servers import commands
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
     import dagster as dg
 
-    from counterpoint.adapter import Site
+    from counterpoint.adapter import ServiceEnvironment
     from counterpoint.model import Pool
 
 _DATABASE = "COUNTERPOINT_DAGSTER_DATABASE"  # whole, with its password, which no file has
 _READY = """{ workspaceOrError { ... on Workspace { locationEntries { name loadStatus
   locationOrLoadError { __typename ... on PythonError { message } } } } }
   instance { daemonHealth { allDaemonStatuses { daemonType required healthy } } } }"""
-# the pools that a site has made in a database that others may use, too
+# the pools that a service environment has made in a database that others may use, too
 _POOLS = "counterpoint/pools"
 # how many runs may run at once, and how many of those that have such a tag
 _MOST = max(2, os.cpu_count() or 2)
@@ -50,27 +50,27 @@ sensors: {{use_threads: true, num_workers: 2}}
 """
 
 
-def plan(site: Site) -> Plan:
-    """The services of a site; its configuration is written into its folder.
+def plan(target: ServiceEnvironment) -> Plan:
+    """The services of a service environment; its configuration is written into its folder.
 
     Raises:
         UsageError: two of its pipelines have a step of one name.
     """
-    refuse_shared_steps(site.pipelines)
-    url = site.database and f"postgresql://{site.database.partition('://')[2]}"
+    refuse_shared_steps(target.pipelines)
+    url = target.database and f"postgresql://{target.database.partition('://')[2]}"
     storage = f"storage: {{postgres: {{postgres_url: {{env: {_DATABASE}}}}}}}\n" if url else ""
-    (site.home / "dagster.yaml").write_text(_YAML + storage, encoding="utf-8")
-    orderly = (sys.executable, "-P", "-m", "counterpoint_dagster.deploy", *site.pipelines)
+    (target.home / "dagster.yaml").write_text(_YAML + storage, encoding="utf-8")
+    orderly = (sys.executable, "-P", "-m", "counterpoint_dagster.deploy", *target.pipelines)
     return Plan(
         prepare=(Process("database", orderly),),
         # a run is a child of the code server, and ends with it
         processes=tuple(
             Process(name, tuple(words), recover=orderly if name == "code-server" else ())
-            for name, words in commands(site).items()
+            for name, words in commands(target).items()
         ),
-        ready=lambda: _missing(site),
+        ready=lambda: _missing(target),
         environment={
-            "DAGSTER_HOME": str(site.home),
+            "DAGSTER_HOME": str(target.home),
             "DAGSTER_DISABLE_TELEMETRY": "1",
             **({_DATABASE: url} if url else {}),
         },
@@ -79,10 +79,10 @@ def plan(site: Site) -> Plan:
     )
 
 
-def _missing(site: Site) -> str | None:
+def _missing(target: ServiceEnvironment) -> str | None:
     """What is not there yet, or None when runs can be launched."""
     try:
-        answer = graphql(site, _READY, {})
+        answer = graphql(target, _READY, {})
     except ServiceError:
         return "the webserver does not answer yet"
     for entry in answer["workspaceOrError"].get("locationEntries", ()):
@@ -100,7 +100,7 @@ def put_in_order(pipelines: list[str]) -> None:
     """Gives every declared pool its slots, and fails what a daemon ran that is gone: Dagster would wait for it.
 
     Raises:
-        UsageError: this process belongs to no site, or another site uses the database.
+        UsageError: this process belongs to no service environment, or another service environment uses the database.
     """
     import dagster as dg
 
@@ -114,19 +114,19 @@ def put_in_order(pipelines: list[str]) -> None:
         _set_pools(instance, [pool for name in pipelines for pool in find_pipeline(name).pools], own=own)
         lost = (dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING)
         for run in instance.get_runs(dg.RunsFilter(statuses=list(lost))):
-            if is_of_site(run, mine.site, own=own):
+            if is_of_target(run, mine.target, own=own):
                 instance.report_run_failed(run, "its worker was killed")
 
 
 def is_own(instance: dg.DagsterInstance, home: str) -> bool:
-    """Whether the database lies in the site's own home, where no other can be."""
+    """Whether the database lies in the service environment's own home, where no other can be."""
     return type(instance.run_storage).__name__.startswith("Sqlite") and Path(instance.root_directory) == Path(home)
 
 
-def is_of_site(run: dg.DagsterRun, site: str, *, own: bool) -> bool:
-    """Whether a site made a run; in its own database, also one of an earlier release, which bears no tag."""
+def is_of_target(run: dg.DagsterRun, target: str, *, own: bool) -> bool:
+    """Whether a target made a run; in its own database, also one of an earlier release, which bears no tag."""
     tag = run.tags.get(SITE_TAG)
-    return tag == site or (own and tag is None and location_of(run.remote_job_origin) == LOCATION)
+    return tag == target or (own and tag is None and location_of(run.remote_job_origin) == LOCATION)
 
 
 def location_of(origin: Any) -> str | None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import ServiceError
 from counterpoint.model import NativeRun, NativeStep, Status
-from counterpoint.runtime import find_pipeline, iso, runnable, settled
-from counterpoint.site import tags_of_site
+from counterpoint.runtime import final_states, find_pipeline, iso, runnable
+from counterpoint.service_environment import tags_of_target
 from counterpoint_dagster.client import graphql
 from counterpoint_dagster.keys import FOLLOWS, LOCATION, PARTITION
 from counterpoint_dagster.runs import is_dead, states_of, tags_of
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from counterpoint.adapter import Site
+    from counterpoint.adapter import ServiceEnvironment
     from counterpoint.model import Pipeline, RunRequest
 
 _LAUNCH = """mutation($p: ExecutionParams!) { launchPipelineExecution(executionParams: $p) { __typename
@@ -66,7 +66,7 @@ def run(request: RunRequest, home: Path) -> NativeRun:
 def _native(
     pipeline: Pipeline, request: RunRequest, native_id: str, stats: dict[str, Any], seen: dict[str, Status]
 ) -> NativeRun:
-    states = settled(pipeline, request, seen)
+    states = final_states(pipeline, request, seen)
     steps = {name: _step(state, stats.get(name)) for name, state in states.items()}
     times = [(s.start_time, s.end_time) for s in stats.values() if s.start_time and s.end_time]
     begun, ended = min((b for b, _ in times), default=None), max((e for _, e in times), default=None)
@@ -80,12 +80,12 @@ def _step(state: Status, stat: Any) -> NativeStep:
     return NativeStep(state, max(tries, 1), iso(stat.start_time), iso(stat.end_time))
 
 
-def page(site: Site, native_id: str | None = None) -> str:
+def page(target: ServiceEnvironment, native_id: str | None = None) -> str:
     """The page of a run, or of the assets."""
-    return f"{site.url()}/runs/{native_id}" if native_id else f"{site.url()}/asset-groups"
+    return f"{target.url()}/runs/{native_id}" if native_id else f"{target.url()}/asset-groups"
 
 
-def submit(site: Site, request: RunRequest) -> str:
+def submit(target: ServiceEnvironment, request: RunRequest) -> str:
     """Launches a run of the pipeline's job for the request's partition and steps; returns Dagster's run id.
 
     Raises:
@@ -95,39 +95,39 @@ def submit(site: Site, request: RunRequest) -> str:
 
     pipeline = find_pipeline(request.pipeline)
     names = [name for name in pipeline.step_names if request.selects(name)]
-    tags = {PARTITION: request.partition, **tags_of(request), **tags_of_site(site.id)}
+    tags = {PARTITION: request.partition, **tags_of(request), **tags_of_target(target.id)}
     where = {"repositoryLocationName": LOCATION, "repositoryName": "__repository__", "pipelineName": pipeline.name}
     parameters = {
         "selector": {**where, "assetSelection": [{"path": [name]} for name in names]},
         "runConfigData": execution(pipeline, names),
         "executionMetadata": {"tags": [{"key": key, "value": value} for key, value in tags.items()]},
     }
-    answer = graphql(site, _LAUNCH, {"p": parameters})["launchPipelineExecution"]
+    answer = graphql(target, _LAUNCH, {"p": parameters})["launchPipelineExecution"]
     if answer["__typename"] != "LaunchRunSuccess":
         raise ServiceError(f"dagster did not launch {pipeline.name} of {request.partition}: {answer}")
     return str(answer["run"]["runId"])
 
 
-def observe(site: Site, request: RunRequest, native_id: str) -> NativeRun | None:
+def observe(target: ServiceEnvironment, request: RunRequest, native_id: str) -> NativeRun | None:
     """How the run and those that follow it went; None while something of it is still to come."""
-    runs = runs_with(site, FOLLOWS, request.run_id)
+    runs = runs_with(target, FOLLOWS, request.run_id)
     return native_of(find_pipeline(request.pipeline), request, native_id, runs)
 
 
-def runs_with(site: Site, tag: str, value: str) -> list[dict[str, Any]]:
+def runs_with(target: ServiceEnvironment, tag: str, value: str) -> list[dict[str, Any]]:
     """The runs that have a tag, oldest first; those that have ended with the statistics of their steps.
 
     To make these costs the webserver far more than all else, so they are asked for once.
     """
-    runs = graphql(site, _RUNS, {"f": {"tags": [{"key": tag, "value": value}]}})["runsOrError"]["results"]
+    runs = graphql(target, _RUNS, {"f": {"tags": [{"key": tag, "value": value}]}})["runsOrError"]["results"]
     states = {run["runId"]: run["status"] for run in runs}
-    wanted = [run_id for run_id, status in states.items() if status in _ENDED and (site.id, run_id) not in _KEPT]
+    wanted = [run_id for run_id, status in states.items() if status in _ENDED and (target.id, run_id) not in _KEPT]
     stats: dict[str, list[Any]] = {}
     if wanted:
-        ended_runs = graphql(site, _STATS, {"f": {"runIds": wanted}})["runsOrError"]["results"]
+        ended_runs = graphql(target, _STATS, {"f": {"runIds": wanted}})["runsOrError"]["results"]
         stats = {run["runId"]: run["stepStats"] for run in ended_runs}
-        _KEPT.update({(site.id, run_id): stats[run_id] for run_id in stats if states[run_id] == "SUCCESS"})
-    rows = [{**run, "stepStats": stats.get(run["runId"]) or _KEPT.get((site.id, run["runId"]), [])} for run in runs]
+        _KEPT.update({(target.id, run_id): stats[run_id] for run_id in stats if states[run_id] == "SUCCESS"})
+    rows = [{**run, "stepStats": stats.get(run["runId"]) or _KEPT.get((target.id, run["runId"]), [])} for run in runs]
     return sorted(rows, key=lambda run: run["creationTime"])
 
 

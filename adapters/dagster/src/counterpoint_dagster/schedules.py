@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import ServiceError
 from counterpoint.runtime import find_pipeline
-from counterpoint.site import SCHEDULES
+from counterpoint.service_environment import SCHEDULES
 from counterpoint_dagster.client import graphql
 from counterpoint_dagster.keys import LOCATION
 
 if TYPE_CHECKING:
-    from counterpoint.adapter import Site
+    from counterpoint.adapter import ServiceEnvironment
 
 # one that was never started by anybody is stopped then
-HELD = {SCHEDULES: ""}
+PAUSE_BEFORE_START = {SCHEDULES: ""}
 _STATE = "result: scheduleOrError(scheduleSelector: $s) { ... on Schedule { scheduleState { id status } } }"
 _TOLD = "{ __typename ... on PythonError { message } }"
 _START = f"mutation($s: ScheduleSelector!) {{ result: startSchedule(scheduleSelector: $s) {_TOLD} }}"
@@ -23,14 +23,16 @@ _OPEN = "query($f: RunsFilter!) { runsOrError(filter: $f) { ... on Runs { result
 _NOT_ENDED = ["QUEUED", "NOT_STARTED", "STARTING", "STARTED", "CANCELING"]
 
 
-def scheduled(site: Site, pipeline: str) -> bool | None:
+def scheduled(target: ServiceEnvironment, pipeline: str) -> bool | None:
     """Whether the schedule runs; None when the pipeline has none."""
-    state = _state(site, _selector(pipeline))
+    state = _state(target, _selector(pipeline))
     return state["status"] == "RUNNING" if state else None
 
 
-def _state(site: Site, selector: dict[str, str]) -> Any:
-    return graphql(site, f"query($s: ScheduleSelector!) {{ {_STATE} }}", {"s": selector})["result"].get("scheduleState")
+def _state(target: ServiceEnvironment, selector: dict[str, str]) -> Any:
+    return graphql(target, f"query($s: ScheduleSelector!) {{ {_STATE} }}", {"s": selector})["result"].get(
+        "scheduleState"
+    )
 
 
 def _selector(pipeline: str) -> dict[str, str]:
@@ -38,31 +40,31 @@ def _selector(pipeline: str) -> dict[str, str]:
     return {"repositoryLocationName": LOCATION, "repositoryName": "__repository__", "scheduleName": name}
 
 
-def schedule(site: Site, pipeline: str, *, on: bool) -> None:
+def schedule(target: ServiceEnvironment, pipeline: str, *, on: bool) -> None:
     """Starts or stops the schedule, if the pipeline has one; a run that it has begun goes on.
 
     Raises:
         ServiceError: Dagster did not do so.
     """
-    state = _state(site, selector := _selector(pipeline))
+    state = _state(target, selector := _selector(pipeline))
     if state is None:
         return
-    result = graphql(site, *((_START, {"s": selector}) if on else (_STOP, {"i": state["id"]})))["result"]
+    result = graphql(target, *((_START, {"s": selector}) if on else (_STOP, {"i": state["id"]})))["result"]
     if result["__typename"] != "ScheduleStateResult":
         raise ServiceError(f"dagster did not {'start' if on else 'stop'} the schedule of {pipeline}: {result}")
 
 
-def admit(site: Site, pipeline: str) -> None:
+def admit(target: ServiceEnvironment, pipeline: str) -> None:
     """Refuses nothing: a schedule that is stopped keeps no other run from beginning."""
 
 
-def active_runs(site: Site, pipeline: str) -> tuple[str, ...]:
+def active_runs(target: ServiceEnvironment, pipeline: str) -> tuple[str, ...]:
     """The runs of the job that have not ended."""
     wanted = {"pipelineName": find_pipeline(pipeline).name, "statuses": _NOT_ENDED}
-    return tuple(run["runId"] for run in graphql(site, _OPEN, {"f": wanted})["runsOrError"]["results"])
+    return tuple(run["runId"] for run in graphql(target, _OPEN, {"f": wanted})["runsOrError"]["results"])
 
 
-def hold(pipelines: list[str]) -> None:
+def pause_before_start(pipelines: list[str]) -> None:
     """Stops schedules in the database, for no server runs yet."""
     import dagster as dg
 

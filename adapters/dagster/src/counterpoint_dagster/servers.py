@@ -1,4 +1,4 @@
-"""The three servers of a site: one code server, and the webserver and the daemon, which both ask it.
+"""The three servers of a service environment: one code server, and the webserver and the daemon, which both ask it.
 
 Left to themselves, webserver and daemon would each start a code server, and the daemon a new one every minute; and each
 run would import Dagster anew.
@@ -18,30 +18,30 @@ from counterpoint_dagster.keys import LOCATION
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from counterpoint.adapter import Site
+    from counterpoint.adapter import ServiceEnvironment
 
 # how often the daemon looks at backfills; Dagster's own every 30 s
 TICK_SECONDS = 3
 _NAME, _WORKSPACE = "code.sock", "workspace.yaml"
 
 
-def commands(site: Site) -> dict[str, Sequence[str]]:
-    """The command of each server, which runs in the folder of the site; what they share is written there.
+def commands(target: ServiceEnvironment) -> dict[str, Sequence[str]]:
+    """The command of each server, which runs in the folder of the target; what they share is written there.
 
     Args:
-        site: Where the servers run.
+        target: Where the servers run.
 
     Returns:
         The words of each command, by the name of its process.
     """
-    # every server runs in the folder of the site, whose own path may be longer than an address may be
-    folder = Path("/proc/self/cwd") if sys.platform == "linux" else site.home
+    # every server runs in the folder of the service environment, whose own path may be longer than an address may be
+    folder = Path("/proc/self/cwd") if sys.platform == "linux" else target.home
     place = str(folder / _NAME)
     workspace = f"load_from:\n  - grpc_server: {{socket: {json.dumps(place)}, location_name: {LOCATION}}}\n"
-    (site.home / _WORKSPACE).write_text(workspace, encoding="utf-8")
+    (target.home / _WORKSPACE).write_text(workspace, encoding="utf-8")
     # an error in the code of a pipeline is told by the webserver: the server itself is there
     code = ("--socket", place, "--module-name", LOCATION, "--location-name", LOCATION, "--lazy-load-user-code")
-    web = ("-h", "127.0.0.1", "-p", str(site.ports["web"]), "-w", _WORKSPACE)
+    web = ("-h", "127.0.0.1", "-p", str(target.ports["web"]), "-w", _WORKSPACE)
     options = {"code-server": code, "webserver": web, "daemon": ("run", "-w", _WORKSPACE)}
     here = (sys.executable, "-P", "-m", __name__)
     return {name: (*here, name, *words) for name, words in options.items()}

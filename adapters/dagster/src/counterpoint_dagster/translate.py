@@ -10,7 +10,7 @@ import dagster as dg
 
 from counterpoint.model import Schedule, WindowPolicy, code_of
 from counterpoint.model.serial import pipeline_from, public_values, step_from, to_values
-from counterpoint.site import SCHEDULES, tags_of_site
+from counterpoint.service_environment import SCHEDULES, tags_of_target
 from counterpoint_dagster.conditions import following
 from counterpoint_dagster.keys import CHECK, KEPT
 from counterpoint_dagster.partitions import mapping, offsets_of, partitions_def, partitions_of, window_offsets
@@ -33,7 +33,7 @@ def translate(pipeline: Pipeline, served: str | None = None) -> dg.Definitions:
         executor_def=dg.multi_or_in_process_executor,
         config=execution(pipeline, pipeline.step_names),
         metadata={KEPT: dg.JsonMetadataValue(public_values(pipeline))},
-        run_tags=tags_of_site(),
+        run_tags=tags_of_target(),
     )
     return dg.Definitions(
         assets=assets,

@@ -1,4 +1,4 @@
-"""Dagster's webserver, which has no login of its own, behind that of the site."""
+"""Dagster's webserver, which has no login of its own, behind that of the service environment."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
 
 from counterpoint.http import basic
-from counterpoint.site import USER
+from counterpoint.service_environment import USER
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -70,7 +70,7 @@ class GuardedWebserver(DagsterWebserver[Any, Any]):
 
     def build_middleware(self) -> list[Middleware]:
         """The login, then Dagster's own."""
-        # DAGSTER_HOME is the home of the site
+        # DAGSTER_HOME is the home of the service environment
         password = Path(os.environ["DAGSTER_HOME"], "password").read_text(encoding="utf-8").strip()
         return [Middleware(Login, password=password), *super().build_middleware()]
 

@@ -24,21 +24,21 @@ from counterpoint_prefect.deploy import pool_of
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
-    from counterpoint.adapter import Site
+    from counterpoint.adapter import ServiceEnvironment
     from counterpoint.model import BackfillOrder, RunRequest
 
 _OPEN = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.PAUSED]
 
 
-def backfill(site: Site, order: BackfillOrder) -> str:
+def backfill(target: ServiceEnvironment, order: BackfillOrder) -> str:
     """Makes the work queue of a backfill, which lets so many of its runs run at once; returns its name."""
     name = _name(order.request)
-    with client_of(site) as client:
+    with client_of(target) as client:
         try:
-            queue = client.read_work_queue_by_name(name, work_pool_name=pool_of(site))
+            queue = client.read_work_queue_by_name(name, work_pool_name=pool_of(target))
             client.update_work_queue(queue.id, concurrency_limit=order.parallel)
         except ObjectNotFound:
-            client.create_work_queue(name, concurrency_limit=order.parallel, work_pool_name=pool_of(site))
+            client.create_work_queue(name, concurrency_limit=order.parallel, work_pool_name=pool_of(target))
     return name
 
 
@@ -46,24 +46,24 @@ def _name(request: RunRequest) -> str:
     return f"{find_pipeline(request.pipeline).name}-{request.version}"
 
 
-def queue_of(client: SyncPrefectClient, site: Site, request: RunRequest) -> str | None:
+def queue_of(client: SyncPrefectClient, target: ServiceEnvironment, request: RunRequest) -> str | None:
     """The work queue that a run of a backfill belongs into; None for other runs."""
     if request.version == PRODUCTION:
         return None
     try:
-        return str(client.read_work_queue_by_name(_name(request), work_pool_name=pool_of(site)).name)
+        return str(client.read_work_queue_by_name(_name(request), work_pool_name=pool_of(target)).name)
     except ObjectNotFound:
         return None
 
 
-def cancel(site: Site, order: BackfillOrder) -> None:
+def cancel(target: ServiceEnvironment, order: BackfillOrder) -> None:
     """Cancels the runs in the queue of the order's version that have not ended."""
     wanted = FlowRunFilter(
         work_queue_name=FlowRunFilterWorkQueueName(any_=[_name(order.request)]),
         state=FlowRunFilterState(type=FlowRunFilterStateType(any_=_OPEN)),
     )
-    mine = WorkPoolFilter(name=WorkPoolFilterName(any_=[pool_of(site)]))
-    with client_of(site) as client:
+    mine = WorkPoolFilter(name=WorkPoolFilterName(any_=[pool_of(target)]))
+    with client_of(target) as client:
         for run in client.read_flow_runs(flow_run_filter=wanted, work_pool_filter=mine):
             runs = run.state is not None and run.state.is_running()
             client.set_flow_run_state(run.id, Cancelling() if runs else Cancelled(), force=True)

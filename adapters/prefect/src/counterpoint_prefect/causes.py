@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
     from prefect.client.schemas.objects import State
 
-    from counterpoint.adapter import Site
+    from counterpoint.adapter import ServiceEnvironment
     from counterpoint.model import ErrorInfo, RunRequest
 
 
-def causes(site: Site, request: RunRequest, native_id: str) -> Mapping[str, ErrorInfo]:  # noqa: ARG001
+def causes(target: ServiceEnvironment, request: RunRequest, native_id: str) -> Mapping[str, ErrorInfo]:  # noqa: ARG001
     """The error of each task that failed; tasks at work when the flow run crashed share its error."""
-    with client_of(site) as client:
+    with client_of(target) as client:
         run = client.read_flow_run(UUID(native_id))
         states = {task.name.partition("[")[0]: task.state for task in task_runs(client, run.id)}
     failed = {n: _error(s) for n, s in states.items() if s and _is_bad(s) and s.name != UPSTREAM_FAILED}
@@ -42,11 +42,11 @@ def _error(state: State) -> ErrorInfo:
     return named(kind, rest) if mark and kind.isidentifier() else named(state.name or "Failed", words)
 
 
-def answers(site: Site, native_id: str) -> Iterator[str]:
+def answers(target: ServiceEnvironment, native_id: str) -> Iterator[str]:
     """What Prefect's own API tells of a run, call by call: the run, its tasks, its logs."""
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, LogFilter, LogFilterFlowRunId
 
-    with client_of(site) as client:
+    with client_of(target) as client:
         yield str(client.read_flow_run(UUID(native_id)).state)
         wanted = FlowRunFilter(id=FlowRunFilterId(any_=[UUID(native_id)]))
         yield str([run.state for run in client.read_task_runs(flow_run_filter=wanted)])

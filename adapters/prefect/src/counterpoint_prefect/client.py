@@ -1,4 +1,4 @@
-"""How the server of a site is asked: by Prefect's own client."""
+"""How the server of a service environment is asked: by Prefect's own client."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import ServiceError, UnansweredError
-from counterpoint.site import USER
+from counterpoint.service_environment import USER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from prefect.client.orchestration import SyncPrefectClient
 
-    from counterpoint.adapter import Site
+    from counterpoint.adapter import ServiceEnvironment
 
 _PAGE = 200
 _FAILED_ITSELF = 500
 
 
-def auth_of(site: Site) -> str:
-    """What lets us in at a site's server, as Prefect's settings have it."""
-    return f"{USER}:{site.password}"
+def auth_of(target: ServiceEnvironment) -> str:
+    """What lets us in at a service environment's server, as Prefect's settings have it."""
+    return f"{USER}:{target.password}"
 
 
 @contextmanager
-def client_of(site: Site) -> Iterator[SyncPrefectClient]:
-    """A client of a site's server.
+def client_of(target: ServiceEnvironment) -> Iterator[SyncPrefectClient]:
+    """A client of a service environment's server.
 
     Raises:
         UnansweredError: the server does not answer now.
@@ -38,14 +38,14 @@ def client_of(site: Site) -> Iterator[SyncPrefectClient]:
 
     try:
         with (
-            temporary_settings({PREFECT_API_URL: f"{site.url()}/api", PREFECT_API_AUTH_STRING: auth_of(site)}),
+            temporary_settings({PREFECT_API_URL: f"{target.url()}/api", PREFECT_API_AUTH_STRING: auth_of(target)}),
             get_client(sync_client=True) as client,
         ):
             yield client
     except httpx.HTTPError as error:
         status = getattr(getattr(error, "response", None), "status_code", _FAILED_ITSELF)
         kind = UnansweredError if status >= _FAILED_ITSELF else ServiceError
-        raise kind(f"prefect's server at {site.url()} does not answer as expected: {error}") from error
+        raise kind(f"prefect's server at {target.url()} does not answer as expected: {error}") from error
 
 
 def all_of(read: Callable[..., Any]) -> list[Any]:

@@ -15,8 +15,8 @@ from counterpoint.adapter import Plan, Process
 from counterpoint.errors import ServiceError, UsageError
 from counterpoint.http import NEVER, ask
 from counterpoint.runtime import find_pipeline
+from counterpoint.service_environment import SCHEDULES, SITE, SITE_TAG
 from counterpoint.services.claims import Claim, carried_out, may_set
-from counterpoint.site import SCHEDULES, SITE, SITE_TAG
 from counterpoint_prefect import database, forked
 from counterpoint_prefect.client import all_of, auth_of
 from counterpoint_prefect.keys import DEPLOYMENT, WORK_POOL
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.responses import DeploymentResponse
 
-    from counterpoint.adapter import Site
+    from counterpoint.adapter import ServiceEnvironment
     from counterpoint.model import Pipeline
 
 # what the work pool is described by, and where its deployments are found
 MADE = "made by Counterpoint for its own worker"
 _ENTRY = "counterpoint_prefect.flows."
 _AT_ONCE = 2
-# set when a database was given to the site; the variables that are kept there: who uses it, and which limits were made
+# set when a database was given; the variables that are kept there: which target uses it, and which limits were made
 _GIVEN = "PREFECT_API_DATABASE_CONNECTION_URL"
 _CLAIM, _LIMITS = "counterpoint_site", "counterpoint_limits"
 # settings of Prefect: the user's own are for another server, or would change how flows run
@@ -48,48 +48,48 @@ _OF_AN_INSTALLATION = tuple(
 )
 
 
-def plan(site: Site) -> Plan:
-    """The services of a site."""
+def plan(target: ServiceEnvironment) -> Plan:
+    """The services of a service environment."""
     modules = ("prefect", "counterpoint_prefect.deploy", "counterpoint_prefect.worker")
     prefect, this, working = ((sys.executable, "-P", "-m", name) for name in modules)
-    server = ("server", "start", "--host", "127.0.0.1", "--port", str(site.ports["web"]))
-    worker = f"start --pool {pool_of(site)} --type process --name counterpoint".split()
+    server = ("server", "start", "--host", "127.0.0.1", "--port", str(target.ports["web"]))
+    worker = f"start --pool {pool_of(target)} --type process --name counterpoint".split()
     return Plan(
-        prepare=() if site.database else (Process("database", (sys.executable, "-P", "-m", database.__name__)),),
+        prepare=() if target.database else (Process("database", (sys.executable, "-P", "-m", database.__name__)),),
         processes=(
-            Process("server", (*prefect, *server) if site.database else garbage.command("prefect", *server)),
-            Process("worker", (*working, *worker), recover=this, hasty=True),
-            *([Process("runs", forked.serving(site.home))] if forked.available() else []),
+            Process("server", (*prefect, *server) if target.database else garbage.command("prefect", *server)),
+            Process("worker", (*working, *worker), recover=this, restart_during_startup=True),
+            *([Process("runs", forked.serving(target.home))] if forked.available() else []),
         ),
-        ready=lambda: _missing(site),
-        settle=(Process("deployments", (*this, *site.pipelines)),),
+        ready=lambda: _missing(target),
+        post_start=(Process("deployments", (*this, *target.pipelines)),),
         without=_OF_AN_INSTALLATION,
         environment={
-            "PREFECT_HOME": str(site.home),
-            "PREFECT_LOCAL_STORAGE_PATH": str(site.home / "storage"),
-            "PREFECT_MEMO_STORE_PATH": str(site.home / "memo_store.toml"),
-            "PREFECT_API_URL": f"{site.url()}/api",
-            "PREFECT_SERVER_API_AUTH_STRING": auth_of(site),
-            "PREFECT_API_AUTH_STRING": auth_of(site),
-            "PREFECT_UI_API_URL": f"{site.url()}/api",
-            "PREFECT_UI_STATIC_DIRECTORY": str(site.home / "ui"),
+            "PREFECT_HOME": str(target.home),
+            "PREFECT_LOCAL_STORAGE_PATH": str(target.home / "storage"),
+            "PREFECT_MEMO_STORE_PATH": str(target.home / "memo_store.toml"),
+            "PREFECT_API_URL": f"{target.url()}/api",
+            "PREFECT_SERVER_API_AUTH_STRING": auth_of(target),
+            "PREFECT_API_AUTH_STRING": auth_of(target),
+            "PREFECT_UI_API_URL": f"{target.url()}/api",
+            "PREFECT_UI_STATIC_DIRECTORY": str(target.home / "ui"),
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "PREFECT_WORKER_QUERY_SECONDS": "1",
             "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
             "DO_NOT_TRACK": "1",
-            **({_GIVEN: _async(site.database)} if site.database else {}),
+            **({_GIVEN: _async(target.database)} if target.database else {}),
         },
     )
 
 
-def pool_of(site: Site) -> str:
-    """The work pool of a site."""
-    return _pool(site.id, given=bool(site.database))
+def pool_of(target: ServiceEnvironment) -> str:
+    """The work pool of a service environment."""
+    return _pool(target.id, given=bool(target.database))
 
 
-def _pool(site: str | None, *, given: bool) -> str:
-    """In a database that was given, it is named like the site: its worker takes whatever is in the pool."""
-    return f"{WORK_POOL}-{site}" if site and given else WORK_POOL
+def _pool(target: str | None, *, given: bool) -> str:
+    """In a database that was given, it is named like the target: its worker takes whatever is in the pool."""
+    return f"{WORK_POOL}-{target}" if target and given else WORK_POOL
 
 
 def _async(database: str) -> str:
@@ -97,21 +97,21 @@ def _async(database: str) -> str:
     return f"postgresql+asyncpg://{database.partition('://')[2]}"
 
 
-def _missing(site: Site) -> str | None:
+def _missing(target: ServiceEnvironment) -> str | None:
     for path in ("health", "ready"):
         try:
-            ask(f"{site.url()}/api/{path}", seconds=5, again=NEVER)
+            ask(f"{target.url()}/api/{path}", seconds=5, again=NEVER)
         except ServiceError:
             return "the server does not answer yet"
     return None
 
 
 def put_in_order(names: list[str]) -> None:
-    """Makes the deployments, pool and limits of a site, and marks as crashed what its worker ran that is gone.
+    """Makes the deployments, pool and limits of a target, and marks as crashed what its worker ran that is gone.
 
     Raises:
-        UsageError: this process belongs to no site, another one uses the database, or something of the same name is not
-            the site's.
+        UsageError: this process belongs to no target, another one uses the database, or something of the same name
+            is not the target's.
     """
     from prefect.client.orchestration import get_client
 
@@ -120,7 +120,7 @@ def put_in_order(names: list[str]) -> None:
         if not own:
             mine.refuse_other(_kept(client, _CLAIM), f"unset its variable {_CLAIM}")
             _keep(client, _CLAIM, mine.to_json())
-        tell_crashed(client, mine.site, own=own)
+        tell_crashed(client, mine.target, own=own)
     if names:
         make_deployments(names)
 
@@ -161,7 +161,7 @@ def make_limits(client: SyncPrefectClient, pipelines: Iterable[Pipeline], *, own
 
 
 def _make_pool(client: SyncPrefectClient, name: str, *, own: bool) -> None:
-    """The process pool of the site.
+    """The process pool of the service environment.
 
     Raises:
         UsageError: there is one of its name that somebody else has made, whose worker would run what is not its own.
@@ -183,20 +183,20 @@ def _make_pool(client: SyncPrefectClient, name: str, *, own: bool) -> None:
 
 
 def make_deployments(names: list[str]) -> None:
-    """A deployment per pipeline on the process pool; its schedule is paused unless the site runs schedules.
+    """A deployment per pipeline on the process pool; its schedule is paused unless the target runs schedules.
 
     Raises:
         UsageError: there is one of its name, or such a pool, that Counterpoint did not make.
     """
     from prefect.client.orchestration import get_client
 
-    site, pipelines = os.environ.get(SITE), [find_pipeline(name) for name in names]
-    mine = Claim.here() if site else None
-    own = site is not None and _GIVEN not in os.environ
+    target, pipelines = os.environ.get(SITE), [find_pipeline(name) for name in names]
+    mine = Claim.here() if target else None
+    own = target is not None and _GIVEN not in os.environ
     with get_client(sync_client=True) as client:
         for pipeline in pipelines:
             _refuse_foreign(client, pipeline)
-        pool = _pool(site, given=_GIVEN in os.environ)
+        pool = _pool(target, given=_GIVEN in os.environ)
         _make_pool(client, pool, own=own)
         make_limits(client, pipelines, own=own)
         for pipeline in pipelines:
@@ -222,7 +222,7 @@ def _make_deployment(client: SyncPrefectClient, pipeline: Pipeline, pool: str, m
         job_variables={"command": shlex.join(forked.run_command(Path(mine.home) if mine else None))},
         pull_steps=[],
         description=pipeline.description,
-        tags=[tag_of(mine.site)] if mine else [],
+        tags=[tag_of(mine.target)] if mine else [],
         schedules=[DeploymentScheduleCreate(schedule=cron, active=active)] if cron else [],
         parameter_openapi_schema=flow.parameters.model_dump_for_openapi(),
         enforce_parameter_schema=False,
@@ -243,13 +243,13 @@ def _refuse_foreign(client: SyncPrefectClient, pipeline: Pipeline) -> None:
         raise UsageError(f"the deployment {name!r} of this server was not made by Counterpoint: rename one of the two")
 
 
-def tag_of(site: str) -> str:
-    """The tag that the deployments of a site bear, and with them their runs."""
-    return f"{SITE_TAG}:{site}"
+def tag_of(target: str) -> str:
+    """The tag that the deployments of a service environment bear, and with them their runs."""
+    return f"{SITE_TAG}:{target}"
 
 
-def tell_crashed(client: SyncPrefectClient, site: str, *, own: bool = False) -> None:
-    """Marks as crashed what a site's worker ran that is gone: Prefect itself would believe for ever that it runs.
+def tell_crashed(client: SyncPrefectClient, target: str, *, own: bool = False) -> None:
+    """Marks as crashed what a target's worker ran that is gone: Prefect itself would believe for ever that it runs.
 
     On a server of our `own`, also what a deployment of an earlier release made, which bore no tag.
     """
@@ -257,17 +257,17 @@ def tell_crashed(client: SyncPrefectClient, site: str, *, own: bool = False) -> 
     from prefect.states import Crashed
 
     deployments = all_of(client.read_deployments)
-    ids = [str(deployment.id) for deployment in deployments if _is_of(deployment, site, own=own)]
+    ids = [str(deployment.id) for deployment in deployments if _is_of(deployment, target, own=own)]
     lost = {"state": {"type": {"any_": ["PENDING", "RUNNING", "CANCELLING"]}}, "deployment_id": {"any_": ids}}
     read = partial(client.read_flow_runs, flow_run_filter=FlowRunFilter.model_validate(lost))
     for run in all_of(read) if ids else []:
         client.set_flow_run_state(run.id, Crashed(message="its worker was killed"), force=True)
 
 
-def _is_of(deployment: DeploymentResponse, site: str, *, own: bool) -> bool:
+def _is_of(deployment: DeploymentResponse, target: str, *, own: bool) -> bool:
     tagged = any(tag.startswith(f"{SITE_TAG}:") for tag in deployment.tags)
     early = own and not tagged and (deployment.entrypoint or "").startswith(_ENTRY)
-    return tag_of(site) in deployment.tags or early
+    return tag_of(target) in deployment.tags or early
 
 
 if __name__ == "__main__":

@@ -38,12 +38,12 @@ def available() -> bool:
 
 
 def serving(home: Path) -> tuple[str, ...]:
-    """The command of the service that runs are forked from, in the folder of a site."""
+    """The command of the service that runs are forked from, in the folder of a service environment."""
     return (sys.executable, "-P", "-m", __name__, str(_place(home)))
 
 
 def run_command(home: Path | None) -> tuple[str, ...]:
-    """The command of a run, on a worker of the site in that folder."""
+    """The command of a run, on a worker of the service environment in that folder."""
     engine = (sys.executable, "-m", _ENGINE)
     return forkserver_standin.command(str(_place(home)), engine) if home and available() else engine
 

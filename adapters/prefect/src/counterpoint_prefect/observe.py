@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.objects import FlowRun, TaskRun
 
-    from counterpoint.adapter import Site
+    from counterpoint.adapter import ServiceEnvironment
     from counterpoint.model import RunRequest
 
 _POLL_SECONDS = 0.2
@@ -83,24 +83,24 @@ def _leave_other_homes(home: Path) -> None:
     SubprocessASGIServer().home = home
 
 
-def submit(site: Site, request: RunRequest) -> str:
+def submit(target: ServiceEnvironment, request: RunRequest) -> str:
     """Creates a run of the pipeline's deployment, once however often it is asked; returns Prefect's id of it."""
     name = find_pipeline(request.pipeline).name
-    with client_of(site) as client:
+    with client_of(target) as client:
         deployment = client.read_deployment_by_name(f"{name}/{DEPLOYMENT}")
         run = client.create_flow_run_from_deployment(
             deployment.id,
             parameters={"date": request.partition, "request": request.to_json()},
             idempotency_key=" ".join([request.run_id, *(request.steps or ())]),
             name=request.run_id,
-            work_queue_name=queue_of(client, site, request),
+            work_queue_name=queue_of(client, target, request),
         )
     return str(run.id)
 
 
-def observe(site: Site, request: RunRequest, native_id: str) -> NativeRun | None:
+def observe(target: ServiceEnvironment, request: RunRequest, native_id: str) -> NativeRun | None:
     """How the flow run went, or None while it has not ended."""
-    with client_of(site) as client:
+    with client_of(target) as client:
         run = client.read_flow_run(UUID(native_id))
         return _native(client, request, run) if run.state and run.state.is_final() else None
 
@@ -145,6 +145,6 @@ def _step(task_run: TaskRun) -> NativeStep:
     return NativeStep(status, task_run.run_count, iso(task_run.start_time), iso(task_run.end_time), error)
 
 
-def page(site: Site, native_id: str | None = None) -> str:
+def page(target: ServiceEnvironment, native_id: str | None = None) -> str:
     """The page of a flow run, or of all runs."""
-    return f"{site.url()}/runs/flow-run/{native_id}" if native_id else f"{site.url()}/runs"
+    return f"{target.url()}/runs/flow-run/{native_id}" if native_id else f"{target.url()}/runs"

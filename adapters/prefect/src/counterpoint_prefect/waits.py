@@ -13,7 +13,7 @@ from prefect.states import Completed, Failed, Scheduled
 
 from counterpoint.errors import StepError
 from counterpoint.model import Status, StepRecord, downstream
-from counterpoint.runtime import context_of, element_records, find_pipeline, settled, step_record
+from counterpoint.runtime import context_of, element_records, final_states, find_pipeline, step_record
 from counterpoint.runtime.waits import admit, held, still
 from counterpoint_prefect.keys import WAITS
 
@@ -108,7 +108,7 @@ def _ended(request: RunRequest) -> dict[str, State[Any]]:
     known = {
         name: max((r.status for r in records), key=lambda s: s is Status.FAILED) for name, records in ended.items()
     }
-    states = settled(pipeline, request, known)
+    states = final_states(pipeline, request, known)
     return {step.name: _state(step, states[step.name], ended.get(step.name, [])) for step in steps}
 
 

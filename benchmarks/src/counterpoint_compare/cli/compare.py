@@ -95,7 +95,7 @@ def _tests(args: argparse.Namespace) -> tuple[str, ...]:
 
 def _comparison(args: argparse.Namespace) -> Any:
     from counterpoint.errors import UsageError
-    from counterpoint.services.sites import absolute
+    from counterpoint.services.service_environments import absolute
     from counterpoint_compare.runs import Comparison
 
     if args.days < 1:

@@ -109,7 +109,7 @@ def debugging(team: Team, engine: Engine, line: int, shots: Path) -> dict[str, A
         native = natively.search(engine, native_id, (BUG,))
         found["native"] = {**native, "calls_to_the_line": natively.search(engine, native_id, places)["calls"]}
         found["page"] = photograph(
-            engine.adapter.page(engine.site, native_id), shots / f"{team.on}-bug.png", headers(engine.site, team.on)
+            engine.adapter.page(engine.target, native_id), shots / f"{team.on}-bug.png", headers(engine.target, team.on)
         )
     return found
 
@@ -123,7 +123,7 @@ def week(team: Team, engine: Engine, shots: Path) -> dict[str, Any]:
     shown = None
     if isinstance(engine, ServiceEngine):
         shown = photograph(
-            f"{engine.site.url()}/{_WEEK[team.on]}", shots / f"{team.on}-week.png", headers(engine.site, team.on)
+            f"{engine.target.url()}/{_WEEK[team.on]}", shots / f"{team.on}-week.png", headers(engine.target, team.on)
         )
     team.put(CORRUPT, 20.0)
     again = team.type("retry", PIPELINE, "--backfill", "again")

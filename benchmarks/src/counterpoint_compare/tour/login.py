@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from counterpoint.http import ask, basic, bearer
-from counterpoint.site import USER
+from counterpoint.service_environment import USER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from counterpoint.adapter import Site
+    from counterpoint.adapter import ServiceEnvironment
 
 _HOP = {"connection", "proxy-connection", "keep-alive", "transfer-encoding", "content-length"}
 
 
-def headers(site: Site, orchestrator: str) -> dict[str, str]:
-    """The headers by which a site's server lets in."""
+def headers(target: ServiceEnvironment, orchestrator: str) -> dict[str, str]:
+    """The headers by which a service environment's server lets in."""
     if orchestrator != "airflow":
-        return basic(USER, site.password)
-    token = ask(f"{site.url()}/auth/token", {"username": USER, "password": site.password})["access_token"]
+        return basic(USER, target.password)
+    token = ask(f"{target.url()}/auth/token", {"username": USER, "password": target.password})["access_token"]
     return {**bearer(token), "Cookie": f"_token={token}"}
 
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 def search(engine: ServiceEngine, native_id: str, words: tuple[str, ...]) -> dict[str, Any]:
     """The calls it took until a text held one of the words, and that text; `calls` is None when none did."""
-    for calls, text in enumerate(engine.adapter.answers(engine.site, native_id), 1):
+    for calls, text in enumerate(engine.adapter.answers(engine.target, native_id), 1):
         if any(word in text for word in words):
             return {"calls": calls, "text": _around(text, words)}
     return {"calls": None, "text": None}

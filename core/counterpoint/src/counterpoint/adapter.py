@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import ServiceError, UnsupportedError, UsageError
 from counterpoint.orchestrators import find_adapters, installed_version
-from counterpoint.site import Plan, Process, Site
+from counterpoint.service_environment import Plan, Process, ServiceEnvironment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,7 +31,7 @@ __all__ = [
     "Limit",
     "Plan",
     "Process",
-    "Site",
+    "ServiceEnvironment",
     "find_adapter",
     "find_adapters",
     "installed_version",
@@ -133,90 +133,91 @@ class Adapter(ABC):
         `home` is a folder for what the engine keeps. Never raises for a failed step.
         """
 
-    def plan(self, site: Site) -> Plan:
-        """What makes the services of a site run; of pipelines that are paused, the schedules are kept off."""
-        found = self.services(site)
-        if not site.paused:
+    def plan(self, target: ServiceEnvironment) -> Plan:
+        """What makes the services of a target run; of pipelines that are paused, the schedules are kept off."""
+        found = self.services(target)
+        if not target.paused:
             return found
         kind = type(self)
-        program = f"import sys; from {kind.__module__} import {kind.__name__}; {kind.__name__}().hold(sys.argv[1:])"
-        command = (sys.executable, "-P", "-c", program, *site.paused)
-        environment = {**found.environment, **self.held(site)}
+        load = f"import sys; from {kind.__module__} import {kind.__name__} as kind"
+        program = f"{load}; kind().pause_before_start(sys.argv[1:])"
+        command = (sys.executable, "-P", "-c", program, *target.paused)
+        environment = {**found.environment, **self.paused_variables(target)}
         return replace(found, prepare=(*found.prepare, Process("schedules", command)), environment=environment)
 
-    def services(self, site: Site) -> Plan:
-        """The services of a site."""
+    def services(self, target: ServiceEnvironment) -> Plan:
+        """The services of a service environment."""
         raise self._has_none()
 
-    def held(self, site: Site) -> Mapping[str, str]:
+    def paused_variables(self, target: ServiceEnvironment) -> Mapping[str, str]:
         """The variables that keep schedules off which the services do not know yet."""
         raise self._has_none()
 
-    def hold(self, pipelines: list[str]) -> None:
+    def pause_before_start(self, pipelines: list[str]) -> None:
         """Keeps schedules off that the services know from before, while none of them runs."""
         raise self._has_none()
 
-    def submit(self, site: Site, request: RunRequest) -> str:
+    def submit(self, target: ServiceEnvironment, request: RunRequest) -> str:
         """Starts a run on the running services, by their API; returns the orchestrator's own name of it."""
-        self.admit(site, request.pipeline)
-        return self.start(site, request)
+        self.admit(target, request.pipeline)
+        return self.start(target, request)
 
-    def admit(self, site: Site, pipeline: str) -> None:
+    def admit(self, target: ServiceEnvironment, pipeline: str) -> None:
         """Refuses a run that the services would hold back for ever.
 
         Raises:
             ServiceError: they would; says why.
         """
 
-    def start(self, site: Site, request: RunRequest) -> str:
+    def start(self, target: ServiceEnvironment, request: RunRequest) -> str:
         """Starts a run that was admitted; returns the orchestrator's own name of it."""
         raise self._has_none()
 
-    def observe(self, site: Site, request: RunRequest, native_id: str) -> NativeRun | None:
+    def observe(self, target: ServiceEnvironment, request: RunRequest, native_id: str) -> NativeRun | None:
         """The run as the orchestrator's API tells it, or None while it has not ended."""
         raise self._has_none()
 
-    def causes(self, site: Site, request: RunRequest, native_id: str) -> Mapping[str, ErrorInfo]:
+    def causes(self, target: ServiceEnvironment, request: RunRequest, native_id: str) -> Mapping[str, ErrorInfo]:
         """Why steps of a run failed, as the orchestrator's API tells it, by step; why the run did itself as `''`.
 
         Asked of what no worker could record: one that was killed, or never began.
         """
         raise self._has_none()
 
-    def answers(self, site: Site, native_id: str) -> Iterator[str]:
+    def answers(self, target: ServiceEnvironment, native_id: str) -> Iterator[str]:
         """What the orchestrator's own API tells of a run, call by call, as whoever looks for a cause there reads it."""
         raise self._has_none()
 
-    def scheduled(self, site: Site, pipeline: str) -> bool | None:
+    def scheduled(self, target: ServiceEnvironment, pipeline: str) -> bool | None:
         """Whether a served pipeline's schedule is on, on the running services; None where it has none there."""
         raise self._has_none()
 
-    def schedule(self, site: Site, pipeline: str, *, on: bool) -> None:
+    def schedule(self, target: ServiceEnvironment, pipeline: str, *, on: bool) -> None:
         """Starts or pauses the schedule of a served pipeline on the running services; where there is none, nothing."""
         raise self._has_none()
 
-    def active_runs(self, site: Site, pipeline: str) -> tuple[str, ...]:
+    def active_runs(self, target: ServiceEnvironment, pipeline: str) -> tuple[str, ...]:
         """The runs of a served pipeline that have not ended, by the orchestrator's own names."""
         raise self._has_none()
 
-    def page(self, site: Site, native_id: str | None = None) -> str:
+    def page(self, target: ServiceEnvironment, native_id: str | None = None) -> str:
         """The URL where a person sees the run (None: the pipeline) in the orchestrator's own UI."""
         raise self._has_none()
 
-    def backfill(self, site: Site, order: BackfillOrder) -> str:
+    def backfill(self, target: ServiceEnvironment, order: BackfillOrder) -> str:
         """Starts a backfill of the orchestrator's own on the running services; returns its own name of it."""
-        self.admit(site, order.request.pipeline)
-        return self.start_backfill(site, order)
+        self.admit(target, order.request.pipeline)
+        return self.start_backfill(target, order)
 
-    def start_backfill(self, site: Site, order: BackfillOrder) -> str:
+    def start_backfill(self, target: ServiceEnvironment, order: BackfillOrder) -> str:
         """Starts a backfill that was admitted; returns its own name of it."""
         raise self._has_none("backfills")
 
-    def progress(self, site: Site, order: BackfillOrder, native_id: str) -> NativeBackfill:
+    def progress(self, target: ServiceEnvironment, order: BackfillOrder, native_id: str) -> NativeBackfill:
         """How that backfill goes, by the states of its steps."""
         raise self._has_none("backfills")
 
-    def cancel(self, site: Site, order: BackfillOrder) -> None:
+    def cancel(self, target: ServiceEnvironment, order: BackfillOrder) -> None:
         """Ends every backfill of the order's pipeline and version that runs, with its runs."""
         raise self._has_none("backfills")
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from counterpoint.adapter import Limit
     from counterpoint.model import BackfillOrder, ErrorInfo, NativeBackfill, NativeRun, Pipeline, RunRequest
-    from counterpoint.site import Plan, Site
+    from counterpoint.service_environment import Plan, ServiceEnvironment
 
 
 class TranslatePart(Protocol):
@@ -33,30 +33,30 @@ class ObservePart(Protocol):
     def run(self, request: RunRequest, home: Path) -> NativeRun:
         """See `Adapter`."""
 
-    def submit(self, site: Site, request: RunRequest) -> str:
+    def submit(self, target: ServiceEnvironment, request: RunRequest) -> str:
         """See `Adapter.start`."""
 
-    def observe(self, site: Site, request: RunRequest, native_id: str) -> NativeRun | None:
+    def observe(self, target: ServiceEnvironment, request: RunRequest, native_id: str) -> NativeRun | None:
         """See `Adapter`."""
 
-    def page(self, site: Site, native_id: str | None = None) -> str:
+    def page(self, target: ServiceEnvironment, native_id: str | None = None) -> str:
         """See `Adapter`."""
 
 
 class CausesPart(Protocol):
     """The module `causes`."""
 
-    def causes(self, site: Site, request: RunRequest, native_id: str) -> Mapping[str, ErrorInfo]:
+    def causes(self, target: ServiceEnvironment, request: RunRequest, native_id: str) -> Mapping[str, ErrorInfo]:
         """See `Adapter`."""
 
-    def answers(self, site: Site, native_id: str) -> Iterator[str]:
+    def answers(self, target: ServiceEnvironment, native_id: str) -> Iterator[str]:
         """See `Adapter`."""
 
 
 class DeployPart(Protocol):
     """The module `deploy`."""
 
-    def plan(self, site: Site) -> Plan:
+    def plan(self, target: ServiceEnvironment) -> Plan:
         """See `Adapter.services`."""
 
 
@@ -64,39 +64,39 @@ class SchedulesPart(Protocol):
     """The module `schedules`."""
 
     @property
-    def HELD(self) -> Mapping[str, str]:  # noqa: N802 - a constant of the module
-        """See `Adapter.held`."""
+    def PAUSE_BEFORE_START(self) -> Mapping[str, str]:  # noqa: N802 - a constant of the module
+        """See `Adapter.paused_variables`."""
 
-    def hold(self, pipelines: list[str]) -> None:
+    def pause_before_start(self, pipelines: list[str]) -> None:
         """See `Adapter`."""
 
-    def admit(self, site: Site, pipeline: str) -> None:
+    def admit(self, target: ServiceEnvironment, pipeline: str) -> None:
         """See `Adapter`."""
 
-    def scheduled(self, site: Site, pipeline: str) -> bool | None:
+    def scheduled(self, target: ServiceEnvironment, pipeline: str) -> bool | None:
         """See `Adapter`."""
 
-    def schedule(self, site: Site, pipeline: str, *, on: bool) -> None:
+    def schedule(self, target: ServiceEnvironment, pipeline: str, *, on: bool) -> None:
         """See `Adapter`."""
 
-    def active_runs(self, site: Site, pipeline: str) -> tuple[str, ...]:
+    def active_runs(self, target: ServiceEnvironment, pipeline: str) -> tuple[str, ...]:
         """See `Adapter`."""
 
 
 class BackfillLimitPart(Protocol):
     """The module `backfill` where a backfill is a limit for single runs."""
 
-    def backfill(self, site: Site, order: BackfillOrder) -> str:
+    def backfill(self, target: ServiceEnvironment, order: BackfillOrder) -> str:
         """See `Adapter.start_backfill`."""
 
-    def cancel(self, site: Site, order: BackfillOrder) -> None:
+    def cancel(self, target: ServiceEnvironment, order: BackfillOrder) -> None:
         """See `Adapter`."""
 
 
 class BackfillPart(BackfillLimitPart, Protocol):
     """The module `backfill` where the orchestrator has backfills."""
 
-    def progress(self, site: Site, order: BackfillOrder, native_id: str) -> NativeBackfill:
+    def progress(self, target: ServiceEnvironment, order: BackfillOrder, native_id: str) -> NativeBackfill:
         """See `Adapter`."""
 
 
@@ -140,78 +140,78 @@ class ModuleAdapter(Adapter):
         part: ObservePart = self._part("observe", home)
         return part.run(request, home)
 
-    def services(self, site: Site) -> Plan:
+    def services(self, target: ServiceEnvironment) -> Plan:
         """See `Adapter`."""
-        part: DeployPart = self._part("deploy", site.home)
-        return part.plan(site)
+        part: DeployPart = self._part("deploy", target.home)
+        return part.plan(target)
 
-    def held(self, site: Site) -> Mapping[str, str]:
+    def paused_variables(self, target: ServiceEnvironment) -> Mapping[str, str]:
         """See `Adapter`."""
-        return self._schedules(site).HELD
+        return self._schedules(target).PAUSE_BEFORE_START
 
-    def hold(self, pipelines: list[str]) -> None:
+    def pause_before_start(self, pipelines: list[str]) -> None:
         """See `Adapter`."""
         part: SchedulesPart = self._part("schedules")
-        part.hold(pipelines)
+        part.pause_before_start(pipelines)
 
-    def admit(self, site: Site, pipeline: str) -> None:
+    def admit(self, target: ServiceEnvironment, pipeline: str) -> None:
         """See `Adapter`."""
-        self._schedules(site).admit(site, pipeline)
+        self._schedules(target).admit(target, pipeline)
 
-    def start(self, site: Site, request: RunRequest) -> str:
+    def start(self, target: ServiceEnvironment, request: RunRequest) -> str:
         """See `Adapter`."""
-        return self._observe(site).submit(site, request)
+        return self._observe(target).submit(target, request)
 
-    def observe(self, site: Site, request: RunRequest, native_id: str) -> NativeRun | None:
+    def observe(self, target: ServiceEnvironment, request: RunRequest, native_id: str) -> NativeRun | None:
         """See `Adapter`."""
-        return self._observe(site).observe(site, request, native_id)
+        return self._observe(target).observe(target, request, native_id)
 
-    def causes(self, site: Site, request: RunRequest, native_id: str) -> Mapping[str, ErrorInfo]:
+    def causes(self, target: ServiceEnvironment, request: RunRequest, native_id: str) -> Mapping[str, ErrorInfo]:
         """See `Adapter`."""
-        part: CausesPart = self._part("causes", site.home)
-        return part.causes(site, request, native_id)
+        part: CausesPart = self._part("causes", target.home)
+        return part.causes(target, request, native_id)
 
-    def answers(self, site: Site, native_id: str) -> Iterator[str]:
+    def answers(self, target: ServiceEnvironment, native_id: str) -> Iterator[str]:
         """See `Adapter`."""
-        part: CausesPart = self._part("causes", site.home)
-        return part.answers(site, native_id)
+        part: CausesPart = self._part("causes", target.home)
+        return part.answers(target, native_id)
 
-    def scheduled(self, site: Site, pipeline: str) -> bool | None:
+    def scheduled(self, target: ServiceEnvironment, pipeline: str) -> bool | None:
         """See `Adapter`."""
-        return self._schedules(site).scheduled(site, pipeline)
+        return self._schedules(target).scheduled(target, pipeline)
 
-    def schedule(self, site: Site, pipeline: str, *, on: bool) -> None:
+    def schedule(self, target: ServiceEnvironment, pipeline: str, *, on: bool) -> None:
         """See `Adapter`."""
-        self._schedules(site).schedule(site, pipeline, on=on)
+        self._schedules(target).schedule(target, pipeline, on=on)
 
-    def active_runs(self, site: Site, pipeline: str) -> tuple[str, ...]:
+    def active_runs(self, target: ServiceEnvironment, pipeline: str) -> tuple[str, ...]:
         """See `Adapter`."""
-        return self._schedules(site).active_runs(site, pipeline)
+        return self._schedules(target).active_runs(target, pipeline)
 
-    def page(self, site: Site, native_id: str | None = None) -> str:
+    def page(self, target: ServiceEnvironment, native_id: str | None = None) -> str:
         """See `Adapter`."""
-        return self._observe(site).page(site, native_id)
+        return self._observe(target).page(target, native_id)
 
-    def start_backfill(self, site: Site, order: BackfillOrder) -> str:
+    def start_backfill(self, target: ServiceEnvironment, order: BackfillOrder) -> str:
         """See `Adapter`."""
-        return self._backfill(site).backfill(site, order)
+        return self._backfill(target).backfill(target, order)
 
-    def progress(self, site: Site, order: BackfillOrder, native_id: str) -> NativeBackfill:
+    def progress(self, target: ServiceEnvironment, order: BackfillOrder, native_id: str) -> NativeBackfill:
         """See `Adapter`."""
-        return self._backfill(site).progress(site, order, native_id)
+        return self._backfill(target).progress(target, order, native_id)
 
-    def cancel(self, site: Site, order: BackfillOrder) -> None:
+    def cancel(self, target: ServiceEnvironment, order: BackfillOrder) -> None:
         """See `Adapter`."""
-        self._backfill(site).cancel(site, order)
+        self._backfill(target).cancel(target, order)
 
-    def _observe(self, site: Site) -> ObservePart:
-        found: ObservePart = self._part("observe", site.home)
+    def _observe(self, target: ServiceEnvironment) -> ObservePart:
+        found: ObservePart = self._part("observe", target.home)
         return found
 
-    def _schedules(self, site: Site) -> SchedulesPart:
-        found: SchedulesPart = self._part("schedules", site.home)
+    def _schedules(self, target: ServiceEnvironment) -> SchedulesPart:
+        found: SchedulesPart = self._part("schedules", target.home)
         return found
 
-    def _backfill(self, site: Site) -> BackfillPart:
-        found: BackfillPart = self._part("backfill", site.home)
+    def _backfill(self, target: ServiceEnvironment) -> BackfillPart:
+        found: BackfillPart = self._part("backfill", target.home)
         return found

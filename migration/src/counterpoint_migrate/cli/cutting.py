@@ -103,7 +103,7 @@ def run_rollback(args: argparse.Namespace) -> int:
 
 def _move(args: argparse.Namespace) -> Move:
     from counterpoint.runtime import find_pipeline
-    from counterpoint.services.sites import absolute
+    from counterpoint.services.service_environments import absolute
     from counterpoint.storage.objects import Objects
     from counterpoint_migrate.cutover.cutover import Move
 

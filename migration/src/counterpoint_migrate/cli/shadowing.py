@@ -36,7 +36,7 @@ def ledger_arguments(sub: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Compares what is not in the ledger; 4 when a date differs."""
     from counterpoint.errors import DifferenceError
-    from counterpoint.services.sites import absolute
+    from counterpoint.services.service_environments import absolute
     from counterpoint.storage.objects import Objects
     from counterpoint_migrate.cutover.shadow import shadow
 
@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
 
 def run_ledger(args: argparse.Namespace) -> int:
     """Prints the ledger."""
-    from counterpoint.services.sites import absolute
+    from counterpoint.services.service_environments import absolute
     from counterpoint_migrate.cutover.standing import standing_of
 
     found = standing_of(args.pipeline, absolute(args.root))

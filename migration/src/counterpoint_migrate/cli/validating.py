@@ -82,7 +82,7 @@ def question_of(args: argparse.Namespace, folder: str | None = None) -> Question
     from counterpoint.errors import UsageError
     from counterpoint.runtime import find_pipeline
     from counterpoint.runtime.settings import refuse_unsaid
-    from counterpoint.services.sites import absolute
+    from counterpoint.services.service_environments import absolute
     from counterpoint.storage.objects import Objects
     from counterpoint_migrate.validate.validate import Question
 

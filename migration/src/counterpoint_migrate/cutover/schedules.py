@@ -15,12 +15,12 @@ from counterpoint.errors import CounterpointError, ServiceError
 from counterpoint.remote_env import asked
 from counterpoint.runtime import find_pipeline
 from counterpoint.services import ServiceEngine
-from counterpoint.services.sites import running_site
+from counterpoint.services.service_environments import running_target
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from counterpoint.adapter import Site
+    from counterpoint.adapter import ServiceEnvironment
 
 _SECONDS = 180
 _ON, _OFF, _SCHEDULED, _GOING_ON = "on", "off", "scheduled", "going_on"
@@ -59,8 +59,8 @@ class Served:
     @property
     def stands(self) -> bool:
         """Whether services that run now serve the pipeline."""
-        site = running_site(self.root, self.name)
-        return site is not None and served_as(site, self.pipeline) is not None
+        target = running_target(self.root, self.name)
+        return target is not None and served_as(target, self.pipeline) is not None
 
     def scheduled(self) -> bool | None:
         """See `Side`."""
@@ -88,10 +88,10 @@ class Served:
         return asked(command, _SECONDS, f"{self.name} was not asked", refused)
 
 
-def served_as(site: Site, pipeline: str) -> str | None:
-    """By which name a site serves a pipeline, if it does."""
+def served_as(target: ServiceEnvironment, pipeline: str) -> str | None:
+    """By which name a service environment serves a pipeline, if it does."""
     own = find_pipeline(pipeline).name
-    return next((name for name in site.pipelines if find_pipeline(name).name == own), None)
+    return next((name for name in target.pipelines if find_pipeline(name).name == own), None)
 
 
 def carry_out(what: str, orchestrator: str, root: str, pipeline: str) -> Any:
@@ -100,17 +100,17 @@ def carry_out(what: str, orchestrator: str, root: str, pipeline: str) -> Any:
     Raises:
         ServiceError: the services do not run, do not serve the pipeline, or refuse.
     """
-    site, adapter = running_site(root, orchestrator), find_adapter(orchestrator)
-    served = served_as(site, pipeline) if site else None
-    if site is None or served is None:
+    target, adapter = running_target(root, orchestrator), find_adapter(orchestrator)
+    served = served_as(target, pipeline) if target else None
+    if target is None or served is None:
         raise ServiceError(f"{orchestrator} does not serve {pipeline} on {root} any more")
     asked: dict[str, Callable[[], Any]] = {
-        _ON: lambda: adapter.schedule(site, served, on=True),
-        _OFF: lambda: adapter.schedule(site, served, on=False),
-        _SCHEDULED: lambda: adapter.scheduled(site, served),
-        _GOING_ON: lambda: adapter.active_runs(site, served),
+        _ON: lambda: adapter.schedule(target, served, on=True),
+        _OFF: lambda: adapter.schedule(target, served, on=False),
+        _SCHEDULED: lambda: adapter.scheduled(target, served),
+        _GOING_ON: lambda: adapter.active_runs(target, served),
     }
-    return ServiceEngine(adapter, site).answered(asked[what])
+    return ServiceEngine(adapter, target).answered(asked[what])
 
 
 def main() -> int:

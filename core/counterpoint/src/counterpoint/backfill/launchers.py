@@ -117,8 +117,8 @@ class ServiceLauncher(Launcher):
         self._limits = engine.adapter
         if order:
             # also what a command that was killed left running
-            engine.answered(lambda: self._limits.cancel(engine.site, order))
-            engine.answered(lambda: self._limits.backfill(engine.site, order))
+            engine.answered(lambda: self._limits.cancel(engine.target, order))
+            engine.answered(lambda: self._limits.backfill(engine.target, order))
 
     def start(self, unit: LaunchUnit, request: RunRequest) -> None:
         """Submits a run of the steps of a unit."""
@@ -145,7 +145,7 @@ class ServiceLauncher(Launcher):
     def stop(self) -> None:
         """Cancels what runs."""
         if self.order:
-            self._limits.cancel(self.engine.site, self.order)
+            self._limits.cancel(self.engine.target, self.order)
 
 
 class ProcessLauncher(Launcher):

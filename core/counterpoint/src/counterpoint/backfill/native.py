@@ -33,7 +33,7 @@ class NativeLauncher(Launcher):
     grain = Granularity.RUN
 
     def __init__(self, engine: ServiceEngine, orders: Sequence[BackfillOrder]) -> None:
-        self.engine, self.site, self.version, self.orders = engine, engine.site, engine.version, orders
+        self.engine, self.target, self.version, self.orders = engine, engine.target, engine.version, orders
         self.adapter = engine.adapter
         self._place = {
             (key, s): n for n, order in enumerate(orders) for key, names in order.steps.items() for s in names
@@ -58,7 +58,7 @@ class NativeLauncher(Launcher):
     def stop(self) -> None:
         """Cancels the backfill that runs."""
         if self._native:
-            self.adapter.cancel(self.site, self.orders[max(self._native)])
+            self.adapter.cancel(self.target, self.orders[max(self._native)])
 
     def _told(self) -> list[Outcome]:
         if not self._waiting:
@@ -81,16 +81,16 @@ class NativeLauncher(Launcher):
 
     def _progress(self, number: int) -> NativeBackfill:
         """How a backfill goes; it is started when nothing is left to run in the ones before it."""
-        adapter, site, order = self.adapter, self.site, self.orders[number]
+        adapter, target, order = self.adapter, self.target, self.orders[number]
         if number not in self._native:
             self._native[number] = self.engine.answered(lambda: self._begin(order))
-            log.info("%s: backfill %d of %d, see %s", adapter.name, number + 1, len(self.orders), adapter.page(site))
-        return self.engine.answered(lambda: adapter.progress(site, order, self._native[number]))
+            log.info("%s: backfill %d of %d, see %s", adapter.name, number + 1, len(self.orders), adapter.page(target))
+        return self.engine.answered(lambda: adapter.progress(target, order, self._native[number]))
 
     def _begin(self, order: BackfillOrder) -> str:
         # what a command that was killed left running, or a server that failed left half made
-        self.adapter.cancel(self.site, order)
-        return self.adapter.backfill(self.site, order)
+        self.adapter.cancel(self.target, order)
+        return self.adapter.backfill(self.target, order)
 
 
 def _only(run: NativeRun, unit: LaunchUnit) -> NativeRun:

@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     from counterpoint.alerts.delivery import check
     from counterpoint.alerts.routes import load_routes
     from counterpoint.errors import UsageError
-    from counterpoint.services.sites import absolute
+    from counterpoint.services.service_environments import absolute
     from counterpoint.storage.objects import Objects
 
     routes = load_routes()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.cli.environments import reexec
 from counterpoint.cli.output import answer, echo, say, table
-from counterpoint.cli.run import place_words, run_options, settings, site_options
+from counterpoint.cli.run import place_words, run_options, settings, target_options
 from counterpoint.commands import command
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def asked_of(args: argparse.Namespace) -> BackfillRequest:
     from counterpoint.errors import UsageError
     from counterpoint.runtime import find_pipeline
     from counterpoint.runtime.settings import refuse_unsaid
-    from counterpoint.services.sites import absolute
+    from counterpoint.services.service_environments import absolute
     from counterpoint.storage.objects import Objects
     from counterpoint.storage.tags import check_tag
 
@@ -114,12 +114,12 @@ def carry_out(asked: BackfillRequest, args: argparse.Namespace, *, verify: bool 
         return code
     from counterpoint.backfill import prepare, run_backfill
     from counterpoint.services import engine_for
-    from counterpoint.services.sites import absolute
+    from counterpoint.services.service_environments import absolute
 
     root = absolute(args.root)
     prepared = prepare(asked, root, upstream=not getattr(args, "no_upstream", False), verify=verify)
     say(f"{asked.version}: {len(prepared.plan.cells)} steps to run, {len(prepared.plan.saved)} already exist")
-    options = site_options(args)
+    options = target_options(args)
     with engine_for(
         asked.orchestrator, root, (asked.pipeline,), service=asked.service, options=options, config=asked.config
     ) as engine:
@@ -153,7 +153,7 @@ def _message(row: dict[str, Any]) -> str | None:
 
 def _dry_run(asked: BackfillRequest, args: argparse.Namespace) -> int:
     from counterpoint.backfill import dry_run, prepare
-    from counterpoint.services.sites import absolute
+    from counterpoint.services.service_environments import absolute
 
     plan = dry_run(prepare(asked, absolute(args.root), upstream=not args.no_upstream))
     if args.json:
@@ -182,13 +182,13 @@ def _mark(ok: bool | None) -> str:  # noqa: FBT001 - a value, not a switch
 def _settle(args: argparse.Namespace) -> int:
     from counterpoint.backfill import drop_version, promote_version
     from counterpoint.errors import UsageError
-    from counterpoint.services.sites import absolute
+    from counterpoint.services.service_environments import absolute
 
     if len(args.words) != 3:  # noqa: PLR2004 - action, pipeline, tag
         raise UsageError(f"write backfill {args.words[0]} PIPELINE TAG")
     action, pipeline, tag = args.words
-    settle = promote_version if action == "promote" else drop_version
-    found = settle(pipeline, tag, absolute(args.root), take_over=args.take_over)
+    post_start = promote_version if action == "promote" else drop_version
+    found = post_start(pipeline, tag, absolute(args.root), take_over=args.take_over)
     if args.json:
         answer(found)
     else:

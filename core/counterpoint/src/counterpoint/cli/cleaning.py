@@ -24,7 +24,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def clean_root(args: argparse.Namespace) -> int:
     """Cleans, or says what it would do; exit code 2 when nothing says how long records are kept."""
-    from counterpoint.services.sites import absolute
+    from counterpoint.services.service_environments import absolute
     from counterpoint.upkeep import clean, limits_of
 
     root = absolute(args.root)

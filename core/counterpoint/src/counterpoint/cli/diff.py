@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     options = options_of(args)
     from counterpoint.diff import TableDiff, diff
     from counterpoint.errors import DifferenceError
-    from counterpoint.services.sites import absolute
+    from counterpoint.services.service_environments import absolute
 
     found = diff(absolute(args.root), args.left, args.right, options)
     if args.json:

@@ -42,7 +42,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Counts, shows or sends; what it found is no failure."""
     from counterpoint.runtime import find_pipeline
-    from counterpoint.services.sites import absolute
+    from counterpoint.services.service_environments import absolute
     from counterpoint.storage import Store
 
     _refuse_misplaced(args)

@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
 def _repair(args: argparse.Namespace) -> int:
     from dataclasses import asdict
 
-    from counterpoint.services.sites import absolute
+    from counterpoint.services.service_environments import absolute
     from counterpoint.upkeep import repair
 
     done = repair(absolute(args.root))

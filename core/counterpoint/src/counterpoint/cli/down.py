@@ -23,10 +23,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Stops the services of this root; none running is no error."""
-    from counterpoint.services.sites import absolute, home_of
-    from counterpoint.services.supervisor import stop_site
+    from counterpoint.services.service_environments import absolute, home_of
+    from counterpoint.services.supervisor import stop_target
 
-    stopped = stop_site(home_of(absolute(args.root), args.orchestrator))
+    stopped = stop_target(home_of(absolute(args.root), args.orchestrator))
     if args.json:
         answer({"orchestrator": args.orchestrator, "stopped": stopped})
     else:

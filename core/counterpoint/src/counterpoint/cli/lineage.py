@@ -23,7 +23,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Prints the metadata; it is the answer itself, so it goes to stdout always."""
     from counterpoint.lineage import find_lineage
-    from counterpoint.services.sites import absolute
+    from counterpoint.services.service_environments import absolute
 
     answer(find_lineage(absolute(args.root), args.subject))
     return 0

@@ -50,7 +50,7 @@ def _of_model(sub: argparse.ArgumentParser) -> argparse.ArgumentParser:
 def run(args: argparse.Namespace) -> int:
     """Lists, or moves the alias."""
     from counterpoint.runtime import find_pipeline
-    from counterpoint.services.sites import absolute
+    from counterpoint.services.service_environments import absolute
     from counterpoint.storage import Store
 
     store = Store(absolute(args.root), find_pipeline(args.pipeline))

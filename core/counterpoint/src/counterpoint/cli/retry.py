@@ -31,7 +31,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Does it again as it was asked for the first time; what ended well stands and is not computed again."""
     from counterpoint.runtime import find_pipeline
-    from counterpoint.services.sites import absolute
+    from counterpoint.services.service_environments import absolute
     from counterpoint.storage import Store
 
     pipeline = find_pipeline(args.pipeline)
@@ -65,7 +65,7 @@ def _run(args: argparse.Namespace, store: object) -> int:
     from dataclasses import replace
 
     from counterpoint.cli.environments import reexec
-    from counterpoint.cli.run import site_options, tell
+    from counterpoint.cli.run import target_options, tell
     from counterpoint.errors import UsageError
     from counterpoint.model import RunRequest
     from counterpoint.services import engine_for
@@ -86,7 +86,7 @@ def _run(args: argparse.Namespace, store: object) -> int:
     service = bool(found.get("service"))
     names = (request.pipeline,)
     with engine_for(
-        request.orchestrator, request.root, names, service=service, options=site_options(args), config=request.config
+        request.orchestrator, request.root, names, service=service, options=target_options(args), config=request.config
     ) as engine:
         record = launch(request, engine)
     tell(record, as_json=args.json)

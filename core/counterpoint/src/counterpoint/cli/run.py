@@ -69,8 +69,8 @@ def service_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def site_options(args: argparse.Namespace) -> dict[str, Any]:
-    """The service options as `new_site` takes them.
+def target_options(args: argparse.Namespace) -> dict[str, Any]:
+    """The service options as `new_target` takes them.
 
     Raises:
         UsageError: a port is not written NAME=N.
@@ -123,7 +123,7 @@ def request_of(args: argparse.Namespace) -> RunRequest:
     from counterpoint.runtime.registry import find_pipeline
     from counterpoint.runtime.settings import refuse_unsaid
     from counterpoint.services.launch import new_run_id
-    from counterpoint.services.sites import absolute
+    from counterpoint.services.service_environments import absolute
     from counterpoint.storage.objects import Objects
 
     pipeline, config, root = find_pipeline(args.pipeline), settings(args), absolute(args.root)
@@ -151,7 +151,7 @@ def run(args: argparse.Namespace) -> int:
     from counterpoint.services.launch import launch
 
     request = request_of(args)
-    options = site_options(args)
+    options = target_options(args)
     with engine_for(
         args.on, request.root, (args.pipeline,), service=args.service, options=options, config=request.config
     ) as engine:

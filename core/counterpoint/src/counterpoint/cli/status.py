@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     from counterpoint.redaction import redacted_values
     from counterpoint.runtime import find_pipeline
     from counterpoint.runtime.settings import made_with
-    from counterpoint.services.sites import absolute
+    from counterpoint.services.service_environments import absolute
     from counterpoint.storage import Store
 
     if bool(args.first) != bool(args.last):

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.cli.environments import ORCHESTRATORS, reexec
 from counterpoint.cli.output import answer, echo, say
-from counterpoint.cli.run import service_options, setting_options, settings, site_options
+from counterpoint.cli.run import service_options, setting_options, settings, target_options
 from counterpoint.commands import command, setting_words
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping, Sequence
 
-    from counterpoint.adapter import Adapter, Site
+    from counterpoint.adapter import Adapter, ServiceEnvironment
 
 _LOOK_SECONDS = 0.5
 HELP = "start an orchestrator's services with pipelines, schedules and sensors, until Ctrl-C"
@@ -47,30 +47,30 @@ def run(args: argparse.Namespace) -> int:
     from counterpoint.adapter import find_adapter
     from counterpoint.runtime import served_pipelines
     from counterpoint.runtime.schedule_ownership import held_back
-    from counterpoint.services import new_site, serving
-    from counterpoint.services.sites import absolute, refuse_running
-    from counterpoint.site import USER
+    from counterpoint.service_environment import USER
+    from counterpoint.services import new_target, serving
+    from counterpoint.services.service_environments import absolute, refuse_running
 
     adapter, root = find_adapter(args.orchestrator), absolute(args.root)
     adapter.need_services()
     refuse_running(root, args.orchestrator)
     names = tuple(args.pipeline or served_pipelines())
     _serve(root, names, adapter.name, settings(args))
-    site = new_site(adapter, root, names, schedules=True, **site_options(args))
+    target = new_target(adapter, root, names, schedules=True, **target_options(args))
     # none of these begins a run before it can be told not to
-    site = replace(site, paused=held_back(root, names, adapter.name))
-    with serving(adapter, site):
-        _turn(adapter, site)
+    target = replace(target, paused=held_back(root, names, adapter.name))
+    with serving(adapter, target):
+        _turn(adapter, target)
         if args.json:
-            found = {"orchestrator": adapter.name, "page": adapter.page(site), "home": str(site.home)}
-            answer({**found, "user": USER, "password_file": str(site.password_file)})
+            found = {"orchestrator": adapter.name, "page": adapter.page(target), "home": str(target.home)}
+            answer({**found, "user": USER, "password_file": str(target.password_file)})
         else:
-            echo(f"{adapter.name} is up at {adapter.page(site)} (Ctrl-C stops it; logs in {site.home}/logs)")
-            echo(f"{site.login}; as one field: {USER}:PASSWORD")
-        return _watch(adapter, site)
+            echo(f"{adapter.name} is up at {adapter.page(target)} (Ctrl-C stops it; logs in {target.home}/logs)")
+            echo(f"{target.login}; as one field: {USER}:PASSWORD")
+        return _watch(adapter, target)
 
 
-def _watch(adapter: Adapter, site: Site) -> int:
+def _watch(adapter: Adapter, target: ServiceEnvironment) -> int:
     """Returns when `counterpoint down` has stopped the services.
 
     Raises:
@@ -79,8 +79,8 @@ def _watch(adapter: Adapter, site: Site) -> int:
     from counterpoint.errors import ServiceError
     from counterpoint.services.supervisor import ended_of, stopped
 
-    while not stopped(site):
-        ended = ended_of(adapter, site)
+    while not stopped(target):
+        ended = ended_of(adapter, target)
         if ended:
             raise ServiceError(ended)
         time.sleep(_LOOK_SECONDS)
@@ -115,21 +115,21 @@ def _serve(root: str, names: Sequence[str], orchestrator: str, given: Mapping[st
             say(f"scheduled runs of {name} use {shlex.join(setting_words(config))}")
 
 
-def _turn(adapter: Adapter, site: Site) -> None:
+def _turn(adapter: Adapter, target: ServiceEnvironment) -> None:
     """Has the schedules of the pipelines run that are owned here, and no others, whatever was before."""
     from counterpoint.runtime import find_pipeline
     from counterpoint.runtime.schedule_ownership import read
     from counterpoint.services import ServiceEngine
     from counterpoint.storage.objects import Objects
 
-    for name in site.pipelines:
+    for name in target.pipelines:
         pipeline = find_pipeline(name)
-        seen = read(Objects(site.root), pipeline.name)
-        if not site.paused and seen.found is None:
+        seen = read(Objects(target.root), pipeline.name)
+        if not target.paused and seen.found is None:
             continue
-        schedule = partial(adapter.schedule, site, name, on=seen.owns(adapter.name))
-        ServiceEngine(adapter, site).answered(schedule)
+        schedule = partial(adapter.schedule, target, name, on=seen.owns(adapter.name))
+        ServiceEngine(adapter, target).answered(schedule)
         if not seen.owns(adapter.name):
             why = "its cut-over is not finished" if seen.pending else f"{seen.owner} owns it"
-            ledger = command("migrate", "ledger", name, root=site.root)
+            ledger = command("migrate", "ledger", name, root=target.root)
             say(f"{pipeline.name} stays paused here: {why} (details: '{ledger}')")

@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     from counterpoint.alerts.routes import load_routes
     from counterpoint.errors import CounterpointError
     from counterpoint.runtime.registry import find_pipeline
-    from counterpoint.services.sites import absolute
+    from counterpoint.services.service_environments import absolute
 
     root, every, memory, shown = absolute(args.root), seconds(args.every), dict[str, datetime](), set[str]()
     load_routes()

@@ -52,12 +52,12 @@ def _explained(args: argparse.Namespace) -> dict[str, Any]:
     from counterpoint.cli.environments import reexec
     from counterpoint.diagnosis import explain, find_run
     from counterpoint.diagnosis.asking import ask_service
-    from counterpoint.services.sites import absolute, running_site
+    from counterpoint.services.service_environments import absolute, running_target
     from counterpoint.storage.objects import Objects
 
     def ask(evidence: Evidence) -> Told | None:
         request = evidence.request
-        if running_site(request.root, request.orchestrator):
+        if running_target(request.root, request.orchestrator):
             code = reexec(request.orchestrator, args.argv)
             if code is not None:
                 raise _HandedOverError(code)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from counterpoint.adapter import find_adapter
 from counterpoint.model import ErrorInfo, Status
-from counterpoint.services.sites import running_site
+from counterpoint.services.service_environments import running_target
 
 if TYPE_CHECKING:
     from counterpoint.diagnosis.evidence import Evidence
@@ -36,14 +36,14 @@ def ask_service(evidence: Evidence) -> Told | None:
         ServiceError: its adapter is not installed in this environment, or it does not answer.
     """
     request = evidence.request
-    site = running_site(request.root, request.orchestrator)
-    if site is None:
+    target = running_target(request.root, request.orchestrator)
+    if target is None:
         return None
     adapter = find_adapter(request.orchestrator)
     names = list(evidence.kept.get("native", {})) or [request.run_id.removeprefix(f"{request.orchestrator}-")]
     # first how it is, then why: it may end in between
-    ended = adapter.observe(site, request, names[-1])
-    causes = {step: error for native_id in names for step, error in adapter.causes(site, request, native_id).items()}
+    ended = adapter.observe(target, request, names[-1])
+    causes = {step: error for native_id in names for step, error in adapter.causes(target, request, native_id).items()}
     if ended and ended.failed and not causes:
         causes = {name: step.error or UNSAID for name, step in ended.steps.items() if step.status is Status.FAILED}
         causes = causes or {"": UNSAID}

@@ -13,7 +13,7 @@ from counterpoint.errors import ServiceError
 from counterpoint.model import ArtifactRef, ErrorInfo, OutputKind, Status
 from counterpoint.runtime.adapter_support import runnable
 from counterpoint.services.processes import Owner
-from counterpoint.services.sites import running_site
+from counterpoint.services.service_environments import running_target
 from counterpoint.storage import Store
 
 if TYPE_CHECKING:
@@ -133,11 +133,11 @@ def redo(evidence: Evidence) -> str:
 def page(evidence: Evidence) -> str | None:
     """The run's page, or that of all runs where its own is not known, if the orchestrator's services run."""
     request = evidence.request
-    site = None if request.orchestrator == "local" else running_site(request.root, request.orchestrator)
-    if site is None:
+    target = None if request.orchestrator == "local" else running_target(request.root, request.orchestrator)
+    if target is None:
         return None
     paths = [path for path in evidence.kept.get("native", {}).values() if path]
-    return f"{site.url()}{paths[-1] if paths else ''}"
+    return f"{target.url()}{paths[-1] if paths else ''}"
 
 
 def held(root: str, evidence: Evidence) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from counterpoint.errors import UsageError
 from counterpoint.runtime.registry import find_pipeline, registered
-from counterpoint.services.sites import remembered
+from counterpoint.services.service_environments import remembered
 from counterpoint.storage import layout
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def _near(name: str, known: list[str]) -> str:
 
 
 def pipeline_called(root: str, name: str) -> tuple[str, Pipeline]:
-    """The pipeline of that name, and what it is found as: registered, or served on one of the root's sites.
+    """The pipeline of that name, and what it is found as: registered, or served on one of the root's targets.
 
     Raises:
         UsageError: it is neither.

@@ -5,13 +5,13 @@ from __future__ import annotations
 from counterpoint.runtime.adapter_support import (
     condition_holds,
     configured_pipeline,
+    final_states,
     is_chosen,
     iso,
     merged,
     native_request,
     runnable,
     served_pipelines,
-    settled,
     step_record,
     why_skipped,
 )
@@ -40,6 +40,7 @@ __all__ = [
     "execute",
     "execute_attempt",
     "execute_in_child",
+    "final_states",
     "find_pipeline",
     "freshness",
     "in_waves",
@@ -53,7 +54,6 @@ __all__ = [
     "registered",
     "runnable",
     "served_pipelines",
-    "settled",
     "step_record",
     "why_skipped",
 ]

@@ -142,7 +142,7 @@ def runnable(pipeline: Pipeline, request: RunRequest, states: Mapping[str, Statu
     return tuple(found)
 
 
-def settled(pipeline: Pipeline, request: RunRequest, ended: Mapping[str, Status]) -> dict[str, Status]:
+def final_states(pipeline: Pipeline, request: RunRequest, ended: Mapping[str, Status]) -> dict[str, Status]:
     """All states of a run: those that steps ended with, and for the rest what follows from them."""
     states, choices = dict(ended), _choices(pipeline, request, ended)
     for name in order(pipeline):

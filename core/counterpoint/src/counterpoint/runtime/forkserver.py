@@ -1,8 +1,8 @@
 """The process that steps are forked from: it has imported what steps need, and never runs one itself.
 
-Two kinds: one that serves the process which started it, by a pair of sockets, and the service `steps` of a site, by a
-socket in the site's folder, which serves every process of that site. Either imports a library (`libraries.PRELOADED`)
-as soon as a step was seen to have used it, so that the next step finds it; the first kind also what an earlier run has
+Two kinds: one serves the process that started it, by a pair of sockets; the other is the service `steps` of a target,
+which serves all of its processes by a socket in its folder. Either imports a library (`libraries.PRELOADED`) as
+soon as a step was seen to use it, so that the next step finds it; the first kind also what an earlier run has
 seen.
 
 Libraries with threads of their own must not be forked while one of these holds a lock. Those that are preloaded start

@@ -2,7 +2,7 @@
 
 A new interpreter costs 0.2 CPU seconds for Counterpoint's imports and up to 8 for those of Polars, pandera, PyTorch and
 MLflow; a fork of one that has them, 0.03. The process that is forked never runs a step, so that each step's process
-begins as if it were new. Where a site's service `steps` runs, it is asked; elsewhere each process keeps one to itself.
+begins as if it were new. Where a target's service `steps` runs, it is asked; elsewhere each process keeps its own.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from counterpoint.runtime.forkserver_standin import ORDER, STDERR, connected
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# names the socket of the service `steps` to the processes of a site
+# names the socket of the service `steps` to the processes of a service environment
 STEPS = "COUNTERPOINT_STEPS"
 # Polars allocates by jemalloc, an arena a thread: two arenas save a third of the memory and cost nothing here
 ALLOCATOR = "narenas:2"
@@ -164,7 +164,7 @@ def _end(process: subprocess.Popen[bytes], orders: socket.socket) -> None:
 
 
 class Service:
-    """The service `steps` of this process's site, connected for one order."""
+    """The service `steps` of this process's service environment, connected for one order."""
 
     def __init__(self, orders: socket.socket) -> None:
         self.orders = orders
@@ -189,7 +189,7 @@ def command_of_service(place: Path) -> list[str]:
 
 
 def served() -> Service | None:
-    """The service, if this process belongs to a site and it takes orders."""
+    """The service, if this process belongs to a service environment and it takes orders."""
     place = os.environ.get(STEPS)
     if not place or sys.platform != "linux":
         return None

@@ -39,7 +39,7 @@ from counterpoint.runtime.execute import elements
 from counterpoint.runtime.failure import describe
 from counterpoint.runtime.registry import find_pipeline
 from counterpoint.runtime.subprocess_executor import STOPPING, Attempt, execute_in_child, stop_children
-from counterpoint.runtime.waits import Holding, hold
+from counterpoint.runtime.waits import Holding, wait_until_admitted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -168,7 +168,7 @@ def run_step(task: Task) -> Ended:
     if held_back(task.request, task.step):
         return Ended(Status.SKIPPED, NativeStep(Status.SKIPPED, 0))
     try:
-        hold(task.request, task.step.name)
+        wait_until_admitted(task.request, task.step.name)
     except Exception as error:  # noqa: BLE001 - what it waits for did not come, or cannot be looked for
         return _failed(describe(error), 1, started)
     if task.step.map_over is None:

@@ -127,7 +127,7 @@ def still(request: RunRequest, step: str) -> Waiting | None:
     return None if found is None or found.is_late else found
 
 
-def hold(request: RunRequest, step: str) -> None:
+def wait_until_admitted(request: RunRequest, step: str) -> None:
     """Waits here until a step may begin.
 
     Raises:
@@ -152,7 +152,7 @@ class Holding:
         self._next: dict[tuple[str, str], float] = {}
 
     def holds(self, request: RunRequest, step: str) -> bool:
-        """Whether a step still waits; one that cannot, or whose time is up, does not, and is refused by `hold`."""
+        """Whether a step still waits. One that cannot, or whose time is up, does not: `admit` refuses it."""
         name = (request.run_id, step)
         if time.monotonic() < self._next.get(name, 0.0):
             return True

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from counterpoint.services.engines import Engine, LocalEngine, ProcessEngine, ServiceEngine, engine_for
-from counterpoint.services.sites import home_of, new_site, running_site
-from counterpoint.services.supervisor import serving, stop_site
+from counterpoint.services.service_environments import home_of, new_target, running_target
+from counterpoint.services.supervisor import serving, stop_target
 
 __all__ = [
     "Engine",
@@ -13,8 +13,8 @@ __all__ = [
     "ServiceEngine",
     "engine_for",
     "home_of",
-    "new_site",
-    "running_site",
+    "new_target",
+    "running_target",
     "serving",
-    "stop_site",
+    "stop_target",
 ]

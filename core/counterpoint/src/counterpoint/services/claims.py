@@ -1,4 +1,4 @@
-"""What a site may change: a database that it alone uses, and what it has made; for the adapters' own commands."""
+"""What a target may change: a database that it alone uses, and what it has made; for the adapters' own commands."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from counterpoint.errors import CounterpointError, UsageError
+from counterpoint.service_environment import SITE
 from counterpoint.services.leases import in_use
 from counterpoint.services.processes import MARK
-from counterpoint.site import SITE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,39 +26,39 @@ TOLD = "counterpoint: "
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The site that uses a database: its identity, the folder of its services, and the machine where these run."""
+    """The target that uses a database: its identity, the folder of its services, and the machine where these run."""
 
-    site: str
+    target: str
     home: str
     host: str
 
     @classmethod
     def here(cls) -> Claim:
-        """The claim of this process's site.
+        """The claim of this process's service environment.
 
         Raises:
-            UsageError: this process belongs to no site, so that nothing may be changed.
+            UsageError: this process belongs to no service environment, so that nothing may be changed.
         """
-        site, home = os.environ.get(SITE), os.environ.get(MARK)
-        if not site or not home:
+        target, home = os.environ.get(SITE), os.environ.get(MARK)
+        if not target or not home:
             raise UsageError(
                 "nothing was changed: this command belongs to 'counterpoint up', which starts it for a server of its"
                 " own; on another server it does not know what is its own"
             )
-        return cls(site, home, socket.gethostname())
+        return cls(target, home, socket.gethostname())
 
     def to_json(self) -> str:
         """As it stands in the database."""
         return json.dumps(asdict(self))
 
     def refuse_other(self, found: str | None, fix: str) -> None:
-        """Refuses a database that another site uses; `fix` says what removes that site's claim.
+        """Refuses a database that another target uses; `fix` says what removes that target's claim.
 
         Raises:
-            UsageError: names the other site.
+            UsageError: names the other service environment.
         """
         other = Claim(**json.loads(found)) if found else self
-        if other.site == self.site or (other.host == self.host and not in_use(Path(other.home))):
+        if other.target == self.target or (other.host == self.host and not in_use(Path(other.home))):
             return
         raise UsageError(
             f"the database is used by the services of {other.home} on {other.host}: stop them, or give these services"

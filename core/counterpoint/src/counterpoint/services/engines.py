@@ -20,14 +20,14 @@ from counterpoint.runtime.registry import name_of
 from counterpoint.runtime.request_store import note_native
 from counterpoint.runtime.settings import serve
 from counterpoint.runtime.subprocess_executor import WHOLE_RUNS
-from counterpoint.services.sites import home_of, make_private, new_site
+from counterpoint.services.service_environments import home_of, make_private, new_target
 from counterpoint.services.supervisor import ended_of, sharing, stopped
 from counterpoint.storage.objects import Objects
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from counterpoint.adapter import Adapter, Site
+    from counterpoint.adapter import Adapter, ServiceEnvironment
     from counterpoint.model import NativeRun, RunRequest
 
 log = logging.getLogger(__name__)
@@ -107,7 +107,7 @@ class ServiceEngine:
     """An orchestrator's running services, spoken to by their API."""
 
     adapter: Adapter
-    site: Site
+    target: ServiceEnvironment
     poll_seconds: float = 0.5
 
     @property
@@ -122,8 +122,8 @@ class ServiceEngine:
             ServiceError: a run did not end in time, or the services stopped answering.
         """
         waiting = [(request, self.submit(request)) for request in requests]
-        page = self.adapter.page(self.site)
-        log.info("%s: %d run(s) submitted, see %s (%s)", self.adapter.name, len(waiting), page, self.site.login)
+        page = self.adapter.page(self.target)
+        log.info("%s: %d run(s) submitted, see %s (%s)", self.adapter.name, len(waiting), page, self.target.login)
         ended: dict[str, NativeRun] = {}
         deadline = time.monotonic() + RUN_SECONDS
         while len(ended) < len(waiting):
@@ -149,14 +149,14 @@ class ServiceEngine:
 
     def submit(self, request: RunRequest) -> str:
         """Starts a run; returns the orchestrator's own name of it."""
-        native_id = self.answered(lambda: self.adapter.submit(self.site, request))
-        page = self.adapter.page(self.site, native_id).removeprefix(self.site.url())
+        native_id = self.answered(lambda: self.adapter.submit(self.target, request))
+        page = self.adapter.page(self.target, native_id).removeprefix(self.target.url())
         note_native(Objects(request.root), find_pipeline(request.pipeline).name, request, native_id, page)
         return native_id
 
     def observe(self, request: RunRequest, native_id: str) -> NativeRun | None:
         """How a run went, or None while it has not ended."""
-        return self.answered(lambda: self.adapter.observe(self.site, request, native_id))
+        return self.answered(lambda: self.adapter.observe(self.target, request, native_id))
 
     def answered(self, ask: Callable[[], T]) -> T:
         """What the services answer, also when they do so only after they were started again.
@@ -166,13 +166,13 @@ class ServiceEngine:
         """
         deadline = time.monotonic() + ANSWER_SECONDS
         while True:
-            ended = ended_of(self.adapter, self.site)
+            ended = ended_of(self.adapter, self.target)
             if ended:
                 raise ServiceError(ended)
             try:
                 return ask()
             except UnansweredError as error:
-                if stopped(self.site):
+                if stopped(self.target):
                     raise ServiceError(
                         f"the services of {self.adapter.name} were stopped, and its runs with them"
                     ) from error
@@ -194,7 +194,7 @@ def engine_for(
 ) -> Iterator[Engine]:
     """The engine of an orchestrator (`local`: none); services are started when none run, and end with their last user.
 
-    `options` are those of `new_site`: ports, database, schedules. `config` has the settings that services which are
+    `options` are those of `new_target`: ports, database, schedules. `config` has the settings that services which are
     started here serve: those of runs that somebody begins on their page.
 
     Raises:
@@ -210,32 +210,32 @@ def engine_for(
         return
     adapter.need_services()
 
-    def started() -> Site:
-        site = new_site(adapter, root, pipelines, **(options or {}))
+    def started() -> ServiceEnvironment:
+        target = new_target(adapter, root, pipelines, **(options or {}))
         for name in pipelines:
-            serve(Objects(site.root), find_pipeline(name).name, orchestrator, config or {})
-        return site
+            serve(Objects(target.root), find_pipeline(name).name, orchestrator, config or {})
+        return target
 
-    with sharing(adapter, root, started) as site:
+    with sharing(adapter, root, started) as target:
         for name in pipelines:
-            refuse_unserved(adapter.name, site, name)
-        yield ServiceEngine(adapter, site)
+            refuse_unserved(adapter.name, target, name)
+        yield ServiceEngine(adapter, target)
 
 
-def refuse_unserved(orchestrator: str, site: Site, pipeline: str) -> None:
+def refuse_unserved(orchestrator: str, target: ServiceEnvironment, pipeline: str) -> None:
     """Refuses a pipeline that the running services do not serve: its orchestrator would only say that it knows none.
 
     Raises:
         ServiceError: holds the commands that serve it.
     """
     wanted = find_pipeline(pipeline).name
-    names = {name: name_of(name) for name in site.pipelines}
+    names = {name: name_of(name) for name in target.pipelines}
     if wanted in names.values():
         return
-    down = command("down", orchestrator, root=site.root)
+    down = command("down", orchestrator, root=target.root)
     both = [word for name in (*names, pipeline) for word in ("--pipeline", name)]
-    up = command("up", orchestrator, *both, root=site.root)
+    up = command("up", orchestrator, *both, root=target.root)
     raise ServiceError(
-        f"{orchestrator} on {site.root} serves {', '.join(names) or 'nothing'}, and not {pipeline}: stop it with"
+        f"{orchestrator} on {target.root} serves {', '.join(names) or 'nothing'}, and not {pipeline}: stop it with"
         f" '{down}' and give the command again, or have it serve all with '{up}'"
     )

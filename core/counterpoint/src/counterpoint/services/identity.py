@@ -1,4 +1,4 @@
-"""Which site a home is, and whether its guardian lives: what is looked at before anything of a site is ended."""
+"""Which target a home is, and whether its guardian lives: what is looked at before anything of a target is ended."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from counterpoint.processes import ProcessId, boot
 if TYPE_CHECKING:
     from pathlib import Path
 
-# the site that a guardian guards, in the guardian's environment
+# the service environment that a guardian guards, in the guardian's environment
 GUARDED = "COUNTERPOINT_GUARDS"
 # the code of a guardian that finds another one, unseen from here: in another container
 ANOTHER = 75
 _IDENTITY, STATE = "identity.json", "processes.json"
 
 
-def site_id(home: Path) -> str:
-    """The identity of a home, made with it; a copy that lies elsewhere is another site and gets one of its own."""
+def target_id(home: Path) -> str:
+    """The identity of a home, made with it; a copy that lies elsewhere is another target and gets one of its own."""
     known = known_id(home)
     if known is None:
         known = secrets.token_hex(8)
@@ -52,7 +52,7 @@ def _read(path: Path) -> dict[str, Any]:
 class Guarded:
     """What a guardian says of itself and its processes: what runs, whether all is ready, whether it ends them now."""
 
-    site: str
+    target: str
     guardian: ProcessId
     processes: dict[str, Any]
     ready: bool = False
@@ -62,7 +62,7 @@ class Guarded:
         """Writes it into the home, whole or not at all."""
         who = self.guardian
         values = {
-            "site": self.site,
+            "site": self.target,
             "guardian": who.pid,
             "started": who.started,
             "boot": who.boot,
@@ -81,11 +81,11 @@ class Guarded:
 
     @property
     def lives(self) -> bool:
-        """Whether the guardian runs: the same process, of this start of the machine, that guards this site."""
+        """Whether the guardian runs: the same process, of this start of the machine, that guards this target."""
         if not self.guardian.lives:
             return False
         try:
-            return psutil.Process(self.guardian.pid).environ().get(GUARDED) == self.site
+            return psutil.Process(self.guardian.pid).environ().get(GUARDED) == self.target
         except psutil.AccessDenied:  # another user's
             return True
         except (psutil.Error, OSError):
@@ -95,12 +95,12 @@ class Guarded:
 def guarded(home: Path) -> Guarded | None:
     """What the last guardian of this very home has said; None when it has ended in order, or there was none."""
     values = _read(home / STATE)
-    site = known_id(home)
-    if site is None or values.get("site") != site:
+    target = known_id(home)
+    if target is None or values.get("site") != target:
         return None
     try:
         who = ProcessId(int(values["guardian"]), str(values["started"]), str(values["boot"]))
-        return Guarded(site, who, dict(values["processes"]), bool(values["ready"]), bool(values["stopping"]))
+        return Guarded(target, who, dict(values["processes"]), bool(values["ready"]), bool(values["stopping"]))
     except (KeyError, TypeError, ValueError):
         return None
 
@@ -111,6 +111,6 @@ def guardian_of(home: Path) -> Guarded | None:
     return found if found and found.lives else None
 
 
-def here(site: str, processes: dict[str, Any], *, ready: bool, stopping: bool) -> Guarded:
-    """What this process says, which guards a site."""
-    return Guarded(site, ProcessId.of(os.getpid()), processes, ready, stopping)
+def here(target: str, processes: dict[str, Any], *, ready: bool, stopping: bool) -> Guarded:
+    """What this process says, which guards a service environment."""
+    return Guarded(target, ProcessId.of(os.getpid()), processes, ready, stopping)

@@ -22,7 +22,7 @@ from typing import IO, TYPE_CHECKING, Any
 from counterpoint.processes import ProcessId, adopt_orphans, descendants, die_with_parent
 from counterpoint.services.identity import ANOTHER, STATE, here
 from counterpoint.services.leases import GUARD, USE, alone
-from counterpoint.services.processes import by_number, end_all, in_session, living, of_site
+from counterpoint.services.processes import by_number, end_all, in_session, living, of_target
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,7 +39,7 @@ class Guardian:
     """Holds the processes of one service; `state` is the file in which others see how they do."""
 
     def __init__(self, order: dict[str, Any]) -> None:
-        self.home, self.site = Path(order["home"]), str(order["site"])
+        self.home, self.target = Path(order["home"]), str(order["site"])
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.restarts: Counter[str] = Counter()
         self.told: dict[str, int | None] = {}
@@ -69,7 +69,7 @@ class Guardian:
         return {**self.order["environment"], **process["environment"], PART: self._part(process["name"])}
 
     def _part(self, name: str) -> str:
-        return part_of(self.site, name)
+        return part_of(self.target, name)
 
     def _log(self, name: str) -> IO[bytes]:
         logs = self.home / "logs"
@@ -83,7 +83,7 @@ class Guardian:
             name: {"pid": p.pid, "started": ProcessId.of(p.pid).started, "code": codes[name]}
             for name, p in self.processes.items()
         }
-        here(self.site, found, ready=self.ready, stopping=self.stopping).write(self.home)
+        here(self.target, found, ready=self.ready, stopping=self.stopping).write(self.home)
 
     def watch(self) -> None:
         """Returns when nobody uses the service or a signal asked to stop; tells when a process has ended for good.
@@ -130,8 +130,10 @@ class Guardian:
 
     def _comes_back(self, name: str) -> bool:
         """Whether a process is started again when it ends now."""
-        hasty = any(process["hasty"] for process in self.order["processes"] if process["name"] == name)
-        return not self.stopping and self.restarts[name] < MOST_RESTARTS and (self.ready or hasty)
+        restart_during_startup = any(
+            process["restart_during_startup"] for process in self.order["processes"] if process["name"] == name
+        )
+        return not self.stopping and self.restarts[name] < MOST_RESTARTS and (self.ready or restart_during_startup)
 
     def _reap(self) -> None:
         """Takes note of the end of what its processes have left behind, which would keep its number for ever."""
@@ -165,7 +167,7 @@ class Guardian:
                 self.processes[name].terminate()
 
     def stop(self) -> None:
-        """Ends all processes: asks the roots first, then kills whatever is the site's or was started by these."""
+        """Ends all processes: asks the roots first, then kills whatever is the target's or was started by these."""
         self.stopping = True
         self.tell()
         self._ask(self.processes)
@@ -177,15 +179,15 @@ class Guardian:
                 slow = []
             time.sleep(_TICK / 4)
         sessions = [process.pid for process in self.processes.values()]
-        end_all([*by_number(descendants(os.getpid())), *of_site(self.site, str(self.home.resolve()), sessions)])
+        end_all([*by_number(descendants(os.getpid())), *of_target(self.target, str(self.home.resolve()), sessions)])
         for process in self.processes.values():
             process.wait()
         (self.home / STATE).unlink(missing_ok=True)
 
 
-def part_of(site: str, name: str) -> str:
-    """The mark of all that one process of a site has started."""
-    return f"{site}#{name}"
+def part_of(target: str, name: str) -> str:
+    """The mark of all that one process of a service environment has started."""
+    return f"{target}#{name}"
 
 
 def _order() -> bytes:

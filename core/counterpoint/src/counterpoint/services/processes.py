@@ -15,22 +15,22 @@ from typing import TYPE_CHECKING, Self
 import psutil
 
 from counterpoint.processes import boot, started_at
-from counterpoint.site import SITE
+from counterpoint.service_environment import SITE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
-# in the environment of every process of a site: its home; SITE is its identity
+# in the environment of every process of a service environment: its home; SITE is its identity
 MARK = "COUNTERPOINT_SERVICE"
 
 
-def of_site(site: str, home: str, sessions: Collection[int]) -> list[psutil.Process]:
-    """All living processes of a site, by its identity.
+def of_target(target: str, home: str, sessions: Collection[int]) -> list[psutil.Process]:
+    """All living processes of a service environment, by its identity.
 
-    Of what has written a title over its environment, as Airflow's idle workers do, those that work in the site's home
+    Of what has written a title over its environment, as Airflow's idle workers do, those that work in the target's home
     and were begun in the session of one of these, or in one of `sessions`, which the guardian has begun.
     """
-    known = living(SITE, site)
+    known = living(SITE, target)
     leaders = {process.pid for process in known}.union(sessions)
 
     def belongs(process: psutil.Process) -> bool:

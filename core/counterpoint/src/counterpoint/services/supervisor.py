@@ -17,17 +17,17 @@ import psutil
 
 from counterpoint.errors import ServiceError, UsageError
 from counterpoint.runtime.forkserver_client import ALLOCATOR, STEPS, command_of_service
+from counterpoint.service_environment import SCHEDULES, SITE, Process
 from counterpoint.services.claims import TOLD
 from counterpoint.services.identity import ANOTHER, GUARDED, STATE, guarded, guardian_of, known_id
 from counterpoint.services.leases import cleaning, starting, use, used_by_others
-from counterpoint.services.processes import MARK, by_number, end_all, of_site
-from counterpoint.services.sites import home_of, refuse_running, remember, running_site
-from counterpoint.site import SCHEDULES, SITE, Process
+from counterpoint.services.processes import MARK, by_number, end_all, of_target
+from counterpoint.services.service_environments import home_of, refuse_running, remember, running_target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from counterpoint.adapter import Adapter, Plan, Site
+    from counterpoint.adapter import Adapter, Plan, ServiceEnvironment
     from counterpoint.services.identity import Guarded
 
 log = logging.getLogger(__name__)
@@ -37,51 +37,51 @@ _TAIL_LINES = 15
 _MARGIN, _TICK = 10.0, 0.1
 
 
-def mark_of(site: Site) -> str:
-    """The mark that every process of a site carries in its environment, to be measured by."""
-    return str(site.home)
+def mark_of(target: ServiceEnvironment) -> str:
+    """The mark that every process of a service environment carries in its environment, to be measured by."""
+    return str(target.home)
 
 
-def environment_of(site: Site, plan: Plan) -> dict[str, str]:
-    """The variables of a site's processes: the user's own, his home too, without those that lead to other servers."""
+def environment_of(target: ServiceEnvironment, plan: Plan) -> dict[str, str]:
+    """The variables of a target's processes: the user's own, his home too, without those that lead to other servers."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(plan.without or ("\0",))}
     home = Path(kept.get("HOME", "/nonexistent"))
     return {
         **kept,
-        "HOME": str(home if home.is_dir() else site.home),
+        "HOME": str(home if home.is_dir() else target.home),
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
-        "COUNTERPOINT_ROOT": site.root,
-        "COUNTERPOINT_PIPELINES": ",".join(site.pipelines),
+        "COUNTERPOINT_ROOT": target.root,
+        "COUNTERPOINT_PIPELINES": ",".join(target.pipelines),
         "PYTHONUNBUFFERED": "1",
         "_RJEM_MALLOC_CONF": ALLOCATOR,
-        STEPS: str(_steps(site)),
-        MARK: mark_of(site),
-        SITE: site.id,
-        **({SCHEDULES: "1"} if site.schedules else {}),
+        STEPS: str(_steps(target)),
+        MARK: mark_of(target),
+        SITE: target.id,
+        **({SCHEDULES: "1"} if target.schedules else {}),
         **plan.environment,
     }
 
 
 @contextmanager
-def serving(adapter: Adapter, site: Site) -> Iterator[Site]:
-    """The services of a site, ready to take runs; all their processes are gone when the block is left by the last user.
+def serving(adapter: Adapter, target: ServiceEnvironment) -> Iterator[ServiceEnvironment]:
+    """The services of a target, ready to take runs; all their processes are gone when the last user leaves the block.
 
     Raises:
         ServiceError: a process ended, or was not ready in time; holds the last lines of its log.
         UsageError: services of its home run already.
     """
     with ExitStack() as stack:
-        with starting(site.home, adapter.name):
-            _wait_for_the_end(site.home)
-            refuse_running(site.root, adapter.name)
-            started = stack.enter_context(_using(site.home))
-            _start(adapter, site, started)
-        yield site
+        with starting(target.home, adapter.name):
+            _wait_for_the_end(target.home)
+            refuse_running(target.root, adapter.name)
+            started = stack.enter_context(_using(target.home))
+            _start(adapter, target, started)
+        yield target
 
 
 @contextmanager
-def sharing(adapter: Adapter, root: str, make: Callable[[], Site]) -> Iterator[Site]:
-    """The services of a root: those that run, else new ones of the site that is made; they end with their last user.
+def sharing(adapter: Adapter, root: str, make: Callable[[], ServiceEnvironment]) -> Iterator[ServiceEnvironment]:
+    """The services of a root: those that run, else new ones of the target that is made; they end with their last user.
 
     Raises:
         ServiceError: a process ended, or was not ready in time; holds the last lines of its log.
@@ -91,13 +91,13 @@ def sharing(adapter: Adapter, root: str, make: Callable[[], Site]) -> Iterator[S
         with starting(home, adapter.name):
             _wait_for_the_end(home)
             started = stack.enter_context(_using(home))
-            site = running_site(root, adapter.name)
-            if site is None:
-                site = make()
-                _start(adapter, site, started)
+            target = running_target(root, adapter.name)
+            if target is None:
+                target = make()
+                _start(adapter, target, started)
             else:
                 log.info("%s: using the running services", adapter.name)
-        yield site
+        yield target
 
 
 @contextmanager
@@ -124,7 +124,7 @@ def _wait_for_the_end(home: Path) -> None:
     """
     state = guardian_of(home)
     if state and not state.ready:
-        stop_site(home)
+        stop_target(home)
     deadline = time.monotonic() + STOP_SECONDS + _MARGIN
     while (state := guardian_of(home)) and state.stopping and time.monotonic() < deadline:
         time.sleep(_TICK)
@@ -144,7 +144,7 @@ def _wait_for_the_guardian(home: Path) -> None:
 
 
 def clean_up(home: Path) -> bool:
-    """Ends what a guardian that was killed has left, by the identity of its site; whether there was anything."""
+    """Ends what a guardian that was killed has left, by the identity of its target; whether there was anything."""
     with cleaning(home) as may:
         if not may or guardian_of(home):
             return False
@@ -152,52 +152,52 @@ def clean_up(home: Path) -> bool:
 
 
 def _end_rest(home: Path) -> bool:
-    site, last = known_id(home), guarded(home)
-    left = of_site(site, str(home.resolve()), last.sessions if last else ()) if site else []
+    target, last = known_id(home), guarded(home)
+    left = of_target(target, str(home.resolve()), last.sessions if last else ()) if target else []
     end_all(left)
     if last:
         (home / STATE).unlink(missing_ok=True)
     return bool(left)
 
 
-def _start(adapter: Adapter, site: Site, started: list[subprocess.Popen[bytes]]) -> None:
-    """Starts the services of a site and waits until they are ready; ends them when they do not become so."""
-    plan = adapter.plan(site)
-    environment = environment_of(site, plan)
-    _end_rest(site.home)
+def _start(adapter: Adapter, target: ServiceEnvironment, started: list[subprocess.Popen[bytes]]) -> None:
+    """Starts the services of a target and waits until they are ready; ends them when they do not become so."""
+    plan = adapter.plan(target)
+    environment = environment_of(target, plan)
+    _end_rest(target.home)
     for process in plan.prepare:
-        _complete(site, process, environment)
-    guardian = _guardian(site, plan, environment)
+        _complete(target, process, environment)
+    guardian = _guardian(target, plan, environment)
     started.append(guardian)
     try:
-        remember(site)
-        _wait_until_ready(adapter, site, plan, guardian)
-        for process in plan.settle:
-            _complete(site, process, environment)
+        remember(target)
+        _wait_until_ready(adapter, target, plan, guardian)
+        for process in plan.post_start:
+            _complete(target, process, environment)
         _say(guardian, b"ready")
-        while not ((state := guarded(site.home)) and state.ready):
-            _refuse_ended(adapter, site, guardian)
+        while not ((state := guarded(target.home)) and state.ready):
+            _refuse_ended(adapter, target, guardian)
             time.sleep(_TICK / 10)
     except BaseException:
         guardian.terminate()
         _await(guardian)
-        _end_rest(site.home)
+        _end_rest(target.home)
         raise
 
 
-def _steps(site: Site) -> Path:
-    return site.home / "steps.sock"
+def _steps(target: ServiceEnvironment) -> Path:
+    return target.home / "steps.sock"
 
 
-def _forking(site: Site) -> Process:
-    """The process from which the site's steps are forked."""
-    return Process("steps", tuple(command_of_service(_steps(site))))
+def _forking(target: ServiceEnvironment) -> Process:
+    """The process from which the service environment's steps are forked."""
+    return Process("steps", tuple(command_of_service(_steps(target))))
 
 
-def _complete(site: Site, process: Process, environment: dict[str, str]) -> None:
+def _complete(target: ServiceEnvironment, process: Process, environment: dict[str, str]) -> None:
     """Runs a command that ends by itself."""
     log.info("running %s", process.name)
-    logs = site.home / "logs"
+    logs = target.home / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     path = logs / f"{process.name}.log"
     before = path.stat().st_size if path.exists() else 0
@@ -205,7 +205,7 @@ def _complete(site: Site, process: Process, environment: dict[str, str]) -> None
         code = subprocess.run(
             process.command,
             env={**environment, **process.environment},
-            cwd=site.home,
+            cwd=target.home,
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
@@ -214,26 +214,26 @@ def _complete(site: Site, process: Process, environment: dict[str, str]) -> None
     lines = path.read_bytes()[before:].decode(errors="replace").splitlines()
     told = [line.removeprefix(TOLD) for line in lines if line.startswith(TOLD)]
     if code == UsageError.exit_code and told:
-        raise UsageError(f"{site.home.name}: {told[-1]}")
+        raise UsageError(f"{target.home.name}: {told[-1]}")
     if code:
         raise ServiceError(f"'{' '.join(process.command)}' ended with code {code}; its log {path} ends:\n{tail(path)}")
     for line in told:
         log.warning("%s", line)
 
 
-def _guardian(site: Site, plan: Plan, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+def _guardian(target: ServiceEnvironment, plan: Plan, environment: dict[str, str]) -> subprocess.Popen[bytes]:
     guardian = subprocess.Popen(
         [sys.executable, "-P", "-m", "counterpoint.services.process_supervisor"],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         start_new_session=True,
-        env={**os.environ, GUARDED: site.id},
+        env={**os.environ, GUARDED: target.id},
     )
     order = {
-        "home": str(site.home),
-        "site": site.id,
+        "home": str(target.home),
+        "site": target.id,
         "environment": environment,
-        "processes": [asdict(process) for process in (_forking(site), *plan.processes)],
+        "processes": [asdict(process) for process in (_forking(target), *plan.processes)],
         "patience": STOP_SECONDS,
     }
     _say(guardian, json.dumps(order).encode())
@@ -247,37 +247,39 @@ def _say(guardian: subprocess.Popen[bytes], line: bytes) -> None:
         guardian.stdin.flush()
 
 
-def _wait_until_ready(adapter: Adapter, site: Site, plan: Plan, guardian: subprocess.Popen[bytes]) -> None:
+def _wait_until_ready(
+    adapter: Adapter, target: ServiceEnvironment, plan: Plan, guardian: subprocess.Popen[bytes]
+) -> None:
     deadline = time.monotonic() + START_SECONDS
     missing, told = plan.ready(), None
     while missing is not None:
         if missing != told:
             log.info("%s: waiting: %s", adapter.name, missing)
             told = missing
-        _refuse_ended(adapter, site, guardian)
+        _refuse_ended(adapter, target, guardian)
         if time.monotonic() > deadline:
             raise ServiceError(
-                f"{adapter.name} was not ready after {START_SECONDS:g} s: {missing}\n{_tails(site, plan)}"
+                f"{adapter.name} was not ready after {START_SECONDS:g} s: {missing}\n{_tails(target, plan)}"
             )
         time.sleep(0.25)
         missing = plan.ready()
 
 
-def _refuse_ended(adapter: Adapter, site: Site, guardian: subprocess.Popen[bytes]) -> None:
+def _refuse_ended(adapter: Adapter, target: ServiceEnvironment, guardian: subprocess.Popen[bytes]) -> None:
     if guardian.poll() == ANOTHER:
-        raise ServiceError(f"{adapter.name} is run on {site.root} from another container or machine: stop it there")
+        raise ServiceError(f"{adapter.name} is run on {target.root} from another container or machine: stop it there")
     if guardian.poll() is not None:
         raise ServiceError(
-            f"the guardian of {adapter.name} ended with code {guardian.returncode}: see {site.home}/logs"
+            f"the guardian of {adapter.name} ended with code {guardian.returncode}: see {target.home}/logs"
         )
-    ended = ended_of(adapter, site)
+    ended = ended_of(adapter, target)
     if ended:
         raise ServiceError(ended)
 
 
-def ended_of(adapter: Adapter, site: Site) -> str | None:
-    """What of a site has ended and is not started again, with the end of its log; None when nothing has."""
-    state = guarded(site.home)
+def ended_of(adapter: Adapter, target: ServiceEnvironment) -> str | None:
+    """What of a target has ended and is not started again, with the end of its log; None when nothing has."""
+    state = guarded(target.home)
     if state is None:
         return None
     if not state.lives:
@@ -287,13 +289,13 @@ def ended_of(adapter: Adapter, site: Site) -> str | None:
         )
     for name, process in state.processes.items():
         if process["code"] is not None:
-            path = site.home / "logs" / f"{name}.log"
+            path = target.home / "logs" / f"{name}.log"
             return f"the {name} of {adapter.name} ended with code {process['code']}; its log {path} ends:\n{tail(path)}"
     return None
 
 
-def _tails(site: Site, plan: Plan) -> str:
-    return "\n".join(f"{p.name}:\n{tail(site.home / 'logs' / f'{p.name}.log')}" for p in plan.processes)
+def _tails(target: ServiceEnvironment, plan: Plan) -> str:
+    return "\n".join(f"{p.name}:\n{tail(target.home / 'logs' / f'{p.name}.log')}" for p in plan.processes)
 
 
 def tail(path: Path) -> str:
@@ -304,10 +306,10 @@ def tail(path: Path) -> str:
     return "\n".join(f"  {line}" for line in lines) or "  (empty)"
 
 
-def stopped(site: Site) -> bool:
-    """Whether the services of a site were ended in order, as by `counterpoint down`, or are being so."""
-    state = guarded(site.home)
-    return known_id(site.home) is not None and (state is None or state.stopping)
+def stopped(target: ServiceEnvironment) -> bool:
+    """Whether the services of a service environment were ended in order, as by `counterpoint down`, or are being so."""
+    state = guarded(target.home)
+    return known_id(target.home) is not None and (state is None or state.stopping)
 
 
 def _await(guardian: subprocess.Popen[bytes]) -> None:
@@ -320,10 +322,10 @@ def _await(guardian: subprocess.Popen[bytes]) -> None:
         return
 
 
-def stop_site(home: Path) -> bool:
+def stop_target(home: Path) -> bool:
     """Stops the services that another command started, and what is left of such; false when there was nothing.
 
-    Nothing is ended that is not known as the site's: a process that has the number of one, or a copy's original.
+    Nothing is ended that is not known as the target's: a process that has the number of one, or a copy's original.
     """
     state = guardian_of(home)
     if state is None:

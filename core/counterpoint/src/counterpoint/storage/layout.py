@@ -420,8 +420,8 @@ def services_home(orchestrator: str, bucket: str | None = None) -> str:
     return f"{SERVICES}/{orchestrator}" if bucket is None else f"{SERVICES}/{bucket}/{orchestrator}"
 
 
-def site_record(orchestrator: str, above: str = SERVICES) -> str:
-    """What is kept of the site whose home lies in a folder."""
+def target_record(orchestrator: str, above: str = SERVICES) -> str:
+    """What is kept of the service environment whose home lies in a folder."""
     return f"{above}/{orchestrator}/{SITE}"
 
 

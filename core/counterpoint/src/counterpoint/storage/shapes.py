@@ -108,7 +108,7 @@ KINDS: tuple[tuple[str, Any], ...] = (
         _like(layout.effect_record, _PART, _PART, _PART, _PART, _PART),
         {"entry": Materialization, "key": str, "run_id": str},
     ),
-    (_like(layout.site_record, _PART), _SITE),
+    (_like(layout.target_record, _PART), _SITE),
     (_like(layout.resubmitted_to, _PART, _PART, _PART), {"files": {str: int}}),
     (_like(layout.resubmitted_from, _PART, _PART, _PART), {"sendings": [dict]}),
 )

@@ -35,7 +35,7 @@ from counterpoint.testing.repeats import repeated
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from counterpoint.adapter import Adapter, Site
+    from counterpoint.adapter import Adapter, ServiceEnvironment
     from counterpoint.model import Pipeline, RunRecord, Step
     from counterpoint.services.engines import Engine
     from counterpoint.testing.scenarios import Scenario
@@ -67,8 +67,8 @@ def check_behaviour(adapter: Adapter, scenario: Scenario, folder: Path, engine: 
     """Runs a scenario on the local runner and by the adapter: statuses, attempts, outputs, order must be equal.
 
     The adapter's run writes below `folder`, an empty one or that of other scenarios. `engine` says how it runs: by
-    default in this process (`Adapter.run`); `counterpoint.services.ServiceEngine(adapter, site)` runs it on the
-    services of a site. The local runner runs each scenario once a process.
+    default in this process (`Adapter.run`); `counterpoint.services.ServiceEngine(adapter, target)` runs it on the
+    services of a service environment. The local runner runs each scenario once a process.
 
     Raises:
         ConformanceError: names every step and property that differs.
@@ -82,16 +82,16 @@ def check_behaviour(adapter: Adapter, scenario: Scenario, folder: Path, engine: 
         refuse(adapter.name, scenario.name, repeated(got.pipeline, got.store, got.request, got.evidence, used))
 
 
-def check_schedules(adapter: Adapter, site: Site, pipeline: str) -> None:
+def check_schedules(adapter: Adapter, target: ServiceEnvironment, pipeline: str) -> None:
     """On running services, pauses and starts a served pipeline's schedule, each twice, and looks; it ends started.
 
     Raises:
         ConformanceError: names what was asked for, and what the adapter tells then.
     """
-    told: list[tuple[str, bool | None, bool]] = [("at first", adapter.scheduled(site, pipeline) is not None, True)]
+    told: list[tuple[str, bool | None, bool]] = [("at first", adapter.scheduled(target, pipeline) is not None, True)]
     for on in (False, False, True, True):
-        adapter.schedule(site, pipeline, on=on)
-        told.append(("started" if on else "paused", adapter.scheduled(site, pipeline), on))
+        adapter.schedule(target, pipeline, on=on)
+        told.append(("started" if on else "paused", adapter.scheduled(target, pipeline), on))
     wrong = [Difference(f"schedule, {when}", None, wanted, got) for when, got, wanted in told if got is not wanted]
     refuse(adapter.name, pipeline, wrong)
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from counterpoint.adapter import Limit, Site
+    from counterpoint.adapter import Limit, ServiceEnvironment
     from counterpoint.model import ErrorInfo, NativeRun, Pipeline, RunRequest
 
 
@@ -49,34 +49,34 @@ class LocalAdapter(Adapter):
         described = self.read_back(self.translate(find_pipeline(request.pipeline)))
         return LocalRun(request, self.parallel, pipeline=described).run()
 
-    def services(self, site: Site) -> Plan:  # noqa: ARG002
+    def services(self, target: ServiceEnvironment) -> Plan:  # noqa: ARG002
         """No services."""
         return Plan((), lambda: None)
 
-    def start(self, site: Site, request: RunRequest) -> str:
+    def start(self, target: ServiceEnvironment, request: RunRequest) -> str:
         """Runs the request now."""
-        self.ended[request.run_id] = self.run(request, site.home)
+        self.ended[request.run_id] = self.run(request, target.home)
         return request.run_id
 
-    def observe(self, site: Site, request: RunRequest, native_id: str) -> NativeRun | None:  # noqa: ARG002
+    def observe(self, target: ServiceEnvironment, request: RunRequest, native_id: str) -> NativeRun | None:  # noqa: ARG002
         """The run that was started."""
         return self.ended.get(native_id)
 
-    def causes(self, site: Site, request: RunRequest, native_id: str) -> Mapping[str, ErrorInfo]:  # noqa: ARG002
+    def causes(self, target: ServiceEnvironment, request: RunRequest, native_id: str) -> Mapping[str, ErrorInfo]:  # noqa: ARG002
         """Nothing but what the steps recorded themselves."""
         return {}
 
-    def scheduled(self, site: Site, pipeline: str) -> bool | None:  # noqa: ARG002
+    def scheduled(self, target: ServiceEnvironment, pipeline: str) -> bool | None:  # noqa: ARG002
         """None: nothing starts by itself."""
         return None
 
-    def schedule(self, site: Site, pipeline: str, *, on: bool) -> None:
+    def schedule(self, target: ServiceEnvironment, pipeline: str, *, on: bool) -> None:
         """Nothing, for there is no schedule."""
 
-    def active_runs(self, site: Site, pipeline: str) -> tuple[str, ...]:  # noqa: ARG002
+    def active_runs(self, target: ServiceEnvironment, pipeline: str) -> tuple[str, ...]:  # noqa: ARG002
         """Nothing, for a run has ended when it has started."""
         return ()
 
-    def page(self, site: Site, native_id: str | None = None) -> str:
+    def page(self, target: ServiceEnvironment, native_id: str | None = None) -> str:
         """The folder, for there are no pages."""
-        return f"{site.home}/{native_id or ''}"
+        return f"{target.home}/{native_id or ''}"

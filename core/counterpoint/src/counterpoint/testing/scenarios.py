@@ -2,7 +2,7 @@
 
 Each pipeline is an object of this module, so that every process of an orchestrator can import it by
 `counterpoint.testing.scenarios:NAME`; `SCENARIOS` holds them with what is expected of them. Step names are
-unique over all of them: one site can serve them all.
+unique over all of them: one service environment can serve them all.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from counterpoint.model import ArtifactRef, Materialization
 from counterpoint.runtime import find_pipeline
 from counterpoint.services.identity import guardian_of
 from counterpoint.services.processes import Owner
-from counterpoint.services.sites import home_of, homes
+from counterpoint.services.service_environments import home_of, homes
 from counterpoint.storage import Store, layout
 from counterpoint.storage.journal import encoded
 from counterpoint.storage.objects import Objects

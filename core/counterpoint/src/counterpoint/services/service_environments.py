@@ -1,4 +1,4 @@
-"""Sites: where an orchestrator's services live below the root, with ports that are free on loopback."""
+"""Service environments: where an orchestrator's services live below the root, with ports that are free on loopback."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.adapter import Site
+from counterpoint.adapter import ServiceEnvironment
 from counterpoint.commands import command
 from counterpoint.errors import ServiceError, UsageError
 from counterpoint.files import put, put_private
 from counterpoint.redaction import hide, redacted
-from counterpoint.services.identity import guardian_of, site_id
+from counterpoint.services.identity import guardian_of, target_id
 from counterpoint.storage import layout
 from counterpoint.storage.objects import Objects
 from counterpoint.storage.roots import checked_root, folder_name
@@ -113,7 +113,7 @@ def refuse_taken(name: str, port: int) -> None:
             ) from None
 
 
-def new_site(
+def new_target(
     adapter: Adapter,
     root: str,
     pipelines: tuple[str, ...],
@@ -121,8 +121,8 @@ def new_site(
     ports: Mapping[str, int] | None = None,
     database: str | None = None,
     schedules: bool = False,
-) -> Site:
-    """A site with the wanted ports, else free ones; its secret and its password can be read by their owner only.
+) -> ServiceEnvironment:
+    """A target with the wanted ports, else free ones; its secret and its password can be read by their owner only.
 
     Raises:
         UsageError: a port is named that the orchestrator does not have.
@@ -135,7 +135,7 @@ def new_site(
         refuse_taken(name, port)
     home = home_of(root, adapter.name)
     make_private(home)
-    site = Site(
+    target = ServiceEnvironment(
         home=home,
         root=absolute(root),
         pipelines=pipelines,
@@ -143,22 +143,22 @@ def new_site(
         secret=_secret(home / "secret"),
         database=database,
         schedules=schedules,
-        id=site_id(home),
+        id=target_id(home),
     )
-    put_private(site.password_file, f"{site.password}\n")
-    return _hidden(site)
+    put_private(target.password_file, f"{target.password}\n")
+    return _hidden(target)
 
 
 def password_of(home: Path) -> str:
-    """The password of the site that lives in a home, or will: for who must know it before the services start."""
+    """The password of the target that lives in a home, or will: for who must know it before the services start."""
     make_private(home)
-    return Site(home, "", (), {}, _secret(home / "secret")).password
+    return ServiceEnvironment(home, "", (), {}, _secret(home / "secret")).password
 
 
-def _hidden(site: Site) -> Site:
-    """The site, whose secrets are masked from here on."""
-    hide((site.secret, site.password))
-    return site
+def _hidden(target: ServiceEnvironment) -> ServiceEnvironment:
+    """The service environment, whose secrets are masked from here on."""
+    hide((target.secret, target.password))
+    return target
 
 
 def _secret(path: Path) -> str:
@@ -171,27 +171,27 @@ def _secret(path: Path) -> str:
     return secret
 
 
-def remember(site: Site) -> None:
-    """Keeps what another command needs to find the running site."""
+def remember(target: ServiceEnvironment) -> None:
+    """Keeps what another command needs to find the running service environment."""
     values = {
-        "root": site.root,
-        "pipelines": site.pipelines,
-        "ports": dict(site.ports),
-        "database": site.database and redacted(site.database),
-        "schedules": site.schedules,
+        "root": target.root,
+        "pipelines": target.pipelines,
+        "ports": dict(target.ports),
+        "database": target.database and redacted(target.database),
+        "schedules": target.schedules,
     }
-    put(site.home / layout.SITE, json.dumps(values))
+    put(target.home / layout.SITE, json.dumps(values))
 
 
-def running_site(root: str, orchestrator: str) -> Site | None:
-    """The site that a living guardian serves now, or None: also while the guardian starts or ends it."""
+def running_target(root: str, orchestrator: str) -> ServiceEnvironment | None:
+    """The service environment that a living guardian serves now, or None: also while the guardian starts or ends it."""
     home = home_of(root, orchestrator)
     state = guardian_of(home)
     if state is None or not state.ready or state.stopping or not (home / layout.SITE).exists():
         return None
     values = _remembered(root, orchestrator)
     values["pipelines"] = tuple(values["pipelines"])
-    return _hidden(Site(home=home, secret=_secret(home / "secret"), id=state.site, **values))
+    return _hidden(ServiceEnvironment(home=home, secret=_secret(home / "secret"), id=state.target, **values))
 
 
 def remembered(root: str) -> list[str]:
@@ -206,7 +206,7 @@ def homes(root: str) -> list[str]:
 
 
 def _remembered(root: str, orchestrator: str) -> dict[str, Any]:
-    """What was kept of a site, or nothing.
+    """What was kept of a service environment, or nothing.
 
     Raises:
         DamagedFileError: something else was put there.
@@ -216,7 +216,7 @@ def _remembered(root: str, orchestrator: str) -> dict[str, Any]:
         return {}
     # a damaged file is told by its path below this folder: of a root on a file system, that is the root
     objects = Objects(str(home.parent.parent))
-    return objects.get_json(layout.site_record(orchestrator, home.parent.name)) or {}
+    return objects.get_json(layout.target_record(orchestrator, home.parent.name)) or {}
 
 
 def absolute(root: str) -> str:
@@ -235,6 +235,6 @@ def refuse_running(root: str, orchestrator: str) -> None:
     Raises:
         UsageError: services of this root run already; holds the command that stops them.
     """
-    if running_site(root, orchestrator) is not None:
+    if running_target(root, orchestrator) is not None:
         stop = command("down", orchestrator, root=root)
         raise UsageError(f"{orchestrator} is running on {root}: stop it with '{stop}'")
