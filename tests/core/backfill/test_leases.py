@@ -163,9 +163,9 @@ def test_an_owner_whose_clock_is_wrong_is_heard(farm: Farm, quick: None, monkeyp
 def test_dropping_and_promoting_obey_the_lease(farm: Farm, quick: None) -> None:
     farm.backfill()
     owned_elsewhere(farm, lease._now())
-    for post_start in (drop_version, promote_version):
+    for promote_or_drop in (drop_version, promote_version):
         with pytest.raises(HeldError, match="--take-over"):
-            post_start("farm:harvest", "v2", farm.root)
+            promote_or_drop("farm:harvest", "v2", farm.root)
     assert drop_version("farm:harvest", "v2", farm.root, take_over=True) == {"dropped": "v2", "outputs": 34}
     assert farm.read("sums") == {}
     assert farm.backfill()["status"] == "success"  # the tag is free again

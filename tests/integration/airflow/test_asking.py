@@ -56,7 +56,7 @@ def test_a_change_is_asked_for_again_while_the_database_is_locked(
     target: ServiceEnvironment, told: list[Any], pauses: list[float]
 ) -> None:
     told[:] = [UnansweredError("away"), TOKEN, LOCKED, UnansweredError("away"), UnansweredError("busy", 503), None]
-    client.post_start(target, "/dags/d", {"is_paused": True})
+    client.change(target, "/dags/d", {"is_paused": True})
     assert told == []
     assert pauses == [1.0, 1.0, 5.0, 10.0]
 
@@ -66,12 +66,12 @@ def test_what_stays_locked_is_an_error_and_a_refusal_is_one_at_once(
 ) -> None:
     told[:] = [TOKEN, *[LOCKED] * 4, None]
     with pytest.raises(UnansweredError, match="locked"):
-        client.post_start(target, "/dags/d", {})
+        client.change(target, "/dags/d", {})
     assert told == [None]
     assert pauses == [1.0, 5.0, 10.0]
     told[:] = [ServiceError("no such DAG", 404), None]
     with pytest.raises(ServiceError, match="no such"):
-        client.post_start(target, "/dags/d", {})
+        client.change(target, "/dags/d", {})
     assert told == [None]
 
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from counterpoint.model import NativeBackfill, RunRequest
 from counterpoint.runtime import find_pipeline
-from counterpoint_airflow.client import call, post_start, rows_of
+from counterpoint_airflow.client import call, change, rows_of
 from counterpoint_airflow.keys import ELEMENTS, REQUEST, SPANS
 from counterpoint_airflow.observe import native_of
 from counterpoint_airflow.waits import ENDED
@@ -94,7 +94,7 @@ def cancel(target: ServiceEnvironment, order: BackfillOrder) -> None:
         if time.monotonic() > end:
             for run in runs:
                 path = f"/dags/{dag}/dagRuns/{quote(run['dag_run_id'], safe='')}"
-                post_start(target, path, {"state": "failed"})
+                change(target, path, {"state": "failed"})
         time.sleep(0.5)
 
 

@@ -27,7 +27,7 @@ def call(
     return ask(f"{target.url()}/api/v2{path}", body, method=method, credentials=credentials, again=again)
 
 
-def post_start(target: ServiceEnvironment, path: str, body: Any) -> None:
+def change(target: ServiceEnvironment, path: str, body: Any) -> None:
     """Changes what may be changed twice, so that it is asked again while the database is locked.
 
     Raises:

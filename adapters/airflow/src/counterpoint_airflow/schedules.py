@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from counterpoint.commands import command
 from counterpoint.errors import ServiceError
 from counterpoint.runtime import find_pipeline
-from counterpoint_airflow.client import call, post_start, rows_of
+from counterpoint_airflow.client import call, change, rows_of
 
 if TYPE_CHECKING:
     from counterpoint.adapter import ServiceEnvironment
@@ -24,7 +24,7 @@ def scheduled(target: ServiceEnvironment, pipeline: str) -> bool | None:
 
 def schedule(target: ServiceEnvironment, pipeline: str, *, on: bool) -> None:
     """Pauses the DAG, or ends that; a paused one does not begin what is triggered either."""
-    post_start(target, f"{_path(pipeline)}?update_mask=is_paused", {"is_paused": not on})
+    change(target, f"{_path(pipeline)}?update_mask=is_paused", {"is_paused": not on})
 
 
 def admit(target: ServiceEnvironment, pipeline: str) -> None:

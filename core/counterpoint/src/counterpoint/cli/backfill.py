@@ -187,8 +187,8 @@ def _settle(args: argparse.Namespace) -> int:
     if len(args.words) != 3:  # noqa: PLR2004 - action, pipeline, tag
         raise UsageError(f"write backfill {args.words[0]} PIPELINE TAG")
     action, pipeline, tag = args.words
-    post_start = promote_version if action == "promote" else drop_version
-    found = post_start(pipeline, tag, absolute(args.root), take_over=args.take_over)
+    promote_or_drop = promote_version if action == "promote" else drop_version
+    found = promote_or_drop(pipeline, tag, absolute(args.root), take_over=args.take_over)
     if args.json:
         answer(found)
     else:

@@ -54,10 +54,10 @@ class _Shown:
     view: logging.Handler | None = None
 
 
-def post_start() -> None:
+def freeze_view() -> None:
     """Leaves the view as it is, for something else is printed now; what comes later begins a new one."""
     if isinstance(_Shown.view, _View):
-        _Shown.view.post_start()
+        _Shown.view.freeze()
 
 
 def _has_room(*, quiet: bool) -> bool:
@@ -117,7 +117,7 @@ class _View(logging.Handler):
             self._live = Live(self._grid, console=self._on(), refresh_per_second=_REFRESHES, redirect_stdout=False)
             self._live.start()
 
-    def post_start(self) -> None:
+    def freeze(self) -> None:
         """Leaves the last state on the terminal."""
         with self.lock or nullcontext():
             if self._live is not None:
@@ -126,7 +126,7 @@ class _View(logging.Handler):
 
     def close(self) -> None:
         """Ends the view."""
-        self.post_start()
+        self.freeze()
         super().close()
 
 

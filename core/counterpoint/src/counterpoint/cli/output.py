@@ -9,7 +9,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any, TextIO
 
-from counterpoint.cli.live import post_start
+from counterpoint.cli.live import freeze_view
 from counterpoint.terminal import visible
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _UNCUT = 1_000_000
 
 def answer(document: Any) -> None:
     """Writes the one JSON document of a command to stdout, at once: the command may go on for days."""
-    post_start()
+    freeze_view()
     json.dump(document, sys.stdout, indent=2, default=str)
     sys.stdout.write("\n")
     sys.stdout.flush()
@@ -41,7 +41,7 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, 
     """
     from rich.table import Table
 
-    post_start()
+    freeze_view()
     drawn = Table()
     for column in columns:
         drawn.add_column(shown(column), overflow="fold")
@@ -73,11 +73,11 @@ def minute(moment: str | None) -> str:
 
 def echo(text: str, *, beside: bool = False) -> None:
     """Writes a line of the answer for people to stdout, at once; `beside` a JSON document to stderr."""
-    post_start()
+    freeze_view()
     print(visible(text), file=sys.stderr if beside else sys.stdout, flush=True)
 
 
 def say(text: str) -> None:
     """Writes a line for people to stderr: a message, and no part of the answer."""
-    post_start()
+    freeze_view()
     print(visible(text), file=sys.stderr)
