@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class AirflowAdapter(ModuleAdapter):
-    """What this package makes of a pipeline, and knows of its runs."""
+    """The adapter for Airflow: translates a pipeline to a DAG, and runs and observes its DAG runs."""
 
     name = "airflow"
     distribution = "apache-airflow"

@@ -1,4 +1,4 @@
-"""Airflow's own backfills: a DAG run for each partition, of which so many run at once; oldest first."""
+"""Airflow's own backfills: a DAG run for each partition, oldest first, with a limit on how many run at once."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from counterpoint.model import BackfillOrder, Pipeline
 
 _OVER = {"success", "failed"}
-# a run whose window failed ends by itself, but not at once
+# a run with a failed window ends by itself, but only some seconds later
 _PATIENCE_SECONDS = 10.0
 
 
 def backfill(target: ServiceEnvironment, order: BackfillOrder) -> str:
-    """Creates a backfill from the first to the last partition, which also runs again what has run; returns its id.
+    """Creates a backfill from the first to the last partition that also reruns completed runs; returns its id.
 
     Raises:
-        ServiceError: Airflow did not take it; it takes one backfill of a DAG at a time.
+        ServiceError: Airflow rejected it; it accepts one backfill of a DAG at a time.
     """
     pipeline = find_pipeline(order.request.pipeline)
     first, last = _dates(pipeline, order)
@@ -51,7 +51,7 @@ def _dates(pipeline: Pipeline, order: BackfillOrder) -> list[str]:
 
 
 def progress(target: ServiceEnvironment, order: BackfillOrder, native_id: str) -> NativeBackfill:
-    """How a backfill goes: by its runs, for Airflow gives the backfill itself no state."""
+    """The progress of a backfill, read from its DAG runs: Airflow gives the backfill itself no state."""
     native = call(target, f"/backfills/{native_id}")
     runs, dag = _runs(target, order), native["dag_id"]
     ended = {
@@ -78,13 +78,13 @@ def _runs(target: ServiceEnvironment, order: BackfillOrder) -> dict[str, tuple[d
 
 
 def _ended(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The task instances of the steps that have ended, every element of them."""
-    going = {row["task_id"].removesuffix(ELEMENTS) for row in rows if row["state"] not in ENDED}
-    return [row for row in rows if row["task_id"].removesuffix(ELEMENTS) not in going]
+    """The task instances of the steps that have ended with all their elements."""
+    active = {row["task_id"].removesuffix(ELEMENTS) for row in rows if row["state"] not in ENDED}
+    return [row for row in rows if row["task_id"].removesuffix(ELEMENTS) not in active]
 
 
 def cancel(target: ServiceEnvironment, order: BackfillOrder) -> None:
-    """Cancels the backfills of the order's version, and fails what they still run after some seconds."""
+    """Cancels the backfills of the order's version; runs that are still active after some seconds are set to failed."""
     dag, version = find_pipeline(order.request.pipeline).name, (order.request.version, order.request.root)
     for native in rows_of(target, f"/backfills?dag_id={dag}", "backfills"):
         if native["completed_at"] is None and _version(native["dag_run_conf"]) == (dag, *version):

@@ -1,4 +1,4 @@
-"""For DAGs written by hand: waiting for an asset of Dagster in the triggerer, so that no worker slot is held."""
+"""A sensor for handwritten DAGs: it waits for a Dagster asset in the triggerer and holds no worker slot."""
 
 from __future__ import annotations
 
@@ -18,25 +18,26 @@ if TYPE_CHECKING:
 
     from counterpoint.bridging import External
 
-# the scheduler takes a task for a killed one that is queued again before its executor has told of its end
+# a task that is queued again before its executor has reported its end counts as killed for the scheduler
 _SETTLING = 5.0
 
 
 def outlet_of(asset_key: str) -> Asset:
-    """The asset by which Airflow knows one of Dagster."""
+    """The Airflow asset that stands for a Dagster asset."""
     return Asset(name=f"dagster/{asset_key}", uri=f"dagster://{asset_key}")
 
 
 class DagsterAssetSensor(BaseOperator):
     """Waits, deferred, until a partition of a Dagster asset (`a/b`) is materialized.
 
-    Returns what Dagster says of it (run, moment, page, metadata), which is also the extra of the event of its outlet.
+    Returns Dagster's materialization (run, time, page, metadata), which is also the extra of its outlet's asset event.
     `partition` is a template; None: the asset has no partitions, and must have been materialized since the data
-    interval's end. `url` is the webserver's address, else the variable `url_variable` holds it. Looks every `poll`.
+    interval's end. `url` is the webserver's address; without it, the variable `url_variable` holds the address. The
+    sensor polls every `poll`.
 
     Raises:
-        AirflowSensorTimeout: it did not come within `timeout`; not retried.
-        UsageError: there is no address.
+        AirflowSensorTimeout: the partition was not materialized within `timeout`; this is not retried.
+        UsageError: neither `url` nor the variable gives an address.
     """
 
     template_fields: Sequence[str] = ("partition", "url")
@@ -57,7 +58,7 @@ class DagsterAssetSensor(BaseOperator):
         self.poll, self.timeout = poll, timeout
 
     def execute(self, context: Any) -> None:
-        """Defers to the triggerer, which also looks first: so what is down now is waited for as well."""
+        """Defers to the triggerer, which also makes the first check, so that it also waits for a Dagster that is down."""
         since = context["data_interval_end"].isoformat() if self.partition is None else None
         place = (self.asset_key, self.partition, since, server_of(self.url_variable, self.url).url, self.url_variable)
         until = datetime.now(UTC) + self.timeout
@@ -65,13 +66,13 @@ class DagsterAssetSensor(BaseOperator):
         self.defer(trigger=trigger, method_name="resume")
 
     def resume(self, context: Any, event: Mapping[str, Any]) -> dict[str, Any]:
-        """Passes on what was found.
+        """Returns the materialization, and adds it to the outlets' asset events.
 
         Raises:
-            AirflowSensorTimeout: nothing was.
+            AirflowSensorTimeout: the trigger reported none in time.
         """
         if not event["found"]:
-            raise AirflowSensorTimeout(f"waited {self.timeout} for {event['said']}; raise its timeout, or see why")
+            raise AirflowSensorTimeout(f"waited {self.timeout} for {event['said']}; raise its timeout, or find out why")
         materialization: dict[str, Any] = event["found"]
         for asset in self.outlets:
             context["outlet_events"][asset].extra.update(materialization)
@@ -79,31 +80,31 @@ class DagsterAssetSensor(BaseOperator):
 
 
 class DagsterAssetTrigger(BaseTrigger):
-    """Fires when the partition is there or the time is up; `place` is key, partition, since, address, its variable."""
+    """Fires on a materialization or a timeout; `place` holds key, partition, since, address and address variable."""
 
     def __init__(self, place: Sequence[Any], poll: float, until: str) -> None:
         super().__init__()
         self.place, self.poll, self.until = tuple(place), poll, until
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """What the triggerer makes it of."""
+        """The class path and the arguments by which the triggerer creates this trigger."""
         return f"{__name__}.DagsterAssetTrigger", {"place": list(self.place), "poll": self.poll, "until": self.until}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Looks at every poll; why Dagster does not answer is in the log."""
+        """Checks at every poll; logs the reason while Dagster does not answer."""
         key, partition, _, url, _ = self.place
-        said = f"the Dagster asset {key}, partition {partition}, at {url}"
+        description = f"the Dagster asset {key}, partition {partition}, at {url}"
         await asyncio.sleep(_SETTLING)
         while True:
-            materialization, why = await asyncio.to_thread(self._look)
+            materialization, why = await asyncio.to_thread(self._check)
             left = (datetime.fromisoformat(self.until) - datetime.now(UTC)).total_seconds()
             if materialization or left <= 0:
                 break
-            self.log.warning("waits for %s until %s%s", said, self.until, why)
+            self.log.warning("waiting for %s until %s%s", description, self.until, why)
             await asyncio.sleep(min(self.poll, left))
-        yield TriggerEvent({"found": materialization and materialization.to_dict(), "said": said + why})
+        yield TriggerEvent({"found": materialization and materialization.to_dict(), "said": description + why})
 
-    def _look(self) -> tuple[External | None, str]:
+    def _check(self) -> tuple[External | None, str]:
         key, partition, since, url, variable = self.place
         moment = datetime.fromisoformat(since) if since else None
         try:

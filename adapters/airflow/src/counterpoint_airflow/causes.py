@@ -1,4 +1,4 @@
-"""Why tasks failed, as the log endpoint tells it: of what no worker could record."""
+"""The causes of failed tasks, read from Airflow's log endpoint, for failures that no worker could record."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _cause(target: ServiceEnvironment, path: str, row: Mapping[str, Any]) -> Err
     for line in reversed(lines):
         if line.get("error_detail"):
             return _raised(line["error_detail"])
-    return named("TaskInstance", _last_words(lines) or f"ended as {row['state']} without a word in its log")
+    return named("TaskInstance", _last_words(lines) or f"ended as {row['state']}, and its log is empty")
 
 
 def _raised(chain: list[Mapping[str, Any]]) -> ErrorInfo:
@@ -50,12 +50,12 @@ def _raised(chain: list[Mapping[str, Any]]) -> ErrorInfo:
 
 
 def _last_words(lines: Iterable[Mapping[str, Any]]) -> str:
-    told = [" ".join(f"{k}={v}" if k != "event" else str(v) for k, v in line.items()) for line in lines]
-    return "; ".join(told[-3:])
+    texts = [" ".join(f"{k}={v}" if k != "event" else str(v) for k, v in line.items()) for line in lines]
+    return "; ".join(texts[-3:])
 
 
 def answers(target: ServiceEnvironment, native_id: str) -> Iterator[str]:
-    """What Airflow's own API tells of a run, call by call: the run, its tasks, the log of each that failed."""
+    """The answers of Airflow's own API about a run, call by call: the run, its tasks, the log of each failed task."""
     dag, _, run = native_id.partition("::")
     path = f"/dags/{dag}/dagRuns/{quote(run, safe='')}"
     yield str(call(target, path))

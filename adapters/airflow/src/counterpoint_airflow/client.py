@@ -1,4 +1,4 @@
-"""How the API server of a service environment is asked: by the REST API, page by page, again where that helps."""
+"""The REST client of a service environment's API server, with paging, and with retries where they help."""
 
 from __future__ import annotations
 
@@ -11,27 +11,34 @@ from counterpoint.service_environment import USER
 if TYPE_CHECKING:
     from counterpoint.adapter import ServiceEnvironment
 
-# while the database is locked, the server fails in whichever way it does then
+# while the database is locked, the server answers with any status from 500 on
 _LOCKED = Again((1.0, 5.0, 10.0), busy=range(500, 600))
 
 
 def call(
     target: ServiceEnvironment, path: str, body: Any = None, *, method: str | None = None, again: Again = NEVER
 ) -> Any:
-    """What the REST API answers; who asks here asks again where that helps, or says by `again` when it does.
+    """The answer of the REST API.
+
+    Args:
+        target: The service environment that is asked.
+        path: The path below `/api/v2`.
+        body: The JSON body; None: a GET without a body.
+        method: The HTTP method, where the body alone does not tell it.
+        again: When to repeat the call; by default never, because the caller decides that.
 
     Raises:
-        ServiceError: it does not answer, or refuses.
+        ServiceError: the server does not answer, or refuses.
     """
     credentials = bearer(_token(target.url(), target.password, again))
     return ask(f"{target.url()}/api/v2{path}", body, method=method, credentials=credentials, again=again)
 
 
 def change(target: ServiceEnvironment, path: str, body: Any) -> None:
-    """Changes what may be changed twice, so that it is asked again while the database is locked.
+    """Sends an idempotent PATCH, which is repeated while the database is locked.
 
     Raises:
-        ServiceError: it does not answer in time, or refuses.
+        ServiceError: the server does not answer in time, or refuses.
     """
     call(target, path, body, method="PATCH", again=_LOCKED)
 
@@ -42,7 +49,7 @@ def _token(url: str, password: str, again: Again) -> str:
 
 
 def rows_of(target: ServiceEnvironment, path: str, kind: str = "task_instances") -> list[dict[str, Any]]:
-    """Everything that a collection holds, page by page."""
+    """All rows of a collection, read page by page."""
     rows: list[dict[str, Any]] = []
     while True:
         page = call(target, f"{path}{'&' if '?' in path else '?'}limit=100&offset={len(rows)}")

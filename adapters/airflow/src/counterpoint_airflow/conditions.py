@@ -1,4 +1,4 @@
-"""Trigger rules, branches and selections in Airflow's terms: what is not to run is skipped by the task before it."""
+"""Trigger rules, branches and selections in Airflow's terms: a task skips those after it that must not run."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 
 def _is_idle(pipeline: Pipeline, request: RunRequest, step: str) -> bool:
-    """Whether neither a step nor one after it is selected."""
+    """Whether neither the step nor any step downstream of it is selected."""
     return not any(request.selects(name) for name in (step, *downstream(pipeline, step)))
 
 
 def is_selected(pipeline: Pipeline, request: RunRequest, step: str) -> bool:
-    """Whether a task is to work; one that is not, but that a selected one waits for, ends well without working.
+    """Whether the step is selected. An unselected task that a selected one waits for succeeds without executing.
 
     Raises:
-        AirflowSkipException: neither this step nor one after it is selected.
+        AirflowSkipException: neither this step nor any step downstream of it is selected.
     """
     if _is_idle(pipeline, request, step):
         raise AirflowSkipException(f"{step} is not part of this run")
@@ -33,19 +33,19 @@ def is_selected(pipeline: Pipeline, request: RunRequest, step: str) -> bool:
 
 
 def skip_unless_chosen(request: RunRequest, step: str, references: Mapping[str, Any]) -> None:
-    """Skips a task whose branch chose otherwise, as when it was cleared, or an effect in a run without effects.
+    """Skips a task that was not chosen by its branch (after it was cleared), or an effect in a run without effects.
 
     Raises:
-        AirflowSkipException: it is not to run.
+        AirflowSkipException: the task must not run.
     """
     if reason := why_skipped(request, step, references):
         raise AirflowSkipException(reason)
 
 
 def idle_after(pipeline: Pipeline, request: RunRequest, step: str, reference: ArtifactRef) -> list[str]:
-    """The tasks that a step, now that it has succeeded, is to skip as Airflow's own branches do: no worker starts them.
+    """The tasks that a step skips after it has succeeded, as Airflow's own branches do: no worker starts them.
 
-    Those are the ones that its choice is against, and after the last selected step before them those not selected.
+    Those are the tasks that its choice excludes, and the unselected tasks whose last selected ancestor it is.
     """
     idle = [s.name for s in pipeline.steps if s.when and s.when.step == step and request.selects(s.name)]
     idle = [name for name in idle if not condition_holds(request, name, {step: reference})]
@@ -58,9 +58,9 @@ def idle_after(pipeline: Pipeline, request: RunRequest, step: str, reference: Ar
 
 
 def _may_skip(pipeline: Pipeline, request: RunRequest, step: str, idle: str) -> bool:
-    """Whether all selected steps before an idle one have ended well when a step has.
+    """Whether the success of a step implies that of all selected ancestors of an idle one.
 
-    One that was skipped before could not fail with a step that fails later, and the run would end well.
+    A task that is skipped earlier could not fail with an ancestor that fails later, and the run would succeed.
     """
     above = ancestors(pipeline, idle)
     before = {name for name in above if request.selects(name)}

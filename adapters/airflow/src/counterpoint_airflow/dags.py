@@ -12,9 +12,9 @@ from counterpoint_airflow.translate import translate
 
 
 def served() -> dict[str, DAG]:
-    """The DAGs by their ids; in the process of a task, that of the task alone."""
+    """The DAGs by their ids; in a task's process, only the DAG of that task."""
     scheduled, wanted = bool(os.environ.get(SCHEDULES)), get_parsing_context().dag_id
-    # the settings that services serve are what the page shows as parameters, and sends back
+    # the page shows these settings as parameters, and sends them back with a run
     pipelines = {name: configured_pipeline(name, "airflow") for name in served_pipelines()}
     return {
         pipeline.name: translate(pipeline, served=name, scheduled=scheduled)

@@ -1,4 +1,4 @@
-"""Deadlines in Airflow's terms: an alert for each DAG, which counts from when a run was due by its schedule."""
+"""Deadlines in Airflow's terms: an alert for each DAG that counts from the time when a run was due."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
     from counterpoint.model import Pipeline
 
-# for Airflow's plugins; before 3.3 there are no references of one's own
+# registered by the plugin; Airflow before 3.3 has no custom deadline references
 REFERENCES: list[type] = []
 
 if hasattr(AirflowPlugin, "deadline_references"):
     from airflow.sdk.definitions.deadline import BaseDeadlineReference
 
     class DueReference(BaseDeadlineReference):
-        """When a run was due by its schedule; one of a backfill, or that a person started, has no deadline."""
+        """The time when a scheduled run was due; backfill runs and manual runs have no deadline."""
 
         required_kwargs: ClassVar[set[str]] = {"dag_id", "run_id"}
 
@@ -35,9 +35,9 @@ if hasattr(AirflowPlugin, "deadline_references"):
 
 
 def due() -> Any:
-    """What deadlines count from: when the run was due, and before Airflow 3.3 when it was queued.
+    """The reference that deadlines count from: the due time of the run, or its queue time before Airflow 3.3.
 
-    Airflow 3.3 cannot clear a run whose deadline counts from the queue, as backfills and retries do.
+    Backfills and retries clear runs, and Airflow 3.3 cannot clear a run whose deadline counts from its queue time.
     """
     from airflow.sdk.definitions.deadline import DeadlineReference
 
@@ -45,7 +45,7 @@ def due() -> Any:
 
 
 async def late(context: Mapping[str, Any]) -> None:
-    """What the triggerer does when a run is late; one of a backfill, or that a person started, has no deadline."""
+    """Reports a late scheduled run; the triggerer calls it. Backfill runs and manual runs have no deadline."""
     from counterpoint.monitoring import tell_late
 
     run = context["dag_run"]
@@ -54,7 +54,7 @@ async def late(context: Mapping[str, Any]) -> None:
 
 
 def deadline(pipeline: Pipeline) -> Any:
-    """The deadline alert of a DAG: that long after the run was due by its schedule."""
+    """The deadline alert of a DAG, which fires when the pipeline's deadline has passed since the run was due."""
     if pipeline.deadline is None:
         return None
     from airflow.sdk.definitions.deadline import AsyncCallback, DeadlineAlert

@@ -1,4 +1,4 @@
-"""Airflow's services: a database, the API server, scheduler, DAG processor and triggerer, in a home of their own."""
+"""Airflow's services in their own home: database, API server, scheduler, DAG processor and triggerer."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 
     from counterpoint.adapter import ServiceEnvironment
 
-# what the pools are described by that a pipeline has declared
+# the description of the pools that a pipeline declares
 MADE = "declared by the pipeline"
-# the DAG file, and the table that says which service environment uses a database
+# the DAG file, and the table that names the service environment that uses a database
 _FILE, _TABLE = "counterpoint_dags.py", "counterpoint_site"
 _PASSWORDS = "passwords.json"
 _ENTRY = "from counterpoint_airflow.dags import served  # airflow DAGs\n\nglobals().update(served())\n"
-# the configuration of an installation: the user's own is of another one. His connections, variables, secrets stay
+# variables of the user's own Airflow installation, which are not passed on; his connections, variables, secrets are
 _OF_AN_INSTALLATION = (
     "AIRFLOW_HOME",
     "AIRFLOW_CONFIG",
@@ -53,7 +53,7 @@ _COMPONENTS = ("metadatabase", "scheduler", "dag_processor", "triggerer")
 
 
 def environment(home: Path, secret: str, database: str | None, url: str) -> dict[str, str]:
-    """The configuration of Airflow, as variables: everything that it writes lies in `home`."""
+    """The configuration of Airflow as environment variables; Airflow writes everything into `home`."""
     port = url.rpartition(":")[2]
     settings = {
         "CORE__DAGS_FOLDER": str(home / "dags"),
@@ -74,12 +74,12 @@ def environment(home: Path, secret: str, database: str | None, url: str) -> dict
         "DATABASE__SQL_ALCHEMY_CONN": _database(home, database),
         # most of the gap between two tasks; at 0.1 an idle scheduler takes a fifth of a core
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.25",
-        # how soon what a killed scheduler or worker ran is noticed
+        # how soon Airflow notices the tasks of a killed scheduler or worker
         "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "15",
         "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "90",
-        # a task that a schedule begins at once may be there before the API server
+        # a task that a schedule starts at once may be ready before the API server
         "WORKERS__EXECUTION_API_RETRIES": "10",
-        # longer than a lock lasts: a task that asks again whether it may begin is told that it has, and fails
+        # longer than a lock lasts: a task that repeats its request to start is told that it already runs, and fails
         "WORKERS__EXECUTION_API_TIMEOUT": "60",
         "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
         "LOGGING__BASE_LOG_FOLDER": str(home / "task-logs"),
@@ -91,7 +91,7 @@ def environment(home: Path, secret: str, database: str | None, url: str) -> dict
 
 
 def _database(home: Path, database: str | None, patience: int = 60) -> str:
-    """Its URL. SQLite has one writer at a time: the others wait for `patience` seconds."""
+    """The database URL. SQLite has one writer at a time: the others wait up to `patience` seconds."""
     if database:
         return f"postgresql+psycopg2://{database.partition('://')[2]}"
     return f"sqlite:///{home / 'airflow.db'}?timeout={patience}"
@@ -102,14 +102,14 @@ def plan(target: ServiceEnvironment) -> Plan:
     _write_entry(target.home)
     put_private(target.home / _PASSWORDS, json.dumps({USER: target.password}))
     airflow = str(Path(sys.executable).parent / "airflow")
-    # Airflow notes who asked in the API server's event loop, which the request that holds the lock needs to end: one of
-    # the two must fail and ask again, before the scheduler, which waits as well, is taken for dead with all its tasks
+    # Airflow writes an audit row in the API server's event loop, and a request that holds the database lock needs that
+    # loop to end. One of the two must fail and retry before the waiting scheduler counts as dead with all its tasks
     restart_during_startup = {
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": _database(target.home, target.database, patience=5)
     }
-    # without a server of logs each: they would listen on fixed ports, and the API server reads the files
+    # no log servers: they would listen on fixed ports, and the API server reads the log files itself
     names = ("scheduler --skip-serve-logs", "dag-processor", "triggerer --skip-serve-logs")
-    # told once, a triggerer waits for 10 s for a process of its own that has ended
+    # after one signal, a triggerer waits 10 s for a child process that has already ended
     others = (Process(name.split()[0], (airflow, *name.split()), slow="triggerer" in name) for name in names)
     return Plan(
         prepare=(Process("migrate", (sys.executable, "-P", "-m", "counterpoint_airflow.deploy", *target.pipelines)),),
@@ -126,12 +126,12 @@ def _write_entry(home: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / _FILE).write_text(_ENTRY, encoding="utf-8")
     if not (config := home / "airflow.cfg").exists():
-        # each component would write one with a key of its own, and could not read what another has encrypted
+        # otherwise each component writes a file with its own key, and cannot read what another one has encrypted
         put(config, f"[core]\nfernet_key = {Fernet.generate_key().decode()}\n")
 
 
 def _missing(target: ServiceEnvironment) -> str | None:
-    """What is not there yet, or None when runs can be triggered; pools are looked at, for a run would wait forever."""
+    """What is not ready yet; None when runs can be triggered. A run would wait forever for a pool that is missing."""
     try:
         health = call(target, "/monitor/health")
         sick = [name for name in _COMPONENTS if (health.get(name) or {}).get("status") != "healthy"]
@@ -148,8 +148,8 @@ def _missing(target: ServiceEnvironment) -> str | None:
 
 @contextmanager
 def configured(home: Path, pipeline: str) -> Iterator[None]:
-    """Airflow in this process, configured for a home, its database made; it is imported here first, or turned there."""
-    kept = dict(os.environ)
+    """Configures Airflow in this process for a home and creates its database; an imported Airflow is reconfigured."""
+    original = dict(os.environ)
     os.environ.update(environment(home, "0" * 64, None, "http://127.0.0.1:8080"), COUNTERPOINT_PIPELINES=pipeline)
     try:
         from airflow import settings
@@ -162,11 +162,11 @@ def configured(home: Path, pipeline: str) -> Iterator[None]:
         yield
     finally:
         os.environ.clear()
-        os.environ.update(kept)
+        os.environ.update(original)
 
 
 def make_database(pipelines: list[str]) -> None:
-    """Migrates the database and gives every declared pool its slots, before anything can wait for one."""
+    """Migrates the database and gives every declared pool its slots, before any task can wait for a slot."""
     from airflow import settings
     from airflow.models.pool import Pool
     from airflow.utils.db import initdb
@@ -174,19 +174,19 @@ def make_database(pipelines: list[str]) -> None:
     initdb()
     if settings.engine.dialect.name == "sqlite":
         with settings.engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA journal_mode=WAL")  # readers do not hold back who writes
+            connection.exec_driver_sql("PRAGMA journal_mode=WAL")  # readers do not block the writer
     for pool in (pool for name in pipelines for pool in find_pipeline(name).pools):
-        standing = Pool.get_pool(pool.name)
-        ours = standing is not None and (standing.description or "").startswith(MADE)
-        if may_set(pool, standing.slots if standing else None, ours=ours):
+        existing = Pool.get_pool(pool.name)
+        ours = existing is not None and (existing.description or "").startswith(MADE)
+        if may_set(pool, existing.slots if existing else None, ours=ours):
             Pool.create_or_update_pool(pool.name, pool.slots, MADE, include_deferred=False)
 
 
 def claim(pipelines: list[str]) -> None:
-    """Makes the database of a target; a given one is used by one target at a time, and by no team's Airflow.
+    """Creates the database of a target. A database given by `--database` serves one target, and no team's Airflow.
 
     Raises:
-        UsageError: this process belongs to no service environment, or the database is another's.
+        UsageError: this process belongs to no service environment, or another one uses the database.
     """
     from airflow import settings
 
@@ -209,7 +209,7 @@ def _claim_given(mine: Claim, engine: Engine) -> None:
 
 
 def _refuse_foreign_dags(connection: Connection) -> None:
-    """Refuses a team's own database: each Airflow takes all DAGs out of it that its own files do not hold."""
+    """Refuses a team's own database: an Airflow deactivates every DAG in it that its own files do not hold."""
     import sqlalchemy as sa
 
     if not sa.inspect(connection).has_table("dag"):

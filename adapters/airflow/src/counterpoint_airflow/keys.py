@@ -1,14 +1,14 @@
-"""The names by which Airflow keeps what is Counterpoint's: of tasks, in the conf of runs, beside what a DAG has."""
+"""The names of Counterpoint's own data in Airflow: of tasks, in the conf of runs, in the macros of a DAG."""
 
 from __future__ import annotations
 
-# behind the name of a mapped step: the task that counts its elements
+# suffix after the name of a mapped step: the task that counts its elements
 ELEMENTS = "__elements"
-# no step of a pipeline has such a name
+# the task that fails with hidden failures; no step of a pipeline can have this name
 WATCHER = "__watcher"
 # in the conf of a run: its request
 REQUEST = "counterpoint"
 # in the conf of the runs of a backfill, beside the request: which steps of which partitions it runs
 SPANS = "spans"
-# what has no native place in a DAG
-KEPT = "counterpoint"
+# in the macros of a DAG: the properties that have no native place there
+METADATA_KEY = "counterpoint"

@@ -1,4 +1,4 @@
-"""Runs: by `dag.test()` in this process, or on the services by the REST API; and how Airflow says that they went."""
+"""Runs a request by `dag.test()` in this process or by the REST API on the services, and reads the result."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _STATES = {name: Status(name) for name in ("success", "skipped", "upstream_faile
 
 
 def run(request: RunRequest, home: Path) -> NativeRun:
-    """Runs one DAG run here, one task after the other."""
+    """Runs one DAG run in this process, one task after the other."""
     from counterpoint_airflow.deploy import configured
 
     start = find_pipeline(request.pipeline).partitions.partition(request.partition).start
@@ -36,13 +36,13 @@ def run(request: RunRequest, home: Path) -> NativeRun:
         dag.deadline = None  # dag.test() cannot carry one
         run = dag.test(logical_date=start, run_conf={REQUEST: request.to_json()})
         rows = [{name: getattr(ti, name) for name in _FIELDS} for ti in run.get_task_instances()]
-    # the test gives a run the logical date for its start
+    # dag.test() sets the run's start to its logical date
     run.start_date = min((row["start_date"] for row in rows if row["start_date"]), default=None)
     return native_of(request, run, rows, native_id=run.run_id)
 
 
 def native_of(request: RunRequest, run: Any, rows: Iterable[dict[str, Any]], *, native_id: str) -> NativeRun:
-    """What the task instances of a DAG run come to."""
+    """The result of a DAG run, from its task instances."""
     instances: dict[str, list[NativeStep]] = {}
     for row in rows:
         name = row["task_id"].removesuffix(ELEMENTS)
@@ -66,7 +66,7 @@ def page(target: ServiceEnvironment, native_id: str | None = None) -> str:
 
 
 def submit(target: ServiceEnvironment, request: RunRequest) -> str:
-    """Triggers a DAG run for the partition; a second one for the same day has no logical date of its own."""
+    """Triggers a DAG run for the partition; a second run of the same day has no logical date."""
     pipeline = find_pipeline(request.pipeline)
     partition = pipeline.partitions.partition(request.partition)
     path, interval = f"/dags/{pipeline.name}/dagRuns", (partition.start.isoformat(), partition.end.isoformat())
@@ -77,7 +77,7 @@ def submit(target: ServiceEnvironment, request: RunRequest) -> str:
     except ServiceError as error:
         if error.status != _CONFLICT:
             raise
-        if not _exists(target, f"{path}/{quote(request.run_id, safe='')}"):  # as when its answer was lost
+        if not _exists(target, f"{path}/{quote(request.run_id, safe='')}"):  # it exists when only the answer was lost
             call(target, path, body)
     return f"{pipeline.name}::{request.run_id}"
 
@@ -92,7 +92,7 @@ def _exists(target: ServiceEnvironment, path: str) -> bool:
 
 
 def observe(target: ServiceEnvironment, request: RunRequest, native_id: str) -> NativeRun | None:
-    """How the DAG run went, or None while it has not ended."""
+    """The result of the DAG run, or None while it has not ended."""
     dag_id, _, run_id = native_id.partition("::")
     path = f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}"
     run = call(target, path)

@@ -1,4 +1,4 @@
-"""Partitions in Airflow's terms: runs carry the key of their partition, and the data interval that it covers."""
+"""Partitions in Airflow's terms: a run carries the key of its partition and the data interval that it covers."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 def timetable(pipeline: Pipeline, *, scheduled: bool) -> PartitionTimetable:
-    """The timetable of a pipeline; one without a schedule of its own has runs when they are asked for."""
+    """The timetable of a pipeline; without a schedule, runs are created on demand only."""
     return PartitionTimetable(pipeline.partitions, pipeline.schedule.cron if scheduled and pipeline.schedule else None)
 
 
 def partitions_of(native: Any, kept: Partitions) -> Partitions:
-    """The partitions of a DAG: their start is its own, in the form of its keys."""
+    """The partitions of a DAG, which start at the DAG's start date."""
     return replace(kept, start=native.start_date.strftime(kept.form))
 
 
@@ -33,9 +33,9 @@ def cron_of(native: Any) -> str | None:
 
 
 def key_of(partitions: Partitions, run: Any) -> str:
-    """The partition of a DAG run: its own key, that of its data interval, or the one before it was due.
+    """The partition of a DAG run: its own key, the key of its data interval, or the last one that ended before it.
 
-    A run that a person starts for a logical date, without an interval, is of the partition that holds it.
+    A manual run with a logical date and without an interval belongs to the partition that holds the date.
     """
     if key := getattr(run, "partition_key", None):
         return str(key)
@@ -47,9 +47,9 @@ def key_of(partitions: Partitions, run: Any) -> str:
 
 
 def request_of(served: str, context: Mapping[str, Any]) -> RunRequest:
-    """The request in a run's conf; of a run that Airflow or a person on its page started, one made of its partition.
+    """The request in a run's conf; for a run that Airflow or a person started, a new request for its partition.
 
-    Such a run takes settings from its conf, where the page puts what a person gives as parameters.
+    Such a run takes settings from its conf, where the page puts the parameters that a person enters.
     """
     run, pipeline = context["dag_run"], find_pipeline(served)
     conf = dict(run.conf or {})

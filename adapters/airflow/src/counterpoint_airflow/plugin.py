@@ -1,4 +1,4 @@
-"""What Airflow must know of by name before it reads a DAG."""
+"""The plugin that registers classes by name before Airflow reads a DAG."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from counterpoint_airflow.timetable import PartitionTimetable
 
 
 class CounterpointPlugin(AirflowPlugin):
-    """The timetable of the DAGs, and what their deadlines count from."""
+    """Registers the timetable of the DAGs and the reference of their deadlines."""
 
     name = "counterpoint"
     timetables: ClassVar[list[type]] = [PartitionTimetable]

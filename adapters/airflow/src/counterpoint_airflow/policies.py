@@ -14,13 +14,13 @@ from counterpoint.model import is_retryable
 if TYPE_CHECKING:
     from counterpoint.model import RetryPolicy, Step
 
-# execution_timeout comes this much after core's own, so that core's names the error
+# execution_timeout is this much longer than core's own time-out, so that core's time-out names the error
 GUARD = timedelta(seconds=5)
 
 try:
     from airflow.sdk.definitions.retry_policy import RetryDecision
     from airflow.sdk.definitions.retry_policy import RetryPolicy as NativeRetryPolicy
-except ImportError:  # before Airflow 3.3 a task has its own arithmetic of delays only
+except ImportError:  # before Airflow 3.3 a task has no retry policy, only Airflow's own arithmetic
     NativeRetryPolicy = object
 
 
@@ -31,13 +31,13 @@ class CoreRetryPolicy(NativeRetryPolicy):
         self.retry = retry
 
     def evaluate(self, exception: BaseException, try_number: int, max_tries: int, context: Any = None) -> Any:  # noqa: ARG002
-        """Whether and when to try again, by the error."""
+        """Decides by the error whether and when to try again."""
         if not is_retryable(exception):
             return RetryDecision.fail(reason="another attempt cannot help")
         return RetryDecision.retry(self.retry.delay_before(max(try_number, 1), random.random()))  # noqa: S311
 
     def serialize(self) -> dict[str, Any]:
-        """What the scheduler keeps of it."""
+        """The delays and the jitter, which the scheduler stores."""
         return {"delays": self.retry.delays(), "jitter": self.retry.jitter}
 
 
@@ -57,14 +57,14 @@ def retries(step: Step) -> dict[str, Any]:
 
 
 def retry_of(task: Any, kept: RetryPolicy) -> RetryPolicy:
-    """The retries that a task has; the size of the jitter is kept beside it."""
+    """The retry policy of a task; the size of the jitter comes from the stored policy."""
     if not task.retries:
         return replace(kept, retries=0)
     return replace(kept, retries=task.retries, delay=task.retry_delay, max_delay=task.max_retry_delay)
 
 
 def to_airflow_exception(error: Exception) -> Exception:
-    """The error to raise: one that cannot be healed by another attempt also says so to Airflow before 3.3."""
+    """The error to raise; before Airflow 3.3, an error that cannot be retried becomes an AirflowFailException."""
     if is_retryable(error) or NativeRetryPolicy is not object:
         return error
     failed: Exception = AirflowFailException(f"{type(error).__name__}: {error}")

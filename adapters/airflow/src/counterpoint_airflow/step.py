@@ -14,7 +14,7 @@ from counterpoint_airflow.policies import to_airflow_exception
 from counterpoint_airflow.waits import defer_while_waiting
 
 log = logging.getLogger(__name__)
-# stands for an element where there is none, for Airflow skips what expands over nothing, and all after it
+# the index of no element: Airflow skips a task that expands over an empty list, and all tasks after it
 NOTHING = -1
 
 
@@ -24,10 +24,10 @@ def execute_step(
     """Executes a step of the pipeline that is found as `served`; returns its reference, None if not selected.
 
     Raises:
-        Exception: what the step raised.
-        AirflowSkipException: its condition does not hold.
-        DownstreamTasksSkipped: it succeeded, and tasks after it are not to run.
-        TaskDeferred: what it waits for is not there yet.
+        Exception: the error of the step.
+        AirflowSkipException: the step's condition does not hold.
+        DownstreamTasksSkipped: the step succeeded, and some tasks after it must not run.
+        TaskDeferred: an input that the step waits for is not ready yet.
     """
     from counterpoint.runtime import Attempt, execute_attempt, find_pipeline
 
@@ -47,7 +47,7 @@ def execute_step(
     for asset in native.task.outlets:
         context["outlet_events"][asset].extra.update(reference.to_dict())
     if idle := idle_after(pipeline, request, step_name, reference):
-        native.xcom_push("return_value", reference.to_dict())  # for what raises returns nothing
+        native.xcom_push("return_value", reference.to_dict())  # a task that raises returns nothing
         raise DownstreamTasksSkipped(tasks=idle)
     return reference.to_dict()
 
@@ -66,15 +66,15 @@ def count_elements(served: str, step_name: str, upstream: dict[str, Any], **cont
 
 
 def references_of(upstream: dict[str, Any]) -> dict[str, Any]:
-    """The references that upstream tasks passed on; one that failed or was skipped passed none."""
+    """The references that upstream tasks returned; failed and skipped tasks are left out."""
     from counterpoint.runtime import decode_references
 
-    passed = {n: value if value is None or isinstance(value, dict) else value[:] for n, value in upstream.items()}
-    return {name: decode_references(value) for name, value in passed.items() if value is not None}
+    values = {n: value if value is None or isinstance(value, dict) else value[:] for n, value in upstream.items()}
+    return {name: decode_references(value) for name, value in values.items() if value is not None}
 
 
 def tell_failure(context: Any) -> None:
-    """What Airflow calls when a task has failed for good: records what could not record itself."""
+    """Records a final failure that the step itself could not record; Airflow calls it as a failure callback."""
     from counterpoint.runtime import step_record
     from counterpoint.runtime.execute import record_failure
 

@@ -1,4 +1,4 @@
-"""When a DAG runs, as a timetable: the data interval of a run is its partition, whatever the hour it runs at."""
+"""The timetable of a DAG: the data interval of a run is its partition, at whatever hour it runs."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _INSTANT = timedelta(microseconds=1)
 
 
 class PartitionTimetable(Timetable):
-    """Each partition once: at the first tick of a cron after its end, without a cron only when it is asked for.
+    """Runs each partition once, at the first cron tick after its end; without a cron, on demand only.
 
-    A tick of a cron is always of the partition before it. Backfills have a run for every partition.
+    A cron tick always belongs to the partition before it. Backfills have a run for every partition.
     """
 
     def __init__(self, partitions: Partitions, cron: str | None = None) -> None:
@@ -29,7 +29,7 @@ class PartitionTimetable(Timetable):
         self.can_be_scheduled = bool(cron)
 
     def serialize(self) -> dict[str, Any]:
-        """What the scheduler keeps of it."""
+        """The arguments of `deserialize`, which the scheduler stores."""
         return {"kind": self.partitions.kind.value, "start": self.partitions.start, "cron": self.expression}
 
     @classmethod
@@ -39,17 +39,17 @@ class PartitionTimetable(Timetable):
 
     @property
     def summary(self) -> str:
-        """What the page shows."""
+        """The short text that the page shows."""
         return self.expression or "on demand"
 
     def infer_manual_data_interval(self, *, run_after: DateTime) -> DataInterval:
-        """The partition that holds the logical date that a person gave."""
+        """The data interval of a manual run: the partition that holds its logical date."""
         return self._interval(self.partitions.key_of(run_after))
 
     def next_dagrun_info(
         self, *, last_automated_data_interval: DataInterval | None, restriction: TimeRestriction
     ) -> DagRunInfo | None:
-        """The next run: of the next partition where all of a range are wanted (a backfill), else of the newest tick."""
+        """The next run: the next partition in a backfill (catchup), otherwise the partition of the newest tick."""
         earliest = restriction.earliest or self._partition(self.partitions.start).start
         first = self._first_from(last_automated_data_interval.end if last_automated_data_interval else earliest)
         if restriction.catchup:
@@ -66,7 +66,7 @@ class PartitionTimetable(Timetable):
         return DagRunInfo(run_after=_pendulum(tick), data_interval=interval)
 
     def _partition(self, key: str) -> Partition:
-        # also before the first one, which the pipeline's own partitions refuse
+        # a key may lie before the first partition, which the pipeline's own partitions refuse
         return Partitions(self.partitions.kind, key).partition(key)
 
     def _first_from(self, moment: datetime) -> str:

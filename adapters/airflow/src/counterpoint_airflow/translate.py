@@ -1,4 +1,4 @@
-"""From the description of a pipeline to an Airflow DAG of TaskFlow tasks, and back."""
+"""Translates a pipeline to an Airflow DAG of TaskFlow tasks, and back."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from counterpoint.redaction import is_sealed
 from counterpoint.terminal import markdown_block
 from counterpoint_airflow.conditions import rule_of
 from counterpoint_airflow.deadlines import deadline
-from counterpoint_airflow.keys import ELEMENTS, KEPT, WATCHER
+from counterpoint_airflow.keys import ELEMENTS, METADATA_KEY, WATCHER
 from counterpoint_airflow.partitions import cron_of, partitions_of, timetable
 from counterpoint_airflow.policies import retries, retry_of, timeout, timeout_of
 from counterpoint_airflow.step import count_elements, execute_step, tell_failure
@@ -30,10 +30,15 @@ DEFAULT_POOL = "default_pool"
 
 
 def translate(pipeline: Pipeline, *, served: str | None = None, scheduled: bool = True) -> DAG:
-    """The DAG of a pipeline, which its tasks find as `served` (its name, when it is registered by that).
+    """The DAG of a pipeline.
 
-    A paused DAG would not run what is triggered, so one that must not run by itself has a timetable without a cron.
-    Nor has it a deadline, for that is one of scheduled runs.
+    A paused DAG does not start triggered runs. A DAG that must not run by itself therefore has a timetable without a
+    cron; it has no deadline, because only scheduled runs have one.
+
+    Args:
+        pipeline: The pipeline.
+        served: The name or address by which the tasks find the pipeline; None: its own name.
+        scheduled: Whether the DAG runs by the pipeline's schedule.
     """
     with DAG(
         dag_id=pipeline.name,
@@ -43,18 +48,18 @@ def translate(pipeline: Pipeline, *, served: str | None = None, scheduled: bool 
         catchup=False,
         max_active_runs=16,
         deadline=deadline(pipeline) if scheduled else None,
-        # a secret is never shown on a page, nor taken from there
+        # a secret is neither shown on a page nor read from it
         params={name: value for name, value in public_values(pipeline)["config"].items() if not is_sealed(value)},
         doc_md=markdown_block(as_text(pipeline).rstrip("\n")),
         tags={"counterpoint"},
-        user_defined_macros={KEPT: json.dumps(public_values(pipeline))},
+        user_defined_macros={METADATA_KEY: json.dumps(public_values(pipeline))},
     ) as dag:
         tasks: dict[str, Any] = {}
         for name in order(pipeline):
             tasks[name] = _task(pipeline, pipeline.step(name), tasks, served or pipeline.name)
         if unseen := hidden(pipeline):
-            # Airflow judges a run by its last tasks alone: this one fails with whatever they do not show. No worker
-            # ever starts it, for it does nothing
+            # Airflow judges a run by its last tasks alone: this task fails with any failure that they do not show. It
+            # is empty, so no worker ever starts it
             watcher = EmptyOperator(task_id=WATCHER, trigger_rule="none_failed", doc_md="Fails when a step has failed.")
             watcher.set_upstream([tasks[name] for name in unseen])
     return dag
@@ -81,45 +86,45 @@ def _task(pipeline: Pipeline, step: Step, tasks: dict[str, Any], served: str) ->
 
 
 def asset_of(pipeline: Pipeline, step: Step) -> Asset:
-    """The asset that a task makes, by the step's public name."""
+    """The asset of a task, with the step's public name."""
     return Asset(name=step.name, uri=f"counterpoint://{pipeline.name}/{step.name}", group=pipeline.name)
 
 
 def read_back(native: DAG) -> Pipeline:
-    """The pipeline that a DAG describes, from its native properties wherever Airflow has them."""
+    """The pipeline that a DAG describes, read from native properties wherever Airflow has them."""
     tasks = {name: native.get_task(name) for name in native.task_ids if not name.endswith((ELEMENTS, WATCHER))}
-    kept = pipeline_from(json.loads(native.user_defined_macros[KEPT]))
+    stored = pipeline_from(json.loads(native.user_defined_macros[METADATA_KEY]))
     cron = cron_of(native.timetable)
     alert = native.deadline[0] if isinstance(native.deadline, list) and native.deadline else native.deadline
     return replace(
-        kept,
+        stored,
         name=native.dag_id,
         description=native.description or "",
-        partitions=partitions_of(native, kept.partitions),
+        partitions=partitions_of(native, stored.partitions),
         schedule=Schedule(cron) if cron else None,
-        config={**{name: value for name, value in kept.config.items() if is_sealed(value)}, **native.params.dump()},
+        config={**{name: value for name, value in stored.config.items() if is_sealed(value)}, **native.params.dump()},
         deadline=alert.interval if alert else None,
-        steps=tuple(_step(tasks[name], native) for name in kept.step_names if name in tasks),
+        steps=tuple(_step(tasks[name], native) for name in stored.step_names if name in tasks),
     )
 
 
 def _step(native: Any, dag: DAG) -> Step:
-    """A step, from its task; an edge that the DAG does not have is not in it either."""
+    """The step of a task; an edge that is missing in the DAG is missing in the step too."""
     operator = getattr(native, "partial_kwargs", None)
-    kept = step_from(json.loads(operator["doc_json"] if operator else native.doc_json))
+    stored = step_from(json.loads(operator["doc_json"] if operator else native.doc_json))
     above = {name.removesuffix(ELEMENTS) for name in native.upstream_task_ids}
     if operator:
-        above = (above - {kept.name}) | dag.get_task(f"{kept.name}{ELEMENTS}").upstream_task_ids
+        above = (above - {stored.name}) | dag.get_task(f"{stored.name}{ELEMENTS}").upstream_task_ids
     return replace(
-        kept,
+        stored,
         name=native.task_id,
-        inputs=tuple(i for i in kept.inputs if i.step in above or (i.window and i.window.last < 0)),
-        after=tuple(name for name in kept.after if name in above),
-        when=kept.when if kept.when and kept.when.step in above else None,
-        retry=retry_of(native, kept.retry),
+        inputs=tuple(i for i in stored.inputs if i.step in above or (i.window and i.window.last < 0)),
+        after=tuple(name for name in stored.after if name in above),
+        when=stored.when if stored.when and stored.when.step in above else None,
+        retry=retry_of(native, stored.retry),
         timeout=timeout_of(native),
         pool=None if native.pool == DEFAULT_POOL else native.pool,
         trigger_rule=rule_of(native.trigger_rule),
-        map_over=kept.map_over if operator else None,
+        map_over=stored.map_over if operator else None,
         description=(operator["doc_md"] if operator else native.doc_md) or "",
     )

@@ -1,6 +1,6 @@
-"""What a step waits for before it begins: looked for in the triggerer, so that no worker slot is held.
+"""Waits of a step before it starts; they run in the triggerer and hold no worker slot.
 
-That is what it declares, and in a backfill what other runs make that its group reads.
+A step waits for what it declares, and in a backfill for the outputs of other runs that its group reads.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
 log = logging.getLogger(__name__)
-# seconds before a trigger looks: the scheduler takes a task that is queued again before its executor has told of the
-# end of the process that deferred it for a killed one, and has it fail
+# seconds before a trigger's first check: if a task is queued again before its executor has reported the end of the
+# process that deferred it, the scheduler counts the task as killed and fails it
 _SETTLING = 5.0
 POLL_SECONDS = 2.0
 ENDED = {"success", "skipped", "failed", "upstream_failed", "removed"}
@@ -33,13 +33,13 @@ _FAILED = {"failed", "upstream_failed"}
 
 
 class BlockedError(AirflowFailException):
-    """A step is not started, for what it waits for in other runs failed; that is told where it failed."""
+    """A step is not started because a step of another run, which it waits for, failed and has reported that itself."""
 
     failure = FailureClass.UPSTREAM_FAILED.value
 
 
 class StepOperator(DecoratedOperator, PythonOperator):
-    """Executes a step of a pipeline, in a backfill when all has ended that its group reads of other runs."""
+    """Executes a step of a pipeline; in a backfill, after the steps of other runs that its group reads have ended."""
 
     custom_operator_name = "@task"
     template_fields = ("templates_dict", "op_args", "op_kwargs")
@@ -49,7 +49,7 @@ class StepOperator(DecoratedOperator, PythonOperator):
         super().__init__(kwargs_to_upstream=call, **call, **kwargs)
 
     def execute(self, context: Any) -> Any:
-        """Waits where there is something to wait for, then works."""
+        """Defers while the step has to wait, then executes it."""
         waits = waits_of(self.op_kwargs["served"], self.op_kwargs["step_name"], context)
         failed = failed_of(self.dag_id, waits) if waits else []
         if failed is None:
@@ -57,10 +57,10 @@ class StepOperator(DecoratedOperator, PythonOperator):
         return self.resume(context, {"failed": failed})
 
     def resume(self, context: Any, event: Mapping[str, Any]) -> Any:
-        """Works, unless something failed that it waited for.
+        """Executes the step.
 
         Raises:
-            BlockedError: something did.
+            BlockedError: a step that it waited for failed.
         """
         if event["failed"]:
             raise BlockedError(f"not started: {', '.join(event['failed'])} failed")
@@ -68,9 +68,9 @@ class StepOperator(DecoratedOperator, PythonOperator):
 
 
 def waits_of(served: str, step: str, context: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The steps of other runs, or before a window in this one, that a step waits for in a backfill.
+    """The steps of other runs, or of earlier partitions in a window, that a step waits for in a backfill.
 
-    Each has the logical dates of its runs, in ISO 8601; only what the backfill itself runs is waited for.
+    Each comes with the logical dates of its runs, in ISO 8601; only steps that the backfill itself runs are included.
     """
     spans = dict(context["dag_run"].conf or {}).get(SPANS)
     if spans is None:
@@ -87,7 +87,7 @@ def waits_of(served: str, step: str, context: Mapping[str, Any]) -> dict[str, li
 
 
 def failed_of(dag_id: str, waits: Mapping[str, list[str]]) -> list[str] | None:
-    """The tasks, of those of some logical dates, that failed; None while not all have ended."""
+    """The failed tasks among those that a step waits for; None while not all of them have ended."""
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
     failed = []
@@ -109,51 +109,51 @@ class WindowTrigger(BaseTrigger):
         self.dag_id, self.waits = dag_id, dict(waits)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """What the triggerer makes it of."""
+        """The class path and the arguments by which the triggerer creates this trigger."""
         return f"{__name__}.WindowTrigger", {"dag_id": self.dag_id, "waits": self.waits}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Looks every few seconds into Airflow's database."""
+        """Checks the states of the tasks every few seconds."""
         while (failed := await asyncio.to_thread(failed_of, self.dag_id, self.waits)) is None:  # noqa: ASYNC110
             await asyncio.sleep(POLL_SECONDS)
         yield TriggerEvent({"failed": failed})
 
 
 def defer_while_waiting(request: RunRequest, step: str) -> None:
-    """Lets a step begin, or its task defer until what it waits for is there.
+    """Returns when the step may start, and defers its task otherwise.
 
     Raises:
-        TaskDeferred: something is not there yet.
-        MissingInputError: it has waited long enough.
+        TaskDeferred: an input that the step waits for is not ready yet.
+        MissingInputError: the step has waited for its whole time-out.
     """
     from counterpoint.runtime.waits import admit
 
     waiting = admit(request, step)
     if waiting:
-        log.warning("%s %s", step, waiting)  # as what is below is not shown
+        log.warning("%s %s", step, waiting)  # a warning, because lower levels are not shown
         raise TaskDeferred(trigger=WaitTrigger(request.to_json(), step), method_name="resume")
 
 
 class WaitTrigger(BaseTrigger):
-    """Fires when what a step waits for is there, or when it has waited long enough."""
+    """Fires when the inputs that a step waits for are ready, or when its wait has timed out."""
 
     def __init__(self, request: str, step: str) -> None:
         super().__init__()
         self.request, self.step = request, step
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """What the triggerer makes it of."""
+        """The class path and the arguments by which the triggerer creates this trigger."""
         return f"{__name__}.WaitTrigger", {"request": self.request, "step": self.step}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Looks at every poll; its log on the task's page says what for."""
+        """Checks at every poll; logs on the task's page what the step waits for."""
         from counterpoint.runtime.waits import still
 
-        told = ""
+        logged = ""
         await asyncio.sleep(_SETTLING)
         while waiting := await asyncio.to_thread(still, RunRequest.from_json(self.request), self.step):
-            if str(waiting) != told:
-                told = str(waiting)
-                self.log.warning("%s %s", self.step, told)
+            if str(waiting) != logged:
+                logged = str(waiting)
+                self.log.warning("%s %s", self.step, logged)
             await asyncio.sleep(waiting.pause)
         yield TriggerEvent({"failed": []})
