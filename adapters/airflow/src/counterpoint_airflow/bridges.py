@@ -58,7 +58,7 @@ class DagsterAssetSensor(BaseOperator):
         self.poll, self.timeout = poll, timeout
 
     def execute(self, context: Any) -> None:
-        """Defers to the triggerer, which also makes the first check, so that it also waits for a Dagster that is down."""
+        """Defers to the triggerer, which also makes the first check: so a Dagster that is down is waited for too."""
         since = context["data_interval_end"].isoformat() if self.partition is None else None
         place = (self.asset_key, self.partition, since, server_of(self.url_variable, self.url).url, self.url_variable)
         until = datetime.now(UTC) + self.timeout

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class DagsterAdapter(ModuleAdapter):
-    """What this package makes of a pipeline, and knows of its runs."""
+    """The adapter for Dagster: translates a pipeline to assets, and runs and observes its runs."""
 
     name = "dagster"
     distribution = "dagster"

@@ -1,4 +1,4 @@
-"""Backfills of assets: the daemon launches each partition of each asset when what it reads has been made."""
+"""Backfills of assets: the daemon launches each partition of an asset after the partitions that it reads."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _BACKFILL = """query($id: String!) { partitionBackfillOrError(backfillId: $id) {
 _RUNNING = """{ partitionBackfillsOrError(status: REQUESTED, limit: 100) {
   ... on PartitionBackfills { results { id tags { key value }
   runs(limit: 1) { id } unfinishedRuns(limit: 1) { id } } } } }"""
-# the daemon looks at a backfill now and then, and only then sees that all of it has ended
+# the daemon notices the end of a backfill only at its next look at backfills
 _PATIENCE = 5.0 * TICK_SECONDS
 _CANCEL = "mutation($id: String!) { cancelPartitionBackfill(backfillId: $id) { __typename } }"
 
@@ -38,7 +38,7 @@ def backfill(target: ServiceEnvironment, order: BackfillOrder) -> str:
     """Launches a backfill of the order's assets, each for its own ranges of partitions; returns Dagster's id of it.
 
     Raises:
-        ServiceError: Dagster did not take it.
+        ServiceError: Dagster rejected it.
     """
     from counterpoint_dagster.policies import execution
 
@@ -79,7 +79,7 @@ def _ranges(pipeline: Pipeline, order: BackfillOrder) -> dict[str, list[dict[str
 
 
 def progress(target: ServiceEnvironment, order: BackfillOrder, native_id: str) -> NativeBackfill:
-    """How a backfill goes: by its runs, which end before the daemon's next look at it."""
+    """The progress of a backfill, read from its runs, which end before the daemon notices it."""
     native = graphql(target, _BACKFILL, {"id": native_id})["partitionBackfillOrError"]
     chains = _chains(runs_with(target, BACKFILL, native_id))
     ended: dict[str, NativeRun] = {}
@@ -95,7 +95,7 @@ def progress(target: ServiceEnvironment, order: BackfillOrder, native_id: str) -
 
 
 def _chains(runs: Iterable[dict[str, Any]]) -> dict[tuple[str, str], list[dict[str, Any]]]:
-    """Runs by their partition and the first run of those that follow one another."""
+    """The runs grouped by partition and by the first run of their chain."""
     chains: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for run in runs:
         tags = {tag["key"]: tag["value"] for tag in run["tags"]}
@@ -104,7 +104,7 @@ def _chains(runs: Iterable[dict[str, Any]]) -> dict[tuple[str, str], list[dict[s
 
 
 def cancel(target: ServiceEnvironment, order: BackfillOrder) -> None:
-    """Cancels the backfills of the order's version that run; one whose runs have all ended is left to the daemon."""
+    """Cancels the running backfills of the order's version; one whose runs have all ended is left to the daemon."""
     end = time.monotonic() + _PATIENCE
     while backfills := _in_progress(target, order):
         for native in backfills:

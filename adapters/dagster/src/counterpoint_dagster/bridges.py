@@ -1,4 +1,4 @@
-"""For definitions written by hand: sensors that report what an Airflow 3 made as an asset, and go on from it."""
+"""Sensors for handwritten definitions: they report outputs of Airflow 3 as an asset, and launch what follows."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _FIRST = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Bridge:
-    """What a sensor reports, and how.
+    """The options of a sensor: which asset it reports, and how.
 
-    `asset` stands for what Airflow makes; its partition is the one that a logical date minus `shift` lies in. `target`
-    (a job, assets) is run for each that came. The tick fails while a partition has not come `timeout` after its end.
-    Looks every `poll`, at `limit` runs at most, the first time at those that ended since `since` (None: a day ago).
+    `asset` stands for Airflow's output; a logical date minus `shift` lies in its partition. `target` (a job, assets) is
+    run for each reported output. The tick fails while a partition is missing `timeout` after its end. The sensor polls
+    every `poll` and reads `limit` runs at most, at first those that ended since `since` (None: a day ago).
     """
 
     asset: dg.AssetSpec
@@ -38,11 +38,11 @@ class Bridge:
 
     @property
     def name(self) -> str:
-        """The asset's name, for people."""
+        """The asset's name as Dagster shows it."""
         return str(self.asset.key.to_user_string())
 
     def key_of(self, partition: str) -> str | None:
-        """The key of the partition that a logical date lies in; a partition key of Airflow's own is kept."""
+        """The key of the partition that a logical date lies in; one of Airflow's own partition keys stays as it is."""
         keys = self.asset.partitions_def
         try:
             moment = moment_of(partition) - self.shift
@@ -51,35 +51,35 @@ class Bridge:
             return partition if keys else None
 
     def knows(self, key: str | None) -> bool:
-        """Whether the asset has such a partition; None where it has none at all."""
+        """Whether the asset has such a partition; None is right for an asset without partitions."""
         keys = self.asset.partitions_def
         return keys.has_partition_key(key) if keys and key else keys is None
 
     def late(self, instance: dg.DagsterInstance) -> tuple[str, datetime, datetime] | None:
-        """In words what should have come last and has not, since when, and between which logical dates it lies."""
+        """Describes the newest partition if it is overdue, with the bounds of its logical dates; None if it is not."""
         keys = self.asset.partitions_def
         if self.timeout is None or not isinstance(keys, dg.TimeWindowPartitionsDefinition):
             return None
         with dg.partition_loading_context(effective_dt=datetime.now(UTC) - self.timeout):
             key = keys.get_last_partition_key()
-        come = dg.AssetRecordsFilter(asset_key=self.asset.key, asset_partitions=[key])
-        if key is None or instance.fetch_materializations(come, limit=1).records:
+        records = dg.AssetRecordsFilter(asset_key=self.asset.key, asset_partitions=[key])
+        if key is None or instance.fetch_materializations(records, limit=1).records:
             return None
         window = keys.time_window_for_partition_key(key)
         waited = timedelta(seconds=int((datetime.now(UTC) - window.end).total_seconds()))
-        said = f"has not made partition {key} of {self.name} {waited} after its end"
-        return said, *((moment + self.shift).astimezone(UTC) for moment in (window.start, window.end))
+        description = f"has not made partition {key} of {self.name} {waited} after its end"
+        return description, *((moment + self.shift).astimezone(UTC) for moment in (window.start, window.end))
 
 
 def airflow_run_sensor(dag_id: str, asset: dg.AssetSpec, **options: Any) -> dg.SensorDefinition:
-    """A sensor that materializes an asset for every run of an Airflow DAG that ends well; options are a `Bridge`'s."""
+    """A sensor that materializes an asset for every successful run of an Airflow DAG; `options` are a `Bridge`'s."""
     return _sensor(Runs(dag_id), Bridge(asset, **options))
 
 
 def airflow_asset_sensor(airflow_asset: str, asset: dg.AssetSpec, **options: Any) -> dg.SensorDefinition:
-    """A sensor that materializes an asset for every event of an asset of Airflow; options are a `Bridge`'s.
+    """A sensor that materializes an asset for every event of an Airflow asset; `options` are a `Bridge`'s.
 
-    The partition is what the event's extra calls so, else its partition key, or by the logical date of its run.
+    The partition is `partition` in the event's extra, else the event's partition key, else its run's logical date.
     """
     return _sensor(Events(airflow_asset), Bridge(asset, **options))
 
@@ -90,26 +90,26 @@ def _sensor(source: Source, bridge: Bridge) -> dg.SensorDefinition:
         target=bridge.target,
         minimum_interval_seconds=max(1, int(bridge.poll.total_seconds())),
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description=f"Reports what Airflow's {source} made as {bridge.name}, and goes on from it.",
+        description=f"Reports the outputs of Airflow's {source} as {bridge.name}, and launches what follows.",
     )
     def report(context: dg.SensorEvaluationContext) -> Any:
         server, since = server_of(bridge.url_variable), bridge.since or datetime.now(UTC) - _FIRST
         try:
             externals, cursor = unseen(source, server, context.cursor, since, bridge.limit)
             if externals:
-                return _told(context, externals, bridge, cursor)
+                return _report(context, externals, bridge, cursor)
             why = f"nothing new of Airflow's {source}"
         except ServiceError as error:
             why = str(error)
         if late := bridge.late(context.instance):
-            said, *dates = late
-            raise MissingInputError(f"Airflow's {source} {said}: {source.state(server, *dates)}")
+            description, *dates = late
+            raise MissingInputError(f"Airflow's {source} {description}: {source.state(server, *dates)}")
         return dg.SkipReason(why)
 
     return report
 
 
-def _told(
+def _report(
     context: dg.SensorEvaluationContext, externals: list[External], bridge: Bridge, cursor: str
 ) -> dg.SensorResult:
     keyed = [(external, bridge.key_of(external.partition)) for external in externals]

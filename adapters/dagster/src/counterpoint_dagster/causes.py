@@ -1,4 +1,4 @@
-"""Why steps failed, as Dagster's events tell it: of what no worker could record."""
+"""The causes of failed steps, read from Dagster's events, for failures that no worker could record."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ _EVENTS = f"""query($id: ID!, $after: String) {{ logsForRun(runId: $id, afterCur
     ... on ExecutionStepUpForRetryEvent {{ stepKey error {{ {_ERROR} }} }}
     ... on ExecutionStepStartEvent {{ stepKey }} ... on ExecutionStepSuccessEvent {{ stepKey }}
     ... on RunFailureEvent {{ message error {{ {_ERROR} }} }} }} }} }} }}"""
-# a run that fails without an error of its own was found dead by the daemon, a step's process by its executor
+# a run that fails without an error was found dead by the daemon; a step's dead process is found by its executor
 _RUN = "query($i: ID!) { runOrError(runId: $i) { ... on Run { status } } }"
-_TOLD = """query($i: ID!) { logsForRun(runId: $i) { ... on EventConnection { events {
+_ALL_EVENTS = """query($i: ID!) { logsForRun(runId: $i) { ... on EventConnection { events {
   ... on ExecutionStepFailureEvent { stepKey error { message stack errorChain { error { message stack } } } }
   ... on RunFailureEvent { message error { message } } ... on EngineEvent { message error { message } } } } } }"""
-_GONE = "the process of the {} was killed, or ended without a word: {}"
+_GONE = "the process of the {} was killed, or ended without a message: {}"
 _CRASHED = "ChildProcessCrashException"
 _ENDED = {"ExecutionStepSuccessEvent", "ExecutionStepUpForRetryEvent"}
 
 
 def causes(target: ServiceEnvironment, request: RunRequest, native_id: str) -> Mapping[str, ErrorInfo]:  # noqa: ARG001
-    """The innermost error of each step that failed; steps at work when the run itself was killed share its error."""
+    """The innermost error of each failed step; steps that ran when the run itself was killed share its error."""
     failed: dict[str, ErrorInfo] = {}
     working: set[str] = set()
     own: ErrorInfo | None = None
@@ -69,6 +69,6 @@ def _innermost(event: Mapping[str, Any]) -> ErrorInfo:
 
 
 def answers(target: ServiceEnvironment, native_id: str) -> Iterator[str]:
-    """What Dagster's own API tells of a run, call by call: the run, its events."""
+    """The answers of Dagster's own API about a run, call by call: the run, its events."""
     yield str(graphql(target, _RUN, {"i": native_id}))
-    yield str(graphql(target, _TOLD, {"i": native_id}))
+    yield str(graphql(target, _ALL_EVENTS, {"i": native_id}))

@@ -1,4 +1,4 @@
-"""How the webserver of a service environment is asked: by GraphQL."""
+"""The GraphQL client of a service environment's webserver."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 def graphql(target: ServiceEnvironment, query: str, variables: dict[str, Any]) -> dict[str, Any]:
-    """What the webserver answers to a query.
+    """The data of the webserver's answer to a query.
 
     Raises:
-        ServiceError: it does not answer, or refuses the query.
+        ServiceError: the webserver does not answer, or refuses the query.
     """
     credentials = basic(USER, target.password)
     values = ask(f"{target.url()}/graphql", {"query": query, "variables": variables}, credentials=credentials)

@@ -1,4 +1,4 @@
-"""Steps that a trigger rule lets run although Dagster skipped them: a run that follows materializes them."""
+"""Steps that a trigger rule lets run although Dagster skipped them: a follow-up run materializes them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ENDED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE)
 
 
 def following(pipeline: Pipeline, served: str, job: Any) -> list[dg.SensorDefinition]:
-    """The sensors that start what follows a run, also one that failed, and what waited for something."""
+    """The sensors that launch follow-up runs, also after a failed run, and the steps whose wait is over."""
     needed = any(step.trigger_rule is not TriggerRule.ALL_SUCCESS for step in pipeline.steps)
     following = [_sensor(pipeline, served, job, status) for status in _ENDED] if needed else []
     return [*following, *sensors(pipeline, served, job)]
@@ -32,18 +32,18 @@ def _sensor(pipeline: Pipeline, served: str, job: Any, status: dg.DagsterRunStat
         request_job=job,
         minimum_interval_seconds=2,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Runs the steps that their trigger rule lets run after a failed or skipped one.",
+        description="Runs the steps whose trigger rule lets them run after a failed or skipped step.",
     )
     def follow(context: dg.RunStatusSensorContext) -> dg.RunRequest | dg.SkipReason:
         run = context.dagster_run
         if not is_of(pipeline, run):
-            return dg.SkipReason("it ran nothing of this pipeline")
+            return dg.SkipReason("the run holds no step of this pipeline")
         first = context.instance.get_run_by_id(run.tags.get(FIRST, run.run_id)) or run
         request = request_of(served, first)
         states = ended(request, chain_states(context.instance, pipeline, first))
         steps = to_follow(pipeline, request, states)
         if not steps or is_dead(states, failed=run.is_failure):
-            return dg.SkipReason("nothing is left to run")
+            return dg.SkipReason("no step is left to run")
         return dg.RunRequest(
             run_key=f"{run.run_id}-follow",
             partition_key=request.partition,

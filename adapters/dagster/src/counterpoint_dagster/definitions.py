@@ -1,4 +1,4 @@
-"""What Dagster loads: the definitions of every served pipeline."""
+"""The definitions of every served pipeline, which Dagster loads."""
 
 from __future__ import annotations
 

@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from counterpoint.adapter import ServiceEnvironment
     from counterpoint.model import Pool
 
-_DATABASE = "COUNTERPOINT_DAGSTER_DATABASE"  # whole, with its password, which no file has
+_DATABASE = "COUNTERPOINT_DAGSTER_DATABASE"  # the whole URL with its password, which is written to no file
 _READY = """{ workspaceOrError { ... on Workspace { locationEntries { name loadStatus
   locationOrLoadError { __typename ... on PythonError { message } } } } }
   instance { daemonHealth { allDaemonStatuses { daemonType required healthy } } } }"""
-# the pools that a service environment has made in a database that others may use, too
+# the pools that service environments have created, in a database that others may use too
 _POOLS = "counterpoint/pools"
-# how many runs may run at once, and how many of those that have such a tag
+# how many runs may run at once, and how many of those with a tag
 _MOST = max(2, os.cpu_count() or 2)
 _LIMITS = ", ".join(f"{{key: {MAX_PARALLEL}, value: '{count}', limit: {count}}}" for count in range(1, _MOST))
 _YAML = f"""telemetry: {{enabled: false}}
@@ -51,21 +51,21 @@ sensors: {{use_threads: true, num_workers: 2}}
 
 
 def plan(target: ServiceEnvironment) -> Plan:
-    """The services of a service environment; its configuration is written into its folder.
+    """The services of a service environment; its configuration is written into its home.
 
     Raises:
-        UsageError: two of its pipelines have a step of one name.
+        UsageError: two of its pipelines have a step of the same name.
     """
     refuse_shared_steps(target.pipelines)
     url = target.database and f"postgresql://{target.database.partition('://')[2]}"
     storage = f"storage: {{postgres: {{postgres_url: {{env: {_DATABASE}}}}}}}\n" if url else ""
     (target.home / "dagster.yaml").write_text(_YAML + storage, encoding="utf-8")
-    orderly = (sys.executable, "-P", "-m", "counterpoint_dagster.deploy", *target.pipelines)
+    repair = (sys.executable, "-P", "-m", "counterpoint_dagster.deploy", *target.pipelines)
     return Plan(
-        prepare=(Process("database", orderly),),
+        prepare=(Process("database", repair),),
         # a run is a child of the code server, and ends with it
         processes=tuple(
-            Process(name, tuple(words), recover=orderly if name == "code-server" else ())
+            Process(name, tuple(words), recover=repair if name == "code-server" else ())
             for name, words in commands(target).items()
         ),
         ready=lambda: _missing(target),
@@ -74,13 +74,13 @@ def plan(target: ServiceEnvironment) -> Plan:
             "DAGSTER_DISABLE_TELEMETRY": "1",
             **({_DATABASE: url} if url else {}),
         },
-        # options of the commands below: the user's own are for other servers
+        # options of Dagster's commands: the user's own variables are for other servers
         without=("DAGSTER_HOME", "DAGSTER_WEBSERVER_", "DAGSTER_DAEMON_", "DAGSTER_GRPC_", "DAGSTER_CLI_API_"),
     )
 
 
 def _missing(target: ServiceEnvironment) -> str | None:
-    """What is not there yet, or None when runs can be launched."""
+    """What is not ready yet; None when runs can be launched."""
     try:
         answer = graphql(target, _READY, {})
     except ServiceError:
@@ -97,7 +97,7 @@ def _missing(target: ServiceEnvironment) -> str | None:
 
 
 def put_in_order(pipelines: list[str]) -> None:
-    """Gives every declared pool its slots, and fails what a daemon ran that is gone: Dagster would wait for it.
+    """Gives every declared pool its slots, and fails the runs of a daemon that was killed: Dagster would wait for them.
 
     Raises:
         UsageError: this process belongs to no service environment, or another service environment uses the database.
@@ -108,8 +108,8 @@ def put_in_order(pipelines: list[str]) -> None:
     with dg.DagsterInstance.get() as instance:
         own = is_own(instance, mine.home)
         if not own:
-            kept = instance.run_storage.get_cursor_values({SITE_TAG})
-            mine.refuse_other(kept.get(SITE_TAG), f"delete the key {SITE_TAG} from its table kvs")
+            values = instance.run_storage.get_cursor_values({SITE_TAG})
+            mine.refuse_other(values.get(SITE_TAG), f"delete the key {SITE_TAG} from its table kvs")
             instance.run_storage.set_cursor_values({SITE_TAG: mine.to_json()})
         _set_pools(instance, [pool for name in pipelines for pool in find_pipeline(name).pools], own=own)
         lost = (dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING)
@@ -124,7 +124,7 @@ def is_own(instance: dg.DagsterInstance, home: str) -> bool:
 
 
 def is_of_target(run: dg.DagsterRun, target: str, *, own: bool) -> bool:
-    """Whether a target made a run; in its own database, also one of an earlier release, which bears no tag."""
+    """Whether a run belongs to a target; in the target's own database, also an untagged run of an earlier release."""
     tag = run.tags.get(SITE_TAG)
     return tag == target or (own and tag is None and location_of(run.remote_job_origin) == LOCATION)
 
@@ -136,13 +136,13 @@ def location_of(origin: Any) -> str | None:
 
 
 def _set_pools(instance: dg.DagsterInstance, pools: Iterable[Pool], *, own: bool) -> None:
-    storage, kept = instance.event_log_storage, instance.run_storage
-    standing = {limit.name: limit.limit for limit in storage.get_pool_limits() if not limit.from_default}
-    made_here = set(json.loads(kept.get_cursor_values({_POOLS}).get(_POOLS, "[]")))
+    storage, cursors = instance.event_log_storage, instance.run_storage
+    existing = {limit.name: limit.limit for limit in storage.get_pool_limits() if not limit.from_default}
+    made_here = set(json.loads(cursors.get_cursor_values({_POOLS}).get(_POOLS, "[]")))
     for pool in pools:
-        if may_set(pool, standing.get(pool.name), ours=own or pool.name in made_here):
+        if may_set(pool, existing.get(pool.name), ours=own or pool.name in made_here):
             storage.set_concurrency_slots(pool.name, pool.slots)
-            kept.set_cursor_values({_POOLS: json.dumps(sorted(made_here := made_here | {pool.name}))})
+            cursors.set_cursor_values({_POOLS: json.dumps(sorted(made_here := made_here | {pool.name}))})
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Processes of runs and of steps that run side by side, forked from one that has imported Dagster already.
+"""Processes of runs and of parallel steps, forked from a process that has already imported Dagster.
 
-Dagster starts a new interpreter for each run, and another one for the steps of a run, from which these are forked.
+Dagster itself starts a new interpreter for each run, and another one from which the steps of the run are forked.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dagster._grpc import server
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-# what a run imports before it comes to the definitions, which each run loads itself: they may have changed
+# the imports of a run before its definitions; each run loads the definitions itself, since they may have changed
 _IMPORTED = [
     "counterpoint_dagster.step",
     "dagster._core.executor.multiprocess",
@@ -26,12 +26,12 @@ _IMPORTED = [
     "dagster._grpc.server",
 ]
 _MOST_BYTES = 1 << 16
-# what of it is used here is not for others, and typed for nobody
+# the attributes used here are private and have no types
 _FORKSERVER: Any = forkserver
 
 
 class ForkingServer(server.DagsterApiServer):
-    """Dagster's code server, whose runs are forked."""
+    """Dagster's code server with forked runs."""
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
@@ -39,16 +39,16 @@ class ForkingServer(server.DagsterApiServer):
 
 
 class _Runs(ForkServerContext):
-    """Starts processes as Python's forkserver does, each with a process of its own to fork steps from."""
+    """Starts processes as Python's forkserver does, each with its own process to fork steps from."""
 
     def Process(self, *, target: Callable[..., None], args: Sequence[Any]) -> Any:  # type: ignore[override]  # noqa: N802
         return super().Process(target=_run, args=(target, *args))
 
 
 class _Steps:
-    """A process to fork steps from, forked itself while the run's process has one thread only.
+    """A process to fork steps from; it is forked while the run's process still has one thread.
 
-    It waits until steps are to be forked, and then does what the forkserver of a new interpreter would do. Source:
+    It waits for the first step, and then acts as the forkserver of a new interpreter would. Source:
     `ForkServer.ensure_running` of Python's multiprocessing.
     """
 
@@ -61,26 +61,26 @@ class _Steps:
         self._begun = False
 
     def ensure_running(self) -> None:
-        """Takes the place of the method that starts an interpreter."""
+        """Replaces the method that starts an interpreter."""
         if self._begun:
             return
-        itself, self._begun = _FORKSERVER._forkserver, True  # noqa: SLF001
+        forkserver_state, self._begun = _FORKSERVER._forkserver, True  # noqa: SLF001
         address = connection.arbitrary_address("AF_UNIX")  # type: ignore[attr-defined]
-        heard, alive = os.pipe()
+        alive_reader, alive = os.pipe()
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(address)
-            os.chmod(address, 0o600)  # noqa: PTH101 - may be no path
+            os.chmod(address, 0o600)  # noqa: PTH101 - the address may be no path
             listener.listen()
-            modules = json.dumps(itself._preload_modules).encode()  # noqa: SLF001
-            socket.send_fds(self._orders, [modules], [listener.fileno(), heard])
-        os.close(heard)
-        itself._forkserver_address, itself._forkserver_alive_fd = address, alive  # noqa: SLF001
+            modules = json.dumps(forkserver_state._preload_modules).encode()  # noqa: SLF001
+            socket.send_fds(self._orders, [modules], [listener.fileno(), alive_reader])
+        os.close(alive_reader)
+        forkserver_state._forkserver_address, forkserver_state._forkserver_alive_fd = address, alive  # noqa: SLF001
 
 
 def _wait_for_steps(orders: socket.socket) -> None:
     try:
         modules, descriptors, _, _ = socket.recv_fds(orders, _MOST_BYTES, 2)
-        if descriptors:  # else the run ends without any
+        if descriptors:  # without descriptors, the run has ended and needed none
             _FORKSERVER.main(*descriptors, json.loads(modules))
     finally:
         os._exit(0)
@@ -92,7 +92,7 @@ def _run(target: Callable[..., None], *args: Any) -> None:
 
 
 def prepare() -> None:
-    """Makes Dagster's code server one that forks, and begins to import what runs need."""
+    """Replaces Dagster's code server by the forking one, and starts to import what runs need."""
     multiprocessing.set_forkserver_preload(_IMPORTED)
     forkserver.ensure_running()
     server.DagsterApiServer = ForkingServer

@@ -1,20 +1,20 @@
-"""The names by which Dagster keeps what is Counterpoint's, and those of its own by which that is found."""
+"""The names of Counterpoint's own data in Dagster, and the names of Dagster's own tags that are read here."""
 
 from __future__ import annotations
 
-# the code location of every served pipeline, which is the module that it is loaded from
+# the code location of every served pipeline: the module that Dagster loads
 LOCATION = "counterpoint_dagster.definitions"
-# of Dagster's own: what a run's partition, its schedule and its backfill are
+# Dagster's own tags on a run: its partition, its schedule and its backfill
 PARTITION, SCHEDULE, BACKFILL = "dagster/partition", "dagster/schedule_name", "dagster/backfill"
-# on each run: its request, and the id by which those that follow one another are known
+# on each run: its request, and the id that all runs of a chain share
 REQUEST, FOLLOWS = "counterpoint/request", "counterpoint/run_id"
-# on a run that follows others: the first of them
+# on a follow-up run: the first run of the chain
 FIRST = "counterpoint/first_run"
-# on the first of the runs that follow one another: the pipeline of which something waits, and for what
+# on the first run of a chain: the pipeline with a waiting step, and what the step waits for
 WAITING, WAITS_FOR = "counterpoint/waiting", "counterpoint/waits_for"
-# on the runs of a backfill: how many may run at once, and which version it makes
+# on the runs of a backfill: how many may run at once, and the version that they write
 MAX_PARALLEL, VERSION = "counterpoint/max_parallel", "counterpoint/version"
-# in the metadata of assets and jobs: what has no native place there
-KEPT = "counterpoint"
-# of an asset: whether its output keeps the contract
+# in the metadata of assets and jobs: the properties that have no native place there
+METADATA_KEY = "counterpoint"
+# the asset check: whether the output meets its contract
 CHECK = "contract"

@@ -1,4 +1,4 @@
-"""Runs: in this process, or on the services by GraphQL; and how Dagster says that they went."""
+"""Runs a request in this process or by GraphQL on the services, and reads the result from Dagster."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _LAUNCH = """mutation($p: ExecutionParams!) { launchPipelineExecution(executionP
   ... on RunConfigValidationInvalid { errors { message } } ... on PipelineNotFoundError { message } } }"""
 _RUNS = """query($f: RunsFilter!) { runsOrError(filter: $f) { ... on Runs { results { runId status creationTime
   tags { key value } assetSelection { path } } } } }"""
-# with the names that Dagster itself has for the statistics of a step
+# with Dagster's own attribute names for the statistics of a step
 _STATS = """query($f: RunsFilter!) { runsOrError(filter: $f) { ... on Runs { results { runId stepStats {
   step_key: stepKey status start_time: startTime end_time: endTime attempts { startTime }
   materialization_events: materializations { __typename } } } } } }"""
 _ENDED = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
-# the statistics of runs that ended well: nothing is added to them any more
-_KEPT: dict[tuple[str, str], list[Any]] = {}
+# the statistics of successful runs, which do not change any more
+_FINAL: dict[tuple[str, str], list[Any]] = {}
 
 
 def run(request: RunRequest, home: Path) -> NativeRun:
@@ -64,13 +64,13 @@ def run(request: RunRequest, home: Path) -> NativeRun:
 
 
 def _native(
-    pipeline: Pipeline, request: RunRequest, native_id: str, stats: dict[str, Any], seen: dict[str, Status]
+    pipeline: Pipeline, request: RunRequest, native_id: str, stats: dict[str, Any], known: dict[str, Status]
 ) -> NativeRun:
-    states = final_states(pipeline, request, seen)
+    states = final_states(pipeline, request, known)
     steps = {name: _step(state, stats.get(name)) for name, state in states.items()}
     times = [(s.start_time, s.end_time) for s in stats.values() if s.start_time and s.end_time]
-    begun, ended = min((b for b, _ in times), default=None), max((e for _, e in times), default=None)
-    return NativeRun(native_id, Status.FAILED in states.values(), iso(begun), iso(ended), steps)
+    start, end = min((s for s, _ in times), default=None), max((e for _, e in times), default=None)
+    return NativeRun(native_id, Status.FAILED in states.values(), iso(start), iso(end), steps)
 
 
 def _step(state: Status, stat: Any) -> NativeStep:
@@ -89,7 +89,7 @@ def submit(target: ServiceEnvironment, request: RunRequest) -> str:
     """Launches a run of the pipeline's job for the request's partition and steps; returns Dagster's run id.
 
     Raises:
-        ServiceError: Dagster did not take it.
+        ServiceError: Dagster rejected it.
     """
     from counterpoint_dagster.policies import execution
 
@@ -109,32 +109,32 @@ def submit(target: ServiceEnvironment, request: RunRequest) -> str:
 
 
 def observe(target: ServiceEnvironment, request: RunRequest, native_id: str) -> NativeRun | None:
-    """How the run and those that follow it went; None while something of it is still to come."""
+    """The result of the run and its follow-up runs; None while a step is still to run."""
     runs = runs_with(target, FOLLOWS, request.run_id)
     return native_of(find_pipeline(request.pipeline), request, native_id, runs)
 
 
 def runs_with(target: ServiceEnvironment, tag: str, value: str) -> list[dict[str, Any]]:
-    """The runs that have a tag, oldest first; those that have ended with the statistics of their steps.
+    """The runs that have a tag, oldest first; runs that have ended include the statistics of their steps.
 
-    To make these costs the webserver far more than all else, so they are asked for once.
+    The statistics cost the webserver far more than anything else, so each successful run's are read once.
     """
     runs = graphql(target, _RUNS, {"f": {"tags": [{"key": tag, "value": value}]}})["runsOrError"]["results"]
     states = {run["runId"]: run["status"] for run in runs}
-    wanted = [run_id for run_id, status in states.items() if status in _ENDED and (target.id, run_id) not in _KEPT]
+    wanted = [run_id for run_id, status in states.items() if status in _ENDED and (target.id, run_id) not in _FINAL]
     stats: dict[str, list[Any]] = {}
     if wanted:
         ended_runs = graphql(target, _STATS, {"f": {"runIds": wanted}})["runsOrError"]["results"]
         stats = {run["runId"]: run["stepStats"] for run in ended_runs}
-        _KEPT.update({(target.id, run_id): stats[run_id] for run_id in stats if states[run_id] == "SUCCESS"})
-    rows = [{**run, "stepStats": stats.get(run["runId"]) or _KEPT.get((target.id, run["runId"]), [])} for run in runs]
+        _FINAL.update({(target.id, run_id): stats[run_id] for run_id in stats if states[run_id] == "SUCCESS"})
+    rows = [{**run, "stepStats": stats.get(run["runId"]) or _FINAL.get((target.id, run["runId"]), [])} for run in runs]
     return sorted(rows, key=lambda run: run["creationTime"])
 
 
 def native_of(
     pipeline: Pipeline, request: RunRequest, native_id: str, runs: Sequence[dict[str, Any]]
 ) -> NativeRun | None:
-    """What a run and those that followed it come to; None while something of it is still to come."""
+    """The result of a run and its follow-up runs; None while a step is still to run."""
     if not runs or any(run["status"] not in _ENDED for run in runs):
         return None
     stats = {s["step_key"]: SimpleNamespace(**s) for run in runs for s in run["stepStats"]}

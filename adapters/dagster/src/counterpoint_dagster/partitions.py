@@ -16,7 +16,7 @@ _DEFINITIONS = {
 
 
 def partitions_def(partitions: Partitions) -> dg.TimeWindowPartitionsDefinition:
-    """The time window partitions, in UTC, with core's keys."""
+    """Dagster's time window partitions in UTC, with core's keys."""
     return _DEFINITIONS[partitions.kind](start_date=partitions.start, timezone="UTC", fmt=partitions.form)
 
 
@@ -27,18 +27,18 @@ def partitions_of(native: dg.TimeWindowPartitionsDefinition) -> Partitions:
 
 
 def window_offsets(step: Step, upstream: str) -> tuple[int, int]:
-    """The first and last offset at which a step reads another: all its inputs of it together."""
+    """The first and last offset at which a step reads an upstream step, over all its inputs from that step."""
     offsets = [(i.window.first, i.window.last) if i.window else (0, 0) for i in step.inputs if i.step == upstream]
     offsets += [(0, 0)] if upstream in step.upstream and not offsets else []
     return min(first for first, _ in offsets), max(last for _, last in offsets)
 
 
 def mapping(first: int, last: int, *, shrinks: bool = False) -> dg.PartitionMapping:
-    """The partition mapping of a window; one that shrinks holds only the partitions that there are."""
+    """The partition mapping of a window; with `shrinks`, partitions before the first one are left out."""
     if first == last == 0:
         return dg.IdentityPartitionMapping()
-    more = {"allow_nonexistent_upstream_partitions": True} if shrinks else {}
-    return dg.TimeWindowPartitionMapping(start_offset=first, end_offset=last, **more)
+    options = {"allow_nonexistent_upstream_partitions": True} if shrinks else {}
+    return dg.TimeWindowPartitionMapping(start_offset=first, end_offset=last, **options)
 
 
 def offsets_of(native: dg.PartitionMapping | None) -> tuple[int, int]:
@@ -49,7 +49,7 @@ def offsets_of(native: dg.PartitionMapping | None) -> tuple[int, int]:
 
 
 def request_of(pipeline: str, run: dg.DagsterRun) -> RunRequest:
-    """The request in a run's tags, which is a backfill's when it names no partition; else one for what was selected."""
+    """The request in a run's tags (a backfill's names no partition); without one, a request for the run's selection."""
     steps = tuple(sorted(key.to_user_string() for key in run.asset_selection or ())) or None
     if REQUEST not in run.tags:
         key, scheduled = run.tags[PARTITION], SCHEDULE in run.tags

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
     from counterpoint.model import Pipeline, RetryPolicy, Step
 
-# What every step's process would import by itself; the second, with SQLAlchemy and Alembic, when it opens the instance.
-# A module that is not there (the name is Dagster's own) is passed over, and costs each step 0.5 s.
+# The modules that every step's process would import itself; the second one, with SQLAlchemy and Alembic, when it opens
+# the instance. A missing module (the name is Dagster's own) is skipped, and then each step takes 0.5 s longer.
 _IMPORTED = ["counterpoint_dagster.definitions", "dagster._core.storage.sqlite_storage"]
 
 
 def retry_policy(retry: RetryPolicy) -> dg.RetryPolicy | None:
-    """The policy that the page shows; the waits themselves are core's, see `raise_retry`."""
+    """The policy that the page shows; core computes the delays, see `raise_retry`."""
     if not retry.retries:
         return None
     return dg.RetryPolicy(
@@ -36,7 +36,7 @@ def retry_policy(retry: RetryPolicy) -> dg.RetryPolicy | None:
 
 
 def retry_of(native: dg.RetryPolicy | None, kept: RetryPolicy) -> RetryPolicy:
-    """The retries that an asset has; upper limit and size of the jitter are kept beside it."""
+    """The retry policy of an asset; the delay's upper limit and the jitter's size come from the stored policy."""
     if native is None:
         return replace(kept, retries=0)
     delay = timedelta(seconds=float(native.delay or 0))
@@ -45,13 +45,13 @@ def retry_of(native: dg.RetryPolicy | None, kept: RetryPolicy) -> RetryPolicy:
 
 
 def execution(pipeline: Pipeline, steps: Sequence[str]) -> dict[str, Any]:
-    """The run config that executes steps: those that are never parallel in the run's own process, which costs least.
+    """The run config that executes steps: in the run's own process, which costs least, when no two are parallel.
 
-    Else a process a step, forked from one that has Dagster and the definitions imported already.
+    Otherwise each step has a process, forked from one that has already imported Dagster and the definitions.
     """
     parallel = any(len(set(stage) & set(steps)) > 1 for stage in stages(pipeline))
-    many = {"max_concurrent": PARALLEL, "start_method": {"forkserver": {"preload_modules": _IMPORTED}}}
-    return {"execution": {"config": {"multiprocess": many} if parallel else {"in_process": {}}}}
+    multiprocess = {"max_concurrent": PARALLEL, "start_method": {"forkserver": {"preload_modules": _IMPORTED}}}
+    return {"execution": {"config": {"multiprocess": multiprocess} if parallel else {"in_process": {}}}}
 
 
 def raise_retry(step: Step, error: Exception, retry: int) -> NoReturn:
@@ -59,12 +59,12 @@ def raise_retry(step: Step, error: Exception, retry: int) -> NoReturn:
 
     Raises:
         dagster.RetryRequested: another attempt is due.
-        dagster.Failure: none is left, or none can help.
+        dagster.Failure: no attempt is left, or another one cannot help.
     """
     info = describe(error)
     if is_retryable(error) and retry < step.retry.retries:
-        wait = step.retry.delay_before(retry + 1, random.random())  # noqa: S311 - jitter
-        raise dg.RetryRequested(step.retry.retries, wait.total_seconds()) from error
+        delay = step.retry.delay_before(retry + 1, random.random())  # noqa: S311 - jitter
+        raise dg.RetryRequested(step.retry.retries, delay.total_seconds()) from error
     raise dg.Failure(
         f"{info.type}: {info.message}", metadata={"where": info.where or "unknown"}, allow_retries=False
     ) from error

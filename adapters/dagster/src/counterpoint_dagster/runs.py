@@ -1,4 +1,4 @@
-"""The runs that follow one another until a request is done: their tags, and how their steps ended."""
+"""The chain of runs that serves one request: the runs' tags, and the states of their steps."""
 
 from __future__ import annotations
 
@@ -16,35 +16,37 @@ if TYPE_CHECKING:
 
 
 def tags_of(request: RunRequest) -> dict[str, str]:
-    """The tags by which a run is known as part of a request."""
+    """The tags that mark a run as part of a request."""
     return {REQUEST: request.to_json(), FOLLOWS: request.run_id}
 
 
 def tags_after(request: RunRequest, first: dg.DagsterRun) -> dict[str, str]:
-    """The tags of a run that follows another."""
-    kept = {name: value for name, value in first.tags.items() if name in {FOLLOWS, BACKFILL}}
-    return {**kept, REQUEST: request.to_json(), FIRST: first.run_id}
+    """The tags of a follow-up run."""
+    inherited = {name: value for name, value in first.tags.items() if name in {FOLLOWS, BACKFILL}}
+    return {**inherited, REQUEST: request.to_json(), FIRST: first.run_id}
 
 
 def is_of(pipeline: Pipeline, run: dg.DagsterRun) -> bool:
-    """Whether a run made assets of a pipeline; those that a person or a backfill started are of Dagster's own job."""
+    """Whether a run selects assets of a pipeline; runs of a person or a backfill belong to Dagster's own job."""
     chosen = {key.to_user_string() for key in run.asset_selection or ()}
     return bool(chosen & set(pipeline.step_names)) if chosen else run.job_name == pipeline.name
 
 
 def states_of(stats: Iterable[Any], pipeline: Pipeline) -> dict[str, Status]:
-    """How the steps of runs that are over ended; one whose process was killed has no end, and failed.
+    """The states of the steps of finished runs; a step whose process was killed has no end, and counts as failed.
 
-    What Dagster skipped has not ended: core decides what becomes of it.
+    A step that Dagster skipped has no state here: core decides what becomes of it.
     """
     known = {s.step_key: (s, getattr(s.status, "value", s.status)) for s in stats if s.step_key in pipeline.step_names}
     status = {True: Status.SUCCESS, False: Status.SKIPPED}
-    well = {n: status[bool(s.materialization_events)] for n, (s, word) in known.items() if word == "SUCCESS"}
-    return well | {n: Status.FAILED for n, (s, w) in known.items() if w not in {"SUCCESS", "SKIPPED"} and s.start_time}
+    succeeded = {n: status[bool(s.materialization_events)] for n, (s, word) in known.items() if word == "SUCCESS"}
+    return succeeded | {
+        n: Status.FAILED for n, (s, w) in known.items() if w not in {"SUCCESS", "SKIPPED"} and s.start_time
+    }
 
 
 def chain_states(instance: dg.DagsterInstance, pipeline: Pipeline, first: dg.DagsterRun) -> dict[str, Status]:
-    """How the steps of a run ended, and of those that followed it."""
+    """The states of the steps of a run and its follow-up runs."""
     import dagster as dg
 
     runs = [first, *reversed(instance.get_runs(dg.RunsFilter(tags={FIRST: first.run_id})))]
@@ -52,5 +54,5 @@ def chain_states(instance: dg.DagsterInstance, pipeline: Pipeline, first: dg.Dag
 
 
 def is_dead(states: Mapping[str, Status], *, failed: bool) -> bool:
-    """Whether a run was killed between its steps, or cancelled: it failed, and none of them did."""
+    """Whether a run was killed between its steps, or cancelled: the run failed, and none of its steps did."""
     return failed and Status.FAILED not in states.values()

@@ -1,4 +1,4 @@
-"""The schedules of jobs: looked at, started and stopped by GraphQL; kept stopped in the database before a start."""
+"""Reads, starts and stops the schedules of jobs by GraphQL; stops them in the database before a start."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from counterpoint_dagster.keys import LOCATION
 if TYPE_CHECKING:
     from counterpoint.adapter import ServiceEnvironment
 
-# one that was never started by anybody is stopped then
+# a schedule that nobody has started is stopped then
 PAUSE_BEFORE_START = {SCHEDULES: ""}
 _STATE = "result: scheduleOrError(scheduleSelector: $s) { ... on Schedule { scheduleState { id status } } }"
-_TOLD = "{ __typename ... on PythonError { message } }"
-_START = f"mutation($s: ScheduleSelector!) {{ result: startSchedule(scheduleSelector: $s) {_TOLD} }}"
-_STOP = f"mutation($i: String!) {{ result: stopRunningSchedule(id: $i) {_TOLD} }}"
+_RESULT = "{ __typename ... on PythonError { message } }"
+_START = f"mutation($s: ScheduleSelector!) {{ result: startSchedule(scheduleSelector: $s) {_RESULT} }}"
+_STOP = f"mutation($i: String!) {{ result: stopRunningSchedule(id: $i) {_RESULT} }}"
 _OPEN = "query($f: RunsFilter!) { runsOrError(filter: $f) { ... on Runs { results { runId } } } }"
 _NOT_ENDED = ["QUEUED", "NOT_STARTED", "STARTING", "STARTED", "CANCELING"]
 
@@ -41,10 +41,10 @@ def _selector(pipeline: str) -> dict[str, str]:
 
 
 def schedule(target: ServiceEnvironment, pipeline: str, *, on: bool) -> None:
-    """Starts or stops the schedule, if the pipeline has one; a run that it has begun goes on.
+    """Starts or stops the schedule, if the pipeline has one; a run that it has started goes on.
 
     Raises:
-        ServiceError: Dagster did not do so.
+        ServiceError: Dagster did not start or stop it.
     """
     state = _state(target, selector := _selector(pipeline))
     if state is None:
@@ -55,7 +55,7 @@ def schedule(target: ServiceEnvironment, pipeline: str, *, on: bool) -> None:
 
 
 def admit(target: ServiceEnvironment, pipeline: str) -> None:
-    """Refuses nothing: a schedule that is stopped keeps no other run from beginning."""
+    """Refuses nothing: a stopped schedule does not block other runs."""
 
 
 def active_runs(target: ServiceEnvironment, pipeline: str) -> tuple[str, ...]:
@@ -65,7 +65,7 @@ def active_runs(target: ServiceEnvironment, pipeline: str) -> tuple[str, ...]:
 
 
 def pause_before_start(pipelines: list[str]) -> None:
-    """Stops schedules in the database, for no server runs yet."""
+    """Stops schedules in the database before a server runs."""
     import dagster as dg
 
     from counterpoint_dagster.deploy import location_of

@@ -1,7 +1,7 @@
-"""The three servers of a service environment: one code server, and the webserver and the daemon, which both ask it.
+"""The three servers of a service environment: one code server, and the webserver and the daemon, which both use it.
 
-Left to themselves, webserver and daemon would each start a code server, and the daemon a new one every minute; and each
-run would import Dagster anew.
+By default, webserver and daemon would each start a code server (the daemon a new one every minute), and each run would
+import Dagster again.
 """
 
 from __future__ import annotations
@@ -20,31 +20,31 @@ if TYPE_CHECKING:
 
     from counterpoint.adapter import ServiceEnvironment
 
-# how often the daemon looks at backfills; Dagster's own every 30 s
+# how often the daemon looks at backfills; Dagster's default is 30 s
 TICK_SECONDS = 3
 _NAME, _WORKSPACE = "code.sock", "workspace.yaml"
 
 
 def commands(target: ServiceEnvironment) -> dict[str, Sequence[str]]:
-    """The command of each server, which runs in the folder of the target; what they share is written there.
+    """The command of each server, which runs in the target's home; their shared workspace file is written there.
 
     Args:
-        target: Where the servers run.
+        target: The service environment of the servers.
 
     Returns:
-        The words of each command, by the name of its process.
+        The arguments of each command, by the name of its process.
     """
-    # every server runs in the folder of the service environment, whose own path may be longer than an address may be
+    # every server runs in the home of the service environment, whose path may be too long for a socket's address
     folder = Path("/proc/self/cwd") if sys.platform == "linux" else target.home
-    place = str(folder / _NAME)
-    workspace = f"load_from:\n  - grpc_server: {{socket: {json.dumps(place)}, location_name: {LOCATION}}}\n"
+    address = str(folder / _NAME)
+    workspace = f"load_from:\n  - grpc_server: {{socket: {json.dumps(address)}, location_name: {LOCATION}}}\n"
     (target.home / _WORKSPACE).write_text(workspace, encoding="utf-8")
-    # an error in the code of a pipeline is told by the webserver: the server itself is there
-    code = ("--socket", place, "--module-name", LOCATION, "--location-name", LOCATION, "--lazy-load-user-code")
+    # with lazy loading the server starts even if a pipeline's code has an error, and the webserver reports the error
+    code = ("--socket", address, "--module-name", LOCATION, "--location-name", LOCATION, "--lazy-load-user-code")
     web = ("-h", "127.0.0.1", "-p", str(target.ports["web"]), "-w", _WORKSPACE)
-    options = {"code-server": code, "webserver": web, "daemon": ("run", "-w", _WORKSPACE)}
+    arguments = {"code-server": code, "webserver": web, "daemon": ("run", "-w", _WORKSPACE)}
     here = (sys.executable, "-P", "-m", __name__)
-    return {name: (*here, name, *words) for name, words in options.items()}
+    return {name: (*here, name, *words) for name, words in arguments.items()}
 
 
 def _serve_code() -> None:
@@ -53,7 +53,7 @@ def _serve_code() -> None:
     from counterpoint_dagster.forked import prepare
 
     prepare()
-    # Dagster takes away what stands first before it loads definitions, here and in each run: the folder of a script
+    # before Dagster loads definitions, here and in each run, it removes the first entry, which is a script's folder
     sys.path.insert(0, str(Path.cwd()))
     grpc_command()
 
@@ -61,7 +61,7 @@ def _serve_code() -> None:
 def _serve_pages() -> None:
     from counterpoint_dagster.webserver import main
 
-    _until_there()
+    _await_code_server()
     main()
 
 
@@ -69,19 +69,19 @@ def _serve_ticks() -> None:
     from dagster._daemon import controller
     from dagster._daemon.cli import main
 
-    # how often it looks at backfills, for which Dagster has no setting: what follows in a backfill waits so long
+    # Dagster has no setting for this interval; each next partition of a backfill waits that long
     controller.DEFAULT_DAEMON_INTERVAL_SECONDS = TICK_SECONDS
-    _until_there()
+    _await_code_server()
     main()
 
 
-def _until_there() -> None:
-    """Waits until the code server listens: Dagster would call it an error, and look again after ten seconds."""
+def _await_code_server() -> None:
+    """Waits until the code server listens: otherwise Dagster reports an error, and tries again after ten seconds."""
     await_listener(socket.AF_UNIX, _NAME)
 
 
 def main() -> None:
-    """Runs the server that the first word names, with the options that follow."""
+    """Runs the server that the first argument names, with the arguments after it."""
     name = sys.argv.pop(1)
     {"code-server": _serve_code, "webserver": _serve_pages, "daemon": _serve_ticks}[name]()
 

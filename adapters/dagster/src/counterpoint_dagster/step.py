@@ -1,4 +1,4 @@
-"""What an asset's op does: execute one step by core, pass its reference on, tell Dagster what was made."""
+"""The op of an asset: it executes one step by core, passes its reference on, and reports the output to Dagster."""
 
 from __future__ import annotations
 
@@ -20,38 +20,38 @@ if TYPE_CHECKING:
 
 
 class CatalogueIOManager(dg.ConfigurableIOManager):
-    """Passes references: an output is handed on within its run; any other is read by core from what stands.
+    """Passes references of outputs between the steps of a run; core reads all other references from its catalog.
 
-    Swap it by the resource key `<pipeline>_references`; data itself is written and read by core.
+    Replace it by the resource key `<pipeline>_references`; core writes and reads the data itself.
     """
 
     pipeline: str
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
-        """Keeps the reference (a list for a mapped step) under the run."""
+        """Stores the reference (a list for a mapped step) under the run."""
         store, path = self._place(context)
         references = [o.to_dict() for o in obj] if isinstance(obj, list) else obj.to_dict()
         store.put_json(path, {"given": references})
 
     def load_input(self, context: dg.InputContext) -> Any:
-        """The reference that an upstream step of this run handed on, or None."""
+        """The reference that an upstream step of this run stored, or None."""
         from counterpoint.runtime import decode_references
 
         store, path = self._place(context)
-        handed = store.get_json(path)
-        return decode_references(handed["given"]) if handed else None
+        document = store.get_json(path)
+        return decode_references(document["given"]) if document else None
 
     def _place(self, context: dg.InputContext | dg.OutputContext) -> tuple[Any, str]:
         from counterpoint.runtime import context_of
         from counterpoint.storage import layout
 
         step, run = context.asset_key.to_user_string(), context.step_context.dagster_run
-        executed = context_of(request_of(self.pipeline, run), step)
-        return executed.store, layout.step_handed(executed.pipeline.name, executed.request.run_id, step)
+        step_context = context_of(request_of(self.pipeline, run), step)
+        return step_context.store, layout.step_handed(step_context.pipeline.name, step_context.request.run_id, step)
 
 
 def body(served: str, step: Step, loaded: list[str]) -> Callable[..., Any]:
-    """The function of an asset; its parameters, which Dagster reads from the signature, are the loaded steps."""
+    """The function of an asset; its parameters are the loaded steps, which Dagster reads from the signature."""
 
     def materialize(context: dg.AssetExecutionContext, **upstream: Any) -> Iterator[Any]:
         yield from _materialize(context, request_of(served, context.run), step, upstream)
@@ -73,10 +73,10 @@ def _materialize(
     try:
         reason = why_skipped(request, step.name, references)
         if reason or must_wait(context, request, step):
-            context.log.info("%s is skipped: %s", step.name, reason or "it waits")
+            context.log.info("%s is skipped: %s", step.name, reason or "it has to wait")
             return
         output = _execute(request, step, references, context.retry_number + 1)
-    except Exception as error:  # noqa: BLE001 - Dagster is told what it was, and whether to try again
+    except Exception as error:  # noqa: BLE001 - `raise_retry` tells Dagster the error, and whether to retry
         info = describe(error)
         if step.output.contract and info.type == "ContractError":
             yield dg.AssetCheckResult(passed=False, check_name=CHECK, asset_key=step.name, description=info.message)
@@ -99,17 +99,17 @@ def _execute(request: RunRequest, step: Step, references: Mapping[str, Any], att
 
 
 def _all_of(elements: Sequence[Callable[[], ArtifactRef]]) -> list[ArtifactRef]:
-    """The references of all elements; one that fails keeps no other from being computed, and then the step fails.
+    """The references of all elements; if one fails, the others are still computed before the step fails.
 
     Raises:
-        Exception: that of an element which another attempt may heal, if there is one, else that of the first.
+        Exception: the first retryable error of an element, if there is one, otherwise the first error.
     """
     references: list[ArtifactRef] = []
     failures: list[Exception] = []
     for compute in elements:
         try:
             references.append(compute())
-        except Exception as error:  # noqa: BLE001 - whatever it is, the elements after it are computed first
+        except Exception as error:  # noqa: BLE001 - the later elements are computed first, whatever the error
             failures.append(error)
     if failures:
         from counterpoint.model import is_retryable
@@ -119,15 +119,15 @@ def _all_of(elements: Sequence[Callable[[], ArtifactRef]]) -> list[ArtifactRef]:
 
 
 def metadata_of(output: ArtifactRef | list[ArtifactRef], record: Mapping[str, Any]) -> dict[str, Any]:
-    """What the asset's page shows: place, rows, digest, columns with statistics, metrics, MLflow runs, lineage."""
+    """The metadata on the asset's page: URI, rows, digest, columns with statistics, metrics, MLflow runs, lineage."""
     first = output[0] if isinstance(output, list) else output
     details = record.get("details", {})
-    columns = [dg.TableColumn(name, about["type"]) for name, about in details.get("columns", {}).items()]
-    shown: dict[str, Any] = {
+    columns = [dg.TableColumn(name, column["type"]) for name, column in details.get("columns", {}).items()]
+    metadata: dict[str, Any] = {
         **details,
         **{name: getattr(first, name) for name in ("uri", "digest", "bytes", "table_version")},
         "dagster/row_count": first.rows,
         "dagster/column_schema": dg.TableSchema(columns) if columns else None,
         "metrics": dict(record.get("metrics", {})),
     }
-    return {name: value for name, value in shown.items() if value not in (None, {}, [])}
+    return {name: value for name, value in metadata.items() if value not in (None, {}, [])}

@@ -1,4 +1,4 @@
-"""From the description of a pipeline to Dagster assets, a job, a schedule and a sensor, and back."""
+"""Translates a pipeline to Dagster assets, a job, a schedule and sensors, and back."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from counterpoint.model import Schedule, WindowPolicy, code_of
 from counterpoint.model.serial import pipeline_from, public_values, step_from, to_values
 from counterpoint.service_environment import SCHEDULES, tags_of_target
 from counterpoint_dagster.conditions import following
-from counterpoint_dagster.keys import CHECK, KEPT
+from counterpoint_dagster.keys import CHECK, METADATA_KEY
 from counterpoint_dagster.partitions import mapping, offsets_of, partitions_def, partitions_of, window_offsets
 from counterpoint_dagster.policies import execution, retry_of, retry_policy
 from counterpoint_dagster.step import CatalogueIOManager, body
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def translate(pipeline: Pipeline, served: str | None = None) -> dg.Definitions:
-    """The definitions of a pipeline, which is found as `served` (its name, when it is registered by that)."""
+    """The definitions of a pipeline, which its runs find as `served` (None: by its own name)."""
     served = served or pipeline.name
     assets = [_asset(pipeline, step, served) for step in pipeline.steps]
     job = dg.define_asset_job(
@@ -32,7 +32,7 @@ def translate(pipeline: Pipeline, served: str | None = None) -> dg.Definitions:
         partitions_def=partitions_def(pipeline.partitions),
         executor_def=dg.multi_or_in_process_executor,
         config=execution(pipeline, pipeline.step_names),
-        metadata={KEPT: dg.JsonMetadataValue(public_values(pipeline))},
+        metadata={METADATA_KEY: dg.JsonMetadataValue(public_values(pipeline))},
         run_tags=tags_of_target(),
     )
     return dg.Definitions(
@@ -64,7 +64,7 @@ def _asset(pipeline: Pipeline, step: Step, served: str) -> dg.AssetsDefinition:
         group_name=pipeline.name,
         kinds={"python", step.output.kind.value},
         description=step.description or None,
-        metadata={KEPT: dg.JsonMetadataValue(to_values(step))},
+        metadata={METADATA_KEY: dg.JsonMetadataValue(to_values(step))},
     )
     return decorated(body(served, step, sorted(inputs)))
 
@@ -88,38 +88,38 @@ def _schedule(pipeline: Pipeline, job: Any) -> dg.ScheduleDefinition:
 
 
 def read_back(native: dg.Definitions) -> Pipeline:
-    """The pipeline that definitions describe, from their native properties wherever Dagster has them."""
+    """The pipeline that definitions describe, read from native properties wherever Dagster has them."""
     job = next(iter(native.jobs or ()))
-    kept = pipeline_from(job.metadata[KEPT].value)
+    stored = pipeline_from(job.metadata[METADATA_KEY].value)
     assets = {a.key.to_user_string(): a for a in native.assets or () if isinstance(a, dg.AssetsDefinition)}
-    steps = tuple(_step(assets[name]) for name in kept.step_names if name in assets)
+    steps = tuple(_step(assets[name]) for name in stored.step_names if name in assets)
     cron = getattr(next(iter(native.schedules or ()), None), "cron_schedule", None)
     return replace(
-        kept,
+        stored,
         name=job.name,
         steps=steps,
         schedule=Schedule(str(cron)) if cron else None,
-        partitions=replace(partitions_of(job.partitions_def), incomplete=kept.partitions.incomplete),
+        partitions=replace(partitions_of(job.partitions_def), incomplete=stored.partitions.incomplete),
         description=job.description or "",
     )
 
 
 def _step(asset: dg.AssetsDefinition) -> Step:
-    """A step, from its asset; an edge or window that the asset does not have is not in it either."""
-    kept = step_from(asset.metadata_by_key[asset.key][KEPT].value)
+    """The step of an asset; an edge or window that is missing in the asset is missing in the step too."""
+    stored = step_from(asset.metadata_by_key[asset.key][METADATA_KEY].value)
     spec = asset.get_asset_spec()
     native = {dep.asset_key.to_user_string(): offsets_of(dep.partition_mapping) for dep in spec.deps}
-    same = {name for name in native if native[name] == window_offsets(kept, name)}
+    same = {name for name in native if native[name] == window_offsets(stored, name)}
     window = getattr(spec.freshness_policy, "fail_window", None)
     return replace(
-        kept,
+        stored,
         name=asset.key.to_user_string(),
-        inputs=tuple(i for i in kept.inputs if i.step in same),
-        after=tuple(name for name in kept.after if name in same),
-        when=kept.when if kept.when and kept.when.step in same else None,
-        retry=retry_of(asset.op.retry_policy, kept.retry),
+        inputs=tuple(i for i in stored.inputs if i.step in same),
+        after=tuple(name for name in stored.after if name in same),
+        when=stored.when if stored.when and stored.when.step in same else None,
+        retry=retry_of(asset.op.retry_policy, stored.retry),
         pool=asset.op.pool,
         freshness=window.to_timedelta() if window else None,
-        output=replace(kept.output, partitioned=asset.partitions_def is not None),
+        output=replace(stored.output, partitioned=asset.partitions_def is not None),
         description=spec.description or "",
     )

@@ -1,4 +1,4 @@
-"""Steps that wait: their op ends at once without an output, and a sensor launches them when core says that they may."""
+"""Steps that wait: their op ends at once without an output, and a sensor launches them when core admits them."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _LEAST_SECONDS = 2
 
 
 def must_wait(context: dg.AssetExecutionContext, request: RunRequest, step: Step) -> bool:
-    """Whether a step is to end without an output for now; its run is marked for the sensor.
+    """Whether a step must wait, and ends without an output for now; its run is then marked for the sensor.
 
     Raises:
-        MissingInputError: it has waited long enough.
+        MissingInputError: the step has waited for its whole time-out.
     """
     from counterpoint.runtime import find_pipeline
 
@@ -34,24 +34,24 @@ def must_wait(context: dg.AssetExecutionContext, request: RunRequest, step: Step
         first = context.run.tags.get(FIRST, context.run.run_id)
         tags = {WAITING: find_pipeline(request.pipeline).name, WAITS_FOR: f"{step.name}: {', '.join(waiting.words)}"}
         context.instance.add_run_tags(first, tags)
-        context.log.info("%s %s; a sensor goes on with it", step.name, waiting)
+        context.log.info("%s %s; a sensor will launch it", step.name, waiting)
     return waiting is not None
 
 
 def ended(request: RunRequest, states: Mapping[str, Status]) -> dict[str, Status]:
-    """The states of steps without those that wait, which Dagster says were well but made nothing."""
+    """The states without those of waiting steps, whose ops succeeded in Dagster without an output."""
     waiting = held(request) if Status.SKIPPED in states.values() else {}
     return {name: state for name, state in states.items() if state is not Status.SKIPPED or name not in waiting}
 
 
 def to_follow(pipeline: Pipeline, request: RunRequest, states: Mapping[str, Status]) -> tuple[str, ...]:
-    """The steps that may run now, without those that wait: another sensor launches them."""
+    """The steps that may run now, without waiting steps, which another sensor launches."""
     waiting = held(request)
     return tuple(name for name in runnable(pipeline, request, states) if name not in waiting)
 
 
 def after_waiting(pipeline: Pipeline, request: RunRequest, states: Mapping[str, Status]) -> tuple[str, ...]:
-    """The steps that may run now; what one of them waits for is waited for here."""
+    """The steps that may run now; blocks until the waiting steps may go on."""
     for name in held(request):
         while waiting := still(request, name):
             time.sleep(waiting.pause)
@@ -59,7 +59,7 @@ def after_waiting(pipeline: Pipeline, request: RunRequest, states: Mapping[str, 
 
 
 def sensors(pipeline: Pipeline, served: str, job: Any) -> list[dg.SensorDefinition]:
-    """The sensor that looks for what steps wait for, where there are such."""
+    """The sensor that launches waiting steps; an empty list when no step of the pipeline can wait."""
     import dagster as dg
 
     polls = polls_of(pipeline)
@@ -71,12 +71,12 @@ def sensors(pipeline: Pipeline, served: str, job: Any) -> list[dg.SensorDefiniti
         job=job,
         minimum_interval_seconds=max(_LEAST_SECONDS, int(min(polls).total_seconds())),
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Launches the steps that waited for something when it is there, or their time is up.",
+        description="Launches waiting steps when their inputs are ready or their wait has timed out.",
     )
     def go_on(context: Any) -> Any:
-        looks = [_look(context.instance, pipeline, served, run) for run in _marked(context.instance, pipeline)]
-        requests = [look for look in looks if isinstance(look, dg.RunRequest)]
-        return requests or dg.SkipReason("; ".join(look for look in looks if look) or "nothing waits")
+        results = [_next_run(context.instance, pipeline, served, run) for run in _marked(context.instance, pipeline)]
+        requests = [result for result in results if isinstance(result, dg.RunRequest)]
+        return requests or dg.SkipReason("; ".join(result for result in results if result) or "no step waits")
 
     return [go_on]
 
@@ -87,8 +87,8 @@ def _marked(instance: dg.DagsterInstance, pipeline: Pipeline) -> list[dg.Dagster
     return list(instance.get_runs(dg.RunsFilter(tags={WAITING: pipeline.name})))
 
 
-def _look(instance: dg.DagsterInstance, pipeline: Pipeline, served: str, first: dg.DagsterRun) -> Any:
-    """The run that goes on with a run of which something waited, or in words what it waits for."""
+def _next_run(instance: dg.DagsterInstance, pipeline: Pipeline, served: str, first: dg.DagsterRun) -> Any:
+    """The request of the run that continues a run with waiting steps, or a text that says what they wait for."""
     import dagster as dg
 
     from counterpoint_dagster.partitions import request_of
@@ -96,17 +96,17 @@ def _look(instance: dg.DagsterInstance, pipeline: Pipeline, served: str, first: 
     request = request_of(served, first)
     following = instance.get_runs(dg.RunsFilter(tags={FIRST: first.run_id}))
     if not all(run.is_finished for run in (first, *following)):
-        return f"{request.partition}: a run of it is at work"
-    noted = held(request)
-    if not noted:
+        return f"{request.partition}: one of its runs is active"
+    waiting_steps = held(request)
+    if not waiting_steps:
         instance.add_run_tags(first.run_id, {WAITING: "over"})
         return ""
-    waits = {name: waiting for name in noted if (waiting := still(request, name))}
-    if len(waits) == len(noted):
+    waits = {name: waiting for name in waiting_steps if (waiting := still(request, name))}
+    if len(waits) == len(waiting_steps):
         return "; ".join(f"{request.partition} {name} {waiting}" for name, waiting in waits.items())
     states = ended(request, chain_states(instance, pipeline, first))
     return dg.RunRequest(
-        run_key=f"{first.run_id}-{len(following)}-{'-'.join(sorted(noted.keys() - waits.keys()))}",
+        run_key=f"{first.run_id}-{len(following)}-{'-'.join(sorted(waiting_steps.keys() - waits.keys()))}",
         partition_key=request.partition,
         asset_selection=[dg.AssetKey(name) for name in _reachable(pipeline, request, states, waits)],
         tags=tags_after(request, first),
@@ -116,16 +116,16 @@ def _look(instance: dg.DagsterInstance, pipeline: Pipeline, served: str, first: 
 def _reachable(
     pipeline: Pipeline, request: RunRequest, states: Mapping[str, Status], waits: Mapping[str, Any]
 ) -> list[str]:
-    """The steps that have not ended, do not wait, and come after none that does."""
+    """The steps that have not ended, do not wait, and are not downstream of a waiting step."""
     known, reachable = dict(states), list[str]()
     for step in map(pipeline.step, order(pipeline)):
         before = [name for name in step.upstream if request.selects(name)]
         is_open = request.selects(step.name) and step.name not in known and step.name not in waits
         if not is_open or not all(name in known or name in reachable for name in before):
             continue
-        becomes = verdict(step, known, {}) if known.keys() >= set(before) else RunDecision.RUN
-        if becomes is RunDecision.RUN:
+        decision = verdict(step, known, {}) if known.keys() >= set(before) else RunDecision.RUN
+        if decision is RunDecision.RUN:
             reachable.append(step.name)
         else:
-            known[step.name] = Status(becomes.value)
+            known[step.name] = Status(decision.value)
     return reachable

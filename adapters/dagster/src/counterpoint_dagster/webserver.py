@@ -1,4 +1,4 @@
-"""Dagster's webserver, which has no login of its own, behind that of the service environment."""
+"""Dagster's webserver, which has no login, behind the login of the service environment."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ from counterpoint.service_environment import USER
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_REFUSED = 1008  # of a websocket, which is closed before it is open: the browser sees a 403
+_REFUSED = 1008  # close code of a websocket that was never accepted: the browser sees a 403
 _ASKS = {"WWW-Authenticate": 'Basic realm="Counterpoint", charset="UTF-8"'}
 
 
 class Login:
-    """Lets in who knows the password, by HTTP Basic; a browser is given a cookie, for not all send it on websockets."""
+    """Admits requests with the password (HTTP Basic); sets a cookie, because some browsers omit it on websockets."""
 
     def __init__(self, app: ASGIApp, password: str) -> None:
         self.app = app
         self.header = basic(USER, password)["Authorization"]
         self.cookie = hmac.new(password.encode(), b"cookie", hashlib.sha256).hexdigest()
-        # cookies know no ports: those of two sites must not take each other's place
+        # cookies do not depend on the port: two sites must not overwrite each other's
         self.name = f"counterpoint_{self.cookie[:8]}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers a request, or refuses it."""
+        """Passes a request on to Dagster, or refuses it."""
         if scope["type"] not in {"http", "websocket"}:
             await self.app(scope, receive, send)
             return
-        came = HTTPConnection(scope)
-        known = _same(came.cookies.get(self.name, ""), self.cookie)
-        if known or _same(came.headers.get("Authorization", ""), self.header):
+        connection = HTTPConnection(scope)
+        known = _same(connection.cookies.get(self.name, ""), self.cookie)
+        if known or _same(connection.headers.get("Authorization", ""), self.header):
             await self.app(scope, receive, send if known else self._with_cookie(send))
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": _REFUSED})
@@ -61,21 +61,21 @@ class Login:
 
 
 def _same(sent: str, wanted: str) -> bool:
-    """Whether they are equal, in a time that does not tell how far."""
+    """Whether two secrets are equal, compared in constant time."""
     return hmac.compare_digest(sent.encode(), wanted.encode())
 
 
 class GuardedWebserver(DagsterWebserver[Any, Any]):
-    """The webserver that asks who comes before it does anything else."""
+    """Dagster's webserver with the login as its first middleware."""
 
     def build_middleware(self) -> list[Middleware]:
-        """The login, then Dagster's own."""
+        """The login, then Dagster's own middleware."""
         # DAGSTER_HOME is the home of the service environment
         password = Path(os.environ["DAGSTER_HOME"], "password").read_text(encoding="utf-8").strip()
         return [Middleware(Login, password=password), *super().build_middleware()]
 
 
 def main() -> None:
-    """Dagster's own command, with this webserver."""
+    """Runs Dagster's own command with this webserver."""
     webserver_app.DagsterWebserver = GuardedWebserver
     cli.main()
