@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class PrefectAdapter(ModuleAdapter):
-    """What this package makes of a pipeline, and knows of its runs."""
+    """The adapter for Prefect: translates a pipeline to a flow, and runs and observes its flow runs."""
 
     name = "prefect"
     distribution = "prefect"

@@ -1,4 +1,4 @@
-"""What a step made, as an artifact on Prefect's page."""
+"""The output of a step as an artifact on Prefect's page."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 def show(request: RunRequest, step: Step, reference: ArtifactRef) -> None:
-    """Puts location, rows, digest, metrics and lineage of an output on the page."""
+    """Creates a table artifact with the URI, rows, digest, metrics and lineage of an output."""
     index = int(reference.partition.rpartition(".")[2]) if step.map_over else None
     record = step_record(request, step.name, index)
-    shown = {
+    values = {
         "partition": reference.partition,
         "uri": reference.uri,
         "rows": reference.rows,
@@ -26,5 +26,5 @@ def show(request: RunRequest, step: Step, reference: ArtifactRef) -> None:
         **record.get("details", {}),
     }
     key = f"{find_pipeline(request.pipeline).name}-{step.name}".replace("_", "-").lower()
-    rows = [{"what": name, "value": str(value)} for name, value in shown.items() if value is not None]
+    rows = [{"what": name, "value": str(value)} for name, value in values.items() if value is not None]
     create_table_artifact(rows, key=key, description=f"{step.name} of {reference.partition}")

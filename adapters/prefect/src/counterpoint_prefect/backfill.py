@@ -1,4 +1,4 @@
-"""What stands in for backfills: a work queue for each, whose runs the command creates when their windows stand."""
+"""The substitute for native backfills: a work queue per backfill; the command creates runs as windows complete."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _OPEN = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.PA
 
 
 def backfill(target: ServiceEnvironment, order: BackfillOrder) -> str:
-    """Makes the work queue of a backfill, which lets so many of its runs run at once; returns its name."""
+    """Creates the work queue of a backfill, which limits how many of its runs run at once; returns its name."""
     name = _name(order.request)
     with client_of(target) as client:
         try:
@@ -47,7 +47,7 @@ def _name(request: RunRequest) -> str:
 
 
 def queue_of(client: SyncPrefectClient, target: ServiceEnvironment, request: RunRequest) -> str | None:
-    """The work queue that a run of a backfill belongs into; None for other runs."""
+    """The work queue of a backfill's run; None for other runs."""
     if request.version == PRODUCTION:
         return None
     try:
@@ -65,5 +65,5 @@ def cancel(target: ServiceEnvironment, order: BackfillOrder) -> None:
     mine = WorkPoolFilter(name=WorkPoolFilterName(any_=[pool_of(target)]))
     with client_of(target) as client:
         for run in client.read_flow_runs(flow_run_filter=wanted, work_pool_filter=mine):
-            runs = run.state is not None and run.state.is_running()
-            client.set_flow_run_state(run.id, Cancelling() if runs else Cancelled(), force=True)
+            is_running = run.state is not None and run.state.is_running()
+            client.set_flow_run_state(run.id, Cancelling() if is_running else Cancelled(), force=True)

@@ -1,4 +1,4 @@
-"""Why tasks failed, as the states of their runs tell it: of what no worker could record."""
+"""The causes of failed tasks, read from the states of their runs, for failures that no worker could record."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def causes(target: ServiceEnvironment, request: RunRequest, native_id: str) -> Mapping[str, ErrorInfo]:  # noqa: ARG001
-    """The error of each task that failed; tasks at work when the flow run crashed share its error."""
+    """The error of each failed task; tasks that ran when the flow run crashed share its error."""
     with client_of(target) as client:
         run = client.read_flow_run(UUID(native_id))
         states = {task.name.partition("[")[0]: task.state for task in task_runs(client, run.id)}
@@ -36,14 +36,14 @@ def _is_bad(state: State) -> bool:
 
 
 def _error(state: State) -> ErrorInfo:
-    """The words of a state; what a task raised is in them as `Type('message')` or `Type: message`."""
-    words = state.message or "no message"
-    kind, mark, rest = words.removeprefix("Task run encountered an exception ").partition(": ")
-    return named(kind, rest) if mark and kind.isidentifier() else named(state.name or "Failed", words)
+    """The error in a state's message, where an exception stands as `Type('message')` or `Type: message`."""
+    message = state.message or "no message"
+    kind, mark, rest = message.removeprefix("Task run encountered an exception ").partition(": ")
+    return named(kind, rest) if mark and kind.isidentifier() else named(state.name or "Failed", message)
 
 
 def answers(target: ServiceEnvironment, native_id: str) -> Iterator[str]:
-    """What Prefect's own API tells of a run, call by call: the run, its tasks, its logs."""
+    """The answers of Prefect's own API about a run, call by call: the run, its tasks, its logs."""
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, LogFilter, LogFilterFlowRunId
 
     with client_of(target) as client:

@@ -1,4 +1,4 @@
-"""How the server of a service environment is asked: by Prefect's own client."""
+"""Prefect's own client for the server of a service environment."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from counterpoint.adapter import ServiceEnvironment
 
 _PAGE = 200
-_FAILED_ITSELF = 500
+_SERVER_ERROR = 500
 
 
 def auth_of(target: ServiceEnvironment) -> str:
-    """What lets us in at a service environment's server, as Prefect's settings have it."""
+    """The credentials for a service environment's server, in the form of Prefect's settings."""
     return f"{USER}:{target.password}"
 
 
@@ -29,8 +29,8 @@ def client_of(target: ServiceEnvironment) -> Iterator[SyncPrefectClient]:
     """A client of a service environment's server.
 
     Raises:
-        UnansweredError: the server does not answer now.
-        ServiceError: it refuses.
+        UnansweredError: the server does not answer, or fails itself.
+        ServiceError: the server refuses.
     """
     import httpx
     from prefect.client.orchestration import get_client
@@ -43,13 +43,13 @@ def client_of(target: ServiceEnvironment) -> Iterator[SyncPrefectClient]:
         ):
             yield client
     except httpx.HTTPError as error:
-        status = getattr(getattr(error, "response", None), "status_code", _FAILED_ITSELF)
-        kind = UnansweredError if status >= _FAILED_ITSELF else ServiceError
+        status = getattr(getattr(error, "response", None), "status_code", _SERVER_ERROR)
+        kind = UnansweredError if status >= _SERVER_ERROR else ServiceError
         raise kind(f"prefect's server at {target.url()} does not answer as expected: {error}") from error
 
 
 def all_of(read: Callable[..., Any]) -> list[Any]:
-    """Everything that a collection holds, page by page."""
+    """All items of a collection, read page by page."""
     items: list[Any] = []
     while page := read(limit=_PAGE, offset=len(items)):
         items += page

@@ -1,4 +1,4 @@
-"""Trigger rules and branches in Prefect's terms: final states with names that say what happened."""
+"""Trigger rules and branches in Prefect's terms: final states whose names say what happened."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 def references_of(upstream: Mapping[str, Any]) -> dict[str, Any]:
-    """The references among what upstream tasks returned; errors and skips are left out."""
+    """The references that upstream tasks returned; errors and skips are left out."""
     return {name: decode_references(result) for name, result in upstream.items() if status_of(result) is Status.SUCCESS}
 
 
 def status_of(result: Any) -> Status:
-    """How an upstream task ended, from what it handed on: a reference, a list, a skip, or its error."""
+    """The status of an upstream task, from its result: a reference, a list, a skip, or its error."""
     if isinstance(result, list):
         return next((s for s in map(status_of, result) if s is not Status.SUCCESS), Status.SUCCESS)
     if isinstance(result, dict):
@@ -33,21 +33,21 @@ def status_of(result: Any) -> Status:
 
 
 def not_to_run(request: RunRequest, step: Step, upstream: Mapping[str, Any]) -> State[Any] | None:
-    """The state of a task that is not to run, or None."""
+    """The final state of a task that must not run; None if it may run."""
     states = {name: status_of(result) for name, result in upstream.items()}
     references = references_of(upstream)
     choices = {} if step.when is None or is_chosen(request, step.name, references) else {step.when.step: ""}
     decision = verdict(step, states, choices)
     if decision is RunDecision.UPSTREAM_FAILED:
         return Failed(name=UPSTREAM_FAILED, message="an upstream step failed")
-    reason = "what it needs was skipped"
+    reason = "an upstream step was skipped"
     if decision is RunDecision.RUN:
         reason = why_skipped(request, step.name, references) or ""
     return Completed(name=SKIPPED, message=reason, data={"skipped": True}) if reason else None
 
 
 def native_status(state_type: str, state_name: str | None) -> Status:
-    """The status that a task run's final state stands for."""
+    """The status of a task run, from its final state."""
     if state_name == SKIPPED:
         return Status.SKIPPED
     if state_name == UPSTREAM_FAILED:

@@ -1,9 +1,9 @@
-"""A new database of Prefect on SQLite: a copy of one that was migrated before.
+"""A new SQLite database for Prefect: a copy of one that was migrated before.
 
-    python -m counterpoint_prefect.database      makes the one in PREFECT_HOME, unless it is there
+    python -m counterpoint_prefect.database      creates the database in PREFECT_HOME, unless it exists
 
-Prefect makes each new database by all migrations that it ever had, which takes ten seconds. What they end in depends on
-its release alone, and holds no row: it is kept in the user's cache.
+Prefect creates a database by running all its migrations, which takes ten seconds. Their result depends on Prefect's
+release alone and holds no rows, so it is kept in the user's cache.
 """
 
 from __future__ import annotations
@@ -24,37 +24,37 @@ _MIGRATE = ("prefect", "server", "database", "upgrade", "-y")
 
 
 def prepare(home: Path) -> None:
-    """Puts an empty database into a home that has none; where that cannot be, Prefect's server makes its own.
+    """Puts an empty database into a home that has none; if that fails, Prefect's server creates its own.
 
     Args:
-        home: The home of Prefect, as in `PREFECT_HOME`.
+        home: Prefect's home, as in `PREFECT_HOME`.
     """
     if (home / _NAME).exists():
         return
     with suppress(OSError, RuntimeError, subprocess.CalledProcessError):  # RuntimeError: the user has no home
-        kept = _folder() / f"prefect-{version('prefect')}.db"
-        if not kept.exists():
-            kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            put_private(kept, _migrated())
-        if kept.stat().st_uid == os.geteuid():
-            put_private(home / _NAME, kept.read_bytes())
+        cached = _folder() / f"prefect-{version('prefect')}.db"
+        if not cached.exists():
+            cached.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            put_private(cached, _migrated())
+        if cached.stat().st_uid == os.geteuid():
+            put_private(home / _NAME, cached.read_bytes())
 
 
 def _folder() -> Path:
-    """Where programs of this user keep what they can make again, by the XDG Base Directory Specification."""
-    named = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (named if named.is_absolute() else Path.home() / ".cache") / "counterpoint"
+    """Counterpoint's cache folder of this user, by the XDG Base Directory Specification."""
+    configured = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (configured if configured.is_absolute() else Path.home() / ".cache") / "counterpoint"
 
 
 def _migrated() -> bytes:
-    """What Prefect's own command makes of nothing, without any setting of the user's."""
+    """The bytes of a new database, migrated by Prefect's own command without the user's settings."""
     with TemporaryDirectory(prefix="counterpoint-prefect-") as folder:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+        variables = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
         command = [sys.executable, "-P", "-m", *_MIGRATE]
         subprocess.run(
             command,
             cwd=folder,
-            env={**kept, "PREFECT_HOME": folder},
+            env={**variables, "PREFECT_HOME": folder},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""Deadlines in Prefect's terms: an automation for each deployment, triggered by a run that is not completed in time."""
+"""Deadlines in Prefect's terms: an automation per deployment, triggered by a run that does not complete in time."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
-# that Prefect watches for
+# the shortest period of a proactive trigger that Prefect accepts
 _SHORTEST = timedelta(seconds=10)
 
 
 def watch_deadline(client: SyncPrefectClient, name: str, deployment: str, deadline: timedelta, active: bool) -> None:  # noqa: FBT001
-    """An automation that Prefect's page shows as triggered when a run has not completed in time after it was due."""
+    """Creates or updates the automation that triggers when a run does not complete in time after it was due."""
     from prefect.automations import AutomationCore, DoNothing, EventTrigger, Posture
 
     trigger = EventTrigger(

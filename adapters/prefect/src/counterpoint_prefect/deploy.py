@@ -30,14 +30,14 @@ if TYPE_CHECKING:
     from counterpoint.adapter import ServiceEnvironment
     from counterpoint.model import Pipeline
 
-# what the work pool is described by, and where its deployments are found
+# the description of our work pool, and the module of its deployments' entry points
 MADE = "made by Counterpoint for its own worker"
 _ENTRY = "counterpoint_prefect.flows."
 _AT_ONCE = 2
-# set when a database was given; the variables that are kept there: which target uses it, and which limits were made
+# set with a given database; the Prefect variables in it: the target that uses it, and the limits that we created
 _GIVEN = "PREFECT_API_DATABASE_CONNECTION_URL"
 _CLAIM, _LIMITS = "counterpoint_site", "counterpoint_limits"
-# settings of Prefect: the user's own are for another server, or would change how flows run
+# Prefect's settings that are not passed on: the user's own are for another server, or would change how flows run
 _OF_AN_INSTALLATION = tuple(
     f"PREFECT_{name}"
     for name in (
@@ -88,12 +88,12 @@ def pool_of(target: ServiceEnvironment) -> str:
 
 
 def _pool(target: str | None, *, given: bool) -> str:
-    """In a database that was given, it is named like the target: its worker takes whatever is in the pool."""
+    """The work pool's name; in a given database it holds the target's id, because a worker takes all runs of a pool."""
     return f"{WORK_POOL}-{target}" if target and given else WORK_POOL
 
 
 def _async(database: str) -> str:
-    """The URL with the driver that Prefect's server speaks."""
+    """The URL with the driver of Prefect's server."""
     return f"postgresql+asyncpg://{database.partition('://')[2]}"
 
 
@@ -107,86 +107,89 @@ def _missing(target: ServiceEnvironment) -> str | None:
 
 
 def put_in_order(names: list[str]) -> None:
-    """Makes the deployments, pool and limits of a target, and marks as crashed what its worker ran that is gone.
+    """Creates the deployments, pool and limits of a target, and marks the runs of its killed worker as crashed.
 
     Raises:
-        UsageError: this process belongs to no target, another one uses the database, or something of the same name
-            is not the target's.
+        UsageError: this process belongs to no target, another target uses the database, or a pool or deployment of
+            the same name is not the target's.
     """
     from prefect.client.orchestration import get_client
 
     mine, own = Claim.here(), _GIVEN not in os.environ
     with get_client(sync_client=True) as client:
         if not own:
-            mine.refuse_other(_kept(client, _CLAIM), f"unset its variable {_CLAIM}")
-            _keep(client, _CLAIM, mine.to_json())
+            mine.refuse_other(_variable(client, _CLAIM), f"unset its variable {_CLAIM}")
+            _set_variable(client, _CLAIM, mine.to_json())
         tell_crashed(client, mine.target, own=own)
     if names:
         make_deployments(names)
 
 
-def _kept(client: SyncPrefectClient, name: str) -> str | None:
+def _variable(client: SyncPrefectClient, name: str) -> str | None:
     variable = client.read_variable_by_name(name)
     return str(variable.value) if variable else None
 
 
-def _keep(client: SyncPrefectClient, name: str, value: str) -> None:
+def _set_variable(client: SyncPrefectClient, name: str, value: str) -> None:
     from prefect.client.schemas.actions import VariableCreate, VariableUpdate
 
-    if _kept(client, name) is None:
+    if _variable(client, name) is None:
         client.create_variable(VariableCreate(name=name, value=value))
     else:
         client.update_variable(VariableUpdate(name=name, value=value))
 
 
 def make_limits(client: SyncPrefectClient, pipelines: Iterable[Pipeline], *, own: bool = False) -> None:
-    """Gives every declared pool its slots, as a global concurrency limit; leaves one alone that somebody else made.
+    """Gives every declared pool its slots, as a global concurrency limit; leaves limits of others as they are.
 
-    On a server of our `own`, none else has made any.
+    Args:
+        client: The client of the server.
+        pipelines: The pipelines whose pools are set.
+        own: Whether the server is ours, so that all its limits are.
     """
     from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate, GlobalConcurrencyLimitUpdate
 
-    standing = {limit.name: limit.limit for limit in all_of(client.read_global_concurrency_limits)}
-    made_here = set() if own else set(json.loads(_kept(client, _LIMITS) or "[]"))
+    existing = {limit.name: limit.limit for limit in all_of(client.read_global_concurrency_limits)}
+    made_here = set() if own else set(json.loads(_variable(client, _LIMITS) or "[]"))
     for pool in (pool for pipeline in pipelines for pool in pipeline.pools):
-        if not may_set(pool, standing.get(pool.name), ours=own or pool.name in made_here):
+        if not may_set(pool, existing.get(pool.name), ours=own or pool.name in made_here):
             continue
-        if pool.name in standing:
+        if pool.name in existing:
             client.update_global_concurrency_limit(pool.name, GlobalConcurrencyLimitUpdate(limit=pool.slots))
         else:
             client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name=pool.name, limit=pool.slots))
-            standing[pool.name] = pool.slots
+            existing[pool.name] = pool.slots
         if not own:
-            _keep(client, _LIMITS, json.dumps(sorted(made_here := made_here | {pool.name})))
+            _set_variable(client, _LIMITS, json.dumps(sorted(made_here := made_here | {pool.name})))
 
 
 def _make_pool(client: SyncPrefectClient, name: str, *, own: bool) -> None:
-    """The process pool of the service environment.
+    """Creates or updates the process pool of the service environment.
 
     Raises:
-        UsageError: there is one of its name that somebody else has made, whose worker would run what is not its own.
+        UsageError: somebody else created a pool of this name; his worker would take our runs.
     """
     from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
     from prefect.exceptions import ObjectNotFound
 
     try:
-        standing = client.read_work_pool(name)
+        existing = client.read_work_pool(name)
     except ObjectNotFound:
-        # not the worker's own limit, which ends it when a run that was put off comes back before its process has ended
+        # not the worker's own limit, which ends the worker when a rescheduled run returns before its process has ended
         client.create_work_pool(WorkPoolCreate(name=name, type="process", concurrency_limit=_AT_ONCE, description=MADE))
         return
-    # its own worker, which may be there before this, gives it no description, as earlier releases did
+    # the target's worker may create the pool first, without a description, as earlier releases did
     mine = own or name != WORK_POOL
-    if not (standing.description == MADE or (mine and standing.type == "process" and not standing.description)):
+    if not (existing.description == MADE or (mine and existing.type == "process" and not existing.description)):
         raise UsageError(f"the work pool {name!r} of this server was not made by Counterpoint: rename it")
     client.update_work_pool(name, WorkPoolUpdate(concurrency_limit=_AT_ONCE, description=MADE))
 
 
 def make_deployments(names: list[str]) -> None:
-    """A deployment per pipeline on the process pool; its schedule is paused unless the target runs schedules.
+    """Creates a deployment per pipeline on the process pool; its schedule is paused unless the target runs schedules.
 
     Raises:
-        UsageError: there is one of its name, or such a pool, that Counterpoint did not make.
+        UsageError: a deployment or a pool of this name was not made by Counterpoint.
     """
     from prefect.client.orchestration import get_client
 
@@ -218,7 +221,7 @@ def _make_deployment(client: SyncPrefectClient, pipeline: Pipeline, pool: str, m
         DEPLOYMENT,
         entrypoint=f"{_ENTRY}{pipeline.name}",
         work_pool_name=pool,
-        # Prefect's own fetches the flow's code before, in a process more: there is nothing to fetch
+        # Prefect's default command first fetches the flow's code in another process; there is nothing to fetch
         job_variables={"command": shlex.join(forked.run_command(Path(mine.home) if mine else None))},
         pull_steps=[],
         description=pipeline.description,
@@ -236,22 +239,25 @@ def _refuse_foreign(client: SyncPrefectClient, pipeline: Pipeline) -> None:
 
     name = f"{pipeline.name}/{DEPLOYMENT}"
     try:
-        standing = client.read_deployment_by_name(name)
+        existing = client.read_deployment_by_name(name)
     except ObjectNotFound:
         return
-    if not (standing.entrypoint or "").startswith(_ENTRY):
+    if not (existing.entrypoint or "").startswith(_ENTRY):
         raise UsageError(f"the deployment {name!r} of this server was not made by Counterpoint: rename one of the two")
 
 
 def tag_of(target: str) -> str:
-    """The tag that the deployments of a service environment bear, and with them their runs."""
+    """The tag of a service environment's deployments and of their runs."""
     return f"{SITE_TAG}:{target}"
 
 
 def tell_crashed(client: SyncPrefectClient, target: str, *, own: bool = False) -> None:
-    """Marks as crashed what a target's worker ran that is gone: Prefect itself would believe for ever that it runs.
+    """Marks the active runs of a target's killed worker as crashed: Prefect itself would show them as running forever.
 
-    On a server of our `own`, also what a deployment of an earlier release made, which bore no tag.
+    Args:
+        client: The client of the server.
+        target: The id of the service environment.
+        own: Whether the server is ours, so that untagged deployments of an earlier release count as the target's.
     """
     from prefect.client.schemas.filters import FlowRunFilter
     from prefect.states import Crashed

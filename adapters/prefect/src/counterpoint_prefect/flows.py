@@ -1,4 +1,4 @@
-"""What Prefect loads: the flow of every served pipeline, as an attribute by the pipeline's name."""
+"""The flows that Prefect loads: one per served pipeline, as an attribute with the pipeline's name."""
 
 from __future__ import annotations
 

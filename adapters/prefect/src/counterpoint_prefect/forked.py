@@ -1,7 +1,7 @@
-"""Runs that are forked from a process which has imported Prefect, and never runs a flow itself.
+"""Runs that are forked from a process that has imported Prefect and never runs a flow itself.
 
-Prefect's worker starts a command for each run, and 3 of the 4 CPU seconds that a run costs are that command's imports.
-Its command is therefore one that stands for a fork (`counterpoint.runtime.forkserver_standin`).
+Prefect's worker starts a command for each run, and 3 of the 4 CPU seconds of a run are that command's imports. Our
+command therefore only stands for a forked process (`counterpoint.runtime.forkserver_standin`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _ENGINE = "prefect.engine"
-# what a run imports before it comes to its flow, which each run loads itself: its code may have changed
+# the imports of a run before its flow; each run loads the flow itself, since its code may have changed
 _IMPORTED = (
     "prefect.flow_engine",
     "prefect._internal.metrics",
@@ -33,17 +33,17 @@ _IMPORTED = (
 
 
 def available() -> bool:
-    """Whether processes are forked here at all: on Linux only."""
+    """Whether runs are forked on this platform: on Linux only."""
     return sys.platform == "linux"
 
 
 def serving(home: Path) -> tuple[str, ...]:
-    """The command of the service that runs are forked from, in the folder of a service environment."""
+    """The command of the service that runs are forked from; `home` is the service environment's."""
     return (sys.executable, "-P", "-m", __name__, str(_place(home)))
 
 
 def run_command(home: Path | None) -> tuple[str, ...]:
-    """The command of a run, on a worker of the service environment in that folder."""
+    """The command of a run on a worker; `home` is the service environment's, None outside one."""
     engine = (sys.executable, "-m", _ENGINE)
     return forkserver_standin.command(str(_place(home)), engine) if home and available() else engine
 
@@ -52,19 +52,19 @@ def _place(home: Path) -> Path:
     return home / "runs.sock"
 
 
-def run(asking: socket.socket, _: int) -> int:
-    """What a fork does: as `python -m prefect.engine` would do in the surroundings of who asks."""
+def run(connection: socket.socket, _: int) -> int:
+    """Runs `python -m prefect.engine` in a fork, with the requester's environment; returns the exit code."""
     from prefect.context import refresh_global_settings_context
 
-    with asking, asking.makefile("r", encoding="utf-8") as question:
-        take(json.loads(question.readline()))
+    with connection, connection.makefile("r", encoding="utf-8") as lines:
+        take(json.loads(lines.readline()))
     refresh_global_settings_context()
     sys.argv[:] = [_ENGINE]
     sys.modules.pop(_ENGINE, None)
     try:
         runpy.run_module(_ENGINE, run_name="__main__", alter_sys=True)
-    except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except SystemExit as error:
+        return error.code if isinstance(error.code, int) else int(error.code is not None)
     return 0
 
 

@@ -1,16 +1,16 @@
-"""The names by which Prefect keeps what is Counterpoint's: of deployments, pools, tags and states."""
+"""The names of Counterpoint's own data in Prefect: of deployments, pools, tags and states."""
 
 from __future__ import annotations
 
-# of the deployment of a pipeline, whose flow bears the name of the pipeline
+# the name of a pipeline's deployment; its flow has the pipeline's name
 DEPLOYMENT = "counterpoint"
-# of the work pool
+# the name of the work pool
 WORK_POOL = "counterpoint"
-# before the name of a pool, in the tags of a task
+# prefix of a pool's name in the tags of a task
 POOL = "pool:"
-# in the attributes of flows and tasks: what has no native place there
-KEPT = "counterpoint"
-# of final states: what happened to a task that was not run
+# in the attributes of flows and tasks: the properties that have no native place there
+METADATA_KEY = "counterpoint"
+# the names of final states of tasks that were not run
 SKIPPED, UPSTREAM_FAILED = "Skipped", "UpstreamFailed"
-# of the state of a run that is put off, for a step waits
+# the name of a rescheduled run's state while a step waits
 WAITS = "Waits"

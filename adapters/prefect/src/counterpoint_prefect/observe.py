@@ -1,4 +1,4 @@
-"""Runs: in this process, or of a deployment on the services; and how Prefect says that they went."""
+"""Runs a flow in this process or a deployment on the services, and reads the result from Prefect."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ _PATIENCE = timedelta(seconds=60)
 
 
 def run(request: RunRequest, home: Path) -> NativeRun:
-    """Calls the flow here; task runs are told by the server that Prefect starts for this process."""
+    """Calls the flow in this process; reads its task runs from the server that Prefect starts for the process."""
     from counterpoint_prefect.translate import translate
 
     pipeline = find_pipeline(request.pipeline)
     settings = {
         PREFECT_HOME: str(home),
-        # in Prefect 3.6 these two stay in the user's home whatever is said of PREFECT_HOME
+        # Prefect 3.6 keeps these two in the user's home, whatever PREFECT_HOME says
         PREFECT_LOCAL_STORAGE_PATH: str(home / "storage"),
         PREFECT_MEMO_STORE_PATH: str(home / "memo_store.toml"),
         PREFECT_API_URL: None,
@@ -73,18 +73,18 @@ def run(request: RunRequest, home: Path) -> NativeRun:
 
 
 def _leave_other_homes(home: Path) -> None:
-    """Prefect starts one server for this process and keeps it: it is stopped here when it is of another home."""
+    """Stops the server that Prefect has started for this process, if the server belongs to another home."""
     from prefect.logging.handlers import APILogWorker
     from prefect.server.api.server import SubprocessASGIServer
 
     if getattr(SubprocessASGIServer(), "home", home) != home:
-        APILogWorker.drain_all(at_exit=False)  # all that waits to be sent, events too
+        APILogWorker.drain_all(at_exit=False)  # sends everything that is queued, events too
         SubprocessASGIServer().stop()
     SubprocessASGIServer().home = home
 
 
 def submit(target: ServiceEnvironment, request: RunRequest) -> str:
-    """Creates a run of the pipeline's deployment, once however often it is asked; returns Prefect's id of it."""
+    """Creates a run of the pipeline's deployment; idempotent per request. Returns Prefect's id of the run."""
     name = find_pipeline(request.pipeline).name
     with client_of(target) as client:
         deployment = client.read_deployment_by_name(f"{name}/{DEPLOYMENT}")
@@ -99,19 +99,19 @@ def submit(target: ServiceEnvironment, request: RunRequest) -> str:
 
 
 def observe(target: ServiceEnvironment, request: RunRequest, native_id: str) -> NativeRun | None:
-    """How the flow run went, or None while it has not ended."""
+    """The result of the flow run, or None while it has not ended."""
     with client_of(target) as client:
         run = client.read_flow_run(UUID(native_id))
         return _native(client, request, run) if run.state and run.state.is_final() else None
 
 
 def _native(client: SyncPrefectClient, request: RunRequest, run: FlowRun) -> NativeRun | None:
-    """The run with its tasks, or None while the server has not recorded them all: it does so after the flow's end."""
+    """The run with its tasks, or None until the server has recorded them all, which it does after the flow's end."""
     parts: dict[str, list[NativeStep]] = {}
     known_runs = task_runs(client, run.id)
-    # when it was told, not when it ended: its server may have been held up by its database for a minute
-    told = run.updated or datetime.now(UTC)
-    if not _is_recorded(known_runs, request) and datetime.now(UTC) - told < _PATIENCE:
+    # the time of the update, not of the run's end: the database may have delayed the server for a minute
+    updated = run.updated or datetime.now(UTC)
+    if not _is_recorded(known_runs, request) and datetime.now(UTC) - updated < _PATIENCE:
         return None
     for task_run in known_runs:
         name = task_run.name.partition("[")[0]
@@ -129,7 +129,7 @@ def _is_recorded(task_runs: Sequence[TaskRun], request: RunRequest) -> bool:
 
 
 def task_runs(client: SyncPrefectClient, run_id: UUID) -> list[TaskRun]:
-    """All task runs of a flow run; of those that were run again, the last."""
+    """The task runs of a flow run; for each task that was run again, its last run."""
     wanted = FlowRunFilter(id=FlowRunFilterId(any_=[run_id]))
     every = all_of(partial(client.read_task_runs, flow_run_filter=wanted))
     oldest_first = sorted(every, key=lambda task_run: (task_run.expected_start_time, str(task_run.id)))

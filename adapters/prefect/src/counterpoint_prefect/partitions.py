@@ -1,4 +1,4 @@
-"""Partitions in Prefect's terms: a parameter of the flow; a scheduled run takes the one that ended before it."""
+"""Partitions in Prefect's terms: a flow parameter; a scheduled run takes the partition that ended before it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from counterpoint.runtime import find_pipeline, native_request
 
 
 def request_of(served: str, date: str | None, request: str | None) -> RunRequest:
-    """The request of a flow run: as it was passed, or made of its date, or of the time it was scheduled for."""
+    """The request of a flow run: the one passed to it, or a new one from its date or its scheduled time."""
     if request:
         return RunRequest.from_json(request)
     run = getattr(FlowRunContext.get(), "flow_run", None)

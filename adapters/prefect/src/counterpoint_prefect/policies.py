@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
     from counterpoint.model import RetryPolicy, Step
 
-# of factors and seconds, as far as they are worth keeping
+# the decimal places of factors and seconds
 _DIGITS = 9
 
 
 def retries(step: Step) -> dict[str, Any]:
-    """The retry arguments of a task: core's own delays, one by one, stretched by Prefect's jitter to core's bounds."""
+    """The retry arguments of a task: core's delays, scaled so that Prefect's jitter stays within core's bounds."""
     if not step.retry.retries:
         return {"retries": 0}
     factor = _factor(step.retry.jitter)
@@ -35,12 +35,12 @@ def retries(step: Step) -> dict[str, Any]:
 
 
 def _least(factor: float) -> float:
-    """The share of a delay that is waited at least: Prefect draws from that to 1 + factor, around the delay."""
+    """The least share of a delay that Prefect waits: it draws a share between this and 1 + factor."""
     return float(lower_clamp_multiple(1 + factor))
 
 
 def _factor(jitter: float) -> float:
-    """The factor of Prefect's by which the longest wait is 1 + jitter times the least one."""
+    """Prefect's jitter factor for which the longest wait is 1 + jitter times the shortest one."""
     low, high = 0.0, jitter
     while high - low > 10**-_DIGITS:
         middle = (low + high) / 2
@@ -49,7 +49,7 @@ def _factor(jitter: float) -> float:
 
 
 def may_retry(_task: Task[..., Any], _run: Any, state: State[Any]) -> bool:
-    """Whether another attempt can help, by the error of this one; a task that did not run has had none."""
+    """Whether the error of this attempt is retryable; a task that did not run is not retried."""
     if state.name == UPSTREAM_FAILED:
         return False
     error = state.result(raise_on_failure=False)
@@ -57,7 +57,7 @@ def may_retry(_task: Task[..., Any], _run: Any, state: State[Any]) -> bool:
 
 
 def retry_of(task: Task[..., Any], kept: RetryPolicy) -> RetryPolicy:
-    """The retries that a task has; the upper limit of the delay is kept beside it."""
+    """The retry policy of a task; the upper limit of the delay comes from the stored policy."""
     delays, factor = task.retry_delay_seconds, float(task.retry_jitter_factor or 0.0)
     first = delays[0] if isinstance(delays, list) and delays else delays
     if not task.retries:

@@ -1,4 +1,4 @@
-"""The schedules of deployments: looked at, started and paused by the API; kept paused before a start."""
+"""Reads, starts and pauses the schedules of deployments by the API; pauses them before a start."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from counterpoint_prefect.keys import DEPLOYMENT
 if TYPE_CHECKING:
     from counterpoint.adapter import ServiceEnvironment
 
-# deployments are made anew at each start: without schedules, then
+# each start creates the deployments again: with this, without schedules
 PAUSE_BEFORE_START = {SCHEDULES: ""}
 _NOT_ENDED = {"state": {"type": {"any_": ["PENDING", "RUNNING", "CANCELLING"]}}}
 
@@ -31,23 +31,24 @@ def scheduled(target: ServiceEnvironment, pipeline: str) -> bool | None:
 
 
 def schedule(target: ServiceEnvironment, pipeline: str, *, on: bool) -> None:
-    """Pauses the deployment, which removes the runs that it made ahead, or ends that; its deadline goes with it."""
+    """Resumes or pauses the deployment and its deadline; a pause removes the runs that are scheduled ahead."""
     with client_of(target) as client:
-        deployment, known = _deployment(client, pipeline), find_pipeline(pipeline)
-        # the client's own methods keep the runs that are late
+        deployment, description = _deployment(client, pipeline), find_pipeline(pipeline)
+        # not by the client's own methods, which keep the late runs
         client.request("POST", f"/deployments/{deployment.id}/{'resume' if on else 'pause'}_deployment")
         for entry in client.read_deployment_schedules(deployment.id):
             client.update_deployment_schedule(deployment.id, entry.id, active=on)
-        if known.deadline:
-            watch_deadline(client, known.name, f"prefect.deployment.{deployment.id}", known.deadline, on)
+        if description.deadline:
+            name = f"prefect.deployment.{deployment.id}"
+            watch_deadline(client, description.name, name, description.deadline, on)
 
 
 def admit(target: ServiceEnvironment, pipeline: str) -> None:
-    """Refuses nothing: a deployment that is paused runs what it is asked for."""
+    """Refuses nothing: a paused deployment still executes requested runs."""
 
 
 def active_runs(target: ServiceEnvironment, pipeline: str) -> tuple[str, ...]:
-    """The runs of the deployment that are about to begin, or run."""
+    """The pending and running runs of the deployment."""
     with client_of(target) as client:
         wanted = {**_NOT_ENDED, "deployment_id": {"any_": [str(_deployment(client, pipeline).id)]}}
         return tuple(str(run.id) for run in client.read_flow_runs(flow_run_filter=FlowRunFilter(**wanted)))
@@ -58,12 +59,12 @@ def _deployment(client: Any, pipeline: str) -> Any:
 
 
 def pause_before_start(pipelines: list[str]) -> None:
-    """Pauses deployments by a server of this process alone, for the target's own would run at once what is late."""
+    """Pauses deployments by a server in this process: the target's own server would start late runs at once."""
     from prefect.client.orchestration import get_client
     from prefect.settings import PREFECT_API_URL, PREFECT_SERVER_ALLOW_EPHEMERAL_MODE, temporary_settings
 
-    here = {PREFECT_API_URL: None, PREFECT_SERVER_ALLOW_EPHEMERAL_MODE: True}
-    with temporary_settings(here), get_client(sync_client=True) as client:
+    settings = {PREFECT_API_URL: None, PREFECT_SERVER_ALLOW_EPHEMERAL_MODE: True}
+    with temporary_settings(settings), get_client(sync_client=True) as client:
         for pipeline in pipelines:
             with suppress(ObjectNotFound):
                 client.request("POST", f"/deployments/{_deployment(client, pipeline).id}/pause_deployment")

@@ -1,4 +1,4 @@
-"""What a Prefect task does: execute one step by core, pass its reference on, show on the page what was made."""
+"""The function of a Prefect task: it executes one step by core, returns its reference, and shows it on the page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the description of a pipeline to a Prefect flow with a task per step, and back."""
+"""Translates a pipeline to a Prefect flow with a task per step, and back."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from counterpoint.model.serial import pipeline_from, step_from, to_values
 from counterpoint.runtime import elements
 from counterpoint.runtime.adapter_support import PARALLEL
 from counterpoint_prefect.conditions import references_of
-from counterpoint_prefect.keys import KEPT
+from counterpoint_prefect.keys import METADATA_KEY
 from counterpoint_prefect.partitions import request_of
 from counterpoint_prefect.policies import pool_of, retries, retry_of, tags
 from counterpoint_prefect.step import body
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
 
 def translate(pipeline: Pipeline, served: str | None = None) -> Flow[..., Any]:
-    """The flow of a pipeline, which is found as `served` (its name, when it is registered by that).
+    """The flow of a pipeline, which its runs find as `served` (None: by its own name).
 
-    Its attribute `tasks` holds the tasks, `edges` what each waits for.
+    The flow's attribute `tasks` holds the tasks, `edges` the upstream tasks of each.
     """
     tasks = {step.name: _task(step) for step in pipeline.steps}
     edges = {step.name: step.upstream for step in pipeline.steps}
@@ -50,7 +50,7 @@ def translate(pipeline: Pipeline, served: str | None = None) -> Flow[..., Any]:
         task_runner=ThreadPoolTaskRunner(max_workers=max(PARALLEL, 2)),
     )
     values = to_values(pipeline)
-    flow.__dict__.update({"tasks": tasks, "edges": edges, KEPT: values})
+    flow.__dict__.update({"tasks": tasks, "edges": edges, METADATA_KEY: values})
     return flow
 
 
@@ -72,11 +72,11 @@ def _task(step: Step) -> Task[..., Any]:
         tags=tags(step),
         persist_result=True,
         result_serializer="json",
-        # inputs alone would let two tasks share a result: the key holds run, task and element
+        # the key holds run, task and element: by inputs alone, two tasks could share a result
         cache_policy=CacheKeyFnPolicy(cache_key_fn=_identity),
         **retries(step),
     )
-    task.__dict__[KEPT] = to_values(step)
+    task.__dict__[METADATA_KEY] = to_values(step)
     return task
 
 
@@ -92,7 +92,7 @@ def _run(
     request: RunRequest,
     before: Mapping[str, State[Any]],
 ) -> Any:
-    """Submits the selected tasks that have not ended `before`; each waits for its upstream tasks and decides by how."""
+    """Submits the selected tasks without a state in `before`; each decides by the results of its upstream tasks."""
     futures: dict[str, Any] = dict(before)
     for name in order(pipeline):
         if not request.selects(name) or name in before:
@@ -111,11 +111,11 @@ def _allowed(future: Any) -> Any:
 
 
 def _map(task: Task[..., Any], request: RunRequest, name: str, upstream: dict[str, Any]) -> Any:
-    """One task run per element of a list that is known now; one that fails tells why there is no list."""
+    """One task run per element of the list; if the list cannot be read, one task run that fails with the reason."""
     results = {other: _result(future) for other, future in upstream.items()}
     try:
         count = elements(request, name, references_of(results))
-    except Exception:  # noqa: BLE001 - the task itself meets the error again, and is the one to report it
+    except Exception:  # noqa: BLE001 - the task itself raises the error again and reports it
         return [task.submit(request.to_json(), upstream, 0)]
     return list(task.map(unmapped(request.to_json()), unmapped(upstream), list(range(count))))
 
@@ -128,29 +128,29 @@ def _result(allowed: Any) -> Any:
 
 def _is_failed(future: Any) -> bool:
     if isinstance(future, list):
-        return any(list(map(_is_failed, future)))  # each is waited for
+        return any(list(map(_is_failed, future)))  # a list, so that every future is waited for
     state = future if isinstance(future, State) else future.wait() or future.state
     return bool(state.is_failed() or state.is_crashed())
 
 
 def read_back(native: Flow[..., Any]) -> Pipeline:
-    """The pipeline that a flow is, from the properties of its tasks wherever Prefect has them."""
-    kept = pipeline_from(native.__dict__[KEPT])
+    """The pipeline that a flow describes, read from native properties wherever Prefect has them."""
+    stored = pipeline_from(native.__dict__[METADATA_KEY])
     tasks, edges = native.__dict__["tasks"], native.__dict__["edges"]
     steps = tuple(_step(task, edges[name]) for name, task in tasks.items())
-    return replace(kept, name=native.name, description=native.description or "", steps=steps)
+    return replace(stored, name=native.name, description=native.description or "", steps=steps)
 
 
 def _step(task: Task[..., Any], edges: tuple[str, ...]) -> Step:
-    """A step, from its task; an edge that the flow does not follow is not in it either."""
-    kept = step_from(task.__dict__[KEPT])
+    """The step of a task; an edge that is missing in the flow is missing in the step too."""
+    stored = step_from(task.__dict__[METADATA_KEY])
     return replace(
-        kept,
+        stored,
         name=task.name,
-        inputs=tuple(i for i in kept.inputs if i.step in edges or (i.window and i.window.last < 0)),
-        after=tuple(name for name in kept.after if name in edges),
-        when=kept.when if kept.when and kept.when.step in edges else None,
-        retry=retry_of(task, kept.retry),
+        inputs=tuple(i for i in stored.inputs if i.step in edges or (i.window and i.window.last < 0)),
+        after=tuple(name for name in stored.after if name in edges),
+        when=stored.when if stored.when and stored.when.step in edges else None,
+        retry=retry_of(task, stored.retry),
         pool=pool_of(task),
         description=task.description or "",
     )

@@ -1,4 +1,4 @@
-"""Flows of which a step waits: the run's process ends, and the run is scheduled again for the next look."""
+"""Flows with a waiting step: the run's process ends, and the run is rescheduled for the next poll."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ if TYPE_CHECKING:
     from counterpoint.model import RunRequest, Step
     from counterpoint.runtime.waits import Waiting
 
-# a worker takes up a run that is due at once
+# the shortest delay of a rescheduled run; a worker starts a due run at once
 _SOONEST = 1.0
 
 
 class StepWaitsError(StepError):
-    """A task ends for now, for its step, or one before it, waits; it is run again when the flow's run is."""
+    """A task ends because its step or an upstream step waits; it runs again with the rescheduled flow run."""
 
     failure = "missing_input"  # another attempt of the task cannot help
 
 
 def leave_when_waiting(request: RunRequest, step: str) -> None:
-    """Ends a task that comes after one that waits: raised, for Prefect keeps what a task returns.
+    """Ends a task downstream of a waiting step; by an error, because Prefect would store a returned result.
 
     Raises:
-        StepWaitsError: it does.
+        StepWaitsError: an upstream step waits.
     """
     pipeline = find_pipeline(request.pipeline)
     before = [name for name in held(request) if step in downstream(pipeline, name)]
@@ -48,11 +48,11 @@ def leave_when_waiting(request: RunRequest, step: str) -> None:
 
 
 def leave_to_wait(request: RunRequest, step: str) -> None:
-    """Ends a task that waits for something.
+    """Ends the task of a step that has to wait.
 
     Raises:
-        StepWaitsError: it does.
-        MissingInputError: it has waited long enough.
+        StepWaitsError: the step has to wait.
+        MissingInputError: the step has waited for its whole time-out.
     """
     waiting = admit(request, step)
     if waiting:
@@ -60,31 +60,35 @@ def leave_to_wait(request: RunRequest, step: str) -> None:
 
 
 def until_nothing_waits(request: RunRequest, run: Callable[[Mapping[str, Any]], Any]) -> Any:
-    """What a run of the flow comes to; `run` is given the states of the steps that ended before it was put off.
+    """The final state of a flow run, or a rescheduled run while a step waits.
+
+    Args:
+        request: The request of the run.
+        run: Runs the flow; its argument holds the states of the steps that ended before the run was rescheduled.
 
     Raises:
-        Pause: a step waits; the run is scheduled again, and this process is to end.
+        Pause: a step waits; the run is rescheduled, and this process must end.
     """
     state = None
     while True:
-        looked = _looked(request)
-        if not looked or None in looked:
+        held_steps = _poll(request)
+        if not held_steps or None in held_steps:
             state = run(_ended(request))
-            looked = _looked(request)
-        if not looked:
+            held_steps = _poll(request)
+        if not held_steps:
             return state
-        waits = [waiting for waiting in looked if waiting]
-        pause = min((waiting.pause for waiting in waits), default=0.0) if len(waits) == len(looked) else 0.0
-        _put_off(max(pause, _SOONEST), "; ".join(map(str, waits)))
+        waits = [waiting for waiting in held_steps if waiting]
+        pause = min((waiting.pause for waiting in waits), default=0.0) if len(waits) == len(held_steps) else 0.0
+        _reschedule(max(pause, _SOONEST), "; ".join(map(str, waits)))
 
 
-def _looked(request: RunRequest) -> list[Waiting | None]:
-    """What is still waited for by the steps that wait; None for one that may go on."""
+def _poll(request: RunRequest) -> list[Waiting | None]:
+    """The waits of all waiting steps; None for a step that may go on."""
     return [still(request, name) for name in held(request)]
 
 
-def _put_off(seconds: float, message: str) -> None:
-    """Schedules the run again where a worker takes it up; in this process, waits here."""
+def _reschedule(seconds: float, message: str) -> None:
+    """Reschedules the run of a deployment; a run in this process sleeps instead."""
     context = FlowRunContext.get()
     run = context.flow_run if context else None
     if run is None or run.deployment_id is None:
@@ -98,12 +102,12 @@ def _put_off(seconds: float, message: str) -> None:
 
 
 def _ended(request: RunRequest) -> dict[str, State[Any]]:
-    """How steps ended before the run was put off, also those that were not run; none, when it was not."""
+    """The states of the steps that ended before the run was rescheduled, including skipped ones; else empty."""
     waiting, pipeline = held(request), find_pipeline(request.pipeline)
     if not waiting:
         return {}
-    to_come = {name for first in waiting for name in (first, *downstream(pipeline, first))}
-    steps = [step for step in pipeline.steps if request.selects(step.name) and step.name not in to_come]
+    pending = {name for first in waiting for name in (first, *downstream(pipeline, first))}
+    steps = [step for step in pipeline.steps if request.selects(step.name) and step.name not in pending]
     ended = {step.name: records for step in steps if (records := _records(request, step))}
     known = {
         name: max((r.status for r in records), key=lambda s: s is Status.FAILED) for name, records in ended.items()
@@ -122,7 +126,7 @@ def _records(request: RunRequest, step: Step) -> list[StepRecord]:
 
 def _state(step: Step, status: Status, records: list[StepRecord]) -> State[Any]:
     if status in {Status.FAILED, Status.UPSTREAM_FAILED}:
-        return Failed(message=f"{step.name} failed before the run was put off")
+        return Failed(message=f"{step.name} failed before the run was rescheduled")
     if status is Status.SKIPPED:
         return Completed(data={"skipped": True})
     outputs = [record.output.to_dict() for record in records if record.output]

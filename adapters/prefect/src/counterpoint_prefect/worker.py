@@ -1,9 +1,9 @@
-"""Prefect's worker, which begins when its server is there.
+"""Prefect's worker, which starts when its server listens.
 
-    python -m counterpoint_prefect.worker WORD ...      the words of `prefect worker`
+    python -m counterpoint_prefect.worker ARGUMENT ...      the arguments of `prefect worker`
 
-One that begins before connects to no stream of events then or later, and looks for runs half a minute after the server
-has come.
+A worker that starts before its server never connects to the event stream, and polls for runs only half a minute after
+the server's start.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _IMPORTED = ("prefect.cli.worker", "prefect.workers.process")
 
 
 def main() -> None:
-    """Imports what the worker needs, waits for the server, and becomes the worker."""
+    """Imports the worker's modules, waits for the server, and then runs the worker."""
     for name in _IMPORTED:
         import_module(name)
     server = urlsplit(os.environ["PREFECT_API_URL"])
