@@ -1,4 +1,4 @@
-"""Backfill: several partitions by one plan, into a version of their own, the same on every orchestrator."""
+"""Backfills: several partitions by one plan, written into their own version, the same on every orchestrator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A backfill from what was asked for to its report: plan, queue, run."""
+"""A backfill from its request to its report: plan, queue, run."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 class Prepared:
     """A planned backfill: nothing has been started."""
 
-    asked: BackfillRequest
+    requested: BackfillRequest
     root: str
     pipeline: Pipeline
     plan: Plan
@@ -47,11 +47,11 @@ class Prepared:
 
     @property
     def seconds(self) -> dict[PartitionStep, float]:
-        """What each cell is expected to take."""
+        """The expected duration of each cell."""
         return {cell: self.steps_seconds.get(cell.step, UNKNOWN_SECONDS) for cell in self.plan.cells}
 
     def queue(self, strategy: Strategy, grain: Granularity, slots: int) -> Queue:
-        """What may run next, by what is known of the durations."""
+        """The queue of the plan, ordered by the expected durations."""
         known = {cell.step for cell in self.plan.cells} <= set(self.steps_seconds)
         return queue_of(self.plan, strategy, grain, slots, self.seconds, known=known)
 
@@ -61,109 +61,116 @@ class Prepared:
 
     @property
     def shared(self) -> RunRequest:
-        """What the requests of all partitions share."""
-        asked = self.asked
+        """The request that all partitions share, without a partition."""
+        requested = self.requested
         return RunRequest(
-            asked.pipeline,
+            requested.pipeline,
             "",
             self.run_id,
             self.root,
-            asked.orchestrator,
-            asked.version,
-            config=asked.config,
-            force=asked.force,
-            effects=asked.effects,
+            requested.orchestrator,
+            requested.version,
+            config=requested.config,
+            force=requested.force,
+            effects=requested.effects,
         )
 
 
-def keys_of(pipeline: Pipeline, asked: BackfillRequest) -> tuple[str, ...]:
-    """The partitions that were asked for.
+def keys_of(pipeline: Pipeline, requested: BackfillRequest) -> tuple[str, ...]:
+    """The requested partitions.
 
     Raises:
         UsageError: a key has another form or lies before the pipeline's start, or the range is reversed.
     """
-    for key in (asked.first, asked.last):
+    for key in (requested.first, requested.last):
         pipeline.partitions.partition(key)
-    keys = pipeline.partitions.range(asked.first, asked.last)
+    keys = pipeline.partitions.range(requested.first, requested.last)
     if not keys:
-        raise UsageError(f"the range {asked.first} to {asked.last} is reversed: write --from {asked.last}")
+        raise UsageError(f"the range {requested.first} to {requested.last} is reversed: write --from {requested.last}")
     return keys
 
 
-def prepare(asked: BackfillRequest, root: str, *, upstream: bool = True, verify: bool = False) -> Prepared:
+def prepare(requested: BackfillRequest, root: str, *, upstream: bool = True, verify: bool = False) -> Prepared:
     """Plans a backfill; reads only.
 
-    What stands and will be read by a step of the plan is read here before, so that what is damaged is made again; with
-    `verify` all that stands is.
+    Existing outputs that a step of the plan will read are checked here, so that damaged ones are planned again.
+
+    Args:
+        requested: What to backfill.
+        root: Where the data lies.
+        upstream: Whether missing partitions before the range are planned too.
+        verify: Whether all existing outputs are checked.
 
     Raises:
         UsageError: the range is wrong, or a window reaches before the pipeline's first partition.
         MissingInputError: another partition is needed, and `upstream` is false.
     """
-    asked = replace(asked, config=sealed(asked.config))
-    pipeline = find_pipeline(asked.pipeline).configured(asked.config)
-    keys = keys_of(pipeline, asked)
-    store = Snapshot(root, pipeline, asked.version)
+    requested = replace(requested, config=sealed(requested.config))
+    pipeline = find_pipeline(requested.pipeline).configured(requested.config)
+    keys = keys_of(pipeline, requested)
+    store = Snapshot(root, pipeline, requested.version)
 
     known: dict[PartitionStep, Freshness] = {}
 
-    def look_at(cell: PartitionStep, *, verify: bool) -> Freshness:
-        request = RunRequest(asked.pipeline, cell.key, "", root, asked.orchestrator, asked.version, (), asked.config)
+    def check(cell: PartitionStep, *, verify: bool) -> Freshness:
+        request = RunRequest(
+            requested.pipeline, cell.key, "", root, requested.orchestrator, requested.version, (), requested.config
+        )
         known[cell] = freshness_of(store, request, cell, verify=verify)
         return known[cell]
 
-    def found(cell: PartitionStep) -> Freshness:
-        return known[cell] if cell in known else look_at(cell, verify=verify)
+    def known_freshness(cell: PartitionStep) -> Freshness:
+        return known[cell] if cell in known else check(cell, verify=verify)
 
-    if asked.stale_only:
-        keys = _stale(pipeline, keys, found)
-    chosen, forced = set(keys), set(keys) if asked.force else set()
+    if requested.stale_only:
+        keys = _stale(pipeline, keys, known_freshness)
+    chosen, forced = set(keys), set(keys) if requested.force else set()
 
     def stands(cell: PartitionStep) -> bool:
         if cell.key in chosen and pipeline.step(cell.step).effect:
-            # what comes after one that is not run is skipped with it, so that one is told of by the run
-            return not asked.effects and not is_read(pipeline, cell.step)
-        return cell.key not in forced and found(cell).is_settled
+            # steps after an effect that is not run are skipped with it, so the run must report the effect itself
+            return not requested.effects and not is_read(pipeline, cell.step)
+        return cell.key not in forced and known_freshness(cell).is_settled
 
     def planned() -> Plan:
         return _without_effects(make_plan(pipeline, keys, stands, upstream=upstream))
 
-    plan, read = planned(), set[PartitionStep]()
+    plan, checked = planned(), set[PartitionStep]()
     while not verify and (
-        inputs := {cell for cell, given in inputs_of(plan) if not is_kept(store, cell, given)} - read
+        inputs := {cell for cell, step_input in inputs_of(plan) if not is_kept(store, cell, step_input)} - checked
     ):
-        read |= inputs
+        checked |= inputs
         for cell in inputs:
-            look_at(cell, verify=True)
+            check(cell, verify=True)
         plan = planned()
-    run_id = new_run_id(pipeline.name, "backfill", asked.orchestrator)
-    return Prepared(asked, root, pipeline, plan, seconds_of(plan, store), run_id)
+    run_id = new_run_id(pipeline.name, "backfill", requested.orchestrator)
+    return Prepared(requested, root, pipeline, plan, seconds_of(plan, store), run_id)
 
 
 def _without_effects(plan: Plan) -> Plan:
-    """The plan in which an effect that is not run does not count as saved: nothing of it is taken into the version."""
+    """The plan without effects among its saved cells: an effect that is not run has no output to pin."""
     return replace(plan, saved=tuple(cell for cell in plan.saved if not plan.pipeline.step(cell.step).effect))
 
 
-def _stale(pipeline: Pipeline, keys: tuple[str, ...], found: Callable[[PartitionStep], Freshness]) -> tuple[str, ...]:
-    """The partitions of which something stands that is stale, or rests on what is."""
-    standing = {key for key in keys if found(PartitionStep(pipeline.step_names[0], key)) is not Freshness.MISSING}
-    plan = make_plan(pipeline, sorted(standing), lambda cell: found(cell) not in {Freshness.STALE, Freshness.DAMAGED})
-    return tuple(sorted({cell.key for cell in plan.cells if cell.key in standing}))
+def _stale(pipeline: Pipeline, keys: tuple[str, ...], state: Callable[[PartitionStep], Freshness]) -> tuple[str, ...]:
+    """The partitions with an existing output that is stale or damaged, or that rests on such an output."""
+    existing = {key for key in keys if state(PartitionStep(pipeline.step_names[0], key)) is not Freshness.MISSING}
+    plan = make_plan(pipeline, sorted(existing), lambda cell: state(cell) not in {Freshness.STALE, Freshness.DAMAGED})
+    return tuple(sorted({cell.key for cell in plan.cells if cell.key in existing}))
 
 
 def run(prepared: Prepared, engine: Engine, *, take_over: bool = False) -> dict[str, Any]:
-    """Runs a planned backfill; returns its report, which is recorded too.
+    """Runs a planned backfill; records its report and returns it.
 
     Raises:
-        HeldError: another process works on one of the partitions, or took this backfill over: it has stopped.
-        SourceError, StaleInputError: a source is wrong or too old for each of the partitions; nothing was run.
-        KeyboardInterrupt: it was interrupted; what has ended stands, and the same command goes on from there.
+        HeldError: another process works on one of the partitions, or took this backfill over, which then stopped.
+        SourceError, StaleInputError: a source is wrong or too old for every partition; nothing was run.
+        KeyboardInterrupt: the backfill was interrupted; finished steps are kept, and the same command continues it.
     """
-    store = Store(prepared.root, prepared.pipeline, prepared.asked.version)
+    store = Store(prepared.root, prepared.pipeline, prepared.requested.version)
     requests = {key: prepared.request(key) for key in dict.fromkeys((*prepared.plan.keys, *_keys(prepared.plan)))}
-    _look(prepared, store, requests)
-    lease = claim(store, prepared.asked, take_over=take_over)
+    _check_sources(prepared, store, requests)
+    lease = claim(store, prepared.requested, take_over=take_over)
     report: dict[str, Any] | None = None
     try:
         with lease:
@@ -171,12 +178,12 @@ def run(prepared: Prepared, engine: Engine, *, take_over: bool = False) -> dict[
             report = replace(_runner(prepared, engine, store, requests), goes_on=lease.refuse_lost).run()
     finally:
         lease.release(report)
-        tell_held(store, prepared.asked.version)
+        tell_held(store, prepared.requested.version)
     return report
 
 
-def _look(prepared: Prepared, store: Store, requests: dict[str, RunRequest]) -> None:
-    """A source that is wrong for every partition is an error now; for some of them, these fail alone."""
+def _check_sources(prepared: Prepared, store: Store, requests: dict[str, RunRequest]) -> None:
+    """Raises if a source is wrong for every partition; if it is wrong for some, only these fail later."""
     errors: dict[PartitionStep, StepError] = {}
     cells = [cell for cell in prepared.plan.cells if prepared.pipeline.step(cell.step).observe]
     for cell in cells:
@@ -193,7 +200,7 @@ def _keys(plan: Plan) -> tuple[str, ...]:
 
 
 def _pin(store: Store, plan: Plan) -> None:
-    """Takes what stands in production and is fresh into the version, which then does not change with production."""
+    """Pins fresh outputs of production in the version, so that the version does not change with production."""
     for cell in plan.saved:
         entry = store.entry(*cell)
         if entry is not None:
@@ -202,34 +209,34 @@ def _pin(store: Store, plan: Plan) -> None:
 
 def _runner(prepared: Prepared, engine: Engine, store: Store, requests: dict[str, RunRequest]) -> Runner:
     launcher = launcher_for(engine, prepared)
-    strategy, slots = Strategy(prepared.asked.strategy), prepared.asked.parallel
-    if isinstance(launcher, NativeLauncher):  # the orchestrator holds back what is too much at once
+    strategy, slots = Strategy(prepared.requested.strategy), prepared.requested.parallel
+    if isinstance(launcher, NativeLauncher):  # the orchestrator itself limits how much runs at once
         strategy, slots = Strategy.PARALLEL, max(1, len(prepared.plan.cells))
     queue = prepared.queue(strategy, launcher.grain, slots)
-    return Runner(prepared.asked, prepared.plan, queue, launcher, store, requests)
+    return Runner(prepared.requested, prepared.plan, queue, launcher, store, requests)
 
 
 def launcher_for(engine: Engine, prepared: Prepared) -> Launcher:
-    """What runs the units of a backfill on an engine."""
-    asked, plan = prepared.asked, prepared.plan
+    """The launcher of a backfill's units on an engine."""
+    requested, plan = prepared.requested, prepared.plan
     if isinstance(engine, LocalEngine):
-        return LocalLauncher(plan, asked.parallel, engine.version)
+        return LocalLauncher(plan, requested.parallel, engine.version)
     if not isinstance(engine, ServiceEngine):
         return ProcessLauncher(engine)  # type: ignore[arg-type]  # there are three engines
     kind = engine.adapter.backfills
-    # an output without partitions is made by each of them in turn, which no orchestrator's backfill does
+    # every partition replaces an output without partitions in turn, which no orchestrator's backfill does
     if kind is Backfills.NONE or not all(step.output.partitioned for step in plan.pipeline.steps):
         return ServiceLauncher(engine)
-    # one that launches whatever has its inputs does not know what else is waited for
+    # a backfill that launches whatever has its inputs does not know the other waits of a step
     if kind is Backfills.ANY and any(step.waits for step in plan.pipeline.steps):
         return ServiceLauncher(engine)
     if kind is Backfills.RUNS:
-        return ServiceLauncher(engine, BackfillOrder(prepared.shared, {}, asked.parallel))
+        return ServiceLauncher(engine, BackfillOrder(prepared.shared, {}, requested.parallel))
     unbroken = kind is Backfills.RANGE
-    orders = orders_of(plan, Strategy(asked.strategy), prepared.shared, asked.parallel, unbroken=unbroken)
+    orders = orders_of(plan, Strategy(requested.strategy), prepared.shared, requested.parallel, unbroken=unbroken)
     return NativeLauncher(engine, orders)
 
 
 def grain_of(orchestrator: str) -> Granularity:
-    """What an orchestrator starts as one piece."""
+    """The unit that an orchestrator starts: a step here, otherwise a run."""
     return Granularity.STEP if orchestrator == "local" else Granularity.RUN

@@ -1,4 +1,4 @@
-"""What a backfill would do, and whether it is safe to: each item checked by the program where it can be."""
+"""The dry run of a backfill: its plan, and a checklist that is checked automatically where possible."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from counterpoint.backfill.backfill import Prepared
     from counterpoint.model import Materialization
 
-_ROOM = 2  # times the expected bytes: a table keeps what it replaces
+_ROOM = 2  # times the expected bytes: a table keeps the files that it replaces
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One item of the checklist; `ok` is None where only a person can tell."""
+    """One item of the checklist; `ok` is None where only a person can judge."""
 
     item: str
     ok: bool | None
@@ -36,14 +36,14 @@ class Item:
 
 def dry_run(prepared: Prepared) -> dict[str, Any]:
     """The plan of a backfill with its times and its checklist; starts and writes nothing."""
-    asked, plan = prepared.asked, prepared.plan
-    limits = bounds(plan, prepared.seconds, asked.parallel)
-    queue = prepared.queue(Strategy(asked.strategy), grain_of(asked.orchestrator), asked.parallel)
-    taken, _ = makespan(queue, prepared.seconds)
-    standing = _standing(prepared)
+    requested, plan = prepared.requested, prepared.plan
+    limits = bounds(plan, prepared.seconds, requested.parallel)
+    queue = prepared.queue(Strategy(requested.strategy), grain_of(requested.orchestrator), requested.parallel)
+    estimated, _ = makespan(queue, prepared.seconds)
+    existing = _existing(prepared)
     return {
-        "version": asked.version,
-        "strategy": asked.strategy,
+        "version": requested.version,
+        "strategy": requested.strategy,
         "partitions": list(plan.keys),
         "cells": len(plan.cells),
         "saved": len(plan.saved),
@@ -53,61 +53,61 @@ def dry_run(prepared: Prepared) -> dict[str, Any]:
         "critical_seconds": round(limits.critical_seconds, 3),
         "work_seconds": round(limits.work_seconds, 3),
         "lower_bound_seconds": round(limits.lower, 3),
-        "estimated_seconds": round(taken, 3),
-        "slots": asked.parallel,
+        "estimated_seconds": round(estimated, 3),
+        "slots": requested.parallel,
         "unknown_durations": sorted({cell.step for cell in plan.cells} - set(prepared.steps_seconds)),
-        "would_replace": [f"{entry.reference.step} {entry.reference.partition}" for entry in standing],
-        "checklist": [asdict(item) for item in _checklist(prepared, standing)],
+        "would_replace": [f"{entry.reference.step} {entry.reference.partition}" for entry in existing],
+        "checklist": [asdict(item) for item in _checklist(prepared, existing)],
     }
 
 
-def _standing(prepared: Prepared) -> list[Materialization]:
-    """What stands in production of the cells that would be computed: replaced when the version is promoted."""
+def _existing(prepared: Prepared) -> list[Materialization]:
+    """The production outputs of the cells to compute: the version's promotion replaces them."""
     production = Store(prepared.root, prepared.pipeline, PRODUCTION)
-    found = (production.entry(*cell) for cell in prepared.plan.cells)
-    return [entry for entry in found if entry is not None]
+    entries = (production.entry(*cell) for cell in prepared.plan.cells)
+    return [entry for entry in entries if entry is not None]
 
 
-def _checklist(prepared: Prepared, standing: list[Materialization]) -> list[Item]:
-    asked, plan = prepared.asked, prepared.plan
-    store = Store(prepared.root, prepared.pipeline, asked.version)
+def _checklist(prepared: Prepared, existing: list[Materialization]) -> list[Item]:
+    requested, plan = prepared.requested, prepared.plan
+    store = Store(prepared.root, prepared.pipeline, requested.version)
     known = manifests(store)
-    scope = f"{len(plan.keys)} partitions, {len(plan.cells)} steps to run, {len(plan.saved)} stand already"
-    again = asked.version in known
+    scope = f"{len(plan.keys)} partitions, {len(plan.cells)} steps to run, {len(plan.saved)} exist already"
+    is_continued = requested.version in known
     isolation = (
-        f"version {asked.version}, {'which is continued' if again else 'which is new'}; production is not written"
+        f"version {requested.version}, which is {'continued' if is_continued else 'new'}; production is not written"
     )
     commit = git_state(Path.cwd())["commit"]
-    drop = command("backfill", "drop", asked.pipeline, asked.version, root=prepared.root)
-    status = command("status", asked.pipeline, "--version", asked.version, root=prepared.root)
+    drop = command("backfill", "drop", requested.pipeline, requested.version, root=prepared.root)
+    status = command("status", requested.pipeline, "--version", requested.version, root=prepared.root)
     return [
-        Item("scope", bool(plan.cells), f"{scope}: {asked.first} to {asked.last}"),
-        _resources(prepared, standing),
+        Item("scope", bool(plan.cells), f"{scope}: {requested.first} to {requested.last}"),
+        _resources(prepared, existing),
         Item("isolation of output", ok=True, says=isolation),
-        Item("baseline to compare with", bool(standing), f"{len(standing)} of {len(plan.cells)} stand in production"),
+        Item("baseline to compare with", bool(existing), f"{len(existing)} of {len(plan.cells)} are in production"),
         Item("rollback", ok=True, says=f"'{drop}' until it is promoted"),
         *_effects(prepared),
         Item("owner", ok=True, says=f"{getpass.getuser()}, code {str(commit)[:12]}"),
-        Item("monitoring", None, f"'{status}' tells; who looks?"),
+        Item("monitoring", None, f"'{status}' shows the progress; who watches it?"),
     ]
 
 
 def _effects(prepared: Prepared) -> list[Item]:
-    """What is done to the world outside, if any step does something."""
+    """The item for steps with external effects, if the pipeline has any."""
     names = ", ".join(step.name for step in prepared.pipeline.steps if step.effect)
-    runs = prepared.asked.effects
+    runs = prepared.requested.effects
     says = f"{names}: {'run for each partition' if runs else 'not run; --effects runs them'}"
     return [Item("effects", None if runs else True, says)] if names else []
 
 
-def _resources(prepared: Prepared, standing: list[Materialization]) -> Item:
-    """Whether there is room, judged by the size of what was made before."""
+def _resources(prepared: Prepared, existing: list[Materialization]) -> Item:
+    """Whether the disk has enough space, estimated from the size of existing outputs."""
     pools = ", ".join(f"{pool.name} {pool.slots}" for pool in prepared.pipeline.pools) or "no pools"
-    says = f"{prepared.asked.parallel} at once; {pools}"
-    if "://" in prepared.root or not standing:
-        return Item("resources", None, f"{says}; how much room it takes is not known")
-    each = sum(entry.reference.bytes for entry in standing) / len(standing)
-    needed = int(each * len(prepared.plan.cells) * _ROOM)
+    says = f"{prepared.requested.parallel} at once; {pools}"
+    if "://" in prepared.root or not existing:
+        return Item("resources", None, f"{says}; the needed space is not known")
+    mean_bytes = sum(entry.reference.bytes for entry in existing) / len(existing)
+    needed = int(mean_bytes * len(prepared.plan.cells) * _ROOM)
     place = Path(prepared.root)
     free = shutil.disk_usage(next(path for path in (place, *place.parents) if path.exists())).free
     return Item("resources", free > needed, f"{says}; about {needed / 1e6:.0f} MB needed, {free / 1e6:.0f} MB free")

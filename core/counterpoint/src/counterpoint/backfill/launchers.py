@@ -1,4 +1,4 @@
-"""Starting units and hearing how they ended: as steps on this machine, or as runs of an orchestrator."""
+"""Starts units and reports how they ended: as steps on this machine, or as runs of an orchestrator."""
 
 from __future__ import annotations
 
@@ -34,23 +34,23 @@ class Outcome:
 
 
 class Launcher(Protocol):
-    """Runs units; `version` is that of what runs them."""
+    """Runs units; `version` is that of the engine that runs them."""
 
     grain: Granularity
     version: str
 
     def holds(self, unit: LaunchUnit, request: RunRequest) -> bool:  # noqa: ARG002 - for those that start steps themselves
-        """Whether a unit waits for something outside the backfill and is not to be started yet."""
+        """Whether a unit waits for something outside the backfill and must not be started yet."""
         return False
 
     def start(self, unit: LaunchUnit, request: RunRequest) -> None:
         """Starts a unit; `request` is that of its steps."""
 
     def ended(self) -> list[Outcome]:
-        """Waits until a unit has ended; all that have."""
+        """Waits until a unit has ended; returns all units that have."""
 
     def stop(self) -> None:
-        """Ends what runs: nothing is waited for any more."""
+        """Ends the running units; nobody waits for them any more."""
 
 
 class LocalLauncher(Launcher):
@@ -74,17 +74,17 @@ class LocalLauncher(Launcher):
         return bool(self.pipeline.step(cell.step).waits) and self._holding.holds(request, cell.step)
 
     def start(self, unit: LaunchUnit, request: RunRequest) -> None:
-        """Starts the one step of a unit, with the references of those that it comes after."""
+        """Starts the one step of a unit, with the references of its upstream steps."""
         (cell,) = unit.cells
         step = self.pipeline.step(cell.step)
         beside = (cell._replace(step=name) for name in step.upstream)
         passed = {other.step: self._references[other] for other in beside if other in self._references}
-        # what is not of this plan stands, and is read as it stands
+        # an upstream step outside this plan has an output already, which is read as it is
         task = Task(replace(request, steps=self._chosen[cell.key]), step, passed, nullcontext())
         self._running[self._workers.submit(run_step, task)] = unit, request
 
     def ended(self) -> list[Outcome]:
-        """Waits until a step has ended, or it is time to look again for what one waits for."""
+        """Waits until a step has ended, or until the next poll for a waiting step."""
         if not self._running:
             STOPPING.wait(self._holding.pause() or 0.0)
         done, _ = wait(self._running, self._holding.pause(), return_when=FIRST_COMPLETED)
@@ -107,7 +107,7 @@ class LocalLauncher(Launcher):
 
 
 class ServiceLauncher(Launcher):
-    """Each unit as a run of the orchestrator's services; `order` is what all of them are, where it keeps a limit."""
+    """Each unit as a run of the orchestrator's services; with `order`, the orchestrator limits how many run at once."""
 
     grain = Granularity.RUN
 
@@ -116,7 +116,7 @@ class ServiceLauncher(Launcher):
         self._running: dict[LaunchUnit, tuple[RunRequest, str]] = {}
         self._limits = engine.adapter
         if order:
-            # also what a command that was killed left running
+            # cancels the runs that a killed command has left, too
             engine.answered(lambda: self._limits.cancel(engine.target, order))
             engine.answered(lambda: self._limits.backfill(engine.target, order))
 
@@ -128,19 +128,19 @@ class ServiceLauncher(Launcher):
         """Asks the orchestrator until a run has ended."""
         while True:
             begun = time.monotonic()
-            if found := self.seen():
-                return found
+            if outcomes := self.seen():
+                return outcomes
             time.sleep(self.engine.pause(begun, POLL_SECONDS))
 
     def seen(self) -> list[Outcome]:
         """The runs that have ended by now."""
-        found = []
+        outcomes = []
         for unit, (request, native_id) in list(self._running.items()):
             native = self.engine.observe(request, native_id)
             if native is not None:
                 del self._running[unit]
-                found.append(Outcome(unit, native))
-        return found
+                outcomes.append(Outcome(unit, native))
+        return outcomes
 
     def stop(self) -> None:
         """Cancels what runs."""
@@ -171,7 +171,7 @@ class ProcessLauncher(Launcher):
 
 
 def states_of(outcome: Outcome) -> dict[str, Status]:
-    """How each step of a unit ended; one that the orchestrator does not tell of did not run."""
-    silent = Status.UPSTREAM_FAILED if outcome.native.failed else Status.SKIPPED
+    """The status of each step of a unit; a step that the orchestrator does not report did not run."""
+    unreported = Status.UPSTREAM_FAILED if outcome.native.failed else Status.SKIPPED
     known = outcome.native.steps
-    return {name: known[name].status if name in known else silent for name in outcome.unit.steps}
+    return {name: known[name].status if name in known else unreported for name in outcome.unit.steps}

@@ -1,4 +1,4 @@
-"""A backfill by the orchestrator's own machinery, so that people see it there as one."""
+"""A backfill by the orchestrator's own backfills, so that its users see it as one."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ log = logging.getLogger(__name__)
 
 
 class NativeLauncher(Launcher):
-    """All units by the orchestrator's own backfills, which hold back what waits for a window, or is too much at once.
+    """All units by the orchestrator's own backfills, which order units by their windows and limit how many run at once.
 
-    What the queue lets start is not started but looked for in them. A unit that a backfill left out although it
-    may run becomes a run of its own.
+    A unit that the queue releases is not started but looked up in its backfill. If the backfill left it out, it becomes
+    a separate run.
     """
 
     grain = Granularity.RUN
@@ -43,16 +43,16 @@ class NativeLauncher(Launcher):
         self._alone = ServiceLauncher(engine)
 
     def start(self, unit: LaunchUnit, request: RunRequest) -> None:
-        """Keeps the unit until its backfill tells of it."""
+        """Keeps the unit until its backfill reports it."""
         self._waiting[unit] = request
 
     def ended(self) -> list[Outcome]:
         """Asks the orchestrator until a unit has ended."""
         while True:
             begun = time.monotonic()
-            found = [*self._told(), *self._alone.seen()]
-            if found:
-                return found
+            outcomes = [*self._reported(), *self._alone.seen()]
+            if outcomes:
+                return outcomes
             time.sleep(self.engine.pause(begun, POLL_SECONDS))
 
     def stop(self) -> None:
@@ -60,19 +60,21 @@ class NativeLauncher(Launcher):
         if self._native:
             self.adapter.cancel(self.target, self.orders[max(self._native)])
 
-    def _told(self) -> list[Outcome]:
+    def _reported(self) -> list[Outcome]:
         if not self._waiting:
             return []
         number = min(self._number(unit) for unit in self._waiting)
-        found = self._progress(number)
+        progress = self._progress(number)
         ended = []
         for unit in [unit for unit in self._waiting if self._number(unit) == number]:
-            run = found.runs.get(unit.key)
+            run = progress.runs.get(unit.key)
             if run and set(unit.steps) <= set(run.steps):
                 del self._waiting[unit]
                 ended.append(Outcome(unit, _only(run, unit)))
-            elif found.over:
-                log.warning("%s %s is not part of the backfill: %s", unit.key, unit.steps, found.error or "it is over")
+            elif progress.over:
+                log.warning(
+                    "%s %s is not part of the backfill: %s", unit.key, unit.steps, progress.error or "it is over"
+                )
                 self._alone.start(unit, self._waiting.pop(unit))
         return ended
 
@@ -80,7 +82,7 @@ class NativeLauncher(Launcher):
         return self._place[unit.key, unit.steps[0]]
 
     def _progress(self, number: int) -> NativeBackfill:
-        """How a backfill goes; it is started when nothing is left to run in the ones before it."""
+        """The progress of a backfill; starts it first, after all earlier ones have ended."""
         adapter, target, order = self.adapter, self.target, self.orders[number]
         if number not in self._native:
             self._native[number] = self.engine.answered(lambda: self._begin(order))
@@ -88,7 +90,7 @@ class NativeLauncher(Launcher):
         return self.engine.answered(lambda: adapter.progress(target, order, self._native[number]))
 
     def _begin(self, order: BackfillOrder) -> str:
-        # what a command that was killed left running, or a server that failed left half made
+        # cancels what a killed command has left running, or a failed server has created in part
         self.adapter.cancel(self.target, order)
         return self.adapter.backfill(self.target, order)
 
@@ -101,7 +103,7 @@ def _only(run: NativeRun, unit: LaunchUnit) -> NativeRun:
 def orders_of(
     plan: Plan, strategy: Strategy, shared: RunRequest, parallel: int, *, unbroken: bool
 ) -> list[BackfillOrder]:
-    """The backfills of an orchestrator that a plan is, in turn: one, or one for each turn of the prioritized strategy.
+    """The native backfills of a plan, in order: one, or one for each turn of the prioritized strategy.
 
     `shared` is the request that all partitions share. With `unbroken`, each has a range of partitions without gaps.
     """

@@ -1,4 +1,4 @@
-"""Which step of which partition waits for which: from the windows of a pipeline, for a range of partitions."""
+"""The plan of a backfill: which step of which partition waits for which, by the windows of the pipeline."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class PartitionStep(NamedTuple):
-    """One step of one partition."""
+    """One step of one partition: a cell of the grid of steps and partitions."""
 
     step: str
     key: str
@@ -24,11 +24,11 @@ class PartitionStep(NamedTuple):
 
 @dataclass(frozen=True)
 class Plan:
-    """What a backfill computes.
+    """The cells that a backfill computes.
 
-    `keys` are the partitions that were asked for, oldest first. `waits` has every cell to compute, in an order in
-    which none comes before what it waits for, with the cells of this plan that it waits for. `over` are those of
-    them that it reads through a window. Cells that stand are in neither: they are read as they are.
+    `keys` are the requested partitions, oldest first. `waits` maps every cell to compute, in topological order, to the
+    cells of this plan that it waits for. `over` maps it to those of them that it reads through a window. Cells with a
+    valid output are in neither: they are read as they are.
     """
 
     pipeline: Pipeline
@@ -44,7 +44,7 @@ class Plan:
 
     @property
     def earlier(self) -> tuple[PartitionStep, ...]:
-        """The cells of partitions that were not asked for, but that a window needs."""
+        """The cells of earlier partitions that were not requested, but that a window needs."""
         keys = set(self.keys)
         return tuple(cell for cell in self.waits if cell.key not in keys)
 
@@ -52,10 +52,15 @@ class Plan:
 def make_plan(
     pipeline: Pipeline, keys: Sequence[str], stands: Callable[[PartitionStep], bool], *, upstream: bool = True
 ) -> Plan:
-    """The plan for some partitions: their cells that do not stand, and what these need of other partitions.
+    """The plan for some partitions: their cells without a valid output, and the cells of other partitions they need.
 
-    `stands` says of a cell whether it may be read as it is; it is asked once for each, in an order in which whatever
-    a cell reads comes before it. What rests on a cell of the plan is in the plan too.
+    A cell that depends on a cell of the plan is in the plan too.
+
+    Args:
+        pipeline: The pipeline.
+        keys: The requested partitions.
+        stands: Whether a cell's output may be read as it is; called once per cell, in topological order.
+        upstream: Whether the plan may hold other partitions.
 
     Raises:
         UsageError: a window reaches before the pipeline's first partition.
@@ -82,44 +87,44 @@ def make_plan(
 
 
 def _needed(pipeline: Pipeline, keys: Sequence[str]) -> dict[PartitionStep, tuple[PartitionStep, ...]]:
-    """Every cell that the partitions rest on, with what it reads or waits for."""
-    found: dict[PartitionStep, tuple[PartitionStep, ...]] = {}
+    """Every cell that the partitions depend on, with the cells that it reads or waits for."""
+    needed: dict[PartitionStep, tuple[PartitionStep, ...]] = {}
     todo = [PartitionStep(step.name, key) for key in keys for step in pipeline.steps]
     while todo:
         cell = todo.pop()
-        if cell not in found:
+        if cell not in needed:
             pipeline.partitions.partition(cell.key)
-            found[cell] = tuple(dict.fromkeys((*_windowed(pipeline, cell), *_beside(pipeline, cell))))
-            todo += found[cell]
-    return found
+            needed[cell] = tuple(dict.fromkeys((*_windowed(pipeline, cell), *_beside(pipeline, cell))))
+            todo += needed[cell]
+    return needed
 
 
 def _windowed(pipeline: Pipeline, cell: PartitionStep) -> Iterator[PartitionStep]:
-    for given in pipeline.step(cell.step).inputs:
-        if given.window:
-            yield from (PartitionStep(given.step, key) for key in given.window.keys(pipeline.partitions, cell.key))
+    for source in pipeline.step(cell.step).inputs:
+        if source.window:
+            yield from (PartitionStep(source.step, key) for key in source.window.keys(pipeline.partitions, cell.key))
 
 
 def _beside(pipeline: Pipeline, cell: PartitionStep) -> Iterator[PartitionStep]:
-    """What a cell waits for in its own partition; what it reads through a window alone is not among it."""
+    """The cells of its own partition that a cell waits for, without those that it reads through a window only."""
     yield from (PartitionStep(name, cell.key) for name in _direct(pipeline.step(cell.step)))
 
 
 def _direct(step: Step) -> Iterator[str]:
-    windows = {given.step for given in step.inputs if given.window} - {g.step for g in step.inputs if not g.window}
+    windows = {i.step for i in step.inputs if i.window} - {i.step for i in step.inputs if not i.window}
     return (name for name in step.upstream if name not in windows)
 
 
 def _reached(waits: Mapping[PartitionStep, Sequence[PartitionStep]], keys: Collection[str]) -> set[PartitionStep]:
-    """The cells of some partitions, and whatever they wait for."""
-    found: set[PartitionStep] = set()
+    """The cells of some partitions, and all cells that they wait for."""
+    reached: set[PartitionStep] = set()
     todo = [cell for cell in waits if cell.key in keys]
     while todo:
         cell = todo.pop()
-        if cell not in found:
-            found.add(cell)
+        if cell not in reached:
+            reached.add(cell)
             todo += waits[cell]
-    return found
+    return reached
 
 
 def _refuse_earlier(plan: Mapping[PartitionStep, object], keys: Sequence[str]) -> None:
@@ -133,33 +138,33 @@ def _refuse_earlier(plan: Mapping[PartitionStep, object], keys: Sequence[str]) -
 
 
 def inputs_of(plan: Plan) -> Iterator[tuple[PartitionStep, Input]]:
-    """What the cells of a plan read that is not among them: it is read as it stands."""
+    """The cells outside a plan that its cells read as they are, each with the input that reads it."""
     for cell in plan.cells:
-        for given in plan.pipeline.step(cell.step).inputs:
-            keys = given.window.keys(plan.pipeline.partitions, cell.key) if given.window else (cell.key,)
-            yield from ((other, given) for key in keys if (other := PartitionStep(given.step, key)) not in plan.waits)
+        for source in plan.pipeline.step(cell.step).inputs:
+            keys = source.window.keys(plan.pipeline.partitions, cell.key) if source.window else (cell.key,)
+            yield from ((other, source) for key in keys if (other := PartitionStep(source.step, key)) not in plan.waits)
 
 
 def waves(plan: Plan) -> tuple[tuple[PartitionStep, ...], ...]:
-    """The cells in the fewest waves that there can be: all of one wave can run at once, after the earlier ones."""
+    """The cells in the smallest number of waves; all cells of a wave can run at once, after the earlier waves."""
     level: dict[PartitionStep, int] = {}
     for cell, before in plan.waits.items():
         level[cell] = 1 + max((level[other] for other in before), default=-1)
-    found: list[list[PartitionStep]] = [[] for _ in range(1 + max(level.values(), default=-1))]
+    cells: list[list[PartitionStep]] = [[] for _ in range(1 + max(level.values(), default=-1))]
     for cell, wave in level.items():
-        found[wave].append(cell)
-    return tuple(map(tuple, found))
+        cells[wave].append(cell)
+    return tuple(map(tuple, cells))
 
 
 def groups(pipeline: Pipeline) -> dict[str, int]:
-    """For each step the number of its group: steps that rest on the same windows, however far, can run in one go.
+    """The group number of each step; the steps of a group depend on the same windows, directly or indirectly.
 
-    What keeps one step of a group from running keeps all of it, so a group can be one run of an orchestrator.
+    Whatever blocks one step of a group blocks the whole group, so a group can be one run of an orchestrator.
     """
     behind: dict[str, frozenset[tuple[str, int]]] = {}
     for name in order(pipeline):
         step = pipeline.step(name)
-        windows = [(given.step, given.window) for given in step.inputs if given.window]
+        windows = [(source.step, source.window) for source in step.inputs if source.window]
         own = {(other, offset) for other, window in windows for offset in range(window.first, window.last + 1)}
         behind[name] = _with_others(frozenset(own.union(*(behind[u] for u in step.upstream))), step.upstream, behind)
     numbers = {reach: number for number, reach in enumerate(dict.fromkeys(behind.values()))}
@@ -167,21 +172,21 @@ def groups(pipeline: Pipeline) -> dict[str, int]:
 
 
 def outside(pipeline: Pipeline, name: str) -> frozenset[tuple[str, int]]:
-    """What the group of a step waits for outside of itself: steps, and the offsets of the partitions they are of."""
+    """The steps outside a step's group that the group waits for, with the offsets of their partitions."""
     number = groups(pipeline)
     mine = {other for other in pipeline.step_names if number[other] == number[name]}
-    found: set[tuple[str, int]] = set()
+    reads: set[tuple[str, int]] = set()
     for step in map(pipeline.step, mine):
-        windows = [(given.step, given.window) for given in step.inputs if given.window]
-        found |= {(other, offset) for other, window in windows for offset in range(window.first, window.last + 1)}
-        found |= {(other, 0) for other in _direct(step)}
-    return frozenset((other, offset) for other, offset in found if offset or other not in mine)
+        windows = [(source.step, source.window) for source in step.inputs if source.window]
+        reads |= {(other, offset) for other, window in windows for offset in range(window.first, window.last + 1)}
+        reads |= {(other, 0) for other in _direct(step)}
+    return frozenset((other, offset) for other, offset in reads if offset or other not in mine)
 
 
 def _with_others(
     reach: frozenset[tuple[str, int]], upstream: Sequence[str], behind: Mapping[str, frozenset[tuple[str, int]]]
 ) -> frozenset[tuple[str, int]]:
-    """What a step rests on, with the steps of other groups that it waits for in its own partition."""
+    """The dependencies of a step, with the steps of other groups that it waits for in its own partition."""
     while True:
         more = reach | {(other, 0) for other in upstream if behind[other] != reach}
         if more == reach:

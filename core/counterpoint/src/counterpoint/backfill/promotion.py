@@ -1,4 +1,4 @@
-"""Publishing or forgetting what a backfill made, as a whole."""
+"""Promotes or drops the version of a backfill as a whole."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from counterpoint.storage.versions import is_promoted
 
 
 def promote_version(name: str, version: str, root: str, *, take_over: bool = False) -> dict[str, Any]:
-    """Makes a version production, all of it at once.
+    """Makes the whole version production at once.
 
     Raises:
         HeldError: another process works on it, and `take_over` is false.
@@ -29,19 +29,19 @@ def promote_version(name: str, version: str, root: str, *, take_over: bool = Fal
     store = Store(root, pipeline, version)
     free(store, lambda other, _: other == version, take_over=take_over)
     _refuse_unfinished(store, name)
-    if is_promoted(store):  # when it was killed after its commit, the models have not got their names yet
+    if is_promoted(store):  # a promotion that was killed after its commit has not named the models yet
         promote_models(store, pipeline)
     else:
         _refuse_damaged(store, name)
-    found = promote(store, _replaced_by_nothing(store, name))
+    promotion = promote(store, _replaced_by_nothing(store, name))
     promote_models(store, pipeline)
     if manifest := manifest_in(store, version):
         note(store, pipeline, pipeline.steps, manifest["asked"]["config"])
-    return {"promoted": version, "outputs": found.entries, "replaced": found.replaced, "equal": found.equal}
+    return {"promoted": version, "outputs": promotion.entries, "replaced": promotion.replaced, "equal": promotion.equal}
 
 
 def drop_version(name: str, version: str, root: str, *, take_over: bool = False) -> dict[str, Any]:
-    """Forgets a version with all that it wrote.
+    """Drops a version with all that it wrote.
 
     Raises:
         HeldError: another process works on it, and `take_over` is false.
@@ -59,28 +59,28 @@ def drop_version(name: str, version: str, root: str, *, take_over: bool = False)
 
 
 def _replaced_by_nothing(store: Store, name: str) -> list[tuple[str, str]]:
-    """What stands in production of steps that a branch keeps from running in this version, and of longer lists."""
+    """The production entries without a successor: of steps that this version's branches skip, and of longer lists."""
     production = Store(store.root, store.pipeline)
     own = {step: set(store.own_entries(step)) for step in store.pipeline.step_names}
-    found: list[tuple[str, str]] = []
+    removed: list[tuple[str, str]] = []
     for day in sorted({key.partition(".")[0] for keys in own.values() for key in keys}):
         for step in store.pipeline.steps:
             context = StepContext(
                 RunRequest(name, day, "", store.root, version=store.version), store.pipeline, step, store
             )
-            made = {key for key in own[step.name] if key.partition(".")[0] == day}
-            if not made and not is_skipped(context, step.name):
+            new_keys = {key for key in own[step.name] if key.partition(".")[0] == day}
+            if not new_keys and not is_skipped(context, step.name):
                 continue
-            stood = [key for key in production.keys(step.name) if key.partition(".")[0] == day]
-            found += [(step.name, key) for key in stood if key not in made]
-    return found
+            old_keys = [key for key in production.keys(step.name) if key.partition(".")[0] == day]
+            removed += [(step.name, key) for key in old_keys if key not in new_keys]
+    return removed
 
 
 def _refuse_damaged(store: Store, name: str) -> None:
-    """Reads all that the version holds: what is published must be what was written.
+    """Reads all outputs of the version, so that only undamaged outputs are promoted.
 
     Raises:
-        DamagedOutputError: it is not; holds the command that makes it again.
+        DamagedOutputError: an output is not as it was written; holds the command that recomputes it.
     """
     for step in store.pipeline.steps:
         for key, entry in store.own_entries(step.name).items():
@@ -97,6 +97,6 @@ def _refuse_unfinished(store: Store, name: str) -> None:
     bad = ", ".join(f"{row['date']} {row['status']}" for row in rows if row["status"] != "success")
     retry = command("retry", name, "--backfill", store.version, root=store.root)
     raise UsageError(
-        f"version {store.version} is not whole ({bad or manifest['status']}), so it is not promoted:"
+        f"version {store.version} is not complete ({bad or manifest['status']}), so it is not promoted:"
         f" run '{retry}' first"
     )

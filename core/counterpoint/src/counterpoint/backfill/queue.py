@@ -1,4 +1,4 @@
-"""What may run next, and what never will: the state of a backfill while it runs. Pure; the clock is the caller's."""
+"""The state of a running backfill: which units may run next, and which never will. Pure, without a clock."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Granularity(StrEnum):
-    """What is started as one piece: a step of a partition, or all steps of it that come after the same windows."""
+    """The size of a launch unit: a step of a partition, or all its steps that depend on the same windows."""
 
     STEP = "step"
     RUN = "run"
@@ -26,7 +26,7 @@ class Granularity(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class LaunchUnit:
-    """Cells of one partition that are started as one piece, in their order; `group` is the number of their group."""
+    """Cells of one partition that are started together, in order; `group` is the number of their group."""
 
     key: str
     group: int
@@ -34,7 +34,7 @@ class LaunchUnit:
 
     @property
     def cells(self) -> tuple[PartitionStep, ...]:
-        """Its cells."""
+        """The cells of the unit."""
         return tuple(PartitionStep(step, self.key) for step in self.steps)
 
 
@@ -43,18 +43,18 @@ def units(plan: Plan, grain: Granularity) -> tuple[LaunchUnit, ...]:
     number = groups(plan.pipeline)
     if grain is Granularity.STEP:
         return tuple(LaunchUnit(cell.key, number[cell.step], (cell.step,)) for cell in plan.cells)
-    found: dict[tuple[str, int], list[str]] = {}
+    grouped: dict[tuple[str, int], list[str]] = {}
     for cell in plan.cells:
-        found.setdefault((cell.key, number[cell.step]), []).append(cell.step)
-    return tuple(LaunchUnit(key, group, tuple(steps)) for (key, group), steps in found.items())
+        grouped.setdefault((cell.key, number[cell.step]), []).append(cell.step)
+    return tuple(LaunchUnit(key, group, tuple(steps)) for (key, group), steps in grouped.items())
 
 
 @dataclass
 class Queue:
     """The units of a plan in the order in which they may be started.
 
-    `rank` orders what is ready, least first. `slots` limits how many units run at once, the pools of the pipeline
-    how many cells of theirs. `in_turn` holds back a partition until all earlier ones have ended.
+    `rank` orders the ready units, least first. `slots` limits how many units run at once; the pools of the pipeline
+    limit how many of their cells do. `in_turn` holds back a partition until all earlier ones have ended.
     """
 
     plan: Plan
@@ -72,10 +72,10 @@ class Queue:
         self._after: dict[PartitionStep, list[LaunchUnit]] = {}
         self._ready: list[tuple[tuple[float, ...], int, LaunchUnit]] = []
         self._running: list[LaunchUnit] = []
-        every = units(self.plan, self.grain)
-        self._left = Counter(unit.key for unit in every)
+        all_units = units(self.plan, self.grain)
+        self._left = Counter(unit.key for unit in all_units)
         self._turns = sorted(self._left, reverse=True)
-        for unit in every:
+        for unit in all_units:
             own = set(unit.cells)
             self._before[unit] = {other for cell in own for other in self.plan.waits[cell]} - own
             for other in self._before[unit]:
@@ -89,30 +89,30 @@ class Queue:
 
     @property
     def running(self) -> tuple[LaunchUnit, ...]:
-        """What was taken and has not ended."""
+        """The units that were started and have not ended."""
         return tuple(self._running)
 
     def take(self, is_held: Callable[[LaunchUnit], bool] = lambda _: False) -> LaunchUnit | None:
-        """The unit to start now, or None while none may be; one that is held waits without a slot."""
+        """The unit to start now, or None while none may start; a held unit waits without a slot."""
         if len(self._running) >= self.slots:
             return None
         used = Counter(pool for unit in self._running for pool in self._pools(unit))
         for place, (_, _, unit) in enumerate(self._ready):
-            may = (not self.in_turn or unit.key == self._turns[-1]) and self._has_room(unit, used)
-            if may and not is_held(unit):
+            may_start = (not self.in_turn or unit.key == self._turns[-1]) and self._has_room(unit, used)
+            if may_start and not is_held(unit):
                 del self._ready[place]
                 self._running.append(unit)
                 return unit
         return None
 
     def end(self, unit: LaunchUnit, states: Mapping[str, Status], choices: Mapping[str, str] | None = None) -> None:
-        """Tells how the steps of a unit ended, and what the branches among them chose."""
+        """Records how the steps of a unit ended, and the choices of the branches among them."""
         self._running.remove(unit)
         self.choices.update({PartitionStep(step, unit.key): choice for step, choice in (choices or {}).items()})
         self._settle(self._note(unit, {PartitionStep(step, unit.key): states[step] for step in unit.steps}))
 
     def _note(self, unit: LaunchUnit, states: Mapping[PartitionStep, Status]) -> list[LaunchUnit]:
-        """Keeps how a unit ended; returns the units that waited for it last."""
+        """Records how a unit ended; returns the units that waited for nothing else."""
         self.states.update(states)
         self._left[unit.key] -= 1
         if not self._left[unit.key]:
@@ -128,20 +128,20 @@ class Queue:
         return freed
 
     def _settle(self, free: list[LaunchUnit]) -> None:
-        """Makes units ready that wait for nothing, or ends them when they will never run."""
+        """Makes units without open dependencies ready, or ends them if they will never run."""
         while free:
             unit = free.pop()
-            found = self._without_running(unit)
-            if found is None:
+            states = self._without_running(unit)
+            if states is None:
                 insort(self._ready, (min(self.rank[cell] for cell in unit.cells), len(self.states), unit))
             else:
-                free += self._note(unit, found)
+                free += self._note(unit, states)
 
     def _pools(self, unit: LaunchUnit) -> list[str]:
         return [pool for step in unit.steps if (pool := self.plan.pipeline.step(step).pool)]
 
     def _has_room(self, unit: LaunchUnit, used: Mapping[str, int]) -> bool:
-        # as one run, the orchestrator's own pools hold its steps back
+        # in a run, the orchestrator's own pools limit the steps
         if self.grain is Granularity.RUN:
             return True
         return all(used[pool] < self.plan.pipeline.pool(pool).slots for pool in self._pools(unit))
@@ -156,21 +156,21 @@ class Queue:
         (cell,) = unit.cells
         states = {o.step: self.states[o] for o in self.plan.waits[cell] if o.key == cell.key}
         choices = {other.step: choice for other, choice in self.choices.items() if other.key == cell.key}
-        found = verdict(self.plan.pipeline.step(cell.step), states, choices)
-        return None if found is RunDecision.RUN else {cell: Status(found.value)}
+        decision = verdict(self.plan.pipeline.step(cell.step), states, choices)
+        return None if decision is RunDecision.RUN else {cell: Status(decision.value)}
 
     def _causes(self, cell: PartitionStep) -> set[str]:
-        """The other partitions for which a cell will not run: of its window, or for which one before it will not."""
-        found = {cause for other in self._beside(cell) for cause in self.blocked.get(other, ())}
+        """The other partitions that keep a cell from running: of its window, and the causes of cells before it."""
+        causes = {cause for other in self._beside(cell) for cause in self.blocked.get(other, ())}
         for other in self.plan.over[cell]:
             if self.states.get(other) in {Status.FAILED, Status.UPSTREAM_FAILED}:
-                found |= set(self.blocked.get(other, ())) or {other.key}
-        return found - {cell.key}
+                causes |= set(self.blocked.get(other, ())) or {other.key}
+        return causes - {cell.key}
 
     def _is_cut_off(self, unit: LaunchUnit) -> bool:
-        """Whether something of another group failed in the same partition: what comes after it never starts.
+        """Whether a cell of another group failed in the same partition, so that cells after it never start.
 
-        Nor does what comes after that in its own group, which as one run would not have been started either.
+        Neither do later cells of their own group, which would not have started as one run either.
         """
         before = [other for cell in unit.cells for other in self._beside(cell)]
         failed = {Status.FAILED, Status.UPSTREAM_FAILED}
@@ -184,7 +184,7 @@ class Queue:
 
 
 def drain(queue: Queue, is_held: Callable[[LaunchUnit], bool] = lambda _: False) -> Iterable[LaunchUnit]:
-    """Takes whatever may be started now."""
+    """Takes all units that may start now."""
     while unit := queue.take(is_held):
         yield unit
 
@@ -192,9 +192,9 @@ def drain(queue: Queue, is_held: Callable[[LaunchUnit], bool] = lambda _: False)
 def ranks(
     plan: Plan, seconds: Mapping[PartitionStep, float], newest_first: Sequence[str] = ()
 ) -> dict[PartitionStep, tuple[float, ...]]:
-    """The order of what is ready: the longest chain of work behind it first, then the oldest.
+    """The rank of each cell: the longest chain of dependent work first, then the oldest.
 
-    With `newest_first`, whatever the first of these partitions rests on comes before what only the others need.
+    With `newest_first`, cells that the first of these partitions depends on come before cells that only others need.
     """
     tails = _tails(plan, seconds)
     turn = turns(plan, newest_first)
@@ -204,22 +204,22 @@ def ranks(
 
 def _tails(plan: Plan, seconds: Mapping[PartitionStep, float]) -> dict[PartitionStep, float]:
     """The seconds from the start of each cell to the end of the longest chain that begins with it."""
-    found = dict.fromkeys(plan.cells, 0.0)
+    tails = dict.fromkeys(plan.cells, 0.0)
     for cell in reversed(plan.cells):
-        found[cell] += seconds[cell]
+        tails[cell] += seconds[cell]
         for other in plan.waits[cell]:
-            found[other] = max(found[other], found[cell])
-    return found
+            tails[other] = max(tails[other], tails[cell])
+    return tails
 
 
 def turns(plan: Plan, newest_first: Sequence[str]) -> dict[PartitionStep, int]:
-    """For each cell the place of the first partition of the sequence that rests on it."""
-    found: dict[PartitionStep, int] = {}
+    """The place in the sequence of the first partition that depends on each cell."""
+    places: dict[PartitionStep, int] = {}
     for place, key in enumerate(newest_first):
         todo = [cell for cell in plan.cells if cell.key == key]
         while todo:
             cell = todo.pop()
-            if cell not in found:
-                found[cell] = place
+            if cell not in places:
+                places[cell] = place
                 todo += plan.waits[cell]
-    return found
+    return places

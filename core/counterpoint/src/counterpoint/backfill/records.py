@@ -1,4 +1,4 @@
-"""What a backfill was asked for, and how it went: the same report whatever ran it."""
+"""The request and the report of a backfill, the same for every engine."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from counterpoint.model import RunRecord
     from counterpoint.storage import Store
 
-# instead of removing a manifest: stores remove without looking, and would take away one that was made meanwhile
+# marks a manifest instead of removing it: a removal is unconditional, and would remove a newer manifest too
 DROPPED = "dropped"
 
 
 @dataclass(frozen=True)
 class BackfillRequest:
-    """A backfill as it was asked for: all that a retry needs to ask for it again."""
+    """The request of a backfill, with all that a retry needs to repeat it."""
 
     pipeline: str
     first: str
@@ -38,33 +38,33 @@ class BackfillRequest:
 
 
 def manifests(store: Store) -> dict[str, dict[str, Any]]:
-    """What is recorded of every backfill of a pipeline, by its version."""
+    """The manifests of all backfills of a pipeline, by version."""
     paths = filter(layout.backfill_manifest_of, store.list(layout.backfills_folder(store.pipeline.name)))
-    found = {layout.name_of(path): store.get_json(path) for path in paths}
-    return {version: manifest for version, manifest in found.items() if manifest and manifest["status"] != DROPPED}
+    stored = {layout.name_of(path): store.get_json(path) for path in paths}
+    return {version: manifest for version, manifest in stored.items() if manifest and manifest["status"] != DROPPED}
 
 
 def manifest_in(store: Store, version: str) -> dict[str, Any] | None:
-    """What is recorded of one backfill, or None."""
-    found: dict[str, Any] | None = store.get_json(layout.backfill_manifest(store.pipeline.name, version))
-    return None if found is None or found["status"] == DROPPED else found
+    """The manifest of a backfill, or None if there is none."""
+    manifest: dict[str, Any] | None = store.get_json(layout.backfill_manifest(store.pipeline.name, version))
+    return None if manifest is None or manifest["status"] == DROPPED else manifest
 
 
 def manifest_of(store: Store, version: str) -> dict[str, Any]:
-    """What is recorded of one backfill.
+    """The manifest of a backfill.
 
     Raises:
-        UsageError: there is none of that version; names those there are.
+        UsageError: there is no backfill of that version; names the existing ones.
     """
-    found = manifest_in(store, version)
-    if found is None:
+    manifest = manifest_in(store, version)
+    if manifest is None:
         known = ", ".join(manifests(store)) or "none yet"
         raise UsageError(f"pipeline {store.pipeline.name} has no backfill {version!r}; there are: {known}")
-    return found
+    return manifest
 
 
 def partition_report(key: str, record: RunRecord, blocked_by: Sequence[str]) -> dict[str, Any]:
-    """How one partition of a backfill ended."""
+    """The report of one partition of a backfill."""
     failed = next((step for step in record.steps if step.status is Status.FAILED), None)
     status = "failed" if failed else "blocked" if blocked_by else "success"
     return {

@@ -1,4 +1,4 @@
-"""Running a plan: units are started as the queue lets them, and each partition is told as one run."""
+"""Runs a plan: starts units as the queue allows, and reports each partition as one run."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Runner:
     `goes_on` raises when another process has taken the backfill over.
     """
 
-    asked: BackfillRequest
+    requested: BackfillRequest
     plan: Plan
     queue: Queue
     launcher: Launcher
@@ -52,7 +52,7 @@ class Runner:
         """Runs everything to its end; returns the report.
 
         Raises:
-            KeyboardInterrupt, HeldError: after what runs on this machine was ended.
+            KeyboardInterrupt, HeldError: interrupted or taken over; the running units of this machine were stopped.
         """
         begun = time.monotonic()
         progress.plan(log, [(cell.key, cell.step) for cell in self.plan.cells])
@@ -63,7 +63,7 @@ class Runner:
                     self.launcher.start(unit, self._request(unit))
                     for cell in unit.cells:
                         progress.start(log, cell.key, cell.step)
-                    self._tell(unit.key)
+                    self._write_states(unit.key)
                 ended = self.launcher.ended()
                 self.goes_on()
                 for outcome in ended:
@@ -83,26 +83,26 @@ class Runner:
         for step, status in states.items():
             native = outcome.native.steps.get(step) or NativeStep(status, 0)
             progress.end(log, outcome.unit.key, step, native, outcome.references.get(step))
-        self._tell(outcome.unit.key)
+        self._write_states(outcome.unit.key)
 
-    def _tell(self, key: str) -> None:
-        """Writes how the steps of a partition are, for those who watch."""
+    def _write_states(self, key: str) -> None:
+        """Writes the states of a partition's steps for `status`."""
         cells = (PartitionStep(name, key) for name in self.plan.pipeline.step_names)
         states = {cell.step: self.queue.states[cell].value for cell in cells if cell in self.queue.states}
         running = {cell.step: "running" for unit in self.queue.running for cell in unit.cells if cell.key == key}
-        path = layout.backfill_states(self.store.pipeline.name, self.asked.version, key)
+        path = layout.backfill_states(self.store.pipeline.name, self.requested.version, key)
         self.store.put_json(path, {"steps": {**states, **running}, "run_id": self.requests[key].run_id})
 
     def _report(self, seconds: float) -> dict[str, Any]:
-        asked_for = set(self.plan.keys)
-        partitions = [self._partition(key) for key in sorted(asked_for | {cell.key for cell in self.plan.cells})]
+        requested_keys = set(self.plan.keys)
+        partitions = [self._partition(key) for key in sorted(requested_keys | {cell.key for cell in self.plan.cells})]
         failed = any(row["status"] != "success" for row in partitions)
         return {
-            "version": self.asked.version,
-            "strategy": self.asked.strategy,
+            "version": self.requested.version,
+            "strategy": self.requested.strategy,
             "status": "failed" if failed else "success",
-            "partitions": [row for row in partitions if row["date"] in asked_for],
-            "upstream": [row for row in partitions if row["date"] not in asked_for],
+            "partitions": [row for row in partitions if row["date"] in requested_keys],
+            "upstream": [row for row in partitions if row["date"] not in requested_keys],
             "seconds": round(seconds, 3),
             "waves": [[f"{cell.step} {cell.key}" for cell in wave] for wave in waves(self.plan)],
             "computed": sum(status is Status.SUCCESS for status in self.queue.states.values()),
@@ -117,14 +117,14 @@ class Runner:
         ]
         causes = {cause for cell in cells for cause in self.queue.blocked[cell]}
         report = partition_report(key, record, sorted(causes - {key}))
-        path = layout.backfill_states(self.store.pipeline.name, self.asked.version, key)
+        path = layout.backfill_states(self.store.pipeline.name, self.requested.version, key)
         states = {step.name: step.status.value for step in record.steps}
         blocked = {cell.step: "blocked" for cell in cells}
         self.store.put_json(path, {"steps": {**states, **blocked}, "report": report})
         return report
 
     def _record(self, request: RunRequest) -> RunRecord:
-        """One record of all steps of a partition: those that were run, those that stood, those that never started."""
+        """One record of all steps of a partition: those that ran, were reused, or never started."""
         parts = [
             assemble(self.plan.pipeline, self.store, self._request(o.unit), o.native, self.launcher.version)
             for o in self.outcomes[request.partition]
@@ -152,15 +152,15 @@ class Runner:
 
     def _steps(self, request: RunRequest) -> list[Step]:
         pipeline, key = self.plan.pipeline, request.partition
-        asked_for = key in self.plan.keys
-        return [pipeline.step(n) for n in order(pipeline) if asked_for or PartitionStep(n, key) in self.plan.waits]
+        is_requested = key in self.plan.keys
+        return [pipeline.step(n) for n in order(pipeline) if is_requested or PartitionStep(n, key) in self.plan.waits]
 
     def _unstarted(self, cell: PartitionStep) -> StepRecord:
         status = self.queue.states.get(cell)
         if status is not None:
             return StepRecord(cell.step, status)
         entry, step = self.store.entry(*cell), self.plan.pipeline.step(cell.step)
-        if entry is None or step.effect:  # its branch, or the run, keeps it from running
+        if entry is None or step.effect:  # its branch, or a run without effects, skips it
             return skipped(step, self.requests[cell.key])
         return StepRecord(cell.step, Status.SUCCESS, output=entry.reference, reused=True)
 

@@ -1,4 +1,4 @@
-"""What stands already: which cells need no work, and how long the others took when they were last made."""
+"""The existing outputs: which cells need no work, and how long the other cells took last time."""
 
 from __future__ import annotations
 
@@ -21,59 +21,59 @@ UNKNOWN_SECONDS = 1.0
 
 
 class Snapshot(Store):
-    """The store as it is now: each entry is read once, however many cells ask for it."""
+    """The store as it is now; each entry is read once, however many cells need it."""
 
     def __init__(self, root: str, pipeline: Pipeline, version: str) -> None:
         super().__init__(root, pipeline, version)
         self._known: dict[tuple[str, str], Materialization | None] = {}
 
     def entry(self, step: str, partition: str) -> Materialization | None:
-        """What stood for a step and partition when it was first asked for."""
+        """The entry of a step and partition at the time of the first call."""
         if (step, partition) not in self._known:
             self._known[step, partition] = super().entry(step, partition)
         return self._known[step, partition]
 
     @cached_property
     def inventory(self) -> Inventory:
-        """The files as they were when they were first asked for."""
+        """The files as they were at the time of the first call."""
         return Inventory(self)
 
 
 def freshness_of(store: Snapshot, request: RunRequest, cell: PartitionStep, *, verify: bool = False) -> Freshness:
-    """Whether a cell stands as it would be made now; `request` is that of its partition.
+    """Whether a cell's output is as it would be computed now; `request` is that of its partition.
 
-    With `verify` what stands is read, and is damaged unless it is what was written.
+    With `verify`, the output is read, and is damaged unless it is as it was written.
     """
     context = StepContext(request, store.pipeline, store.pipeline.step(cell.step), store)
     return freshness(context, store.inventory, verify=verify)
 
 
-def is_kept(store: Snapshot, cell: PartitionStep, given: Input) -> bool:
-    """Whether what a step takes of a cell was made of it when it was whole, and is kept beside it."""
+def is_kept(store: Snapshot, cell: PartitionStep, step_input: Input) -> bool:
+    """Whether the partial result that an input takes from a cell's output is stored, so that the output is not read."""
     entry = store.entry(*cell)
-    if entry is None or given.partial is None:
+    if entry is None or step_input.partial is None:
         return False
-    return store.stored_partial(entry.reference, given.partial, code_digest(given.partial)) is not None
+    return store.stored_partial(entry.reference, step_input.partial, code_digest(step_input.partial)) is not None
 
 
 def seconds_of(plan: Plan, store: Store) -> dict[str, float]:
-    """What each step took when it was last made; steps of which nothing is known are left out."""
-    found: dict[str, float] = {}
+    """The mean seconds of each step's latest runs; steps without a recorded run are left out."""
+    mean_seconds: dict[str, float] = {}
     for step in {cell.step for cell in plan.cells}:
         versions = {store.version, PRODUCTION}
         folders = (layout.catalog_folder(version, store.pipeline.name, step) for version in versions)
         paths = [path for folder in folders for path in store.list(folder)]
         keys = {layout.name_of(path) for path in paths}
-        taken = [seconds for key in sorted(keys)[-_LATEST:] if (seconds := _taken(store, step, key)) is not None]
-        if taken:
-            found[step] = sum(taken) / len(taken)
-    return found
+        durations = [seconds for key in sorted(keys)[-_LATEST:] if (seconds := _duration(store, step, key)) is not None]
+        if durations:
+            mean_seconds[step] = sum(durations) / len(durations)
+    return mean_seconds
 
 
-def _taken(store: Store, step: str, key: str) -> float | None:
+def _duration(store: Store, step: str, key: str) -> float | None:
     entry = store.entry(step, key)
     record = store.get_json(layout.step_record(store.pipeline.name, entry.run_id, step)) if entry else None
     if not record or not record.get("started") or not record.get("ended"):
         return None
-    begun, ended = (datetime.fromisoformat(record[name]) for name in ("started", "ended"))
-    return max((ended - begun).total_seconds(), 0.01)
+    started, ended = (datetime.fromisoformat(record[name]) for name in ("started", "ended"))
+    return max((ended - started).total_seconds(), 0.01)

@@ -1,4 +1,4 @@
-"""How each step of each partition stands: the grid of a pipeline, in production or in a version."""
+"""The state of each step of each partition: the grid of a pipeline, in production or in a version."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
     from counterpoint.model import Pipeline
 
-# what a run told of a step that has no fresh output
-_TOLD = {"failed": "failed", "blocked": "blocked", "upstream_failed": "blocked"}
+# the shown state of a step without a fresh output, by the state that its run recorded
+_RECORDED = {"failed": "failed", "blocked": "blocked", "upstream_failed": "blocked"}
 
 
 def known_partitions(store: Snapshot) -> list[str]:
-    """The partitions of which something stands or was tried, oldest first."""
+    """The partitions with an output or an attempt, oldest first."""
     name = store.pipeline.name
     folders = [layout.version_folder(layout.CATALOG, version, name) for version in (PRODUCTION, store.version)]
     folders.append(layout.backfill_folder(name, store.version))
@@ -37,16 +37,16 @@ def known_partitions(store: Snapshot) -> list[str]:
 def grid(
     root: str, name: str, pipeline: Pipeline, version: str, keys: Sequence[str] = (), *, verify: bool = False
 ) -> dict[str, Any]:
-    """The state of every step and partition; `keys` are the partitions, by default all that are known of.
+    """The state of every step and partition; `keys` are the partitions, by default all known ones.
 
-    A step is stale when its code, its settings or any of its inputs would give another output now, and damaged when
-    files of its output are lost or, which only `verify` tells, are not what was written.
+    A step is stale when its code, its settings or any of its inputs would give another output now. It is damaged when
+    files of its output are lost, or are not as they were written, which only `verify` checks.
     """
     store = Snapshot(root, pipeline, version)
     shown = list(keys) or known_partitions(store)
-    told = _told(store, shown)
-    usual = find_pipeline(name).config
-    overridden = {setting: value for setting, value in pipeline.config.items() if usual.get(setting) != value}
+    recorded = _recorded(store, shown)
+    defaults = find_pipeline(name).config
+    overridden = {setting: value for setting, value in pipeline.config.items() if defaults.get(setting) != value}
     rows, damaged = list[dict[str, Any]](), list[dict[str, str]]()
     for key in shown:
         request = RunRequest(name, key, "", root, version=version, steps=(), config=overridden)
@@ -54,7 +54,7 @@ def grid(
         rows.append(
             {
                 "date": key,
-                "steps": {s: look.state(PartitionStep(s, key), told.get(key, {})) for s in pipeline.step_names},
+                "steps": {s: look.state(PartitionStep(s, key), recorded.get(key, {})) for s in pipeline.step_names},
             }
         )
         damaged += look.damaged
@@ -69,42 +69,43 @@ def grid(
     }
 
 
-def _told(store: Snapshot, keys: Sequence[str]) -> dict[str, Mapping[str, str]]:
-    """What the backfill of this version last told of steps; what ran in a process that died runs no more."""
+def _recorded(store: Snapshot, keys: Sequence[str]) -> dict[str, Mapping[str, str]]:
+    """The states that this version's backfill recorded last; a step of a process that died does not run any more."""
     manifest = manifest_in(store, store.version)
     if manifest is None:
         return {}
-    lives = is_running(manifest)
+    is_active = is_running(manifest)
     paths = {key: layout.backfill_states(store.pipeline.name, store.version, key) for key in keys}
     steps = {key: (store.get_json(path) or {}).get("steps", {}) for key, path in paths.items()}
     return {
-        key: {n: state for n, state in found.items() if lives or state != "running"} for key, found in steps.items()
+        key: {n: state for n, state in states.items() if is_active or state != "running"}
+        for key, states in steps.items()
     }
 
 
 class Look:
-    """A look at the steps of one partition, and what was found damaged of them."""
+    """Reads the states of one partition's steps, and collects the damaged outputs."""
 
     def __init__(self, store: Snapshot, request: RunRequest, verify: bool) -> None:  # noqa: FBT001 - passed on
         self.store, self.request, self.verify = store, request, verify
         self.damaged: list[dict[str, str]] = []
 
-    def state(self, cell: PartitionStep, told: Mapping[str, str]) -> str:
-        """How a step stands; what it was told of it counts where its output is not fresh."""
-        said = told.get(cell.step)
+    def state(self, cell: PartitionStep, recorded: Mapping[str, str]) -> str:
+        """The state of a step; the recorded state counts where its output is not fresh."""
+        run_state = recorded.get(cell.step)
         if self.store.pipeline.step(cell.step).effect:
-            return "running" if said == "running" else _TOLD.get(said or "", "effect")
-        if said in {"running", "skipped"}:
-            return said
-        found = freshness_of(self.store, self.request, cell, verify=self.verify)
-        if found is Freshness.DAMAGED:
+            return "running" if run_state == "running" else _RECORDED.get(run_state or "", "effect")
+        if run_state in {"running", "skipped"}:
+            return run_state
+        output = freshness_of(self.store, self.request, cell, verify=self.verify)
+        if output is Freshness.DAMAGED:
             self._note(cell)
-        is_plain = found in {Freshness.FRESH, Freshness.SKIPPED, Freshness.DAMAGED}
-        return str(found.value) if is_plain else _TOLD.get(said or "", found.value)
+        is_plain = output in {Freshness.FRESH, Freshness.SKIPPED, Freshness.DAMAGED}
+        return str(output.value) if is_plain else _RECORDED.get(run_state or "", output.value)
 
     def _note(self, cell: PartitionStep) -> None:
         context = StepContext(self.request, self.store.pipeline, self.store.pipeline.step(cell.step), self.store)
         damage = damage_of(context, self.store.inventory, verify=self.verify)
         if damage is not None:
-            told = {"file": damage.place, "what": damage.what, "command": damage.command}
-            self.damaged.append({"date": cell.key, "step": cell.step, **told})
+            details = {"file": damage.place, "what": damage.what, "command": damage.command}
+            self.damaged.append({"date": cell.key, "step": cell.step, **details})

@@ -1,4 +1,4 @@
-"""In which order a backfill goes through its plan."""
+"""The order in which a backfill runs its plan."""
 
 from __future__ import annotations
 
@@ -32,11 +32,19 @@ def queue_of(
     *,
     known: bool = True,
 ) -> Queue:
-    """The queue of a plan by a strategy; `seconds` is what each cell is expected to take, `known` from earlier runs.
+    """The queue of a plan by a strategy.
 
-    Of several at once, either the longest chain of work goes first, or the oldest partition: whichever is expected
-    to end sooner. The first is best where chains are long, the second where a pool is narrow near their ends. Where
-    durations are not known it is the oldest partition, which is never far from the best.
+    The parallel strategy starts either the longest chain of work first or the oldest partition first, whichever is
+    expected to end sooner. The former is best for long chains, the latter for a narrow pool near their ends. Without
+    known durations it starts the oldest partition first, which is never far from the best.
+
+    Args:
+        plan: The plan.
+        strategy: The strategy.
+        grain: The size of the units.
+        slots: How many units may run at once.
+        seconds: The expected duration of each cell.
+        known: Whether all durations are known from earlier runs.
     """
     oldest = ranks(plan, seconds, plan.keys)
     if strategy is Strategy.SEQUENTIAL:
@@ -44,5 +52,5 @@ def queue_of(
     if strategy is Strategy.PRIORITIZED:
         return Queue(plan, grain, ranks(plan, seconds, plan.keys[::-1]), slots)
     orders = [ranks(plan, seconds), oldest] if known else [oldest]
-    taken = [makespan(Queue(plan, grain, order, slots), seconds)[0] for order in orders]
-    return Queue(plan, grain, orders[taken.index(min(taken))], slots)
+    durations = [makespan(Queue(plan, grain, order, slots), seconds)[0] for order in orders]
+    return Queue(plan, grain, orders[durations.index(min(durations))], slots)

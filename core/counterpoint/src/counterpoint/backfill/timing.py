@@ -1,4 +1,4 @@
-"""How long a plan takes: its critical path, what no schedule can beat, and what this one takes."""
+"""The duration of a plan: its critical path, the lower bounds of any schedule, and the duration of a queue."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What no schedule can beat, in seconds; `lower` is the largest of the others."""
+    """Lower bounds on the duration of any schedule, in seconds; `lower` is the largest of all bounds."""
 
     critical_path: tuple[PartitionStep, ...]
     critical_seconds: float
@@ -28,7 +28,7 @@ class Bounds:
 
 
 def bounds(plan: Plan, seconds: Mapping[PartitionStep, float], slots: int) -> Bounds:
-    """The critical path, the work shared by all slots, and the work of each pool shared by its slots."""
+    """The lower bounds: the critical path, the work divided by all slots, and each pool's work by its slots."""
     best: dict[PartitionStep, tuple[float, PartitionStep | None]] = {}
     for cell, before in plan.waits.items():
         after = max(before, key=lambda other: best[other][0], default=None)
@@ -45,18 +45,18 @@ def bounds(plan: Plan, seconds: Mapping[PartitionStep, float], slots: int) -> Bo
 
 
 def _by_pool(plan: Plan, seconds: Mapping[PartitionStep, float]) -> dict[str, float]:
-    found: Counter[str] = Counter()
+    by_pool: Counter[str] = Counter()
     for cell in plan.cells:
         pool = plan.pipeline.step(cell.step).pool
         if pool:
-            found[pool] += seconds[cell] / plan.pipeline.pool(pool).slots  # type: ignore[assignment]
-    return dict(found)
+            by_pool[pool] += seconds[cell] / plan.pipeline.pool(pool).slots  # type: ignore[assignment]
+    return dict(by_pool)
 
 
 def makespan(
     queue: Queue, seconds: Mapping[PartitionStep, float]
 ) -> tuple[float, dict[LaunchUnit, tuple[float, float]]]:
-    """The seconds that a queue takes when each cell takes its own, and when each unit would start and end."""
+    """The duration of a queue by the expected duration of each cell, and each unit's start and end."""
     now, running, times = 0.0, list[tuple[float, int, "LaunchUnit"]](), dict["LaunchUnit", tuple[float, float]]()
     while not queue.over:
         for unit in drain(queue):
