@@ -1,4 +1,4 @@
-"""The real services of the orchestrators: started, waited for, spoken to, stopped."""
+"""The real services of the orchestrators: starts them, waits until they are ready, calls and stops them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a target may change: a database that it alone uses, and what it has made; for the adapters' own commands."""
+"""The claim of a target on a database, and the pools that it may change; for the adapters' own commands."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from counterpoint.model import Pool
 
-# begins each line of a command's log that the user is told, too
+# prefix of the lines in a command's log that the user sees too
 TOLD = "counterpoint: "
 
 
@@ -48,16 +48,16 @@ class Claim:
         return cls(target, home, socket.gethostname())
 
     def to_json(self) -> str:
-        """As it stands in the database."""
+        """The claim as it is stored in the database."""
         return json.dumps(asdict(self))
 
-    def refuse_other(self, found: str | None, fix: str) -> None:
-        """Refuses a database that another target uses; `fix` says what removes that target's claim.
+    def refuse_other(self, stored: str | None, fix: str) -> None:
+        """Refuses a database that another target uses; `fix` says how to remove that target's claim.
 
         Raises:
             UsageError: names the other service environment.
         """
-        other = Claim(**json.loads(found)) if found else self
+        other = Claim(**json.loads(stored)) if stored else self
         if other.target == self.target or (other.host == self.host and not in_use(Path(other.home))):
             return
         raise UsageError(
@@ -66,26 +66,26 @@ class Claim:
         )
 
 
-def may_set(pool: Pool, standing: int | None, *, ours: bool) -> bool:
-    """Whether a declared pool is to be given its slots; one that somebody else has made stays, which is told."""
-    if standing is None or ours:
-        return standing != pool.slots
-    if standing != pool.slots:
+def may_set(pool: Pool, current_slots: int | None, *, ours: bool) -> bool:
+    """Whether to set a declared pool's slots; a pool that somebody else has made stays, and a message says so."""
+    if current_slots is None or ours:
+        return current_slots != pool.slots
+    if current_slots != pool.slots:
         tell(
-            f"pool {pool.name} was not made by Counterpoint and stays as it is: {standing} slots, where the pipeline"
-            f" declares {pool.slots}"
+            f"pool {pool.name} was not made by Counterpoint and stays as it is: {current_slots} slots, where the"
+            f" pipeline declares {pool.slots}"
         )
     return False
 
 
 def tell(text: str) -> None:
-    """Says something to the user of the command that has started this one."""
+    """Writes a message to the user of the command that has started this one."""
     sys.stderr.write(f"{TOLD}{text}\n")
     sys.stderr.flush()
 
 
 def carried_out(command: Callable[[], None]) -> int:
-    """Runs a command of an adapter; its exit code, its error told in a line."""
+    """Runs a command of an adapter, reports its error in one line, and returns its exit code."""
     try:
         command()
     except CounterpointError as error:

@@ -37,14 +37,14 @@ T = TypeVar("T")
 
 
 class Engine(Protocol):
-    """Runs requests and says how each went."""
+    """Runs requests and returns how each ended."""
 
     @property
     def version(self) -> str:
-        """The version of what runs the requests."""
+        """The version of the engine."""
 
     def run(self, requests: Sequence[RunRequest]) -> list[NativeRun]:
-        """Runs all requests to their end, in their order where it runs one at a time."""
+        """Runs all requests to their end; an engine that runs one at a time keeps their order."""
 
 
 class LocalEngine:
@@ -70,13 +70,13 @@ class ProcessEngine:
 
     def run(self, requests: Sequence[RunRequest]) -> list[NativeRun]:
         """Runs one request after the other."""
-        found = []
+        runs = []
         for request in requests:
             home = home_of(request.root, self.adapter.name)
             make_private(home)
             with _stdout_on_stderr(), _whole_runs():
-                found.append(self.adapter.run(request, home))
-        return found
+                runs.append(self.adapter.run(request, home))
+        return runs
 
 
 @contextmanager
@@ -90,21 +90,21 @@ def _whole_runs() -> Iterator[None]:
 
 @contextmanager
 def _stdout_on_stderr() -> Iterator[None]:
-    """Whatever an engine and its children print goes to stderr: stdout carries the answer alone."""
+    """Redirects stdout of an engine and its children to stderr: stdout carries the answer alone."""
     sys.stdout.flush()
-    kept = os.dup(1)
+    original_stdout = os.dup(1)
     os.dup2(2, 1)
     try:
         yield
     finally:
         sys.stdout.flush()
-        os.dup2(kept, 1)
-        os.close(kept)
+        os.dup2(original_stdout, 1)
+        os.close(original_stdout)
 
 
 @dataclass(frozen=True)
 class ServiceEngine:
-    """An orchestrator's running services, spoken to by their API."""
+    """An orchestrator's running services, called by their API."""
 
     adapter: Adapter
     target: ServiceEnvironment
@@ -139,30 +139,30 @@ class ServiceEngine:
 
     @staticmethod
     def pause(begun: float, least: float) -> float:
-        """Seconds until services are asked again: who is slow to answer works, and is not kept busy by questions.
+        """The seconds until the next poll: longer for slow answers, so that polls do not keep a busy server busy.
 
         Args:
-            begun: when they were asked last, by the monotonic clock.
-            least: in seconds.
+            begun: When the last poll began, by the monotonic clock.
+            least: The shortest pause in seconds.
         """
         return max(least, 4 * (time.monotonic() - begun))
 
     def submit(self, request: RunRequest) -> str:
-        """Starts a run; returns the orchestrator's own name of it."""
+        """Starts a run; returns the orchestrator's id of it."""
         native_id = self.answered(lambda: self.adapter.submit(self.target, request))
         page = self.adapter.page(self.target, native_id).removeprefix(self.target.url())
         note_native(Objects(request.root), find_pipeline(request.pipeline).name, request, native_id, page)
         return native_id
 
     def observe(self, request: RunRequest, native_id: str) -> NativeRun | None:
-        """How a run went, or None while it has not ended."""
+        """The result of a run, or None while it has not ended."""
         return self.answered(lambda: self.adapter.observe(self.target, request, native_id))
 
     def answered(self, ask: Callable[[], T]) -> T:
-        """What the services answer, also when they do so only after they were started again.
+        """The answer of the services; retries while they are being restarted.
 
         Raises:
-            ServiceError: they refuse, do not answer for two minutes, or one of their processes ended for good.
+            ServiceError: the services refuse, do not answer for two minutes, or one of their processes ended for good.
         """
         deadline = time.monotonic() + ANSWER_SECONDS
         while True:
@@ -194,12 +194,12 @@ def engine_for(
 ) -> Iterator[Engine]:
     """The engine of an orchestrator (`local`: none); services are started when none run, and end with their last user.
 
-    `options` are those of `new_target`: ports, database, schedules. `config` has the settings that services which are
-    started here serve: those of runs that somebody begins on their page.
+    `options` are those of `new_target`: ports, database, schedules. `config` holds the settings of runs that somebody
+    starts on the page of services that are started here.
 
     Raises:
         ServiceError: the orchestrator is not installed here, or did not start.
-        UsageError: services are asked for, and it has none.
+        UsageError: `service` is set, and the orchestrator has no services.
     """
     if orchestrator == LOCAL:
         yield LocalEngine()
@@ -223,7 +223,7 @@ def engine_for(
 
 
 def refuse_unserved(orchestrator: str, target: ServiceEnvironment, pipeline: str) -> None:
-    """Refuses a pipeline that the running services do not serve: its orchestrator would only say that it knows none.
+    """Refuses a pipeline that the running services do not serve; the orchestrator's own error would not tell the fix.
 
     Raises:
         ServiceError: holds the commands that serve it.

@@ -1,4 +1,4 @@
-"""Which target a home is, and whether its guardian lives: what is looked at before anything of a target is ended."""
+"""The identity of a home's target and the state of its guardian, which are checked before any process is ended."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from counterpoint.processes import ProcessId, boot
 if TYPE_CHECKING:
     from pathlib import Path
 
-# the service environment that a guardian guards, in the guardian's environment
+# variable in a guardian's environment: the id of the service environment that it guards
 GUARDED = "COUNTERPOINT_GUARDS"
-# the code of a guardian that finds another one, unseen from here: in another container
+# exit code of a guardian that finds another guardian, which is not visible from here (in another container)
 ANOTHER = 75
 _IDENTITY, STATE = "identity.json", "processes.json"
 
 
 def target_id(home: Path) -> str:
-    """The identity of a home, made with it; a copy that lies elsewhere is another target and gets one of its own."""
+    """The identity of a home, created with it; a copy of a home elsewhere is another target with its own identity."""
     known = known_id(home)
     if known is None:
         known = secrets.token_hex(8)
@@ -35,13 +35,13 @@ def target_id(home: Path) -> str:
 
 
 def known_id(home: Path) -> str | None:
-    """The identity that was made for a home at this very place."""
+    """The identity that was created for the home at this path; None for a copy or a new home."""
     values = _read(home / _IDENTITY)
     return str(values["id"]) if values.get("home") == str(home.resolve()) and values.get("id") else None
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """The values of a small file; of one that is absent or damaged, none."""
+    """The values of a small JSON file; empty if the file is missing or damaged."""
     with suppress(OSError, ValueError):
         values = json.loads(path.read_text(encoding="utf-8"))
         return values if isinstance(values, dict) else {}
@@ -50,7 +50,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Guarded:
-    """What a guardian says of itself and its processes: what runs, whether all is ready, whether it ends them now."""
+    """The state that a guardian publishes: its processes, whether they are ready, and whether it is ending them."""
 
     target: str
     guardian: ProcessId
@@ -59,7 +59,7 @@ class Guarded:
     stopping: bool = False
 
     def write(self, home: Path) -> None:
-        """Writes it into the home, whole or not at all."""
+        """Writes the state into the home atomically."""
         who = self.guardian
         values = {
             "site": self.target,
@@ -76,12 +76,12 @@ class Guarded:
 
     @property
     def sessions(self) -> list[int]:
-        """The sessions that its processes were begun in; none of another start of the machine."""
-        return [int(one["pid"]) for one in self.processes.values()] if self.guardian.boot == boot() else []
+        """The session ids of its processes; none if the machine has been restarted since."""
+        return [int(process["pid"]) for process in self.processes.values()] if self.guardian.boot == boot() else []
 
     @property
     def lives(self) -> bool:
-        """Whether the guardian runs: the same process, of this start of the machine, that guards this target."""
+        """Whether the guardian runs: the same process, since the same boot, and it guards this target."""
         if not self.guardian.lives:
             return False
         try:
@@ -93,7 +93,7 @@ class Guarded:
 
 
 def guarded(home: Path) -> Guarded | None:
-    """What the last guardian of this very home has said; None when it has ended in order, or there was none."""
+    """The last state that a guardian of this home published; None after a normal end, or if there was no guardian."""
     values = _read(home / STATE)
     target = known_id(home)
     if target is None or values.get("site") != target:
@@ -107,10 +107,10 @@ def guarded(home: Path) -> Guarded | None:
 
 def guardian_of(home: Path) -> Guarded | None:
     """The living guardian of a home, or None."""
-    found = guarded(home)
-    return found if found and found.lives else None
+    state = guarded(home)
+    return state if state and state.lives else None
 
 
 def here(target: str, processes: dict[str, Any], *, ready: bool, stopping: bool) -> Guarded:
-    """What this process says, which guards a service environment."""
+    """The state of this process as the guardian of a service environment."""
     return Guarded(target, ProcessId.of(os.getpid()), processes, ready, stopping)

@@ -1,4 +1,4 @@
-"""Running one partition with all that its windows need: what the command `run` does, on any engine."""
+"""Runs one partition with the earlier partitions that its windows need, on any engine: the command `run`."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ log = logging.getLogger(__name__)
 
 
 def new_run_id(pipeline: str, partition: str, orchestrator: str) -> str:
-    """A name for a run that sorts by time; where outputs lie does not depend on it."""
+    """A run id that sorts by time; the paths of outputs do not depend on it."""
     return f"{pipeline}-{partition}-{orchestrator}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
 
 
 def launch(request: RunRequest, engine: Engine, *, upstream: bool = True) -> RunRecord:
-    """Runs a request, after the steps of earlier partitions that it needs and that are not fresh.
+    """Runs a request, after the stale or missing steps of earlier partitions that it needs.
 
     Raises:
         UsageError: something upstream is missing and `upstream` is false.
-        SourceError, StaleInputError: the source cannot be right, or is too old, found before anything runs.
+        SourceError, StaleInputError: the source is wrong or too old; nothing was run.
         StepError: an upstream step failed; names run, partition and step.
         StorageError: the root cannot be written.
     """
@@ -46,13 +46,13 @@ def launch(request: RunRequest, engine: Engine, *, upstream: bool = True) -> Run
     pipeline.partitions.partition(request.partition)
     store = Store(request.root, pipeline, request.version)
     look(pipeline, store, request)
-    found = needed(pipeline, store, request)
+    missing = needed(pipeline, store, request)
     if not upstream:
-        refuse_missing(found, request, service=isinstance(engine, ServiceEngine))
-    for key, steps in found.items():
+        refuse_missing(missing, request, service=isinstance(engine, ServiceEngine))
+    for key, steps in missing.items():
         look(pipeline, store, replace(request, partition=key, steps=steps))
     _keep_request(pipeline, store, request, engine)
-    before = _upstream(pipeline, store, request, engine, found)
+    before = _upstream(pipeline, store, request, engine, missing)
     log.info("%s: %s of %s", request.orchestrator, request.pipeline, request.partition)
     native = engine.run([request])[0]
     keep_whole(store, pipeline, request)
@@ -60,14 +60,14 @@ def launch(request: RunRequest, engine: Engine, *, upstream: bool = True) -> Run
 
 
 def look(pipeline: Pipeline, store: Store, request: RunRequest) -> None:
-    """Looks at what the steps of a request read from outside, so that a wrong source is named before anything runs.
+    """Checks the external sources of a request's steps, so that a wrong source is reported before anything runs.
 
     Raises:
-        SourceError, UsageError: a source cannot be right.
+        SourceError, UsageError: a source is wrong.
         StaleInputError: a source is older than the step's limit.
     """
     for step in pipeline.steps:
-        # what a step waits for need not be there yet
+        # the input of a waiting step may still be missing
         if request.selects(step.name) and not step.waits:
             context = StepContext(request, pipeline, step, store)
             refuse_old(context, {}, observed(context))
@@ -79,11 +79,11 @@ def _keep_request(pipeline: Pipeline, store: Store, request: RunRequest, engine:
 
 
 def _upstream(
-    pipeline: Pipeline, store: Store, request: RunRequest, engine: Engine, found: dict[str, tuple[str, ...]]
+    pipeline: Pipeline, store: Store, request: RunRequest, engine: Engine, missing: dict[str, tuple[str, ...]]
 ) -> list[dict[str, Any]]:
-    """Runs the steps of earlier partitions, wave by wave: an engine may run all that it is given at once."""
-    told = []
-    for wave in in_waves(pipeline, found):
+    """Runs the steps of earlier partitions, wave by wave, because an engine may run all its requests at once."""
+    reports = []
+    for wave in in_waves(pipeline, missing):
         requests = [_earlier(pipeline, request, key, steps) for key, steps in wave.items()]
         steps = "; ".join(f"{r.partition}: {', '.join(r.steps or ())}" for r in requests)
         log.info("earlier partitions first: %s", steps)
@@ -93,8 +93,8 @@ def _upstream(
         records = [collect(pipeline, store, *pair, engine.version) for pair in zip(requests, natives, strict=True)]
         for record in records:
             _refuse_failed(record)
-            told.append({"date": record.date, "run_id": record.run_id, "steps": [s.to_dict() for s in record.steps]})
-    return told
+            reports.append({"date": record.date, "run_id": record.run_id, "steps": [s.to_dict() for s in record.steps]})
+    return reports
 
 
 def _earlier(pipeline: Pipeline, request: RunRequest, key: str, steps: tuple[str, ...]) -> RunRequest:

@@ -1,4 +1,4 @@
-"""Who may start the services of a home, and who uses them: locks of files, which the system ends with their holder."""
+"""File locks on who may start a home's services and who uses them; a lock ends with the process that holds it."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ START, USE, GUARD = "start.lock", "use.lock", "guard.lock"
 @contextmanager
 def starting(home: Path, orchestrator: str) -> Iterator[None]:
     """The right to start or clean up the services of a home; waits while another command has it."""
-    held = _open(home, START)
+    descriptor = _open(home, START)
     try:
-        if not _locked(held, fcntl.LOCK_EX):
+        if not _locked(descriptor, fcntl.LOCK_EX):
             log.info("%s: waiting for another command to start the services", orchestrator)
-            fcntl.flock(held, fcntl.LOCK_EX)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
-        os.close(held)
+        os.close(descriptor)
 
 
 @contextmanager
 def cleaning(home: Path) -> Iterator[bool]:
-    """The same for who need not have it; false when another command has it, which cleans up itself."""
-    held = _open(home, START)
+    """The same right without waiting; false when another command has it, which then cleans up itself."""
+    descriptor = _open(home, START)
     try:
-        yield _locked(held, fcntl.LOCK_EX)
+        yield _locked(descriptor, fcntl.LOCK_EX)
     finally:
-        os.close(held)
+        os.close(descriptor)
 
 
 def use(home: Path) -> int:
-    """Says that this process uses the services, until the descriptor is closed; waits while they are being ended."""
-    held = _open(home, USE)
-    fcntl.flock(held, fcntl.LOCK_SH)
-    return held
+    """Marks the services as used until the returned descriptor is closed; waits while they are being ended."""
+    descriptor = _open(home, USE)
+    fcntl.flock(descriptor, fcntl.LOCK_SH)
+    return descriptor
 
 
 def used_by_others(home: Path) -> bool:
-    """Whether others use the services, and nobody ends them now."""
+    """Whether other processes use the services, and nobody is ending them."""
     return not _can(home, fcntl.LOCK_EX) and _can(home, fcntl.LOCK_SH)
 
 
@@ -57,25 +57,25 @@ def in_use(home: Path) -> bool:
 
 
 def alone(home: Path, name: str) -> int | None:
-    """When nobody has a lock (`USE`, `GUARD`), a descriptor: while it is open, nobody else gets it."""
-    held = _open(home, name)
-    if _locked(held, fcntl.LOCK_EX):
-        return held
-    os.close(held)
+    """Takes a lock (`USE`, `GUARD`) that nobody has; returns its descriptor, or None when somebody has it."""
+    descriptor = _open(home, name)
+    if _locked(descriptor, fcntl.LOCK_EX):
+        return descriptor
+    os.close(descriptor)
     return None
 
 
 def _can(home: Path, kind: int) -> bool:
-    held = _open(home, USE)
+    descriptor = _open(home, USE)
     try:
-        return _locked(held, kind)
+        return _locked(descriptor, kind)
     finally:
-        os.close(held)
+        os.close(descriptor)
 
 
-def _locked(held: int, kind: int) -> bool:
+def _locked(descriptor: int, kind: int) -> bool:
     with suppress(BlockingIOError):
-        fcntl.flock(held, kind | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
         return True
     return False
 

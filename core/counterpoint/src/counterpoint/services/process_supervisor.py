@@ -1,8 +1,8 @@
 """The guardian: starts the processes of a service, and ends every one of them when its last user is gone.
 
-It reads its orders on standard input. A user holds a lock, which the system ends however the user does. Once who
-started it has said that the service is ready, a process that ends is started again, a few times; a hasty one before
-that, too. Run as `python -m counterpoint.services.process_supervisor`.
+It reads its orders on standard input. A user holds a lock, which the system releases however the user ends. After the
+starting command has reported that the service is ready, a process that ends is restarted a few times; a process with
+`restart_during_startup` also before. Run as `python -m counterpoint.services.process_supervisor`.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ _TICK = 0.2
 MOST_RESTARTS = 5
 _RECOVERY_SECONDS = 60.0
 _ASKED_AGAIN_AFTER = 2.0
-# marks what one process of a service has started
+# variable that marks all processes that one process of a service has started
 PART = "COUNTERPOINT_SERVICE_PART"
 
 
 class Guardian:
-    """Holds the processes of one service; `state` is the file in which others see how they do."""
+    """Holds the processes of one service, and publishes their state in a file."""
 
     def __init__(self, order: dict[str, Any]) -> None:
         self.home, self.target = Path(order["home"]), str(order["site"])
@@ -47,7 +47,7 @@ class Guardian:
         self.ready = self.stopping = self.abandoned = False
 
     def start(self) -> None:
-        """Starts all processes at once, each in a session of its own with a log file of its own."""
+        """Starts all processes at once, each in its own session and with its own log file."""
         for process in self.order["processes"]:
             self._launch(process)
         self.tell()
@@ -79,16 +79,16 @@ class Guardian:
     def tell(self) -> None:
         """Writes the state file."""
         self.told = codes = self._codes()
-        found = {
+        processes = {
             name: {"pid": p.pid, "started": ProcessId.of(p.pid).started, "code": codes[name]}
             for name, p in self.processes.items()
         }
-        here(self.target, found, ready=self.ready, stopping=self.stopping).write(self.home)
+        here(self.target, processes, ready=self.ready, stopping=self.stopping).write(self.home)
 
     def watch(self) -> None:
-        """Returns when nobody uses the service or a signal asked to stop; tells when a process has ended for good.
+        """Returns when nobody uses the service or after a stop signal; publishes when a process has ended for good.
 
-        Nobody can begin to use it then before this process has ended.
+        It then holds the lock, so nobody can use the service before this process has ended.
         """
         while not self.stopping and alone(self.home, USE) is None:
             self._listen()
@@ -98,7 +98,7 @@ class Guardian:
                 self.tell()
 
     def _listen(self) -> None:
-        """Waits a moment for the word that all is ready; who started this may end, too, and others go on."""
+        """Waits a moment for the message that all is ready; the starting command may end while others go on."""
         readable, _, _ = select.select([] if self.abandoned else [sys.stdin], [], [], _TICK)
         if readable and os.read(sys.stdin.fileno(), 4096):
             self.ready = True
@@ -108,11 +108,11 @@ class Guardian:
             self.abandoned = True
 
     def _revive(self) -> None:
-        """Starts again what has ended, without what it had started itself."""
+        """Restarts processes that have ended, after killing the processes that they had started."""
         for process in self.order["processes"]:
             name = process["name"]
             code = self.processes[name].poll()
-            if code is None or not self._comes_back(name):
+            if code is None or not self._is_restarted(name):
                 continue
             self.restarts[name] += 1
             end_all([*living(PART, self._part(name)), *in_session(self.processes[name].pid)])
@@ -125,27 +125,27 @@ class Guardian:
             self.tell()
 
     def _codes(self) -> dict[str, int | None]:
-        """The exit code of each process that has ended for good; one that is about to be started again has none."""
-        return {name: None if self._comes_back(name) else p.poll() for name, p in self.processes.items()}
+        """The exit code of each process that has ended for good; None for a process that will be restarted."""
+        return {name: None if self._is_restarted(name) else p.poll() for name, p in self.processes.items()}
 
-    def _comes_back(self, name: str) -> bool:
-        """Whether a process is started again when it ends now."""
+    def _is_restarted(self, name: str) -> bool:
+        """Whether a process is restarted if it ends now."""
         restart_during_startup = any(
             process["restart_during_startup"] for process in self.order["processes"] if process["name"] == name
         )
         return not self.stopping and self.restarts[name] < MOST_RESTARTS and (self.ready or restart_during_startup)
 
     def _reap(self) -> None:
-        """Takes note of the end of what its processes have left behind, which would keep its number for ever."""
-        if sys.platform != "linux":  # such processes come to their guardian on Linux only
+        """Reaps orphans of its processes, which would otherwise stay zombies and keep their process ids."""
+        if sys.platform != "linux":  # only on Linux the guardian inherits orphans
             return
         own = {process.pid for process in self.processes.values()}
-        with suppress(ChildProcessError):  # it has none
+        with suppress(ChildProcessError):  # it has no children
             while (ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) and ended.si_pid not in own:
                 os.waitpid(ended.si_pid, os.WNOHANG)
 
     def _recover(self, process: dict[str, Any], log: IO[bytes]) -> None:
-        """Runs what puts in order whatever the process has left undone."""
+        """Runs the recovery command of a process, which repairs what the process has left unfinished."""
         with suppress(subprocess.TimeoutExpired):
             subprocess.run(
                 process["recover"],
@@ -167,7 +167,7 @@ class Guardian:
                 self.processes[name].terminate()
 
     def stop(self) -> None:
-        """Ends all processes: asks the roots first, then kills whatever is the target's or was started by these."""
+        """Ends all processes: terminates the roots first, then kills the target's processes and their descendants."""
         self.stopping = True
         self.tell()
         self._ask(self.processes)
@@ -186,7 +186,7 @@ class Guardian:
 
 
 def part_of(target: str, name: str) -> str:
-    """The mark of all that one process of a service environment has started."""
+    """The mark of all processes that one process of a service environment has started."""
     return f"{target}#{name}"
 
 
@@ -199,7 +199,7 @@ def _order() -> bytes:
 
 
 def main() -> None:
-    """Takes the order, one line of JSON, and guards until nobody uses the service."""
+    """Reads the order, one line of JSON, and guards the service until nobody uses it."""
     guardian = Guardian(json.loads(_order()))
     if alone(guardian.home, GUARD) is None:
         sys.exit(ANOTHER)

@@ -1,4 +1,4 @@
-"""The processes of a service, found by a mark: ended, and measured."""
+"""Finds the processes of a service by a mark, to end and to measure them."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ MARK = "COUNTERPOINT_SERVICE"
 def of_target(target: str, home: str, sessions: Collection[int]) -> list[psutil.Process]:
     """All living processes of a service environment, by its identity.
 
-    Of what has written a title over its environment, as Airflow's idle workers do, those that work in the target's home
-    and were begun in the session of one of these, or in one of `sessions`, which the guardian has begun.
+    Airflow's idle workers, for example, overwrite their environment with a title. Such a process belongs to the target
+    if it works in the target's home, and its session is that of another process of the target or one of `sessions`,
+    which the guardian has started.
     """
     known = living(SITE, target)
     leaders = {process.pid for process in known}.union(sessions)
@@ -36,53 +37,53 @@ def of_target(target: str, home: str, sessions: Collection[int]) -> list[psutil.
     def belongs(process: psutil.Process) -> bool:
         return not process.environ() and process.cwd() == home and os.getsid(process.pid) in leaders
 
-    return known + [process for process in _those(belongs) if process not in known]
+    return known + [process for process in _matching(belongs) if process not in known]
 
 
 def living(variable: str, value: str) -> list[psutil.Process]:
-    """All living processes whose environment says so, this one left out."""
-    return _those(lambda process: process.environ().get(variable) == value)
+    """All living processes with a variable of this value in their environment, except this one."""
+    return _matching(lambda process: process.environ().get(variable) == value)
 
 
 def by_number(numbers: Iterable[int]) -> list[psutil.Process]:
-    """Those of some processes that still run."""
-    found = []
+    """The processes with these ids that still run."""
+    processes = []
     for number in numbers:
         with suppress(psutil.Error):
-            found.append(psutil.Process(number))
-    return found
+            processes.append(psutil.Process(number))
+    return processes
 
 
 def marked(mark: str, variable: str = MARK) -> list[psutil.Process]:
-    """All living processes whose environment carries a mark, this one left out: to be measured, not to be ended.
+    """All living processes whose environment carries a mark, except this one; for measuring, not for ending them.
 
-    What gives itself a title writes it over its environment, as Airflow's idle workers do: those of a service are known
-    by the folder that they work in, for that is its mark.
+    Airflow's idle workers, for example, overwrite their environment with a title. Such a process of a service is
+    recognized by its working folder, which is the service's mark.
     """
 
     def belongs(process: psutil.Process) -> bool:
         environment = process.environ()
         return environment.get(variable) == mark or (not environment and variable == MARK and process.cwd() == mark)
 
-    return _those(belongs)
+    return _matching(belongs)
 
 
 def in_session(leader: int) -> list[psutil.Process]:
-    """All living processes of the session that a process has begun, also when it is gone itself."""
-    return _those(lambda process: os.getsid(process.pid) == leader)
+    """All living processes of the session that a process has started, also after that process has ended."""
+    return _matching(lambda process: os.getsid(process.pid) == leader)
 
 
-def _those(belongs: Callable[[psutil.Process], bool]) -> list[psutil.Process]:
-    found = []
+def _matching(belongs: Callable[[psutil.Process], bool]) -> list[psutil.Process]:
+    processes = []
     for process in psutil.process_iter():
         with suppress(psutil.Error, ProcessLookupError):
             if process.pid != os.getpid() and belongs(process):
-                found.append(process)
-    return found
+                processes.append(process)
+    return processes
 
 
 def end_all(processes: Iterable[psutil.Process]) -> None:
-    """Kills processes and waits until they are gone; each is known by its start, too."""
+    """Kills processes and waits until they are gone; psutil compares the start time, so a reused id is safe."""
     processes = list(processes)
     for process in processes:
         try:
@@ -94,10 +95,10 @@ def end_all(processes: Iterable[psutil.Process]) -> None:
 
 @dataclass(frozen=True)
 class Owner:
-    """The process that a command runs in: it may be asked later, also by another process, whether it still lives.
+    """The process of a command; any process can later check whether it still lives.
 
-    `machine` tells the boot and the space of process ids that `pid` belongs to: a host's name tells neither, for
-    containers share names, and get new ones. `started` is by a clock that nobody sets; 0 where it is not known.
+    `machine` identifies the boot and the process id namespace of `pid`; a host name does not, because containers share
+    names and get new ones. `started` is by a clock that cannot be set; 0 where it is not known.
     """
 
     host: str
@@ -115,17 +116,17 @@ class Owner:
 
     @property
     def is_known(self) -> bool:
-        """Whether this machine can tell if it lives: its process ids are those of here."""
+        """Whether the process belongs to this machine and process id namespace, so that its state can be checked."""
         return bool(self.started) and self.machine == _machine()
 
     @property
     def lives(self) -> bool:
-        """Whether it still runs, a zombie does not; one that is not known here is believed to."""
+        """Whether it still runs (a zombie does not); a process that cannot be checked here counts as running."""
         return not self.is_known or _started(self.pid) == self.started or _is_hidden(self.pid)
 
 
 def _is_hidden(pid: int) -> bool:
-    """Whether there is a process of another user that this one may not look at (`hidepid`)."""
+    """Whether the id belongs to a process of another user that is hidden from this one (`hidepid`)."""
     if Path(f"/proc/{pid}").exists():
         return False
     try:
@@ -136,14 +137,14 @@ def _is_hidden(pid: int) -> bool:
 
 
 def _started(pid: int) -> float | None:
-    """When a process started, or None for one that is gone, a zombie, or not to be seen."""
+    """When a process started; None for a process that is gone, hidden or a zombie."""
     started = started_at(pid)
     return None if started is None else float(started)
 
 
 @cache
 def _machine() -> str:
-    """This boot and this space of process ids; where the system does not tell, the network card's address."""
+    """This boot and process id namespace; where the system does not tell them, the network card's address."""
     with suppress(OSError):
         if boot():
             return f"{boot()} {Path('/proc/self/ns/pid').readlink()}"
@@ -152,7 +153,7 @@ def _machine() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What processes used: CPU seconds with all children that have ended, PSS in bytes, their number."""
+    """The usage of processes: CPU seconds including ended children, PSS in bytes, and their number."""
 
     cpu_seconds: float
     memory: int
@@ -160,29 +161,29 @@ class Usage:
 
 
 def usage(processes: list[psutil.Process], *, memory: bool = True) -> Usage:
-    """The usage of living processes; one that ends meanwhile is left out."""
-    cpu, held, count = 0.0, 0, 0
+    """The usage of living processes; a process that ends meanwhile is left out."""
+    cpu, pss, count = 0.0, 0, 0
     for process in processes:
         try:
             times = process.cpu_times()
             cpu += times.user + times.system + times.children_user + times.children_system
-            held += _pss(process) if memory else 0
+            pss += _pss(process) if memory else 0
             count += 1
         except psutil.Error:
             continue
-    return Usage(cpu, held, count)
+    return Usage(cpu, pss, count)
 
 
 def own_cpu(processes: list[psutil.Process]) -> dict[tuple[int, float], float]:
     """The CPU seconds of each living process without its children, by process id and start."""
-    found = {}
+    seconds = {}
     for process in processes:
         try:
             times = process.cpu_times()
-            found[process.pid, process.create_time()] = times.user + times.system
+            seconds[process.pid, process.create_time()] = times.user + times.system
         except psutil.Error:
             continue
-    return found
+    return seconds
 
 
 def _pss(process: psutil.Process) -> int:
@@ -191,7 +192,7 @@ def _pss(process: psutil.Process) -> int:
 
 
 class PeakMeter:
-    """Samples the usage of marked processes until it is left; keeps the highest memory and number."""
+    """Samples the usage of marked processes while it is entered; keeps the highest memory and number."""
 
     def __init__(self, mark: str, variable: str = MARK, every: float = 1.0) -> None:
         self.mark, self.variable, self.every = mark, variable, every
@@ -204,17 +205,17 @@ class PeakMeter:
     def _sample(self) -> None:
         while not self._stop.wait(self.every):
             processes = marked(self.mark, self.variable)
-            seen = usage(processes)
-            self.peak, self.most = max(self.peak, seen.memory), max(self.most, seen.processes)
+            current = usage(processes)
+            self.peak, self.most = max(self.peak, current.memory), max(self.most, current.processes)
             self._cpu |= own_cpu(processes)
 
     @property
     def cpu(self) -> float:
-        """CPU seconds of all processes that were ever seen, each as it was seen last."""
+        """The CPU seconds of all sampled processes, each by its last sample."""
         return sum(self._cpu.values())
 
     def cpu_since(self, before: dict[tuple[int, float], float]) -> float:
-        """CPU seconds since `own_cpu` was `before`, of all processes that were seen, also of those that are gone."""
+        """The CPU seconds of all sampled processes since `own_cpu` returned `before`, including ended processes."""
         self._cpu |= own_cpu(marked(self.mark, self.variable))
         return sum(max(0.0, seconds - before.get(process, 0.0)) for process, seconds in self._cpu.items())
 

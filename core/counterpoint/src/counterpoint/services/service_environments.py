@@ -1,4 +1,4 @@
-"""Service environments: where an orchestrator's services live below the root, with ports that are free on loopback."""
+"""Service environments: the folders of an orchestrator's services below the root, and their free loopback ports."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
     from counterpoint.adapter import Adapter
 
 log = logging.getLogger(__name__)
-# of these folders it was told in this process
-_TOLD: set[Path] = set()
+# the folders that this process has warned about
+_WARNED: set[Path] = set()
 
 
 def home_of(root: str, orchestrator: str) -> Path:
-    """The folder of an orchestrator's services; that of a root in a bucket lies in the working folder.
+    """The folder of an orchestrator's services; for a root in a bucket it lies in the working folder.
 
     A server's own database and logs need a file system, so they do not follow the data to a bucket. Each such root has
-    a folder of its own, named like it.
+    its own folder, which is named after it.
     """
     if "://" not in root:
         return Path(root).absolute() / layout.services_home(orchestrator)
@@ -44,14 +44,14 @@ def home_of(root: str, orchestrator: str) -> Path:
 
 
 def make_private(home: Path) -> None:
-    """Makes the folder of services, which nobody else may enter: what lies in it is run, and holds what runs are given.
+    """Creates the folder of services with access for its owner only: its files are executed, and hold runs' inputs.
 
     Raises:
-        ServiceError: it belongs to another user, or everybody may replace it.
+        ServiceError: the folder belongs to another user, or everybody may replace it.
     """
     home.parent.mkdir(parents=True, exist_ok=True)
     for folder in (home.parent, home.parent.parent):
-        _look_at(folder)
+        _check_writers(folder)
     home.mkdir(mode=0o700, exist_ok=True)
     owner = home.stat().st_uid
     if owner != os.geteuid():
@@ -62,31 +62,31 @@ def make_private(home: Path) -> None:
     home.chmod(0o700)
 
 
-def _look_at(folder: Path) -> None:
-    """Refuses a folder in which everybody may replace what is there; tells of one that a group shares."""
-    found = folder.stat()
-    if found.st_mode & stat.S_ISVTX:
+def _check_writers(folder: Path) -> None:
+    """Refuses a folder that everybody may write to; warns about a folder that a group may write to."""
+    status = folder.stat()
+    if status.st_mode & stat.S_ISVTX:
         return
-    if found.st_mode & stat.S_IWOTH:
+    if status.st_mode & stat.S_IWOTH:
         raise ServiceError(
             f"{folder} may be changed by every user of this machine, who could have programs run as you:"
             f" 'chmod o-w {folder}', or choose another --root"
         )
-    group = _sharing(found.st_gid) if found.st_mode & stat.S_IWGRP else None
-    if group and folder not in _TOLD:
-        _TOLD.add(folder)
+    group = _sharing(status.st_gid) if status.st_mode & stat.S_IWGRP else None
+    if group and folder not in _WARNED:
+        _WARNED.add(folder)
         log.warning("%s is writable by the group %s: its members can run programs as you", folder, group)
 
 
 def _sharing(gid: int) -> str | None:
-    """The name of a group; None for a user's own, of which nobody else is."""
+    """The name of a group; None for the user's own group without other members."""
     import grp
 
     try:
-        found = grp.getgrgid(gid)
+        group = grp.getgrgid(gid)
     except KeyError:
         return str(gid)
-    return None if gid == os.getgid() and not found.gr_mem else found.gr_name
+    return None if gid == os.getgid() and not group.gr_mem else group.gr_name
 
 
 def free_port() -> int:
@@ -122,7 +122,7 @@ def new_target(
     database: str | None = None,
     schedules: bool = False,
 ) -> ServiceEnvironment:
-    """A target with the wanted ports, else free ones; its secret and its password can be read by their owner only.
+    """A target with the given ports, or free ones; only their owner can read its secret and its password.
 
     Raises:
         UsageError: a port is named that the orchestrator does not have.
@@ -150,13 +150,13 @@ def new_target(
 
 
 def password_of(home: Path) -> str:
-    """The password of the target that lives in a home, or will: for who must know it before the services start."""
+    """The password of the target in a home, also before its services start."""
     make_private(home)
     return ServiceEnvironment(home, "", (), {}, _secret(home / "secret")).password
 
 
 def _hidden(target: ServiceEnvironment) -> ServiceEnvironment:
-    """The service environment, whose secrets are masked from here on."""
+    """Masks the secrets of a service environment in all output from now on, and returns it."""
     hide((target.secret, target.password))
     return target
 
@@ -172,7 +172,7 @@ def _secret(path: Path) -> str:
 
 
 def remember(target: ServiceEnvironment) -> None:
-    """Keeps what another command needs to find the running service environment."""
+    """Records the values by which other commands find the running service environment."""
     values = {
         "root": target.root,
         "pipelines": target.pipelines,
@@ -184,7 +184,7 @@ def remember(target: ServiceEnvironment) -> None:
 
 
 def running_target(root: str, orchestrator: str) -> ServiceEnvironment | None:
-    """The service environment that a living guardian serves now, or None: also while the guardian starts or ends it."""
+    """The service environment of a living guardian; None if there is none, or while it is starting or ending."""
     home = home_of(root, orchestrator)
     state = guardian_of(home)
     if state is None or not state.ready or state.stopping or not (home / layout.SITE).exists():
@@ -196,7 +196,7 @@ def running_target(root: str, orchestrator: str) -> ServiceEnvironment | None:
 
 def remembered(root: str) -> list[str]:
     """The pipelines that services of a root serve, or served last."""
-    return [name for one in homes(root) for name in _remembered(root, one).get("pipelines", ())]
+    return [name for home in homes(root) for name in _remembered(root, home).get("pipelines", ())]
 
 
 def homes(root: str) -> list[str]:
@@ -206,31 +206,31 @@ def homes(root: str) -> list[str]:
 
 
 def _remembered(root: str, orchestrator: str) -> dict[str, Any]:
-    """What was kept of a service environment, or nothing.
+    """The recorded values of a service environment; empty if there are none.
 
     Raises:
-        DamagedFileError: something else was put there.
+        DamagedFileError: the file holds something else.
     """
     home = home_of(root, orchestrator)
     if not (home / layout.SITE).exists():
         return {}
-    # a damaged file is told by its path below this folder: of a root on a file system, that is the root
+    # the error names a damaged file by its path below this folder, which is the root if that is on a file system
     objects = Objects(str(home.parent.parent))
     return objects.get_json(layout.target_record(orchestrator, home.parent.name)) or {}
 
 
 def absolute(root: str) -> str:
-    """The root as every process understands it, whatever folder it works in.
+    """The root as an absolute path or URI, independent of a process's working folder.
 
     Raises:
-        StorageError: no data can lie there.
+        StorageError: the root cannot hold data.
     """
     checked = checked_root(root)
     return checked if "://" in checked else str(Path(checked).resolve())
 
 
 def refuse_running(root: str, orchestrator: str) -> None:
-    """Refuses to start services beside those that run.
+    """Refuses to start services while others of the same root run.
 
     Raises:
         UsageError: services of this root run already; holds the command that stops them.

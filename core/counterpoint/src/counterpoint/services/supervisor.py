@@ -1,4 +1,4 @@
-"""Starting an orchestrator's services, waiting until they answer, and stopping every process of them."""
+"""Starts an orchestrator's services, waits until they answer, and stops every process of them."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ _MARGIN, _TICK = 10.0, 0.1
 
 
 def mark_of(target: ServiceEnvironment) -> str:
-    """The mark that every process of a service environment carries in its environment, to be measured by."""
+    """The mark in the environment of every process of a service environment, by which they are measured."""
     return str(target.home)
 
 
 def environment_of(target: ServiceEnvironment, plan: Plan) -> dict[str, str]:
-    """The variables of a target's processes: the user's own, his home too, without those that lead to other servers."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(plan.without or ("\0",))}
-    home = Path(kept.get("HOME", "/nonexistent"))
+    """The variables of a target's processes: the user's own, also HOME, without those that lead to other servers."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(plan.without or ("\0",))}
+    home = Path(inherited.get("HOME", "/nonexistent"))
     return {
-        **kept,
+        **inherited,
         "HOME": str(home if home.is_dir() else target.home),
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
         "COUNTERPOINT_ROOT": target.root,
@@ -64,11 +64,11 @@ def environment_of(target: ServiceEnvironment, plan: Plan) -> dict[str, str]:
 
 @contextmanager
 def serving(adapter: Adapter, target: ServiceEnvironment) -> Iterator[ServiceEnvironment]:
-    """The services of a target, ready to take runs; all their processes are gone when the last user leaves the block.
+    """Starts the services of a target and waits until they are ready; they end when their last user leaves the block.
 
     Raises:
         ServiceError: a process ended, or was not ready in time; holds the last lines of its log.
-        UsageError: services of its home run already.
+        UsageError: services of the target's home run already.
     """
     with ExitStack() as stack:
         with starting(target.home, adapter.name):
@@ -81,7 +81,7 @@ def serving(adapter: Adapter, target: ServiceEnvironment) -> Iterator[ServiceEnv
 
 @contextmanager
 def sharing(adapter: Adapter, root: str, make: Callable[[], ServiceEnvironment]) -> Iterator[ServiceEnvironment]:
-    """The services of a root: those that run, else new ones of the target that is made; they end with their last user.
+    """The running services of a root, or new ones of the target that `make` returns; they end with their last user.
 
     Raises:
         ServiceError: a process ended, or was not ready in time; holds the last lines of its log.
@@ -102,13 +102,13 @@ def sharing(adapter: Adapter, root: str, make: Callable[[], ServiceEnvironment])
 
 @contextmanager
 def _using(home: Path) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Uses the services of a home; holds the guardian that is started in the block, which may live on for others."""
-    held = use(home)
+    """Uses the services of a home; the list holds the guardian started in the block, which may live on for others."""
+    lock = use(home)
     started: list[subprocess.Popen[bytes]] = []
     try:
         yield started
     finally:
-        os.close(held)
+        os.close(lock)
         _wait_for_the_guardian(home)
         for guardian in started:
             assert guardian.stdin is not None  # noqa: S101 - it is a pipe
@@ -118,9 +118,9 @@ def _using(home: Path) -> Iterator[list[subprocess.Popen[bytes]]]:
 
 
 def _wait_for_the_end(home: Path) -> None:
-    """Waits while services are being ended: what is begun beside them would be ended with them.
+    """Waits while services are being ended: new services beside them would be ended with them.
 
-    Services that are not ready are ended first: who was starting them is gone, for this command may start now.
+    Services that are not ready are ended first: this command holds the right to start, so their starter is gone.
     """
     state = guardian_of(home)
     if state and not state.ready:
@@ -131,7 +131,7 @@ def _wait_for_the_end(home: Path) -> None:
 
 
 def _wait_for_the_guardian(home: Path) -> None:
-    """Waits until the guardian has ended all, unless others use it; a second interrupt leaves nothing behind."""
+    """Waits until the guardian has ended all processes, unless others use it; a second interrupt does not stop this."""
     while guardian_of(home):
         try:
             if used_by_others(home):
@@ -144,7 +144,7 @@ def _wait_for_the_guardian(home: Path) -> None:
 
 
 def clean_up(home: Path) -> bool:
-    """Ends what a guardian that was killed has left, by the identity of its target; whether there was anything."""
+    """Ends the processes that a killed guardian has left, by its target's identity; returns whether there were any."""
     with cleaning(home) as may:
         if not may or guardian_of(home):
             return False
@@ -161,7 +161,7 @@ def _end_rest(home: Path) -> bool:
 
 
 def _start(adapter: Adapter, target: ServiceEnvironment, started: list[subprocess.Popen[bytes]]) -> None:
-    """Starts the services of a target and waits until they are ready; ends them when they do not become so."""
+    """Starts the services of a target and waits until they are ready; ends them if that fails."""
     plan = adapter.plan(target)
     environment = environment_of(target, plan)
     _end_rest(target.home)
@@ -195,7 +195,7 @@ def _forking(target: ServiceEnvironment) -> Process:
 
 
 def _complete(target: ServiceEnvironment, process: Process, environment: dict[str, str]) -> None:
-    """Runs a command that ends by itself."""
+    """Runs a command to its end, and raises if it fails."""
     log.info("running %s", process.name)
     logs = target.home / "logs"
     logs.mkdir(parents=True, exist_ok=True)
@@ -212,12 +212,12 @@ def _complete(target: ServiceEnvironment, process: Process, environment: dict[st
             check=False,
         ).returncode
     lines = path.read_bytes()[before:].decode(errors="replace").splitlines()
-    told = [line.removeprefix(TOLD) for line in lines if line.startswith(TOLD)]
-    if code == UsageError.exit_code and told:
-        raise UsageError(f"{target.home.name}: {told[-1]}")
+    messages = [line.removeprefix(TOLD) for line in lines if line.startswith(TOLD)]
+    if code == UsageError.exit_code and messages:
+        raise UsageError(f"{target.home.name}: {messages[-1]}")
     if code:
         raise ServiceError(f"'{' '.join(process.command)}' ended with code {code}; its log {path} ends:\n{tail(path)}")
-    for line in told:
+    for line in messages:
         log.warning("%s", line)
 
 
@@ -242,7 +242,7 @@ def _guardian(target: ServiceEnvironment, plan: Plan, environment: dict[str, str
 
 def _say(guardian: subprocess.Popen[bytes], line: bytes) -> None:
     assert guardian.stdin is not None  # noqa: S101 - it is a pipe
-    with suppress(BrokenPipeError):  # it has ended, which is told where it is looked at
+    with suppress(BrokenPipeError):  # the guardian has ended; `_refuse_ended` reports that
         guardian.stdin.write(line + b"\n")
         guardian.stdin.flush()
 
@@ -251,11 +251,11 @@ def _wait_until_ready(
     adapter: Adapter, target: ServiceEnvironment, plan: Plan, guardian: subprocess.Popen[bytes]
 ) -> None:
     deadline = time.monotonic() + START_SECONDS
-    missing, told = plan.ready(), None
+    missing, logged = plan.ready(), None
     while missing is not None:
-        if missing != told:
+        if missing != logged:
             log.info("%s: waiting: %s", adapter.name, missing)
-            told = missing
+            logged = missing
         _refuse_ended(adapter, target, guardian)
         if time.monotonic() > deadline:
             raise ServiceError(
@@ -278,7 +278,7 @@ def _refuse_ended(adapter: Adapter, target: ServiceEnvironment, guardian: subpro
 
 
 def ended_of(adapter: Adapter, target: ServiceEnvironment) -> str | None:
-    """What of a target has ended and is not started again, with the end of its log; None when nothing has."""
+    """Names a process of a target that has ended for good, with the end of its log; None if all run."""
     state = guarded(target.home)
     if state is None:
         return None
@@ -307,13 +307,13 @@ def tail(path: Path) -> str:
 
 
 def stopped(target: ServiceEnvironment) -> bool:
-    """Whether the services of a service environment were ended in order, as by `counterpoint down`, or are being so."""
+    """Whether services were ended normally, as by `counterpoint down`, or are being ended."""
     state = guarded(target.home)
     return known_id(target.home) is not None and (state is None or state.stopping)
 
 
 def _await(guardian: subprocess.Popen[bytes]) -> None:
-    """Waits for its end; a second interrupt does not leave anything behind."""
+    """Waits for the guardian's end, also after further interrupts, so that no process is left."""
     while True:
         try:
             guardian.wait()
@@ -323,9 +323,9 @@ def _await(guardian: subprocess.Popen[bytes]) -> None:
 
 
 def stop_target(home: Path) -> bool:
-    """Stops the services that another command started, and what is left of such; false when there was nothing.
+    """Stops the services that another command started, and leftovers of such; returns false when there were none.
 
-    Nothing is ended that is not known as the target's: a process that has the number of one, or a copy's original.
+    Only processes that are known as the target's are ended: no process that reuses an id, and no original of a copy.
     """
     state = guardian_of(home)
     if state is None:
