@@ -29,7 +29,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Lists, acknowledges or tests; 1 when a test message was not delivered everywhere."""
+    """Lists, acknowledges or tests; returns 1 when a test message was not delivered everywhere."""
     from counterpoint.alerts.delivery import check
     from counterpoint.alerts.routes import load_routes
     from counterpoint.errors import UsageError
@@ -63,7 +63,7 @@ def _list(store: Objects, args: argparse.Namespace) -> int:
 
 
 def _line(case: Case) -> str:
-    """A line and no row of a table, which would cut the id on a narrow terminal."""
+    """The line of an alert; a table would cut the id on a narrow terminal."""
     undelivered = ", ".join(route for message in case.outbox for route in message.routes)
     parts = (
         f"{case.alert.id} {case.alert.severity.value} {case.alert.title}",
@@ -86,7 +86,7 @@ def _acknowledge(store: Objects, alert_id: str, args: argparse.Namespace) -> int
     case, by = case_of(store, alert_id), args.by or getpass.getuser()
     if args.reset:
         _switch_on(store, case)
-    new = change(store, alert_id, lambda found: acknowledged(found or case, by, datetime.now(UTC)))
+    new = change(store, alert_id, lambda current: acknowledged(current or case, by, datetime.now(UTC)))
     if args.json:
         answer([new.to_dict()] if new else [])
     else:

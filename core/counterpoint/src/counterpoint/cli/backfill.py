@@ -46,13 +46,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def take_over_option(parser: argparse.ArgumentParser) -> None:
-    """The option of whatever works on a backfill that another process may own."""
+    """The option of commands that work on a backfill that another process may own."""
     words = "stop the process that owns the backfill, if it still runs, and continue in its place"
     parser.add_argument("--take-over", action="store_true", help=words)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Runs, promotes or drops; 1 when a partition did not end well."""
+    """Runs, promotes or drops; returns 1 when a partition did not succeed."""
     if args.words[0] in ACTIONS:
         return _settle(args)
     asked = asked_of(args)
@@ -187,10 +187,10 @@ def _settle(args: argparse.Namespace) -> int:
     if len(args.words) != 3:  # noqa: PLR2004 - action, pipeline, tag
         raise UsageError(f"write backfill {args.words[0]} PIPELINE TAG")
     action, pipeline, tag = args.words
-    promote_or_drop = promote_version if action == "promote" else drop_version
-    found = promote_or_drop(pipeline, tag, absolute(args.root), take_over=args.take_over)
+    change_version = promote_version if action == "promote" else drop_version
+    result = change_version(pipeline, tag, absolute(args.root), take_over=args.take_over)
     if args.json:
-        answer(found)
+        answer(result)
     else:
-        echo("; ".join(f"{name} {value}" for name, value in found.items()))
+        echo("; ".join(f"{name} {value}" for name, value in result.items()))
     return 0

@@ -23,23 +23,23 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 
 def clean_root(args: argparse.Namespace) -> int:
-    """Cleans, or says what it would do; exit code 2 when nothing says how long records are kept."""
+    """Cleans, or prints what it would remove; returns 2 when no limit says how long records are kept."""
     from counterpoint.services.service_environments import absolute
     from counterpoint.upkeep import clean, limits_of
 
     root = absolute(args.root)
     limits, without = limits_of(root, args.older_than)
-    done = clean(root, limits, dry_run=args.dry_run)
+    cleaned = clean(root, limits, dry_run=args.dry_run)
     for name, why in without.items():
         say(f"{name} {why}: not cleaned; --older-than includes it")
-    for name in sorted(limits.keys() - {one.pipeline for one in done}):
+    for name in sorted(limits.keys() - {pipeline.pipeline for pipeline in cleaned}):
         say(
             f"{name} is not cleaned: it was repaired, and its records may be the only trace of outputs that are missing"
         )
     if args.json:
-        answer({"dry_run": args.dry_run, "pipelines": [asdict(one) for one in done]})
+        answer({"dry_run": args.dry_run, "pipelines": [asdict(pipeline) for pipeline in cleaned]})
         return 0
-    rows = [(o.pipeline, o.removed, o.packed, o.kept, o.files, o.bytes) for o in done]
+    rows = [(o.pipeline, o.removed, o.packed, o.kept, o.files, o.bytes) for o in cleaned]
     table(
         "Records that would be removed" if args.dry_run else "Records removed",
         _COLUMNS,
@@ -49,7 +49,7 @@ def clean_root(args: argparse.Namespace) -> int:
 
 
 def refuse_contradictions(args: argparse.Namespace) -> None:
-    """Refuses options that do nothing, or two works at once.
+    """Refuses options without an effect, and two actions at once.
 
     Raises:
         UsageError: names them.

@@ -1,4 +1,4 @@
-"""Which commands there are: our own, and those that other distributions add by an entry point.
+"""The commands: our own, and those that other distributions add by an entry point.
 
 An entry point of the group `counterpoint.commands` names a module with `HELP`, `arguments(parser)` and `run(args)`,
 and perhaps `EXAMPLE`.
@@ -75,21 +75,21 @@ def _points() -> dict[str, EntryPoint]:
 
 
 def packages() -> set[str]:
-    """The top-level packages that hold commands; what they log is progress."""
+    """The top-level packages with commands, whose log messages are progress."""
     return {"counterpoint", *(point.value.partition(".")[0] for point in _points().values())}
 
 
 def commands() -> dict[str, Command | Missing]:
-    """Every command by its name, in the order of the help; ours are never replaced by another distribution's."""
-    points, found = _points(), dict[str, Command | Missing]()
+    """Every command by its name, in the order of the help; no other distribution can replace ours."""
+    points, by_name = _points(), dict[str, Command | Missing]()
     for name in (*ORDER, *sorted(points.keys() - set(ORDER))):
         if name in ORDER and name not in OFFERED:
-            found[name] = cast("Command", importlib.import_module(f"counterpoint.cli.{name}"))
+            by_name[name] = cast("Command", importlib.import_module(f"counterpoint.cli.{name}"))
         elif name in points:
             try:
-                found[name] = cast("Command", points[name].load())
-            except Exception as error:  # noqa: BLE001 - another's fault must not take away our own commands
-                found[name] = Missing(f"{points[name].value} cannot be imported: {type(error).__name__}: {error}")
+                by_name[name] = cast("Command", points[name].load())
+            except Exception as error:  # noqa: BLE001 - a fault of another distribution must not disable our own commands
+                by_name[name] = Missing(f"{points[name].value} cannot be imported: {type(error).__name__}: {error}")
         else:
-            found[name] = Missing(f"it is a command of {OFFERED[name]}: pip install {OFFERED[name]}")
-    return found
+            by_name[name] = Missing(f"it is a command of {OFFERED[name]}: pip install {OFFERED[name]}")
+    return by_name

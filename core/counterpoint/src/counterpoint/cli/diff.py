@@ -22,7 +22,7 @@ _LONGEST = 60
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Both sides, and how they are compared."""
+    """Adds both sides and the options of the comparison."""
     parser.add_argument("left", metavar="LEFT", help=_THING)
     parser.add_argument("right", metavar="RIGHT", help="the other side, of the same kind")
     parser.add_argument("--key", metavar="C1,C2", help="key columns that match rows; default detected")
@@ -35,21 +35,21 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Compares; 4 when they differ."""
+    """Compares both sides; returns 4 when they differ."""
     options = options_of(args)
     from counterpoint.diff import TableDiff, diff
     from counterpoint.errors import DifferenceError
     from counterpoint.services.service_environments import absolute
 
-    found = diff(absolute(args.root), args.left, args.right, options)
+    result = diff(absolute(args.root), args.left, args.right, options)
     if args.json:
-        answer(found.to_dict())
-    elif isinstance(found, TableDiff):
-        _tell_table(found)
+        answer(result.to_dict())
+    elif isinstance(result, TableDiff):
+        _tell_table(result)
     else:
-        _tell_outputs(found)
-    echo(f"{args.left} and {args.right}: {'equal' if found.equal else 'different'}", beside=args.json)
-    return 0 if found.equal else DifferenceError.exit_code
+        _tell_outputs(result)
+    echo(f"{args.left} and {args.right}: {'equal' if result.equal else 'different'}", beside=args.json)
+    return 0 if result.equal else DifferenceError.exit_code
 
 
 def options_of(args: argparse.Namespace) -> Options:
@@ -94,13 +94,13 @@ def tolerance_of(text: str) -> Tolerance:
     return Tolerance(default, columns)
 
 
-def _tell_outputs(found: OutputsDiff) -> None:
-    differing = [output for output in found.outputs if not output.equal]
+def _tell_outputs(result: OutputsDiff) -> None:
+    differing = [output for output in result.outputs if not output.equal]
     rows: list[Sequence[object]] = [(o.step, o.partition, o.kind, "differs") for o in differing]
-    for side, alone in (("left only", found.only_left), ("right only", found.only_right)):
+    for side, alone in (("left only", result.only_left), ("right only", result.only_right)):
         rows += [(step, key, None, side) for step, key in alone]
-    unread = sum(output.report is None and output.equal for output in found.outputs)
-    title = f"{len(found.outputs)} outputs on both sides: {len(differing)} differ, {unread} equal by digest"
+    unread = sum(output.report is None and output.equal for output in result.outputs)
+    title = f"{len(result.outputs)} outputs on both sides: {len(differing)} differ, {unread} equal by digest"
     table(title, ("step", "partition", "kind", ""), rows)
     from counterpoint.diff import TableDiff
 
@@ -112,25 +112,25 @@ def _tell_outputs(found: OutputsDiff) -> None:
             _tell_values(output.report)
 
 
-def _tell_table(found: TableDiff) -> None:
-    echo("rows: " + ", ".join(f"{name.replace('_', ' ')} {n:,}" for name, n in found.rows.to_dict().items()))
-    echo(_how(found.key))
-    schema = [(name, "missing on the right") for name in found.schema.only_left]
-    schema += [(name, "missing on the left") for name in found.schema.only_right]
-    for change in found.schema.types:
+def _tell_table(result: TableDiff) -> None:
+    echo("rows: " + ", ".join(f"{name.replace('_', ' ')} {n:,}" for name, n in result.rows.to_dict().items()))
+    echo(_how(result.key))
+    schema = [(name, "missing on the right") for name in result.schema.only_left]
+    schema += [(name, "missing on the left") for name in result.schema.only_right]
+    for change in result.schema.types:
         note = "" if change.compared else ": not compared"
         schema.append((change.name, f"{change.left} left, {change.right} right{note}"))
     if schema:
         table("Columns", ("column", "difference"), schema)
-    if changed := [(c.name, f"{c.changed:,}", c.max_abs_diff) for c in found.columns if c.changed]:
+    if changed := [(c.name, f"{c.changed:,}", c.max_abs_diff) for c in result.columns if c.changed]:
         table("Changed cells", ("column", "changed", "largest difference"), changed)
-    if found.samples:
-        table("Samples", ("", "key", "column", "left", "right"), map(_sample, found.samples))
+    if result.samples:
+        table("Samples", ("", "key", "column", "left", "right"), map(_sample, result.samples))
 
 
-def _sample(found: Sample) -> Sequence[str | None]:
-    sides = [None if side is None and found.column is None else _short(side) for side in (found.left, found.right)]
-    return found.kind.replace("_", " "), _short(dict(found.key)), found.column, *sides
+def _sample(result: Sample) -> Sequence[str | None]:
+    sides = [None if side is None and result.column is None else _short(side) for side in (result.left, result.right)]
+    return result.kind.replace("_", " "), _short(dict(result.key)), result.column, *sides
 
 
 def _how(key: KeyUse | None) -> str:
@@ -145,14 +145,14 @@ def _how(key: KeyUse | None) -> str:
     return f"{used}; repeated keys: {counts}{''.join(f', {_short(dict(example))}' for example in key.examples)}"
 
 
-def _tell_values(found: ModelDiff | ValueDiff) -> None:
+def _tell_values(result: ModelDiff | ValueDiff) -> None:
     from counterpoint.diff import ModelDiff
 
-    if isinstance(found, ModelDiff):
-        tensors = [(t.name, t.left, t.right, t.changed, t.max_abs_diff) for t in found.tensors if not t.equal]
+    if isinstance(result, ModelDiff):
+        tensors = [(t.name, t.left, t.right, t.changed, t.max_abs_diff) for t in result.tensors if not t.equal]
         table("Tensors", ("tensor", "left", "right", "changed", "largest difference"), tensors)
-    if found.values:
-        values = [(c.path, *map(_short, c.told()), c.abs_diff) for c in found.values]
+    if result.values:
+        values = [(c.path, *map(_short, c.told()), c.abs_diff) for c in result.values]
         table("Values", ("value", "left", "right", "difference"), values)
 
 

@@ -40,7 +40,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Counts, shows or sends; what it found is no failure."""
+    """Counts, shows or resubmits rows; dead letters are no failure of the command."""
     from counterpoint.runtime import find_pipeline
     from counterpoint.services.service_environments import absolute
     from counterpoint.storage import Store
@@ -64,33 +64,33 @@ def _refuse_misplaced(args: argparse.Namespace) -> None:
 def _list(args: argparse.Namespace, store: Store) -> None:
     from counterpoint.deadletters import overview
 
-    found = overview(store)
+    result = overview(store)
     if args.json:
-        answer(found)
+        answer(result)
         return
     names = ("partition", "waiting", "since", "failed", "resubmitted", "received", "permanent")
-    for step in dict.fromkeys(row["step"] for row in found["partitions"]):
-        rows = [row for row in found["partitions"] if row["step"] == step]
+    for step in dict.fromkeys(row["step"] for row in result["partitions"]):
+        rows = [row for row in result["partitions"] if row["step"] == step]
         cells = [[(row[name] or "") if name != "since" else minute(row[name]) for name in names] for row in rows]
         table(
             step,
             ("partition", "waiting", "waiting since (UTC)", "failed", "resubmitted", "received", "permanent"),
             cells,
         )
-    echo(f"{found['pipeline']}: {found['totals']['waiting']} rows waiting")
+    echo(f"{result['pipeline']}: {result['totals']['waiting']} rows waiting")
 
 
 def _show(args: argparse.Namespace, store: Store) -> None:
     from counterpoint.deadletters import shown
 
-    found = shown(store, args.step, args.date, _SHOWN if args.limit is None else args.limit)
+    result = shown(store, args.step, args.date, _SHOWN if args.limit is None else args.limit)
     if args.json:
-        answer(found)
+        answer(result)
         return
     names = ("partition", "state", "reason", "origin")
-    for step in dict.fromkeys(row["step"] for row in found["rows"]):
-        table(step, names, [tuple(row[name] for name in names) for row in found["rows"] if row["step"] == step])
-    echo(f"{found['pipeline']}: {len(found['rows'])} of {found['total']} rows")
+    for step in dict.fromkeys(row["step"] for row in result["rows"]):
+        table(step, names, [tuple(row[name] for name in names) for row in result["rows"] if row["step"] == step])
+    echo(f"{result['pipeline']}: {len(result['rows'])} of {result['total']} rows")
 
 
 def _reprocess(args: argparse.Namespace, store: Store) -> None:
@@ -98,34 +98,34 @@ def _reprocess(args: argparse.Namespace, store: Store) -> None:
     from counterpoint.model.lengths import length_of
 
     delay = {"delay": length_of(args.delay, "--delay")} if args.delay else {}
-    found = reprocess(store, args.step, first=args.first, last=args.last, dry_run=args.dry_run, **delay)
-    found["next"] = _next(store, found, args.pipeline)
+    result = reprocess(store, args.step, first=args.first, last=args.last, dry_run=args.dry_run, **delay)
+    result["next"] = _next(store, result, args.pipeline)
     if args.json:
-        answer(found)
+        answer(result)
         return
     names = ("step", "partition", "letters", "given_up")
-    rows = [(*(one[name] for name in names), _arrived(one)) for one in found["partitions"]]
+    rows = [(*(row[name] for name in names), _arrived(row)) for row in result["partitions"]]
     would = "would be resubmitted" if args.dry_run else "resubmitted"
     table(
-        f"{found['pipeline']}: {found['letters']} rows {would}",
+        f"{result['pipeline']}: {result['letters']} rows {would}",
         ("step", "partition", "rows", "given up", "sent to"),
         rows,
     )
-    if found["next"]:
-        echo(f"rebuild the partitions that received rows: {found['next']}")
+    if result["next"]:
+        echo(f"rebuild the partitions that received rows: {result['next']}")
 
 
-def _arrived(one: dict[str, Any]) -> str:
-    return ", ".join(f"{key}: {rows}" for key, rows in one["arrived"].items())
+def _arrived(row: dict[str, Any]) -> str:
+    return ", ".join(f"{key}: {rows}" for key, rows in row["arrived"].items())
 
 
-def _next(store: Store, found: dict[str, Any], pipeline: str) -> str | None:
-    """The command that rebuilds what stands of the partitions which rows went to, and what rests on it."""
+def _next(store: Store, result: dict[str, Any], pipeline: str) -> str | None:
+    """The command that rebuilds existing outputs of the partitions that received rows, and their dependents."""
     from counterpoint.runtime.settings import made_with
 
-    standing = {key.partition(".")[0] for one in found["partitions"] for key in store.entries(one["step"])}
-    stale = standing.intersection(key.partition(".")[0] for one in found["partitions"] for key in one["arrived"])
-    if not stale or found["dry_run"]:
+    existing = {key.partition(".")[0] for row in result["partitions"] for key in store.entries(row["step"])}
+    stale = existing.intersection(key.partition(".")[0] for row in result["partitions"] for key in row["arrived"])
+    if not stale or result["dry_run"]:
         return None
-    words = ("backfill", pipeline, "--from", min(stale), "--to", max(standing), "--stale")
+    words = ("backfill", pipeline, "--from", min(stale), "--to", max(existing), "--stale")
     return command(*words, root=store.root, config=made_with(store, store.pipeline.name))

@@ -30,13 +30,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Checks all environments, the root and the pipelines; exit code 3 when something is missing, 2 for bad waits."""
+    """Checks all environments, the root and the pipelines; returns 3 if something is missing, 2 for cyclic waits."""
     refuse_contradictions(args)
     if args.repair:
         return _repair(args)
     if args.clean:
         return clean_root(args)
-    found = [
+    checks = [
         _own("counterpoint"),
         _own("torch"),
         _own("mlflow"),
@@ -44,14 +44,14 @@ def run(args: argparse.Namespace) -> int:
         _root(args.root),
     ]
     waits = _waits()
-    found += [*waits, *_code(), _hooks()]
+    checks += [*waits, *_code(), _hooks()]
     if args.json:
-        answer({"python": platform.python_version(), "checks": found})
+        answer({"python": platform.python_version(), "checks": checks})
     else:
-        table("Doctor", ("check", "state", "fix"), [(c["what"], c["state"], c["fix"]) for c in found])
+        table("Doctor", ("check", "state", "fix"), [(c["what"], c["state"], c["fix"]) for c in checks])
     if any(check["fix"] for check in waits):
         return 2
-    return 3 if any(check["fix"] for check in found if check["what"] != _CODE) else 0
+    return 3 if any(check["fix"] for check in checks if check["what"] != _CODE) else 0
 
 
 def _repair(args: argparse.Namespace) -> int:
@@ -71,7 +71,7 @@ def _repair(args: argparse.Namespace) -> int:
 
 
 def _waits() -> list[dict[str, Any]]:
-    """What the registered pipelines, and those that are served here, wait for of one another."""
+    """Checks the waits of registered and served pipelines for each other."""
     from counterpoint.model.cycles import problems
     from counterpoint.runtime.adapter_support import served_pipelines
     from counterpoint.runtime.registry import find_pipeline, registered
@@ -80,32 +80,32 @@ def _waits() -> list[dict[str, Any]]:
     for name in dict.fromkeys([*registered(), *served_pipelines()]):
         try:
             pipelines[name] = find_pipeline(name)
-        except Exception as error:  # noqa: BLE001 - what its module raises is what is wrong
+        except Exception as error:  # noqa: BLE001 - any error of its module is reported as the problem
             wrong.append(
                 {"what": "pipelines", "state": f"{name}: {error}", "fix": "repair its module, or its entry point"}
             )
-    found = [{"what": "waits", "state": problem.what, "fix": problem.fix} for problem in problems(pipelines)]
-    return [*wrong, *found] or [{"what": "waits", "state": f"{len(pipelines)} pipeline(s), no cycle", "fix": None}]
+    checks = [{"what": "waits", "state": problem.what, "fix": problem.fix} for problem in problems(pipelines)]
+    return [*wrong, *checks] or [{"what": "waits", "state": f"{len(pipelines)} pipeline(s), no cycle", "fix": None}]
 
 
 def _code() -> list[dict[str, Any]]:
-    """The places in the code of the same pipelines that cannot be followed; nothing is wrong with them."""
+    """The places in the code of the same pipelines that cannot be followed; these are no errors."""
     from counterpoint.cli.show import DECLARE
     from counterpoint.model.code import unfollowed
     from counterpoint.runtime.adapter_support import served_pipelines
     from counterpoint.runtime.registry import find_pipeline, registered
 
-    found: list[dict[str, Any]] = []
+    checks: list[dict[str, Any]] = []
     for name in dict.fromkeys([*registered(), *served_pipelines()]):
-        with suppress(Exception):  # told with the waits
+        with suppress(Exception):  # `_waits` reports the error
             for place in unfollowed(find_pipeline(name)):
                 where = f"{name} ({', '.join(place['steps'])}): {place['file']}:{place['line']}"
-                found.append({"what": _CODE, "state": f"{where}: {place['text']} {place['why']}", "fix": DECLARE})
-    return found or [{"what": _CODE, "state": "every import of every step can be followed", "fix": None}]
+                checks.append({"what": _CODE, "state": f"{where}: {place['text']} {place['why']}", "fix": DECLARE})
+    return checks or [{"what": _CODE, "state": "every import of every step can be followed", "fix": None}]
 
 
 def _hooks() -> dict[str, Any]:
-    """The hooks that follow each step beside Counterpoint's own."""
+    """The installed hooks that run with each step, other than Counterpoint's own."""
     from counterpoint.runtime.hooks import OWN, installed
 
     try:

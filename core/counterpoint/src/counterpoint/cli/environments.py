@@ -22,7 +22,7 @@ _BESIDE, _NAMED = ".venv-", "COUNTERPOINT_PYTHON_"
 
 
 class Sides:
-    """Where a pipeline may run, as a command line takes it: looked up when a value is given."""
+    """The choices of an orchestrator on a command line, which are looked up only when a value is given."""
 
     def __init__(self, *others: str) -> None:
         self._others = others
@@ -39,43 +39,43 @@ ORCHESTRATORS, SIDES = Sides(), Sides(LOCAL)
 
 @cache
 def known() -> tuple[str, ...]:
-    """The orchestrators that this distribution offers, and those whose adapter is installed here or beside."""
+    """The orchestrators that this distribution offers, and those with an adapter here or in a sibling environment."""
     beside = (place.parents[1] for place in Path(sys.prefix).parent.glob(f"{_BESIDE}*/bin/python"))
     named = (name.removeprefix(_NAMED).lower() for name in os.environ if name.startswith(_NAMED))
     others = {place.name.removeprefix(_BESIDE): place for place in beside}
-    found = {*find_adapters(), *named, *(name for name, place in others.items() if _has_adapter(place, name))}
-    return tuple(dict.fromkeys((*offered(), *sorted(found))))
+    available = {*find_adapters(), *named, *(name for name, place in others.items() if _has_adapter(place, name))}
+    return tuple(dict.fromkeys((*offered(), *sorted(available))))
 
 
 def _has_adapter(environment: Path, name: str) -> bool:
-    """Whether an environment has an adapter of that name: others have environments with such names, too."""
+    """Whether an environment has an adapter of that name; environments of other projects can have such names too."""
     if name in offered():
         return True
     folders = map(str, environment.glob("lib/python*/site-packages"))
-    points = (point for found in distributions(path=list(folders)) for point in found.entry_points)
+    points = (point for package in distributions(path=list(folders)) for point in package.entry_points)
     return any((point.group, point.name) == (GROUP, name) for point in points)
 
 
 def python_of(orchestrator: str) -> Path:
-    """The Python that has the adapter of an orchestrator: this one, or that of the environment beside it.
+    """The Python with the adapter of an orchestrator: this one, or that of the sibling environment.
 
     The environments of `make setup` lie beside each other: `.venv`, `.venv-airflow`, and so on.
     COUNTERPOINT_PYTHON_AIRFLOW (and so on) names another one.
 
     Raises:
-        ServiceError: there is none; the message holds the command that makes it.
+        ServiceError: there is none; the message holds the command that creates it.
     """
     if orchestrator == LOCAL or orchestrator in find_adapters():
         return Path(sys.executable)
     named = os.environ.get(f"{_NAMED}{orchestrator.upper()}")
     beside = Path(sys.prefix).parent / f"{_BESIDE}{orchestrator}" / "bin" / "python"
-    found = Path(named) if named else beside
-    if not found.exists():
+    python = Path(named) if named else beside
+    if not python.exists():
         raise ServiceError(
-            f"{orchestrator} is not installed: there is no {found}. Run 'make setup' in the project, or"
+            f"{orchestrator} is not installed: there is no {python}. Run 'make setup' in the project, or"
             f" 'pip install counterpoint-{orchestrator}' in an environment of your own"
         )
-    return found
+    return python
 
 
 def reexec(orchestrator: str, argv: list[str]) -> int | None:

@@ -1,4 +1,4 @@
-"""`counterpoint init`: makes the project of a new pipeline, which runs and tests itself at once."""
+"""`counterpoint init`: creates the project of a new pipeline, which can run and be tested at once."""
 
 from __future__ import annotations
 

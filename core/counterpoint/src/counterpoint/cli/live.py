@@ -55,7 +55,7 @@ class _Shown:
 
 
 def freeze_view() -> None:
-    """Leaves the view as it is, for something else is printed now; what comes later begins a new one."""
+    """Leaves the view as it is before other output; later events begin a new view."""
     if isinstance(_Shown.view, _View):
         _Shown.view.freeze()
 
@@ -70,7 +70,7 @@ def _has_room(*, quiet: bool) -> bool:
 
 
 class _Lines(logging.StreamHandler):  # type: ignore[type-arg]
-    """A line an event, with its time."""
+    """One line per event, with its time."""
 
     def __init__(self) -> None:
         super().__init__(sys.stderr)
@@ -88,7 +88,7 @@ class _View(logging.Handler):
         self._console: Console | None = None
 
     def handle(self, record: logging.LogRecord) -> bool:
-        """Takes what is told of steps whatever its level, and prints the other lines from the handler's level on."""
+        """Takes the events of steps at any level, and prints other messages from the handler's level on."""
         steps = getattr(record, "steps", None)
         if steps is None:
             return bool(record.levelno >= self.level and super().handle(record))
@@ -131,7 +131,7 @@ class _View(logging.Handler):
 
 
 class Grid:
-    """How the steps of a command are: of one partition each with its rows and seconds, of several a row a partition."""
+    """The states of a command's steps: for one partition a row per step, for several a row per partition."""
 
     def __init__(self) -> None:
         self.steps: dict[tuple[str, str], StepState] = {}
@@ -139,7 +139,7 @@ class Grid:
         self._begun = time.monotonic()
 
     def take(self, steps: list[StepState]) -> None:
-        """Notes how steps are now; what is announced again stays as it is."""
+        """Records the states of steps; a step that is announced again keeps its state."""
         for step in steps:
             key = step.partition, step.step
             if step.state == PLANNED and key in self.steps:
@@ -198,7 +198,7 @@ class Grid:
         return time.monotonic() - self._started[step.partition, step.step]
 
     def summary(self) -> str:
-        """How many steps are done, running, failed and left, and about how long what is left takes."""
+        """The numbers of done, running, failed and remaining steps, and an estimate of the remaining time."""
         states = [step.state for step in self.steps.values()]
         left = sum(state in {PLANNED, RUNNING} for state in states)
         done, taken = len(states) - left, time.monotonic() - self._begun

@@ -65,21 +65,21 @@ def _list(args: argparse.Namespace, store: Store) -> None:
     from counterpoint.errors import UsageError
     from counterpoint.lineage import model_versions
 
-    found = model_versions(store)
-    known = sorted({version.model for version in found})
+    versions = model_versions(store)
+    known = sorted({version.model for version in versions})
     if args.model and args.model not in known:
         raise UsageError(
             f"{store.pipeline.name} below {store.root} has no model {args.model!r}:"
             f" its models are {', '.join(known) or 'none'}"
         )
-    wanted = [v for v in found if args.model in {None, v.model} and args.stage in {None, v.stage}]
+    wanted = [v for v in versions if args.model in {None, v.model} and args.stage in {None, v.stage}]
     rows = [version.to_dict() for version in wanted]
     if args.json:
         answer({"pipeline": store.pipeline.name, "versions": rows})
     elif rows:
         table(f"Registered models of {store.pipeline.name}", _COLUMNS, map(_row, rows))
     else:
-        echo(f"{store.pipeline.name} has no registered models{' of that kind' if found else ''} below {store.root}")
+        echo(f"{store.pipeline.name} has no registered models{' of that kind' if versions else ''} below {store.root}")
 
 
 def _row(row: dict[str, Any]) -> tuple[Any, ...]:
@@ -108,12 +108,12 @@ def _move(args: argparse.Namespace, store: Store) -> None:
     if args.json:
         answer({"pipeline": store.pipeline.name, "action": args.action, **change.to_dict(), "undo": undo})
         return
-    echo(_told(change))
+    echo(_text(change))
     if undo:
         say(f"make version {change.previous} champion again: {undo}")
 
 
-def _told(change: AliasChange) -> str:
+def _text(change: AliasChange) -> str:
     holder = f"{change.model}: the champion is version {change.champion} ({change.partition})"
     if not change.changed:
         return f"{holder} already; nothing was changed"

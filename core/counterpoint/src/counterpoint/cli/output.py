@@ -23,7 +23,7 @@ _UNCUT = 1_000_000
 
 
 def answer(document: Any) -> None:
-    """Writes the one JSON document of a command to stdout, at once: the command may go on for days."""
+    """Writes the one JSON document of a command to stdout without buffering: the command may run for days."""
     freeze_view()
     json.dump(document, sys.stdout, indent=2, default=str)
     sys.stdout.write("\n")
@@ -53,14 +53,14 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, 
 
 
 def console_of(file: TextIO) -> Console:
-    """What draws on a stream: as wide as the terminal, or as the widest thing drawn where there is none."""
+    """The console of a stream: as wide as the terminal, or without one as wide as its output."""
     from rich.console import Console
 
     return Console(file=file, width=None if file.isatty() else _UNCUT)
 
 
 def shown(cell: Any, style: str = "") -> Text:
-    """A value as a cell of a table: its brackets are brackets."""
+    """A value as a cell of a table; brackets in it are no markup."""
     from rich.text import Text
 
     return Text("" if cell is None else visible(str(cell)), style=style)

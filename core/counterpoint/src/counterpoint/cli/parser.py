@@ -14,31 +14,31 @@ from counterpoint.terminal import visible
 
 
 class _Parser(argparse.ArgumentParser):
-    """One whose errors, which repeat what was typed, command no terminal and tell no secret."""
+    """A parser whose errors, which repeat the input, hold no control characters and no secrets."""
 
     def error(self, message: str) -> NoReturn:
         super().error(visible(message))
 
 
 class _Missing(_Parser):
-    """The parser of a command that cannot be used here: whatever its options are, it says why."""
+    """The parser of a command that cannot be used here: it accepts any options and reports the reason."""
 
     reason = ""
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Takes everything."""
+        """Accepts every argument."""
         words = list(args or ())
         if {"-h", "--help"}.intersection(words):
             return super().parse_known_args(words, namespace)
-        given = namespace or argparse.Namespace()
-        given.run = partial(_refuse, self.prog, self.reason)
-        return given, []
+        options = namespace or argparse.Namespace()
+        options.run = partial(_refuse, self.prog, self.reason)
+        return options, []
 
 
 def _add_missing(group: Any, name: str, reason: str) -> None:
-    kept, group._parser_class = group._parser_class, _Missing  # noqa: SLF001 - argparse has one class for all of a group
+    parser_class, group._parser_class = group._parser_class, _Missing  # noqa: SLF001 - argparse has one class for all of a group
     group.add_parser(name, help=f"not installed: {reason}", description=reason).reason = reason
-    group._parser_class = kept  # noqa: SLF001
+    group._parser_class = parser_class  # noqa: SLF001
 
 
 def _refuse(command: str, reason: str, _: argparse.Namespace) -> int:

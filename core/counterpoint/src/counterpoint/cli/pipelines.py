@@ -21,13 +21,13 @@ def run(args: argparse.Namespace) -> int:
     """Lists the pipelines that installed packages register."""
     from counterpoint.runtime.registry import find_pipeline, registered
 
-    found = [(name, find_pipeline(name)) for name in registered()]
+    pipelines = [(name, find_pipeline(name)) for name in registered()]
     if args.json:
-        answer([{"name": n, "steps": p.step_names, "description": p.description} for n, p in found])
+        answer([{"name": n, "steps": p.step_names, "description": p.description} for n, p in pipelines])
     else:
         table(
             "Pipelines",
             ("name", "steps", "description"),
-            [(n, len(p.steps), p.description) for n, p in found],
+            [(n, len(p.steps), p.description) for n, p in pipelines],
         )
     return 0

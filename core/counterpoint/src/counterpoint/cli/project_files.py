@@ -53,12 +53,12 @@ def write_project(name: ProjectName, out: Path) -> tuple[Path, list[str]]:
         _refuse_used(out, target)
         out.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=".counterpoint-init-", dir=out) as beside:
-            made = Path(beside) / name.folder
+            folder = Path(beside) / name.folder
             for path, text in texts.items():
-                (made / path).parent.mkdir(parents=True, exist_ok=True)
-                (made / path).write_text(text, encoding="utf-8", newline="\n")
+                (folder / path).parent.mkdir(parents=True, exist_ok=True)
+                (folder / path).write_text(text, encoding="utf-8", newline="\n")
             # takes the place of an empty folder; refused if something has come into it by now
-            made.rename(target)
+            folder.rename(target)
     except OSError as error:
         raise UsageError(
             f"the project cannot be written into {target} ({error.strerror}): choose another folder by --out"

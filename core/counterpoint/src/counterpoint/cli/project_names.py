@@ -1,4 +1,4 @@
-"""The name of a new project: of its folder, its distribution and its package."""
+"""The name of a new project, of its folder, its distribution and its package."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class ProjectName:
 
 
 def project_name(text: str) -> ProjectName:
-    """The name of a project that hides nothing which can be imported here.
+    """The name of a project, checked not to hide any package that can be imported here.
 
     Raises:
         UsageError: it is no such name; says why.
@@ -59,7 +59,7 @@ def _package(name: str) -> str:
 
 
 def _owner(package: str) -> str | None:
-    """What has the name of a package already, or will have it when an orchestrator is installed."""
+    """The owner of a package name: one that has it now, or will have it when an orchestrator is installed."""
     if package in sys.stdlib_module_names:
         return "a module of the standard library"
     if package in _USED:
@@ -67,11 +67,11 @@ def _owner(package: str) -> str | None:
     if package.removeprefix("counterpoint_") in offered():
         return f"the orchestrator {package}, or its adapter"
     # distributions have names of their own, and packages with other ones; some of these packages have no file
-    for name in [found.name for found in distributions()]:
+    for name in [distribution.name for distribution in distributions()]:
         if _package(name) == package:
             return f"{name}, which is installed"
-    for found, names in packages_distributions().items():
-        if found.lower() == package:
+    for other, names in packages_distributions().items():
+        if other.lower() == package:
             return f"a package of {names[0]}, which is installed"
     # what lies on the path without being installed; a folder without a module hides nothing
     spec = None if package in sys.modules else find_spec(package)

@@ -29,7 +29,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Does it again as it was asked for the first time; what ended well stands and is not computed again."""
+    """Reruns a run or a backfill with its first request; successful steps are reused."""
     from counterpoint.runtime import find_pipeline
     from counterpoint.services.service_environments import absolute
     from counterpoint.storage import Store
@@ -39,13 +39,13 @@ def run(args: argparse.Namespace) -> int:
     return _backfill(args, store) if args.backfill else _run(args, store)
 
 
-def _refuse_others(args: argparse.Namespace, kept: Mapping[str, Any]) -> None:
-    """Refuses settings that a run keeps: it is done again as it was."""
+def _refuse_others(args: argparse.Namespace, recorded: Mapping[str, Any]) -> None:
+    """Refuses settings that the run has recorded: a retry reuses them."""
     from counterpoint.errors import UsageError
     from counterpoint.redaction import is_sealed
 
     for name in (text.partition("=")[0] for text in args.set):
-        if not is_sealed(kept.get(name)):
+        if not is_sealed(recorded.get(name)):
             raise UsageError(f"--set {name}: 'retry' reuses the run's settings; only its secrets can be given again")
 
 
@@ -55,10 +55,10 @@ def _backfill(args: argparse.Namespace, store: object) -> int:
     from counterpoint.backfill import BackfillRequest, manifest_of
     from counterpoint.cli.backfill import carry_out
 
-    asked = BackfillRequest(**manifest_of(store, args.backfill)["asked"])  # type: ignore[arg-type]
-    _refuse_others(args, asked.config)
-    # forced again, it would compute again what ended well
-    return carry_out(replace(asked, force=False, stale_only=False), args, verify=True)
+    request = BackfillRequest(**manifest_of(store, args.backfill)["asked"])  # type: ignore[arg-type]
+    _refuse_others(args, request.config)
+    # with --force it would recompute successful steps
+    return carry_out(replace(request, force=False, stale_only=False), args, verify=True)
 
 
 def _run(args: argparse.Namespace, store: object) -> int:
@@ -72,18 +72,18 @@ def _run(args: argparse.Namespace, store: object) -> int:
     from counterpoint.services.launch import launch, new_run_id
     from counterpoint.storage import layout
 
-    found = store.get_json(layout.run_request(store.pipeline.name, args.run_id))  # type: ignore[attr-defined]
-    if found is None:
+    stored = store.get_json(layout.run_request(store.pipeline.name, args.run_id))  # type: ignore[attr-defined]
+    if stored is None:
         raise UsageError(f"pipeline {args.pipeline} has no run {args.run_id!r} below {args.root}: name another --root?")
-    request = RunRequest.from_json(found["request"])
+    request = RunRequest.from_json(stored["request"])
     _refuse_others(args, request.config)
     code = reexec(request.orchestrator, args.argv)
     if code is not None:
         return code
-    again = new_run_id(store.pipeline.name, request.partition, request.orchestrator)  # type: ignore[attr-defined]
+    run_id = new_run_id(store.pipeline.name, request.partition, request.orchestrator)  # type: ignore[attr-defined]
     origin = request.origin or request.run_id
-    request = replace(request, run_id=again, force=False, scheduled=False, origin=origin)
-    service = bool(found.get("service"))
+    request = replace(request, run_id=run_id, force=False, scheduled=False, origin=origin)
+    service = bool(stored.get("service"))
     names = (request.pipeline,)
     with engine_for(
         request.orchestrator, request.root, names, service=service, options=target_options(args), config=request.config

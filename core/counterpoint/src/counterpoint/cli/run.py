@@ -32,7 +32,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_options(parser: argparse.ArgumentParser) -> None:
-    """The options of whatever runs partitions: where, on what, and what is computed."""
+    """The options of all commands that run partitions: where, on what, and what is computed."""
     parser.add_argument(
         "--on", default=LOCAL, choices=SIDES, metavar="SIDE", help="local (default) or an orchestrator, see 'doctor'"
     )
@@ -58,7 +58,7 @@ def setting_options(parser: argparse.ArgumentParser) -> None:
 
 
 def service_options(parser: argparse.ArgumentParser) -> None:
-    """The options of whatever starts services."""
+    """The options of all commands that start services."""
     parser.add_argument(
         "--database",
         metavar="URL",
@@ -87,7 +87,7 @@ def target_options(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def place_words(args: argparse.Namespace) -> list[str]:
-    """The options of a command line that say how a partition is run, other than its settings and the root."""
+    """The options on how a partition is run, other than its settings and the root."""
     flags = ("service", "no_upstream", "force")
     words = [f"--{name.replace('_', '-')}" for name in flags if getattr(args, name, False)]
     services = ["--database", redacted(args.database)] if args.database else []
@@ -104,21 +104,23 @@ def settings(args: argparse.Namespace) -> dict[str, Any]:
     from counterpoint.documents import parsed
     from counterpoint.errors import UsageError
 
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for text in args.set:
         name, _, value = text.partition("=")
         try:
-            found[name] = parsed(value)
+            values[name] = parsed(value)
         except ValueError:
-            said = text if len(text) < 100 else f"{text[:100]}..."  # noqa: PLR2004 - a line
-            raise UsageError(f"--set {said}: write it NAME=JSON, for example seed=7 or 'gate={{\"k\": 1}}'") from None
+            shortened = text if len(text) < 100 else f"{text[:100]}..."  # noqa: PLR2004 - a line
+            raise UsageError(
+                f"--set {shortened}: write it NAME=JSON, for example seed=7 or 'gate={{\"k\": 1}}'"
+            ) from None
     if args.source:
-        found["source"] = absolute_source(args.source)
-    return found
+        values["source"] = absolute_source(args.source)
+    return values
 
 
 def request_of(args: argparse.Namespace) -> RunRequest:
-    """The request that a command line makes."""
+    """The request of a command line."""
     from counterpoint.model import RunRequest
     from counterpoint.runtime.registry import find_pipeline
     from counterpoint.runtime.settings import refuse_unsaid

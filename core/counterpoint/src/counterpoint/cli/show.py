@@ -38,6 +38,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _unfollowed(places: list[dict[str, Any]]) -> list[str]:
-    """The places whose imports, or files, are not seen."""
-    said = [f"  {p['file']}:{p['line']}: {p['text']} {p['why']} ({', '.join(p['steps'])})" for p in places]
-    return [f"code that cannot be followed: {DECLARE}", *said] if said else []
+    """The lines on places in the code that cannot be followed."""
+    lines = [f"  {p['file']}:{p['line']}: {p['text']} {p['why']} ({', '.join(p['steps'])})" for p in places]
+    return [f"code that cannot be followed: {DECLARE}", *lines] if lines else []

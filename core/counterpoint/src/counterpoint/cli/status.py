@@ -52,62 +52,63 @@ def run(args: argparse.Namespace) -> int:
     if bool(args.first) != bool(args.last):
         raise UsageError("give both --from and --to, or neither")
     root, pipeline = absolute(args.root), find_pipeline(args.pipeline)
-    store, given = Store(root, pipeline, args.version), settings(args)
+    store, overridden = Store(root, pipeline, args.version), settings(args)
     is_production = args.version == PRODUCTION
-    kept = made_with(store, pipeline.name) if is_production else manifest_of(store, args.version)["asked"]["config"]
-    # what the pipeline has no more would be no setting of it
-    config = {**pipeline.own(kept), **given}
-    if config != given:
+    recorded = made_with(store, pipeline.name) if is_production else manifest_of(store, args.version)["asked"]["config"]
+    # settings that the pipeline no longer has are left out
+    config = {**pipeline.own(recorded), **overridden}
+    if config != overridden:
         say(f"compared with the settings of {args.version}: {shlex.join(setting_words(config))}")
     keys = pipeline.partitions.range(args.first, args.last) if args.first else ()
-    found = grid(root, args.pipeline, pipeline.configured(config), args.version, keys, verify=args.verify)
-    found["settings"] = redacted_values(config)
+    states = grid(root, args.pipeline, pipeline.configured(config), args.version, keys, verify=args.verify)
+    states["settings"] = redacted_values(config)
     if args.picture:
-        _picture(found, args.picture)
+        _picture(states, args.picture)
     if args.json:
-        answer(found)
+        answer(states)
         return 0
-    _draw(console_of(sys.stdout), found)
-    for one in found["waiting"]:
-        words = ", ".join(one["for"])
-        echo(f"{one['date']} {one['step']} waits for {words} until {one['until'][:19]}Z ({one['run_id']})")
-    for one in found["damaged"]:
-        echo(f"{one['date']} {one['step']}: {one['file']} {one['what']}: recompute it with '{one['command']}'")
-    if not args.verify and found["partitions"]:
+    _draw(console_of(sys.stdout), states)
+    for wait in states["waiting"]:
+        words = ", ".join(wait["for"])
+        echo(f"{wait['date']} {wait['step']} waits for {words} until {wait['until'][:19]}Z ({wait['run_id']})")
+    for output in states["damaged"]:
+        place = f"{output['date']} {output['step']}: {output['file']} {output['what']}"
+        echo(f"{place}: recompute it with '{output['command']}'")
+    if not args.verify and states["partitions"]:
         say("files exist, but were not read: --verify checks their digests")
     return 0
 
 
-def _picture(found: dict[str, Any], path: str) -> None:
+def _picture(states: dict[str, Any], path: str) -> None:
     """Writes the grid as a picture, as wide as it is on a terminal."""
     from rich.console import Console
 
     console = Console(file=io.StringIO(), record=True, width=None if sys.stdout.isatty() else _WIDTH)
-    _draw(console, found)
-    drawn = console.export_svg(title=command("status", found["pipeline"], "--version", found["version"], root=None))
-    # its fonts would be fetched from elsewhere; whoever looks at it has a font of equal widths
+    _draw(console, states)
+    drawn = console.export_svg(title=command("status", states["pipeline"], "--version", states["version"], root=None))
+    # without the fonts, which a viewer would fetch from the network; every viewer has a monospaced font
     Path(path).write_text(re.sub(r"@font-face \{.*?\}\s*", "", drawn, flags=re.DOTALL), encoding="utf-8")
 
 
-def _draw(console: Console, found: dict[str, Any]) -> None:
-    """The steps as rows, the partitions as columns, as many beside each other as the terminal is wide."""
-    rows = found["partitions"]
+def _draw(console: Console, states: dict[str, Any]) -> None:
+    """Draws the steps as rows and the partitions as columns, in blocks as wide as the terminal."""
+    rows = states["partitions"]
     width = max((len(row["date"]) for row in rows), default=0) + 3
-    room = max((console.width - max(map(len, found["steps"])) - 4) // width, 1)
+    room = max((console.width - max(map(len, states["steps"])) - 4) // width, 1)
     for first in range(0, len(rows), room):
-        console.print(_block(found, rows[first : first + room]))
+        console.print(_block(states, rows[first : first + room]))
     legend = "  ".join(f"{mark} {state}" for state, (mark, _) in MARKS.items())
     console.print(legend if rows else "no outputs yet")
 
 
-def _block(found: dict[str, Any], rows: list[dict[str, Any]]) -> Table:
+def _block(states: dict[str, Any], rows: list[dict[str, Any]]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
     drawn = Table()
-    for column in (f"{found['pipeline']}, {found['version']}", *(row["date"] for row in rows)):
+    for column in (f"{states['pipeline']}, {states['version']}", *(row["date"] for row in rows)):
         drawn.add_column(shown(column))
-    for step in found["steps"]:
+    for step in states["steps"]:
         marks = [MARKS[row["steps"][step]] for row in rows]
         drawn.add_row(shown(step), *(Text(mark, style=style, justify="center") for mark, style in marks))
     return drawn

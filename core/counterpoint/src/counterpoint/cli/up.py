@@ -57,13 +57,13 @@ def run(args: argparse.Namespace) -> int:
     names = tuple(args.pipeline or served_pipelines())
     _serve(root, names, adapter.name, settings(args))
     target = new_target(adapter, root, names, schedules=True, **target_options(args))
-    # none of these begins a run before it can be told not to
+    # the schedules of these pipelines stay paused until `_turn` has set them
     target = replace(target, paused=held_back(root, names, adapter.name))
     with serving(adapter, target):
         _turn(adapter, target)
         if args.json:
-            found = {"orchestrator": adapter.name, "page": adapter.page(target), "home": str(target.home)}
-            answer({**found, "user": USER, "password_file": str(target.password_file)})
+            result = {"orchestrator": adapter.name, "page": adapter.page(target), "home": str(target.home)}
+            answer({**result, "user": USER, "password_file": str(target.password_file)})
         else:
             echo(f"{adapter.name} is up at {adapter.page(target)} (Ctrl-C stops it; logs in {target.home}/logs)")
             echo(f"{target.login}; as one field: {USER}:PASSWORD")
@@ -88,8 +88,8 @@ def _watch(adapter: Adapter, target: ServiceEnvironment) -> int:
     return 0
 
 
-def _serve(root: str, names: Sequence[str], orchestrator: str, given: Mapping[str, Any]) -> None:
-    """Keeps with which settings runs are made that nobody asks for: those of production, but for what is given.
+def _serve(root: str, names: Sequence[str], orchestrator: str, overridden: Mapping[str, Any]) -> None:
+    """Records the settings of scheduled runs: those of production, with the overrides of the command line.
 
     Raises:
         UsageError: no pipeline has such a setting, or a cut-over to these services rests on another.
@@ -101,13 +101,16 @@ def _serve(root: str, names: Sequence[str], orchestrator: str, given: Mapping[st
     from counterpoint.storage.objects import Objects
 
     pipelines, objects = {name: find_pipeline(name) for name in names}, Objects(root)
-    for name in given:
+    for name in overridden:
         if not any(name in pipeline.config for pipeline in pipelines.values()):
             raise UsageError(f"none of {', '.join(pipelines)} has a setting {name!r}: leave it out")
     for name, pipeline in pipelines.items():
-        # what a cut-over gave it counts until production was made
-        asked = {**(made_with(objects, pipeline.name) or served_with(objects, pipeline.name, orchestrator)), **given}
-        config = pipeline.own(asked)
+        # the settings of a cut-over count until production has an output
+        settings_of_runs = {
+            **(made_with(objects, pipeline.name) or served_with(objects, pipeline.name, orchestrator)),
+            **overridden,
+        }
+        config = pipeline.own(settings_of_runs)
         pipeline.configured(config)
         refuse_unproved(objects, pipeline, orchestrator, config)
         serve(objects, pipeline.name, orchestrator, config)
@@ -116,7 +119,7 @@ def _serve(root: str, names: Sequence[str], orchestrator: str, given: Mapping[st
 
 
 def _turn(adapter: Adapter, target: ServiceEnvironment) -> None:
-    """Has the schedules of the pipelines run that are owned here, and no others, whatever was before."""
+    """Starts the schedules of the pipelines that are owned here, and stops all others."""
     from counterpoint.runtime import find_pipeline
     from counterpoint.runtime.schedule_ownership import read
     from counterpoint.services import ServiceEngine
@@ -124,12 +127,12 @@ def _turn(adapter: Adapter, target: ServiceEnvironment) -> None:
 
     for name in target.pipelines:
         pipeline = find_pipeline(name)
-        seen = read(Objects(target.root), pipeline.name)
-        if not target.paused and seen.found is None:
+        ownership = read(Objects(target.root), pipeline.name)
+        if not target.paused and ownership.found is None:
             continue
-        schedule = partial(adapter.schedule, target, name, on=seen.owns(adapter.name))
+        schedule = partial(adapter.schedule, target, name, on=ownership.owns(adapter.name))
         ServiceEngine(adapter, target).answered(schedule)
-        if not seen.owns(adapter.name):
-            why = "its cut-over is not finished" if seen.pending else f"{seen.owner} owns it"
+        if not ownership.owns(adapter.name):
+            why = "its cut-over is not finished" if ownership.pending else f"{ownership.owner} owns it"
             ledger = command("migrate", "ledger", name, root=target.root)
             say(f"{pipeline.name} stays paused here: {why} (details: '{ledger}')")

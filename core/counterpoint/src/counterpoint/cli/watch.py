@@ -31,7 +31,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Looks once, or until it is interrupted; with --json a document a look, in the loop each on a line of its own."""
+    """Checks once, or until it is interrupted; with --json, one document per check, in the loop one per line."""
     from counterpoint.alerts.routes import load_routes
     from counterpoint.errors import CounterpointError
     from counterpoint.runtime.registry import find_pipeline
@@ -54,17 +54,17 @@ def run(args: argparse.Namespace) -> int:
 
 
 def seconds(text: str) -> int:
-    """The seconds that `60s`, `5m`, `1h` or `60` are.
+    """The number of seconds of a text such as `60s`, `5m`, `1h` or `60`.
 
     Raises:
-        UsageError: it is written otherwise, or none at all.
+        UsageError: the text has another form, or is zero.
     """
     from counterpoint.errors import UsageError
 
-    found = re.fullmatch(r"(\d+)(|s|m|min|h)", text)
-    if not found or int(found[1]) == 0:
+    match = re.fullmatch(r"(\d+)(|s|m|min|h)", text)
+    if not match or int(match[1]) == 0:
         raise UsageError(f"--every {text}: write a time above zero, for example 60s, 5m or 1h")
-    return int(found[1]) * _UNITS[found[2]]
+    return int(match[1]) * _UNITS[match[2]]
 
 
 def _look(root: str, names: list[str], memory: dict[str, datetime]) -> dict[str, Any]:
@@ -73,34 +73,34 @@ def _look(root: str, names: list[str], memory: dict[str, datetime]) -> dict[str,
     return watch(root, names or names_below(root), datetime.now(UTC), memory)
 
 
-def _show(args: argparse.Namespace, found: dict[str, Any], shown: set[str]) -> None:
-    """The whole answer as JSON, or once as tables; in the loop for people only what is new."""
+def _show(args: argparse.Namespace, sweep: dict[str, Any], shown: set[str]) -> None:
+    """Prints the answer as JSON or, with --once, as tables; otherwise only its new lines."""
     if args.json and args.once:
-        answer(found)
+        answer(sweep)
     elif args.json:
-        print(json.dumps(found), flush=True)
+        print(json.dumps(sweep), flush=True)
     elif args.once:
-        _tables(found)
+        _tables(sweep)
     else:
-        lines = set(_lines(found))
+        lines = set(_lines(sweep))
         for line in sorted(lines - shown):
             echo(line)
         shown.clear()
         shown.update(lines)
-    if not found["pipelines"] and not shown:
-        say(f"no registered pipeline has runs in {found['root']}: name the pipelines, or another --root")
+    if not sweep["pipelines"] and not shown:
+        say(f"no registered pipeline has runs in {sweep['root']}: name the pipelines, or another --root")
         shown.add("")
 
 
-def _tables(found: dict[str, Any]) -> None:
-    runs = [(pipeline["pipeline"], run) for pipeline in found["pipelines"] for run in pipeline["runs"]]
+def _tables(sweep: dict[str, Any]) -> None:
+    runs = [(pipeline["pipeline"], run) for pipeline in sweep["pipelines"] for run in pipeline["runs"]]
     columns = ("pipeline", "partition", "state", "deadline", "punctuality", "expected end", "waits for")
     rows = [
         (n, r["partition"], r["state"], r["deadline"], r["punctuality"], r["expected"], ", ".join(r["waits_for"]))
         for n, r in runs
     ]
     table("Scheduled runs", columns, rows)
-    outputs = [(pipeline["pipeline"], output) for pipeline in found["pipelines"] for output in pipeline["outputs"]]
+    outputs = [(pipeline["pipeline"], output) for pipeline in sweep["pipelines"] for output in pipeline["outputs"]]
     table(
         "Outputs with a freshness limit",
         ("pipeline", "step", "newest partition", "published", "too old"),
@@ -108,9 +108,9 @@ def _tables(found: dict[str, Any]) -> None:
     )
 
 
-def _lines(found: dict[str, Any]) -> list[str]:
+def _lines(sweep: dict[str, Any]) -> list[str]:
     lines = []
-    for pipeline in found["pipelines"]:
+    for pipeline in sweep["pipelines"]:
         name = pipeline["pipeline"]
         lines += [f"{name} {run['partition']}: {run['state']}, {run['punctuality']}" for run in pipeline["runs"]]
         lines += [f"{name} {out['step']}: too old" for out in pipeline["outputs"] if out["too_old"]]

@@ -28,7 +28,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 class _HandedOverError(Exception):
-    """The command was carried out in the orchestrator's own environment, and ended with `code` there."""
+    """The command was run in the orchestrator's own environment, and ended there with `code`."""
 
     def __init__(self, code: int) -> None:
         super().__init__()
@@ -36,15 +36,15 @@ class _HandedOverError(Exception):
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints the causes; 0 when there is an answer, also that nothing failed."""
+    """Prints the causes; returns 0 also when no step failed."""
     try:
-        found = _explained(args)
-    except _HandedOverError as done:
-        return done.code
+        explanation = _explained(args)
+    except _HandedOverError as error:
+        return error.code
     if args.json:
-        answer(found)
+        answer(explanation)
     else:
-        echo("\n".join(_told(found)))
+        echo("\n".join(_lines(explanation)))
     return 0
 
 
@@ -73,19 +73,21 @@ def _explained(args: argparse.Namespace) -> dict[str, Any]:
     return explain(objects, find_run(objects, args.subject), ask)
 
 
-def _told(found: Mapping[str, Any]) -> Iterator[str]:
-    """The answer for people, line by line."""
-    name = found["run_id"] or f"{found['pipeline']}@{found['version']}"
-    yield f"{name}: {found['status']}"
-    for cause in found["causes"]:
+def _lines(explanation: Mapping[str, Any]) -> Iterator[str]:
+    """The lines of the answer as text."""
+    name = explanation["run_id"] or f"{explanation['pipeline']}@{explanation['version']}"
+    yield f"{name}: {explanation['status']}"
+    for cause in explanation["causes"]:
         yield from ("", *_cause(cause))
-    if not found["causes"]:
+    if not explanation["causes"]:
         yield "no step failed"
-    yield from (f"not promoted by the gate: {one['model']}: {one['reason']}" for one in found["held"])
-    if found["skipped"]:
-        yield f"skipped: {', '.join(found['skipped'])}"
+    yield from (f"not promoted by the gate: {model['model']}: {model['reason']}" for model in explanation["held"])
+    if explanation["skipped"]:
+        yield f"skipped: {', '.join(explanation['skipped'])}"
     yield ""
-    yield from (f"{word} {found[key]}" for word, key in (("redo:", "redo"), ("page:", "page")) if found[key])
+    yield from (
+        f"{word} {explanation[key]}" for word, key in (("redo:", "redo"), ("page:", "page")) if explanation[key]
+    )
 
 
 def _cause(cause: Mapping[str, Any]) -> Iterator[str]:
@@ -99,9 +101,10 @@ def _cause(cause: Mapping[str, Any]) -> Iterator[str]:
     yield f"  {cause['failure']}: {cause['meaning']} {cause['severity'] or 'no alert'}, for {cause['told']};" + (
         " retried automatically" if cause["again"] else " not retried"
     )
-    for one in cause["earlier"]:
-        yield f"  attempt {one['attempt']} at {one['at']}: {one['type']}: {one['message']} ({one['where']})"
-    yield from (f"  input {name}: {_reference(one)}" for name, one in cause["inputs"].items())
+    for attempt in cause["earlier"]:
+        text = f"{attempt['type']}: {attempt['message']} ({attempt['where']})"
+        yield f"  attempt {attempt['attempt']} at {attempt['at']}: {text}"
+    yield from (f"  input {name}: {_reference(reference)}" for name, reference in cause["inputs"].items())
     yield from (f"  | {line}" for line in cause["log"][-_LOG_LINES:])
     for word, key in (("not run as a result:", "not_run"), ("blocked:", "blocked")):
         if cause[key]:
@@ -120,9 +123,9 @@ def _attempt(cause: Mapping[str, Any]) -> str:
     return f"{number}{at}, reported by {'its worker' if cause['told_by'] == 'worker' else cause['told_by']}"
 
 
-def _reference(given: Any) -> str:
-    if not isinstance(given, dict):
-        return "none" if given is None else f"{len(given)} outputs: {'; '.join(map(_reference, given))}"
-    version = "" if given["table_version"] is None else f"@{given['table_version']}"
-    rows = "" if given["rows"] is None else f", {given['rows']} rows"
-    return f"{given['uri']}{version}{rows}, {given['digest']}"
+def _reference(reference: Any) -> str:
+    if not isinstance(reference, dict):
+        return "none" if reference is None else f"{len(reference)} outputs: {'; '.join(map(_reference, reference))}"
+    version = "" if reference["table_version"] is None else f"@{reference['table_version']}"
+    rows = "" if reference["rows"] is None else f", {reference['rows']} rows"
+    return f"{reference['uri']}{version}{rows}, {reference['digest']}"
