@@ -1,4 +1,4 @@
-"""Alerts: told once per cause, by severity, to whoever has to act; never at the cost of a run."""
+"""Alerts: sent once per cause, by severity, to the people who have to act; an alert never fails a run."""
 
 from __future__ import annotations
 

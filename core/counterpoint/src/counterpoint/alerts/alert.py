@@ -1,4 +1,4 @@
-"""What somebody is told: what is wrong, how grave it is, since when, and the command that redoes only that."""
+"""An alert: the problem, its severity, its cause, and the command that reruns only the failed part."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """One thing to be told.
+    """One alert.
 
-    `title` is a line, `detail` what else is known, `where` a place as `file:line in function`, `command` the exact
-    command that redoes only that. `error` is the type of the error, or another word that tells its cause from others
-    of the same step.
+    `title` is one line, `detail` holds further facts, `where` is a place as `file:line in function`, and `command` is
+    the exact command that reruns only the failed part. `error` is the type of the error, or another word that
+    distinguishes its cause from others of the same step.
     """
 
     severity: Severity
@@ -38,7 +38,7 @@ class Alert:
 
     @property
     def id(self) -> str:
-        """12 hexadecimal digits that name the cause; dates and messages, which differ each time, are no part of it."""
+        """12 hexadecimal digits that identify the cause, without dates and messages, which differ each time."""
         cause = (self.severity, self.failure, self.pipeline, self.step, self.error, self.where)
         return hashlib.sha256(json.dumps(cause).encode()).hexdigest()[:12]
 

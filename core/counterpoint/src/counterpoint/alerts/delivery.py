@@ -1,4 +1,4 @@
-"""Sending messages to chats, mail, pagers and webhooks by Apprise, for a few seconds at most."""
+"""Sends messages to chats, mail, pagers and webhooks by Apprise, within a few seconds."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from counterpoint.alerts.routes import Routes
 
-# what a delivery may take, and what one connection may take to open and to answer
+# the time-out of a delivery, and of opening and of answering one connection
 SECONDS = 6.0
 _SOCKET_SECONDS = 2.5
 _PAUSES = (0.25, 0.5)
@@ -32,7 +32,7 @@ _LOGGERS = ("apprise", "urllib3.connectionpool")
 
 
 class _Caught(threading.local):
-    """What libraries log while this thread sends; None where it does not."""
+    """The lines that libraries log while this thread sends; None while it does not send."""
 
     lines: list[str] | None = None
 
@@ -41,7 +41,7 @@ _CAUGHT = _Caught()
 
 
 def _is_free(record: logging.LogRecord) -> bool:
-    """Whether a line may go to the logs: what is logged while sending may hold a URL, and serves as the error."""
+    """Whether a line may go to the logs; lines logged while sending may hold a URL, and serve as the error instead."""
     if _CAUGHT.lines is None:
         return True
     if record.levelno >= logging.WARNING:
@@ -61,21 +61,23 @@ def _catching() -> Iterator[list[str]]:
 
 
 def _service(url: str) -> NotifyBase | None:
-    """The service of a URL, or None; the first one takes a second, for Apprise then loads all that it knows."""
+    """The service of a URL, or None; the first call takes a second, because Apprise then loads all its services."""
     apprise = need("apprise", "operate", "alerts")
     asset = apprise.AppriseAsset(app_id="Counterpoint", app_desc="Counterpoint alerts")
     service: NotifyBase | None = apprise.Apprise.instantiate(url, asset=asset)
     if service is not None:
         service.socket_connect_timeout = service.socket_read_timeout = _SOCKET_SECONDS
-        # an error's words are no page: what is marked up in them stays as it was written
+        # plain text: markup in an error's message stays as it is
         service.notify_format = apprise.NotifyFormat.TEXT
-        if service.overflow_mode == apprise.OverflowMode.UPSTREAM:  # which refuses what is too long for a pager
+        if (
+            service.overflow_mode == apprise.OverflowMode.UPSTREAM
+        ):  # this mode refuses messages that are too long for a pager
             service.overflow_mode = apprise.OverflowMode.TRUNCATE
     return service
 
 
 class _Sender(threading.Thread):
-    """Sends to one route, once more when that fails at once."""
+    """Sends to one route, and retries while there is time."""
 
     def __init__(self, url: str, title: str, body: str) -> None:
         super().__init__(daemon=True)
@@ -96,12 +98,12 @@ class _Sender(threading.Thread):
                 service = _service(self.url)
                 if service is not None and service.notify(self.body, self.title):
                     return None
-            except Exception as error:  # noqa: BLE001 - whatever a service's code raises, it was not delivered
+            except Exception as error:  # noqa: BLE001 - after any error of a service's code, the message was not delivered
                 return self._masked(f"{type(error).__name__}: {error}")
             return self._masked(lines[-1] if lines else "it was not delivered")
 
     def _masked(self, text: str) -> str:
-        """The text without anything that the URL is made of: a token may stand anywhere in it."""
+        """The text with all parts of the URL masked, because any part can hold a token."""
         parts = re.split(r"[:/@?&=,;]+", self.url.partition("://")[2])
         for part in sorted({*parts, *map(unquote, parts)}, key=len, reverse=True):
             if len(part) >= _LEAST:
@@ -112,7 +114,7 @@ class _Sender(threading.Thread):
 def send(urls: Mapping[str, str | None], title: str, body: str) -> dict[str, str | None]:
     """Sends a message to the URLs of the named routes, all at once; returns the error of each, or None."""
     senders = {name: _Sender(url, title, body) for name, url in urls.items() if url}
-    with _catching(), suppress(UsageError):  # which each of them reports
+    with _catching(), suppress(UsageError):  # each sender reports it
         for sender in senders.values():
             _service(sender.url)
     deadline = time.monotonic() + SECONDS
@@ -120,15 +122,15 @@ def send(urls: Mapping[str, str | None], title: str, body: str) -> dict[str, str
         sender.start()
     for sender in senders.values():
         sender.join(max(0.0, deadline - time.monotonic()))
-    gone = "the file of routes does not name it any more"
-    return {name: senders[name].error if name in senders else gone for name in urls}
+    removed = "the file of routes does not name it any more"
+    return {name: senders[name].error if name in senders else removed for name in urls}
 
 
 def check(routes: Routes) -> None:
-    """Refuses routes to what is no service.
+    """Refuses routes whose URL is not that of a known service.
 
     Raises:
-        UsageError: a URL is none of a service that Apprise knows; names the route.
+        UsageError: Apprise knows no service for a URL; names the route.
     """
     with _catching():
         wrong = [name for name, url in routes.urls.items() if _service(url) is None]

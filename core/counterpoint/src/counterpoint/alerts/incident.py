@@ -1,4 +1,4 @@
-"""A case: all alerts of one cause, and what was sent of them; what happens to it is told by pure functions."""
+"""A case: all alerts of one cause and the messages about them; pure functions compute its next state."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
     from counterpoint.alerts.routes import Routes
 
-# a backfill that takes longer tells what it has by then
+# a backfill that takes longer sends the alerts that it has by then
 LONGEST_HELD = timedelta(minutes=10)
-# whoever took a message to deliver it is believed to be at it for so long
+# the time that a process has to deliver a message before another one may take it
 LEASE = timedelta(seconds=30)
 GIVEN_UP = timedelta(hours=24)
 _LONGEST_DELAY = timedelta(hours=1)
-_KEPT = 200
+_MOST_KEPT = 200
 _SHOWN = 31
 _LONGEST_DETAIL = 700
 _PAGED = (Severity.P0, Severity.P1)
@@ -29,7 +29,7 @@ _PAGED = (Severity.P0, Severity.P1)
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is still to be delivered, to which routes; nobody but its last taker tries before `due`."""
+    """A message that is not yet delivered to its routes; only its last taker tries before `due`."""
 
     kind: str
     made: datetime
@@ -50,9 +50,9 @@ class Message:
 class Case:
     """One cause since it was last acknowledged; `alert` is the latest.
 
-    `healed` is when the last of its occurrences was found to have ended well since, by the success of the same step and
-    partition. `waiting` says since when something is to be sent, and `held` for the end of which versions that waits.
-    `told` and `sent` are the times of the first and the last message.
+    `healed` is the time when the same step and partition of its last open occurrence succeeded. `waiting` is the time
+    since when a message has to be sent, and `held` names the versions whose end the message waits for. `told` and
+    `sent` are the times of the first and the last message.
     """
 
     alert: Alert
@@ -72,7 +72,7 @@ class Case:
 
     @property
     def is_open(self) -> bool:
-        """Whether somebody still has to take it; what is only logged is for the weekly review."""
+        """Whether somebody still has to acknowledge it; P3 alerts are only logged, for the weekly review."""
         return not self.acknowledged and not self.healed and self.alert.severity is not Severity.P3
 
     def to_dict(self) -> dict[str, Any]:
@@ -83,7 +83,7 @@ class Case:
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """The inverse of `to_dict`."""
         rest = {name: value for name, value in values.items() if name != "id"}
-        # one that was kept before cases could heal has no word of it
+        # a case of an earlier release has no field `healed`
         values = {"healed": None, **values}
         times = _moments(values, "healed", "first_seen", "last_seen", "waiting", "told", "sent", "escalated")
         lists = {name: tuple(values[name]) for name in ("occurrences", "held", "deliveries")}
@@ -100,46 +100,48 @@ def _moments(values: Mapping[str, Any], *names: str) -> dict[str, datetime | Non
 
 
 def seen(case: Case | None, alert: Alert, now: datetime, throttle: timedelta) -> Case:
-    """The case after its cause was met once more: to be sent, unless that was done a short while ago."""
-    found = case or Case(alert, now, now)
-    is_quiet = found.sent is not None and now - found.sent < throttle
-    if (found.acknowledged or found.healed) and not is_quiet:
-        found = Case(alert, now, now, deliveries=found.deliveries)
-    waiting = found.waiting or (None if is_quiet else now)
+    """The case after another occurrence; a message has to be sent unless one was sent within `throttle`."""
+    current = case or Case(alert, now, now)
+    is_quiet = current.sent is not None and now - current.sent < throttle
+    if (current.acknowledged or current.healed) and not is_quiet:
+        current = Case(alert, now, now, deliveries=current.deliveries)
+    waiting = current.waiting or (None if is_quiet else now)
     return replace(
-        found,
+        current,
         alert=alert,
         healed=None,
         last_seen=now,
-        count=found.count + 1,
-        occurrences=_with(found.occurrences, alert, now),
+        count=current.count + 1,
+        occurrences=_with(current.occurrences, alert, now),
         waiting=waiting,
-        held=_held(found, alert) if waiting else (),
+        held=_held(current, alert) if waiting else (),
     )
 
 
 def _with(before: Iterable[Mapping[str, Any]], alert: Alert, now: datetime) -> tuple[Mapping[str, Any], ...]:
     names = ("partition", "run_id", "orchestrator", "version")
-    met = {name: getattr(alert, name) for name in names}
-    others = [one for one in before if any(one[name] != met[name] for name in names)]
-    return (*others, {**met, "at": now.isoformat()})[-_KEPT:]
+    occurrence = {name: getattr(alert, name) for name in names}
+    others = [other for other in before if any(other[name] != occurrence[name] for name in names)]
+    return (*others, {**occurrence, "at": now.isoformat()})[-_MOST_KEPT:]
 
 
 def healed(case: Case, partition: str | None, version: str, now: datetime) -> Case:
-    """The case after what failed in a partition of a version has ended well; it is closed when nothing is left."""
+    """The case after the step succeeded in a partition of a version; closed when no occurrence is open any more."""
     mine = (partition, version)
     marked = [
-        {"healed": now.isoformat(), **one} if (one["partition"], one["version"]) == mine else one
-        for one in case.occurrences
+        {"healed": now.isoformat(), **occurrence}
+        if (occurrence["partition"], occurrence["version"]) == mine
+        else occurrence
+        for occurrence in case.occurrences
     ]
-    found = replace(case, occurrences=tuple(marked))
-    if case.healed or not all("healed" in one for one in marked):
-        return found
-    return replace(found, healed=now, waiting=None, held=(), outbox=())
+    updated = replace(case, occurrences=tuple(marked))
+    if case.healed or not all("healed" in occurrence for occurrence in marked):
+        return updated
+    return replace(updated, healed=now, waiting=None, held=(), outbox=())
 
 
 def _held(case: Case, alert: Alert) -> tuple[str, ...]:
-    """What a backfill met waits for its end; what production met waits for nothing, nor does what goes with it."""
+    """The versions whose end the message waits for; none after an alert of production, nor together with one."""
     if alert.version == PRODUCTION or (case.waiting and not case.held):
         return ()
     return tuple(dict.fromkeys((*case.held, alert.version)))
@@ -153,7 +155,7 @@ def released(case: Case, version: str) -> Case:
 
 
 def posted(case: Case, routes: Routes, now: datetime, root: str) -> Case:
-    """The case with a message in its outbox, if one is to be sent and is not held; `root` is where it is kept."""
+    """The case with a message in its outbox, if one has to be sent and is not held; `root` is the case's root."""
     if case.waiting is None or (case.held and now - case.waiting < LONGEST_HELD):
         return case
     sent = replace(case, waiting=None, held=(), sent=now, told=case.told or now)
@@ -161,7 +163,7 @@ def posted(case: Case, routes: Routes, now: datetime, root: str) -> Case:
 
 
 def escalated(case: Case, routes: Routes, now: datetime, root: str) -> Case:
-    """The case with a message to those who come next, if nobody has acknowledged it for too long."""
+    """The case with a message to the escalation routes, if it has not been acknowledged for too long."""
     is_open = case.alert.severity in _PAGED and not (case.acknowledged or case.healed or case.escalated)
     if not is_open or not routes.escalation or case.told is None or now - case.told < routes.patience:
         return case
@@ -177,10 +179,10 @@ def _put(case: Case, kind: str, routes: tuple[str, ...], now: datetime, root: st
 
 
 def body(case: Case, root: str) -> str:
-    """What a message says below its title."""
+    """The body of a message."""
     alert = case.alert
-    open_ones = [one for one in case.occurrences if one["partition"] and "healed" not in one]
-    keys = list(dict.fromkeys(str(one["partition"]) for one in open_ones))
+    unhealed = [occurrence for occurrence in case.occurrences if occurrence["partition"] and "healed" not in occurrence]
+    keys = list(dict.fromkeys(str(occurrence["partition"]) for occurrence in unhealed))
     more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
     version = "" if alert.version == PRODUCTION else f" (version {alert.version})"
     lines = (
@@ -196,17 +198,17 @@ def body(case: Case, root: str) -> str:
 
 
 def acknowledged(case: Case, by: str, now: datetime) -> Case:
-    """The case after somebody took it: nothing of it is sent any more."""
+    """The case after somebody acknowledged it; its messages are not sent any more."""
     return replace(case, acknowledged={"by": by, "at": now.isoformat()}, waiting=None, held=(), outbox=())
 
 
 def due(case: Case, now: datetime) -> tuple[Message, ...]:
-    """The messages that are to be delivered now."""
+    """The messages that are due for delivery."""
     return tuple(message for message in case.outbox if message.due <= now)
 
 
 def taken(case: Case, now: datetime, by: str) -> Case:
-    """The case after somebody took the messages that are due."""
+    """The case after process `by` has taken the due messages."""
     mine, until = due(case, now), now + LEASE
     leased = [replace(m, due=until, attempts=m.attempts + 1, taker=by) if m in mine else m for m in case.outbox]
     return replace(case, outbox=tuple(leased))
@@ -216,13 +218,13 @@ def settled(case: Case, message: Message, errors: Mapping[str, str | None], now:
     """The case after a message went to its routes, each with its error or None."""
     rows = [{"kind": message.kind, "route": r, "at": now.isoformat(), "error": e} for r, e in errors.items()]
     failed = tuple(route for route, error in errors.items() if error is not None)
-    pending = [_again(m, failed, now) if (m.kind, m.made) == (message.kind, message.made) else m for m in case.outbox]
+    pending = [_retried(m, failed, now) if (m.kind, m.made) == (message.kind, message.made) else m for m in case.outbox]
     outbox = tuple(m for m in pending if m.routes)
-    return replace(case, outbox=outbox, deliveries=(*case.deliveries, *rows)[-_KEPT:])
+    return replace(case, outbox=outbox, deliveries=(*case.deliveries, *rows)[-_MOST_KEPT:])
 
 
-def _again(message: Message, failed: tuple[str, ...], now: datetime) -> Message:
-    """The message with what failed of it, after a pause that doubles each time; with nothing, after a day."""
+def _retried(message: Message, failed: tuple[str, ...], now: datetime) -> Message:
+    """The message with its failed routes, due after a pause that doubles each time; without routes after a day."""
     routes = () if now - message.made >= GIVEN_UP else failed
     delay = min(timedelta(minutes=1) * 2 ** min(message.attempts - 1, 10), _LONGEST_DELAY)
     return replace(message, routes=routes, due=now + delay)

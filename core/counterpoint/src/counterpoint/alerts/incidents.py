@@ -1,4 +1,4 @@
-"""Where cases are kept: one JSON object each, changed by compare-and-swap, so that processes at once lose nothing."""
+"""The store of cases: one JSON object each, changed by compare-and-swap, so that no concurrent change is lost."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 
 def change(store: Objects, alert_id: str, becomes: Callable[[Case | None], Case | None]) -> Case | None:
-    """Puts what a case becomes in its place, however many others change it at once; returns that.
+    """Replaces a case by `becomes` of it, atomically under concurrent changes; returns the new case.
 
     Raises:
         StorageError: the root cannot be read or written.
     """
     path = layout.alert_case(alert_id)
     while True:
-        found = store.find(path)
-        case = None if found is None else _case(store, store.parsed(path, found.data))
+        stored = store.find(path)
+        case = None if stored is None else _case(store, store.parsed(path, stored.data))
         new = becomes(case)
-        if new is None or new == case or store.compare_and_swap(path, json_bytes(new.to_dict()), found):
+        if new is None or new == case or store.compare_and_swap(path, json_bytes(new.to_dict()), stored):
             return new
 
 
@@ -57,7 +57,7 @@ def case_of(store: Objects, alert_id: str) -> Case:
 
 
 def _case(store: Objects, values: Mapping[str, Any]) -> Case:
-    """A case as it was kept; its command names the root that it was read from, which may be a copy."""
+    """A stored case; its command names the root that it was read from, which may be a copy."""
     case = Case.from_dict(values)
     words = shlex.split(case.alert.command or "")
     if "--root" not in words[:-1]:

@@ -1,4 +1,4 @@
-"""Telling an alert, and delivering later what was held, failed or stayed without an answer."""
+"""Sends alerts, and later delivers messages that were held, failed or not acknowledged."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ _LEVELS = {Severity.P0: logging.ERROR, Severity.P1: logging.ERROR, Severity.P2: 
 
 
 def tell(store: Objects, alert: Alert, *, now: datetime | None = None) -> str:
-    """Logs an alert, keeps it, and sends it unless its cause was told a short while ago or a backfill is under way.
+    """Logs and stores an alert, and sends it unless its cause was sent recently or a backfill is running.
 
-    Never raises, and takes a few seconds at most. Returns the id under which it is kept.
+    Never raises, and takes a few seconds at most. Returns the id of the stored alert.
     """
-    told = Alert.from_dict(redacted_values(alert.to_dict()))
+    redacted_alert = Alert.from_dict(redacted_values(alert.to_dict()))
     try:
-        _tell(store, told, now or datetime.now(UTC))
-    except Exception as error:  # noqa: BLE001 - an alert is never worth a run
+        _tell(store, redacted_alert, now or datetime.now(UTC))
+    except Exception as error:  # noqa: BLE001 - an alert must not fail a run
         log.error("an alert was not stored or not sent: %s: %s", type(error).__name__, redacted(str(error)))  # noqa: TRY400
-    return told.id
+    return redacted_alert.id
 
 
 def heal(store: Objects, alert_id: str, partition: str, version: str, *, now: datetime | None = None) -> None:
-    """Notes that what an alert told of a partition has ended well; an alert of which nothing is left is closed.
+    """Records that an alert's step has succeeded in a partition; closes the alert when no partition is left.
 
     Raises:
         StorageError: the root cannot be read or written.
     """
     moment = now or datetime.now(UTC)
-    case = change(store, alert_id, lambda found: healed(found, partition, version, moment) if found else None)
+    case = change(store, alert_id, lambda case: healed(case, partition, version, moment) if case else None)
     if case and case.healed == moment:
         log.info("alert %s: recovered: %s", alert_id, case.alert.title)
 
@@ -61,8 +61,8 @@ def _tell(store: Objects, alert: Alert, now: datetime) -> None:
     throttle = (routes or Routes()).throttle
 
     def becomes(case: Case | None) -> Case:
-        met = seen(case, alert, now, throttle)
-        return posted(met, routes, now, store.root) if routes else met
+        updated = seen(case, alert, now, throttle)
+        return posted(updated, routes, now, store.root) if routes else updated
 
     case = change(store, alert.id, becomes)
     rows = _deliver(store, case, routes, now) if routes and case else []
@@ -80,7 +80,7 @@ def _routes() -> Routes | None:
 
 
 def release(store: Objects, version: str, *, now: datetime | None = None) -> None:
-    """Sends what was held until the backfill into a version has ended: a message per cause, with its partitions.
+    """Sends the messages that were held until a version's backfill ended: one per cause, with its partitions.
 
     Never raises.
     """
@@ -89,15 +89,15 @@ def release(store: Objects, version: str, *, now: datetime | None = None) -> Non
         routes = _routes()
         held = [case for case in all_cases(store) if version in case.held]
         for case in held:
-            _change_and_deliver(store, case, routes, moment, lambda found: released(found, version))
-    except Exception as error:  # noqa: BLE001 - an alert is never worth a backfill
+            _change_and_deliver(store, case, routes, moment, lambda case: released(case, version))
+    except Exception as error:  # noqa: BLE001 - an alert must not fail a backfill
         log.error("alerts of version %s were not sent: %s", version, redacted(str(error)))  # noqa: TRY400
 
 
 def deliver_due(store: Objects, *, now: datetime | None = None) -> list[dict[str, Any]]:
-    """Sends what was held for too long or was not delivered, and escalates what nobody acknowledged.
+    """Sends messages that were held for too long or not delivered, and escalates unacknowledged alerts.
 
-    Returns a row for each message that was tried: id, severity, title, kind (`alert` or `escalation`), and the names
+    Returns a row for each attempted message: id, severity, title, kind (`alert` or `escalation`), and the names
     of the routes in `delivered` and `failed`.
 
     Raises:
@@ -108,7 +108,7 @@ def deliver_due(store: Objects, *, now: datetime | None = None) -> list[dict[str
     rows: list[dict[str, Any]] = []
     for case in all_cases(store):
         rows += _change_and_deliver(
-            store, case, routes, moment, lambda found: escalated(found, routes, moment, store.root)
+            store, case, routes, moment, lambda current: escalated(current, routes, moment, store.root)
         )
     return rows
 
@@ -116,8 +116,8 @@ def deliver_due(store: Objects, *, now: datetime | None = None) -> list[dict[str
 def _change_and_deliver(
     store: Objects, case: Case, routes: Routes | None, now: datetime, becomes: Callable[[Case], Case]
 ) -> list[dict[str, Any]]:
-    def changed(found: Case | None) -> Case | None:
-        new = becomes(found) if found else None
+    def changed(current: Case | None) -> Case | None:
+        new = becomes(current) if current else None
         return posted(new, routes, now, store.root) if new and routes else new
 
     new = change(store, case.alert.id, changed)
@@ -125,28 +125,28 @@ def _change_and_deliver(
 
 
 def _deliver_another(store: Objects, routes: Routes, now: datetime) -> None:
-    """Sends what is due of one other case: not of all, for a chat that is down must not hold up the run."""
+    """Sends the due messages of one other case; not of all, because a chat that is down must not delay the run."""
     case = next((case for case in all_cases(store) if due(case, now)), None)
     if case:
         _deliver(store, case, routes, now)
 
 
 def _deliver(store: Objects, case: Case, routes: Routes, now: datetime) -> list[dict[str, Any]]:
-    """Sends the messages of a case that are due and that nobody else has taken."""
+    """Sends the due messages of a case that no other process has taken."""
     if not due(case, now):
         return []
-    me = uuid4().hex
-    found = change(store, case.alert.id, lambda found: taken(found, now, me) if found else None)
-    mine = [message for message in found.outbox if message.taker == me] if found else []
+    taker = uuid4().hex
+    leased = change(store, case.alert.id, lambda current: taken(current, now, taker) if current else None)
+    mine = [message for message in leased.outbox if message.taker == taker] if leased else []
     return [_send(store, case, message, routes, now) for message in mine]
 
 
 def _send(store: Objects, case: Case, message: Message, routes: Routes, now: datetime) -> dict[str, Any]:
     errors = send({name: routes.urls.get(name) for name in message.routes}, message.title, message.body)
-    change(store, case.alert.id, lambda found: settled(found, message, errors, now) if found else None)
+    change(store, case.alert.id, lambda current: settled(current, message, errors, now) if current else None)
     for name, error in errors.items():
         if error is not None:
             log.warning("alert %s was not delivered to %s, delivery is retried: %s", case.alert.id, name, error)
-    told = {"id": case.alert.id, "severity": case.alert.severity.value, "title": message.title, "kind": message.kind}
+    row = {"id": case.alert.id, "severity": case.alert.severity.value, "title": message.title, "kind": message.kind}
     failed = [name for name, error in errors.items() if error is not None]
-    return {**told, "delivered": [name for name in errors if name not in failed], "failed": failed}
+    return {**row, "delivered": [name for name in errors if name not in failed], "failed": failed}

@@ -1,4 +1,4 @@
-"""Who is told: the file that COUNTERPOINT_ALERTS names, in TOML; without it alerts go to the log alone."""
+"""The routes of alerts: a TOML file named by COUNTERPOINT_ALERTS; without it alerts only go to the log."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _NAME = re.compile(r"\$\{(\w+)\}")
 
 @dataclass(frozen=True, slots=True)
 class Routes:
-    """URLs by the names of the routes, such as `P0[0]` or `to[1]`: only names are ever stored, logged or shown.
+    """URLs by the names of the routes, such as `P0[0]` or `to[1]`; only names are stored, logged or shown.
 
-    `throttle` is how long a cause is not sent again, `patience` how long it may stay without acknowledgement.
+    `throttle` is the time between two messages of a cause, `patience` the time for an acknowledgement.
     """
 
     urls: Mapping[str, str] = field(default_factory=dict)
@@ -39,7 +39,7 @@ class Routes:
 
     @property
     def escalation(self) -> tuple[str, ...]:
-        """The names of the routes to those who come next."""
+        """The names of the routes for escalations."""
         return self._named("to")
 
     def _named(self, group: str) -> tuple[str, ...]:
@@ -50,7 +50,7 @@ def load_routes() -> Routes:
     """The routes of the file that the environment names.
 
     Raises:
-        UsageError: the file is not there, is no TOML, or says something that has no meaning.
+        UsageError: the file is missing, is no TOML, or holds an unknown or wrong entry.
     """
     name = os.environ.get(ROUTES)
     if not name:
