@@ -1,4 +1,4 @@
-"""Watching: runs that are late or will be, and outputs that are too old, told before a person notices."""
+"""Monitoring: alerts about runs that are or will be late, and about outputs that are too old."""
 
 from __future__ import annotations
 

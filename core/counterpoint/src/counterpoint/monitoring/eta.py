@@ -1,4 +1,4 @@
-"""When a run will have ended: by how its steps are now, and how long they usually take."""
+"""The expected end of a run, from the states of its steps and their usual durations."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Expected(NamedTuple):
-    """When a run is expected to end at the earliest, and the chain of open steps that it waits for until then."""
+    """The earliest expected end of a run, and the chain of open steps that determines it."""
 
     end: datetime
     chain: tuple[str, ...]
@@ -25,10 +25,10 @@ class Expected(NamedTuple):
 def expected_end(
     pipeline: Pipeline, states: Mapping[str, StepState], seconds: Mapping[str, float], now: datetime
 ) -> Expected:
-    """When the last open step ends, if each takes its usual seconds and begins when those before it have ended.
+    """The end of the last open step, if each takes its usual seconds and starts after its upstream steps.
 
-    A step of which nothing is known takes no time, and none waits for a pool: it is a bound from below, so it tells of
-    no delay that will not come.
+    A step without a known duration takes no time, and no step waits for a pool. The result is a lower bound, so it
+    never predicts a delay that will not happen.
     """
     ends: dict[str, Expected] = {}
     for name in order(pipeline):

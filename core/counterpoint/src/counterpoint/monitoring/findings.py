@@ -1,4 +1,4 @@
-"""What there is to be found: a run against its deadline, an output against its limit."""
+"""The findings of a sweep: a run compared with its deadline, an output compared with its limit."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Punctuality(StrEnum):
-    """How a run is against its deadline: in time so far, expected to miss it, or past it and not ended."""
+    """A run compared with its deadline: in time so far, expected to miss it, or past it and not ended."""
 
     IN_TIME = "in_time"
     WILL_BE_LATE = "will_be_late"
@@ -29,7 +29,7 @@ class Punctuality(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A scheduled run as it is now; `expected` is when it ends at the earliest, `chain` the steps until then."""
+    """The state of a scheduled run; `expected` is its earliest end, `chain` the steps until then."""
 
     due: Due
     steps: Mapping[str, StepState]
@@ -41,12 +41,12 @@ class Run:
     @property
     def state(self) -> str:
         """`ended`, `failed`, `running`, `waiting` (begun, but no step runs now) or `not_begun`."""
-        found = {state.standing for state in self.steps.values()}
-        if not found & OPEN:
-            return "failed" if Standing.FAILED in found else "ended"
-        if Standing.RUNNING in found:
+        standings = {state.standing for state in self.steps.values()}
+        if not standings & OPEN:
+            return "failed" if Standing.FAILED in standings else "ended"
+        if Standing.RUNNING in standings:
             return "running"
-        return "not_begun" if found == {Standing.WAITING} else "waiting"
+        return "not_begun" if standings == {Standing.WAITING} else "waiting"
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
@@ -64,7 +64,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """The newest output of a step that has a limit, by the clock."""
+    """The newest output of a step that has a limit on its age."""
 
     step: str
     partition: str
@@ -74,7 +74,7 @@ class Output:
 
     @property
     def is_too_old(self) -> bool:
-        """Whether it is past its limit."""
+        """Whether the output is older than its limit."""
         return self.age > self.limit
 
     def to_dict(self) -> dict[str, Any]:
@@ -90,7 +90,7 @@ class Output:
 
 
 def look_at_run(store: Store, request: RunRequest, due: Due, now: datetime) -> Run:
-    """How a scheduled run is now, and when it is expected to have ended."""
+    """The state of a scheduled run, and its expected end."""
     steps = states_of(store, request)
     is_open = [name for name, state in steps.items() if state.standing in OPEN]
     failed = any(state.standing is Standing.FAILED for state in steps.values())
@@ -109,7 +109,7 @@ def _punctuality(deadline: datetime | None, expected: datetime, now: datetime) -
 
 
 def look_at_outputs(store: Store, now: datetime) -> Iterator[Output]:
-    """How old the newest output of each step is that has a limit; of a step that was never made there is none."""
+    """The age of the newest output of each step with a limit; steps without an output are left out."""
     for step in store.pipeline.steps:
         keys = partitions_of(store, step.name) if step.freshness else []
         entry = newest(store, step.name, keys[-1]) if keys else None

@@ -1,4 +1,4 @@
-"""What is told of a late run or an old output, and to whom: alerts of class `late`."""
+"""The alerts of class `late`, about late runs and old outputs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _SEVERITY = HANDLING[FailureClass.LATE].severity or Severity.P1
 
 
 def alert_of_run(name: str, pipeline: Pipeline, run: Run, root: str, orchestrator: str = "unknown") -> Alert | None:
-    """The alert of a run that is late or will be; None when it is in time. `name` is how commands find the pipeline."""
+    """The alert of a run that is or will be late; None when it is in time. Commands find the pipeline by `name`."""
     if run.punctuality is Punctuality.IN_TIME:
         return None
     is_late = run.punctuality is Punctuality.LATE
@@ -51,7 +51,7 @@ def alert_of_run(name: str, pipeline: Pipeline, run: Run, root: str, orchestrato
 
 
 def detail_of(run: Run) -> str:
-    """The state of a run in words: when it was due, when it will have ended, and for what it waits."""
+    """The state of a run as text: when it was due, its expected end, and the steps that it waits for."""
     words = [f"{run.due.partition}: due {_clock(run.due.deadline)}, {run.state.replace('_', ' ')}"]
     failed = [name for name, state in run.steps.items() if state.standing is Standing.FAILED]
     if failed:
@@ -102,9 +102,9 @@ def alert_of_output(name: str, pipeline: Pipeline, output: Output, now: datetime
 
 
 def tell_late(pipeline: str, moment: str, orchestrator: str) -> None:
-    """Tells of a run whose deadline an orchestrator itself saw pass, unless it has ended by now; never raises.
+    """Sends the alert of a run whose deadline has passed in an orchestrator, unless the run has ended; never raises.
 
-    `pipeline` is its own name, `moment` lies in the run's partition (ISO 8601).
+    `pipeline` is the pipeline's own name, `moment` a time in the run's partition (ISO 8601).
     """
     try:
         name = next(served for served in served_pipelines() if find_pipeline(served).name == pipeline)

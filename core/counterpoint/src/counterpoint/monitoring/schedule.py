@@ -1,4 +1,4 @@
-"""Which runs of a pipeline are due: by its cron, in UTC; a tick is of the partition that ended before it."""
+"""The due runs of a pipeline by its cron, in UTC; a tick belongs to the partition that ended before it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _INSTANT = timedelta(seconds=1)
 
 
 class Due(NamedTuple):
-    """A scheduled run: of which partition, when it was to begin, and by when it is to have ended (None: whenever)."""
+    """A scheduled run: its partition, the time when it was due to start, and its deadline, if it has one."""
 
     partition: str
     at: datetime
@@ -28,14 +28,14 @@ def due(pipeline: Pipeline, now: datetime) -> tuple[Due, ...]:
     """The newest scheduled run and those before it up to the newest whose deadline has passed, newest first.
 
     Raises:
-        DefinitionError: the pipeline's cron expression is none.
+        DefinitionError: the pipeline's cron expression is not valid.
     """
-    found = []
+    runs = []
     for run in _ticks(pipeline, now):
-        found.append(run)
+        runs.append(run)
         if run.deadline is None or run.deadline <= now:
             break
-    return tuple(found)
+    return tuple(runs)
 
 
 def _ticks(pipeline: Pipeline, now: datetime) -> Iterator[Due]:
@@ -44,19 +44,19 @@ def _ticks(pipeline: Pipeline, now: datetime) -> Iterator[Due]:
         return
     partitions, moment = pipeline.partitions, now.astimezone(UTC) + _INSTANT
     while tick := _tick(pipeline, moment, back=True):
-        # a tick is of the partition before it
+        # a tick belongs to the partition before it
         key = partitions.shift(partitions.key_of(tick), -1)
         if key < partitions.start:
             return
-        yield (found := due_of(pipeline, key))
-        moment = found.at
+        yield (run := due_of(pipeline, key))
+        moment = run.at
 
 
 def due_of(pipeline: Pipeline, key: str) -> Due:
     """The scheduled run of a partition: at the first tick after its end.
 
     Raises:
-        DefinitionError: the pipeline's cron expression is none.
+        DefinitionError: the pipeline's cron expression is not valid.
     """
     end = pipeline.partitions.partition(key).end
     first = _tick(pipeline, end - _INSTANT) or end

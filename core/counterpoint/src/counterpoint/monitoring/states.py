@@ -1,4 +1,4 @@
-"""How the steps of a partition are in production, whatever runs them: by what stands, and what was noted."""
+"""The states of a partition's steps in production, on any engine, from their outputs and records."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LATEST = 7
 
 
 class Standing(StrEnum):
-    """How a step of a partition is."""
+    """The state of a step of a partition."""
 
     ENDED = "ended"
     SKIPPED = "skipped"
@@ -46,7 +46,7 @@ _STATUS = {
 
 @dataclass(frozen=True, slots=True)
 class StepState:
-    """How a step is, since when, and in which run of which orchestrator, as far as that is known."""
+    """The state of a step: since when, and in which run of which orchestrator, as far as known."""
 
     standing: Standing
     since: datetime | None = None
@@ -55,15 +55,15 @@ class StepState:
 
 
 def states_of(store: Store, request: RunRequest) -> dict[str, StepState]:
-    """How each step of a partition is, in topological order."""
-    found: dict[str, StepState] = {}
+    """The state of each step of a partition, in topological order."""
+    states: dict[str, StepState] = {}
     for name in order(store.pipeline):
         context = StepContext(request, store.pipeline, store.pipeline.step(name), store)
-        found[name] = _made(context) or _begun(context) or StepState(_not_begun(context, found))
-    return found
+        states[name] = _finished(context) or _begun(context) or StepState(_not_begun(context, states))
+    return states
 
 
-def _made(context: StepContext) -> StepState | None:
+def _finished(context: StepContext) -> StepState | None:
     if is_skipped(context, context.step.name):
         return StepState(Standing.SKIPPED)
     entry = _last_entry(context)
@@ -74,28 +74,28 @@ def _made(context: StepContext) -> StepState | None:
 
 
 def _last_entry(context: StepContext) -> Materialization | None:
-    """What stands of a step; of a mapped step its last element, when all of them stand."""
+    """The output of a step; for a mapped step its last element, if all elements exist."""
     if context.step.map_over is None:
         return context.store.entry(context.step.name, context.request.partition)
-    standing = standing_elements(context, context.step.name)
+    existing = standing_elements(context, context.step.name)
     try:
         wanted = elements(context.request, context.step.name, {})
-    except CounterpointError:  # the list is not made yet
+    except CounterpointError:  # the list does not exist yet
         return None
-    return standing[-1] if standing and len(standing) >= wanted else None
+    return existing[-1] if existing and len(existing) >= wanted else None
 
 
 def _begun(context: StepContext) -> StepState | None:
-    told = context.store.get_json(
+    mark = context.store.get_json(
         layout.begun_step(context.pipeline.name, context.request.partition, context.step.name)
     )
-    if told is None:
+    if mark is None:
         return None
-    since = datetime.fromisoformat(told["at"])
-    failed = _failed_at(context, told["run_id"])
+    since = datetime.fromisoformat(mark["at"])
+    failed = _failed_at(context, mark["run_id"])
     is_over = failed is not None and failed >= since
     standing = Standing.FAILED if is_over else Standing.RUNNING
-    return StepState(standing, failed if is_over else since, told["run_id"], told["orchestrator"])
+    return StepState(standing, failed if is_over else since, mark["run_id"], mark["orchestrator"])
 
 
 def _failed_at(context: StepContext, run_id: str) -> datetime | None:
@@ -107,24 +107,24 @@ def _failed_at(context: StepContext, run_id: str) -> datetime | None:
     return max((datetime.fromisoformat(attempt["at"]) for attempt in attempts if attempt["last"]), default=None)
 
 
-def _not_begun(context: StepContext, found: Mapping[str, StepState]) -> Standing:
-    """What becomes of a step that has not begun, by how those before it are."""
-    before = {name: found[name].standing for name in context.step.upstream}
+def _not_begun(context: StepContext, states: Mapping[str, StepState]) -> Standing:
+    """The state of a step that has not begun, from the states of its upstream steps."""
+    before = {name: states[name].standing for name in context.step.upstream}
     if OPEN.intersection(before.values()):
         return Standing.WAITING
-    becomes = verdict(context.step, {name: _STATUS[standing] for name, standing in before.items()}, {})
-    return Standing.WAITING if becomes is RunDecision.RUN else Standing(becomes.value)
+    decision = verdict(context.step, {name: _STATUS[standing] for name, standing in before.items()}, {})
+    return Standing.WAITING if decision is RunDecision.RUN else Standing(decision.value)
 
 
 def span_of(store: Store, step: str, entry: Materialization) -> tuple[datetime, datetime] | None:
-    """When the attempt that made an output began and ended (of a mapped step: its first and its last element)."""
+    """The start and end of the attempt that wrote an output; for a mapped step, of its first and last elements."""
     mapped = store.pipeline.step(step).map_over is not None
-    found: list[Mapping[str, Any] | None] = (
+    candidates: list[Mapping[str, Any] | None] = (
         [*element_records(store, entry.run_id, step)]
         if mapped
         else [store.get_json(layout.step_record(store.pipeline.name, entry.run_id, step))]
     )
-    records = [record for record in found if record and record.get("started") and record.get("ended")]
+    records = [record for record in candidates if record and record.get("started") and record.get("ended")]
     if not records:
         return None
     began = min(datetime.fromisoformat(record["started"]) for record in records)
@@ -132,24 +132,24 @@ def span_of(store: Store, step: str, entry: Materialization) -> tuple[datetime, 
 
 
 def partitions_of(store: Store, step: str) -> list[str]:
-    """The keys of the partitions of a step that stand in production, oldest first."""
+    """The partitions of a step with an output in production, oldest first."""
     paths = store.list(layout.catalog_folder(store.version, store.pipeline.name, step))
     return sorted({layout.name_of(path).partition(".")[0] for path in paths})
 
 
 def newest(store: Store, step: str, key: str) -> Materialization | None:
-    """What stands of a step for a partition; of a mapped step its first element."""
+    """The output of a step for a partition; for a mapped step its first element."""
     suffix = "" if store.pipeline.step(step).map_over is None else ".0"
     return store.entry(step, f"{key}{suffix}")
 
 
 def usual_seconds(store: Store, steps: Iterable[str], before: str) -> dict[str, float]:
-    """The median seconds of each step in the last partitions before one; steps that were never made are left out."""
-    found = {}
+    """The median seconds of each step in the last partitions before one; steps without an output are left out."""
+    seconds = {}
     for step in steps:
         keys = [key for key in partitions_of(store, step) if key < before][-_LATEST:]
         entries = (newest(store, step, key) for key in keys)
         spans = [span for entry in entries if entry and (span := span_of(store, step, entry))]
         if spans:
-            found[step] = median((end - start).total_seconds() for start, end in spans)
-    return found
+            seconds[step] = median((end - start).total_seconds() for start, end in spans)
+    return seconds

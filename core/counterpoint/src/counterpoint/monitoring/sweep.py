@@ -1,4 +1,4 @@
-"""One look at all pipelines below a root: what is late or too old is told, and what is due is delivered."""
+"""One sweep over all pipelines below a root: alerts about late runs and old outputs, and delivers due messages."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from counterpoint.alerts import Alert
 
 log = logging.getLogger(__name__)
-# one that looks every minute need not say the same every minute
+# a loop that sweeps every minute does not repeat an alert every minute
 _REPEATED = timedelta(minutes=30)
 
 
@@ -35,56 +35,56 @@ def names_below(root: str) -> list[str]:
         StorageError: the root cannot be read.
     """
     objects = Objects(root)
-    there = {*objects.folders(layout.RUNS), *objects.folders(layout.catalog_pipelines(PRODUCTION))}
-    return [name for name in registered() if name in there or name_of(name) in {*there, None}]
+    used = {*objects.folders(layout.RUNS), *objects.folders(layout.catalog_pipelines(PRODUCTION))}
+    return [name for name in registered() if name in used or name_of(name) in {*used, None}]
 
 
 def watch(root: str, names: Sequence[str], now: datetime, told: dict[str, datetime] | None = None) -> dict[str, Any]:
-    """Looks at pipelines, tells what is late or too old, and delivers what is due; returns what it found.
+    """Checks pipelines, sends alerts about late runs and old outputs, and delivers due messages; returns the findings.
 
-    A pipeline that cannot be looked at is told in the answer, and does not keep the others from being looked at. `told`
-    remembers for the next look what was told, and when.
+    A pipeline that cannot be checked is reported in the answer, and does not keep the others from being checked. `told`
+    remembers for the next sweep which alerts were sent, and when.
 
     Raises:
         StorageError: the root cannot be read.
         UsageError: the file of routes is wrong.
     """
-    found: list[dict[str, Any]] = []
+    pipelines: list[dict[str, Any]] = []
     objects, told = Objects(root), {} if told is None else told
     for name in names:
         try:
-            looked, alerts = _look(root, name, now)
+            findings, alerts = _check(root, name, now)
         except StorageError:
             raise
         except Exception as error:  # noqa: BLE001 - one bad pipeline must not blind the watcher for the others
             log.warning("%s cannot be watched: %s: %s", name, type(error).__name__, error)
-            found.append({"pipeline": name, "error": f"{type(error).__name__}: {error}", "runs": [], "outputs": []})
+            pipelines.append({"pipeline": name, "error": f"{type(error).__name__}: {error}", "runs": [], "outputs": []})
             continue
-        found.append(looked)
+        pipelines.append(findings)
         for alert in alerts:
             _tell(objects, alert, now, told)
-    return {"at": now.isoformat(), "root": root, "pipelines": found, "alerts": deliver_due(objects, now=now)}
+    return {"at": now.isoformat(), "root": root, "pipelines": pipelines, "alerts": deliver_due(objects, now=now)}
 
 
 def _tell(objects: Objects, alert: Alert, now: datetime, told: dict[str, datetime]) -> None:
-    what = f"{alert.id} {alert.partition}"
-    if what not in told or now - told[what] >= _REPEATED:
-        told[what] = now
+    key = f"{alert.id} {alert.partition}"
+    if key not in told or now - told[key] >= _REPEATED:
+        told[key] = now
         tell(objects, alert, now=now)
 
 
-def _look(root: str, name: str, now: datetime) -> tuple[dict[str, Any], list[Alert]]:
+def _check(root: str, name: str, now: datetime) -> tuple[dict[str, Any], list[Alert]]:
     pipeline = find_pipeline(name)
     store = Snapshot(root, pipeline, PRODUCTION)
     requests = [(run, RunRequest(name, run.partition, "", root, steps=())) for run in due(pipeline, now)]
     runs = [look_at_run(store, request, run, now) for run, request in requests]
     outputs = list(look_at_outputs(store, now))
-    told = [alert_of_run(name, pipeline, run, root) for run in runs]
-    told += [alert_of_output(name, pipeline, output, now, root) for output in outputs]
-    looked = {
+    alerts = [alert_of_run(name, pipeline, run, root) for run in runs]
+    alerts += [alert_of_output(name, pipeline, output, now, root) for output in outputs]
+    findings = {
         "pipeline": name,
         "error": None,
         "runs": [run.to_dict() for run in runs],
         "outputs": [output.to_dict() for output in outputs],
     }
-    return looked, [alert for alert in told if alert]
+    return findings, [alert for alert in alerts if alert]
