@@ -1,4 +1,4 @@
-"""Asking the orchestrator itself why a run failed, by its API."""
+"""Asks the orchestrator's own API why a run failed."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from counterpoint.services.service_environments import running_target
 if TYPE_CHECKING:
     from counterpoint.diagnosis.evidence import Evidence
 
-# where nobody knows more
+# the error of a step when the orchestrator gives no reason
 UNSAID = ErrorInfo("Unknown", "the orchestrator says that it failed, and not why", failure="orchestrator")
 
 
 @dataclass(frozen=True)
 class Told:
-    """What an orchestrator tells of a run: how it is, and why its steps failed (`''`: why it did itself)."""
+    """An orchestrator's answer about a run: its status, and the errors of its steps (`''`: of the run itself)."""
 
     status: str
     causes: Mapping[str, ErrorInfo]
 
 
-# None: the services do not run
+# asks for the answer about a run; None when the services do not run
 Ask = Callable[["Evidence"], Told | None]
 
 
 def ask_service(evidence: Evidence) -> Told | None:
-    """What the orchestrator says of a run; None when its services do not run.
+    """The orchestrator's answer about a run; None when its services do not run.
 
     Raises:
         ServiceError: its adapter is not installed in this environment, or it does not answer.
@@ -41,7 +41,7 @@ def ask_service(evidence: Evidence) -> Told | None:
         return None
     adapter = find_adapter(request.orchestrator)
     names = list(evidence.kept.get("native", {})) or [request.run_id.removeprefix(f"{request.orchestrator}-")]
-    # first how it is, then why: it may end in between
+    # the status first, then the causes: the run may end in between
     ended = adapter.observe(target, request, names[-1])
     causes = {step: error for native_id in names for step, error in adapter.causes(target, request, native_id).items()}
     if ended and ended.failed and not causes:

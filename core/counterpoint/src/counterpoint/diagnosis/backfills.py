@@ -1,4 +1,4 @@
-"""Why partitions of a backfill failed: one cause told once, with the list of its partitions."""
+"""The causes of a backfill's failed partitions: each cause once, with the list of its partitions."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 
 def explain_backfill(root: str, name: str, version: str, ask: Ask) -> dict[str, Any]:
-    """Why partitions of a backfill failed, as JSON values; see `explain`.
+    """The causes of a backfill's failed partitions, as JSON values; see `explain`.
 
     Raises:
         UsageError: there is no such pipeline or backfill.
-        ServiceError: the orchestrator would have to be asked, and does not run.
+        ServiceError: the orchestrator has to be asked, and does not run.
     """
     store = Store(root, find_pipeline(name))
     manifest = manifest_of(store, version)
@@ -55,23 +55,23 @@ def _status(manifest: Mapping[str, Any]) -> str:
 
 
 def _rows(store: Store, version: str, manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """How each partition ended; of a backfill that has not ended, those that have."""
+    """The reports of all partitions that have ended."""
     report = manifest["report"]
     if report:
         return [*report["upstream"], *report["partitions"]]
     paths = store.list(layout.backfill_folder(store.pipeline.name, version))
-    told = {layout.name_of(path): store.get_json(path) or {} for path in paths}
-    return [row for key, one in told.items() if (row := one.get("report") or _so_far(key, one))]
+    states = {layout.name_of(path): store.get_json(path) or {} for path in paths}
+    return [row for key, state in states.items() if (row := state.get("report") or _so_far(key, state))]
 
 
-def _so_far(key: str, told: Mapping[str, Any]) -> dict[str, Any] | None:
-    if "failed" not in told.get("steps", {}).values():
+def _so_far(key: str, state: Mapping[str, Any]) -> dict[str, Any] | None:
+    if "failed" not in state.get("steps", {}).values():
         return None
-    return {"date": key, "status": "failed", "run_id": told["run_id"], "blocked_by": []}
+    return {"date": key, "status": "failed", "run_id": state["run_id"], "blocked_by": []}
 
 
 def _causes(store: Store, row: Mapping[str, Any], rows: Iterable[Mapping[str, Any]], ask: Ask) -> list[Cause]:
-    """The causes of one partition, with the partitions that were not begun because of it."""
+    """The causes of one partition, with the partitions that it blocks."""
     evidence = read(store, (store.pipeline.name, row["run_id"]))
-    blocked = [one["date"] for one in rows if row["date"] in one["blocked_by"]]
+    blocked = [other["date"] for other in rows if row["date"] in other["blocked_by"]]
     return [replace(cause, blocked=blocked) for cause in causes_of(evidence, ask)[0]]

@@ -1,4 +1,4 @@
-"""One cause: the innermost error of a step, with all that a person needs to act on it."""
+"""The cause of a failure: the innermost error of a step, with all facts that a person needs to act on it."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _NOT_RUN = {Status.SKIPPED, Status.UPSTREAM_FAILED}
 
 @dataclass(frozen=True)
 class Cause:
-    """Why a step failed; what several elements or partitions have in common is one cause.
+    """The cause of a step's failure; the same cause in several elements or partitions is one cause.
 
-    `step` is None when the run failed by itself. `error` is the innermost one, `raised_as` what it was raised as if
-    that is another; `attempt` of `attempts` is the one it was of, and `again` whether another follows. `told_by` is
-    who says so: the worker itself, the orchestrator's API, or what was left in the store.
+    `step` is None when the run itself failed. `error` is the innermost error, `raised_as` the outer error if there is
+    another; `attempt` of `attempts` is the failed attempt, and `again` tells whether another follows. `told_by` is the
+    source: the worker itself, the orchestrator's API, or the store.
     """
 
     step: str | None
@@ -49,14 +49,14 @@ class Cause:
     def to_dict(self) -> dict[str, Any]:
         """As JSON values, without secrets."""
         handling = HANDLING[FailureClass(self.failure)]
-        about = {
+        handling_values = {
             "meaning": handling.meaning,
             "severity": handling.severity.value if handling.severity else None,
             "told": handling.told,
             "runbook": f"{RUNBOOK}#{self.failure}",
         }
-        found: dict[str, Any] = redacted_values({**asdict(self), **about})
-        return found
+        values: dict[str, Any] = redacted_values({**asdict(self), **handling_values})
+        return values
 
 
 def recorded(evidence: Evidence, tries: Tries) -> Cause:
@@ -77,7 +77,8 @@ def recorded(evidence: Evidence, tries: Tries) -> Cause:
         host=last["host"],
         pid=last["pid"],
         earlier=[
-            {"attempt": one["attempt"], "at": one["at"], **_innermost(one["error"])} for one in tries.attempts[:-1]
+            {"attempt": attempt["attempt"], "at": attempt["at"], **_innermost(attempt["error"])}
+            for attempt in tries.attempts[:-1]
         ],
         inputs=last["inputs"],
         log=last["log"],
@@ -87,8 +88,8 @@ def recorded(evidence: Evidence, tries: Tries) -> Cause:
 
 
 def told(evidence: Evidence, step: str | None, error: ErrorInfo, told_by: str, attempt: int | None = None) -> Cause:
-    """The cause that somebody else tells of; what the worker recorded of earlier attempts stands beside it."""
-    before = [one for tries in evidence.tries if tries.step == step for one in tries.attempts]
+    """The cause that another source reports, with the earlier attempts that the worker recorded."""
+    before = [recorded_attempt for tries in evidence.tries if tries.step == step for recorded_attempt in tries.attempts]
     known = error.to_dict()
     cause = Cause(
         step=step,
@@ -98,13 +99,13 @@ def told(evidence: Evidence, step: str | None, error: ErrorInfo, told_by: str, a
         attempt=attempt,
         attempts=evidence.pipeline.step(step).retry.retries + 1 if step else None,
         told_by=told_by,
-        earlier=[{"attempt": one["attempt"], "at": one["at"], **_innermost(one["error"])} for one in before],
+        earlier=[{"attempt": other["attempt"], "at": other["at"], **_innermost(other["error"])} for other in before],
     )
     return _placed(cause, evidence)
 
 
 def _placed(cause: Cause, evidence: Evidence) -> Cause:
-    """Where it happened, and what was not run because of it."""
+    """The cause with its partition and run, and the steps that were not run because of it."""
     states, request = evidence.states, evidence.request
     after = downstream(evidence.pipeline, cause.step) if cause.step else evidence.pipeline.step_names
     not_run = [name for name in after if states.get(name) in _NOT_RUN]
@@ -121,24 +122,24 @@ def _innermost(error: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def grouped(causes: Iterable[Cause]) -> list[Cause]:
-    """The causes, the first to happen first; those of the same kind and place are one."""
-    found: dict[tuple[Any, ...], list[Cause]] = {}
-    for cause in sorted(causes, key=lambda one: one.at or "~"):
-        found.setdefault((cause.step, cause.failure, cause.error["type"], cause.error["where"]), []).append(cause)
-    return [_together(alike) for alike in found.values()]
+    """The causes in the order of their time; causes with the same step, class, error type and place are merged."""
+    alike: dict[tuple[Any, ...], list[Cause]] = {}
+    for cause in sorted(causes, key=lambda cause: cause.at or "~"):
+        alike.setdefault((cause.step, cause.failure, cause.error["type"], cause.error["where"]), []).append(cause)
+    return [_merged(group) for group in alike.values()]
 
 
-def _together(causes: list[Cause]) -> Cause:
-    """The first of several, with what the others are about."""
+def _merged(causes: list[Cause]) -> Cause:
+    """The first of several causes, with the elements, partitions and runs of all."""
     return replace(
         causes[0],
-        elements=sorted({one for cause in causes for one in cause.elements}),
-        partitions=sorted({one for cause in causes for one in cause.partitions}),
-        blocked=sorted({one for cause in causes for one in cause.blocked}),
+        elements=sorted({element for cause in causes for element in cause.elements}),
+        partitions=sorted({key for cause in causes for key in cause.partitions}),
+        blocked=sorted({key for cause in causes for key in cause.blocked}),
         runs=_each_once(cause.runs for cause in causes),
         not_run=_each_once(cause.not_run for cause in causes),
     )
 
 
 def _each_once(lists: Iterable[list[str]]) -> list[str]:
-    return list(dict.fromkeys(one for many in lists for one in many))
+    return list(dict.fromkeys(item for items in lists for item in items))

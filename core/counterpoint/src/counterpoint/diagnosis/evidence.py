@@ -1,4 +1,4 @@
-"""What a run has left below the root so far, read once; it may still go on."""
+"""The evidence of a run: all its records below the root, read once; the run may still be active."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class Tries:
 
     @property
     def last(self) -> dict[str, Any]:
-        """The last of them."""
+        """The last attempt."""
         return self.attempts[-1]
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """A run: what was asked for, its record when it is over, and what its steps recorded of themselves."""
+    """A run: its request, its record after its end, and the records of its steps."""
 
     pipeline: Pipeline
     request: RunRequest
@@ -41,21 +41,21 @@ class Evidence:
     record: RunRecord | None
     steps: Mapping[str, Mapping[str, Any]]
     tries: tuple[Tries, ...] = ()
-    # failed as well, by what the orchestrator says
+    # steps that failed according to the orchestrator alone
     silent: frozenset[str] = frozenset()
 
     @property
     def is_backfill(self) -> bool:
-        """Whether it is a partition of a backfill."""
+        """Whether the run is a partition of a backfill."""
         return self.request.version != PRODUCTION
 
     @property
     def states(self) -> dict[str, Status]:
-        """How the steps ended, and what follows from that for the others; those that may still run are left out."""
+        """The states of ended steps, and of steps that will not run because of them; open steps are left out."""
         if self.record:
             return {step.name: step.status for step in self.record.steps}
-        known = {name: Status.SUCCESS for name, told in self.steps.items() if told["status"] == "success"}
-        known |= {one.step: Status.FAILED for one in self.tries if one.last["last"]}
+        known = {name: Status.SUCCESS for name, record in self.steps.items() if record["status"] == "success"}
+        known |= {tries.step: Status.FAILED for tries in self.tries if tries.last["last"]}
         known |= dict.fromkeys(self.silent, Status.FAILED)
         return consequences(self.pipeline, self.request, known)
 
@@ -65,43 +65,43 @@ def consequences(pipeline: Pipeline, request: RunRequest, ended: Mapping[str, St
     known = dict(ended)
     for name in order(pipeline):
         if request.selects(name) and name not in known:
-            becomes = verdict(pipeline.step(name), known, {})
-            if becomes is not RunDecision.RUN:
-                known[name] = Status(becomes.value)
+            decision = verdict(pipeline.step(name), known, {})
+            if decision is not RunDecision.RUN:
+                known[name] = Status(decision.value)
     return known
 
 
 def read(objects: Objects, place: Place) -> Evidence:
-    """All that is recorded of a run.
+    """All records of a run.
 
     Raises:
-        UsageError: its pipeline cannot be found, or it has left nothing to tell from.
+        UsageError: its pipeline cannot be found, or the run has left no records.
     """
     name, run_id = place
     paths = objects.list(layout.run_folder(name, run_id))
     kept = objects.get_json(layout.run_request(name, run_id)) or {}
-    told = objects.get_json(path) if (path := layout.run_record(name, run_id)) in paths else None
-    record = RunRecord.from_dict(told) if told else None
+    values = objects.get_json(path) if (path := layout.run_record(name, run_id)) in paths else None
+    record = RunRecord.from_dict(values) if values else None
     request, pipeline = _request(objects, place, kept, record)
     records = {step: layout.step_record(name, run_id, step) for step in pipeline.step_names}
     steps = {step: objects.get_json(path) for step, path in records.items() if path in paths}
     tries = [_tries(objects, path) for path in paths if path.endswith(layout.FAILURES)]
-    failed = tuple(one for one in tries if one.attempts and not _is_healed(objects, place, one, record))
+    failed = tuple(each for each in tries if each.attempts and not _is_healed(objects, place, each, record))
     return Evidence(pipeline, request, kept, record, steps, failed)
 
 
 def _request(
     objects: Objects, place: Place, kept: Mapping[str, Any], record: RunRecord | None
 ) -> tuple[RunRequest, Pipeline]:
-    """What was asked for; of a backfill's run each piece was asked for by itself, and all of them are meant."""
+    """The request and the pipeline; a backfill requests a run in parts, so its request here covers all steps."""
     if "request" in kept:
         request = RunRequest.from_json(kept["request"])
         request = replace(request, steps=request.steps if request.version == PRODUCTION else None)
         return request, find_pipeline(request.pipeline)
     root = objects.root
     if record:
-        asked = RunRequest(record.pipeline, record.date, record.run_id, root, record.orchestrator, record.version)
-        return asked, find_pipeline(record.pipeline)
+        request = RunRequest(record.pipeline, record.date, record.run_id, root, record.orchestrator, record.version)
+        return request, find_pipeline(record.pipeline)
     name, run_id = place
     called, pipeline = pipeline_called(root, name)
     orchestrator, mark, _ = run_id.partition("-")
@@ -111,14 +111,14 @@ def _request(
 
 
 def _tries(objects: Objects, path: str) -> Tries:
-    found = objects.get_json(path) or {}
-    attempts = sorted(found.get("attempts", ()), key=lambda one: int(one["attempt"]))
+    document = objects.get_json(path) or {}
+    attempts = sorted(document.get("attempts", ()), key=lambda attempt: int(attempt["attempt"]))
     return Tries(*layout.element_of(path), attempts)
 
 
 def _is_healed(objects: Objects, place: Place, tries: Tries, record: RunRecord | None) -> bool:
-    """Whether a later attempt ended well."""
+    """Whether a later attempt succeeded."""
     if record and any(step.name == tries.step and step.status is not Status.FAILED for step in record.steps):
         return True
-    told = objects.get_json(layout.step_record(*place, tries.step, tries.index)) or {}
-    return bool(told.get("status") == "success")
+    step_record = objects.get_json(layout.step_record(*place, tries.step, tries.index)) or {}
+    return bool(step_record.get("status") == "success")

@@ -1,4 +1,4 @@
-"""Why a run failed: what its workers recorded; where they could not, what the orchestrator says."""
+"""Explains a failed run by the records of its workers or, where they are missing, by the orchestrator's answer."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 
 def explain(objects: Objects, place: Place, ask: Ask) -> dict[str, Any]:
-    """Why a run failed, as JSON values; `ask` is called only where what was recorded does not say.
+    """The causes of a run's failure, as JSON values; `ask` is called only where records are missing.
 
     Raises:
-        UsageError: the run has left nothing to tell from.
-        ServiceError: the orchestrator would have to be asked, and does not run.
+        UsageError: the run has left no records.
+        ServiceError: the orchestrator has to be asked, and does not run.
     """
     evidence = read(objects, place)
     causes, status = causes_of(evidence, ask)
@@ -52,51 +52,51 @@ def explain(objects: Objects, place: Place, ask: Ask) -> dict[str, Any]:
 
 
 def causes_of(evidence: Evidence, ask: Ask) -> tuple[list[Cause], str]:
-    """The causes of a run, and how it is: success, failed, running or interrupted."""
+    """The causes of a run, and its status: success, failed, running or interrupted."""
     causes = [recorded(evidence, tries) for tries in evidence.tries]
     if evidence.record is not None:
-        causes = _of_what_is_over(evidence, evidence.record, ask, causes)
+        causes = _of_ended_run(evidence, evidence.record, ask, causes)
         return causes, "failed" if causes else evidence.record.status.value
     if any(not cause.again for cause in causes):
         return causes, "failed"
     if not is_served(evidence):
         return _of_a_command(evidence, causes)
-    asked = ask(evidence)
-    if asked is None and not causes:
+    answer = ask(evidence)
+    if answer is None and not causes:
         raise _unanswered(evidence)
-    if asked is None or not asked.causes:
-        return causes, asked.status if asked else "running"
-    return _told(replace(evidence, silent=frozenset(asked.causes) - {""}), asked.causes), asked.status
+    if answer is None or not answer.causes:
+        return causes, answer.status if answer else "running"
+    return _reported(replace(evidence, silent=frozenset(answer.causes) - {""}), answer.causes), answer.status
 
 
-def _told(evidence: Evidence, causes: Mapping[str, ErrorInfo]) -> list[Cause]:
+def _reported(evidence: Evidence, causes: Mapping[str, ErrorInfo]) -> list[Cause]:
     by = evidence.request.orchestrator
     return [told(evidence, name or None, error, by) for name, error in causes.items()]
 
 
-def _of_what_is_over(evidence: Evidence, record: RunRecord, ask: Ask, known: list[Cause]) -> list[Cause]:
-    """The causes of a run that is over: as recorded, or as told, where no worker recorded the last attempt."""
-    tried = {one.step: max(c.attempt or 0 for c in known if c.step == one.step) for one in known}
+def _of_ended_run(evidence: Evidence, record: RunRecord, ask: Ask, known: list[Cause]) -> list[Cause]:
+    """The causes of an ended run: as recorded, or as reported where no worker recorded the last attempt."""
+    tried = {cause.step: max(c.attempt or 0 for c in known if c.step == cause.step) for cause in known}
     failed = {step.name: step for step in record.steps if step.status is Status.FAILED}
     silent = [step for name, step in failed.items() if tried.get(name, 0) < step.attempts or name not in tried]
     if not silent and (failed or record.status is not Status.FAILED):
         return known
-    asked = ask(evidence) if is_served(evidence) else None
-    causes = asked.causes if asked else {}
+    answer = ask(evidence) if is_served(evidence) else None
+    causes = answer.causes if answer else {}
     if not failed:
-        found = _told(evidence, causes)
+        reported = _reported(evidence, causes)
     else:
         by = evidence.request.orchestrator if causes else "store"
-        found = [told(evidence, s.name, causes.get(s.name) or s.error or UNSAID, by, s.attempts) for s in silent]
+        reported = [told(evidence, s.name, causes.get(s.name) or s.error or UNSAID, by, s.attempts) for s in silent]
     names = {step.name for step in silent}
-    found += [cause for cause in known if cause.step not in names]
-    if not found:
+    reported += [cause for cause in known if cause.step not in names]
+    if not reported:
         raise _unanswered(evidence)
-    return found
+    return reported
 
 
 def _of_a_command(evidence: Evidence, causes: list[Cause]) -> tuple[list[Cause], str]:
-    """A run in the process of a command that has not said how it ended: it works, or is gone."""
+    """The causes and the status of a run without a record in a command's process, which is active or gone."""
     owner = evidence.kept.get("owner")
     if owner is None or Owner(**owner).lives:
         return causes, "running"
@@ -108,7 +108,7 @@ def _of_a_command(evidence: Evidence, causes: list[Cause]) -> tuple[list[Cause],
 
 
 def is_served(evidence: Evidence) -> bool:
-    """Whether the run is one of an orchestrator's services, which can be asked about it."""
+    """Whether the run belongs to an orchestrator's services, which can be asked about it."""
     if "owner" in evidence.kept:
         return bool(evidence.kept["service"])
     return evidence.request.orchestrator != "local"
@@ -124,14 +124,14 @@ def _unanswered(evidence: Evidence) -> ServiceError:
 
 
 def redo(evidence: Evidence) -> str:
-    """The command that redoes only what failed."""
+    """The command that reruns only the failed part."""
     request = evidence.request
     which = ("--backfill", request.version) if evidence.is_backfill else ("--run", request.run_id)
     return command("retry", request.pipeline, *which, root=request.root)
 
 
 def page(evidence: Evidence) -> str | None:
-    """The run's page, or that of all runs where its own is not known, if the orchestrator's services run."""
+    """The run's page, or the page of all runs if it is not known; None if the orchestrator's services do not run."""
     request = evidence.request
     target = None if request.orchestrator == "local" else running_target(request.root, request.orchestrator)
     if target is None:
@@ -141,12 +141,12 @@ def page(evidence: Evidence) -> str | None:
 
 
 def held(root: str, evidence: Evidence) -> list[dict[str, Any]]:
-    """The models that the gate of a run that ended well held back, and why."""
-    found = []
+    """The models that the gate of a successful run held back, and the reasons."""
+    models = []
     store = Store(root, evidence.pipeline, evidence.request.version)
     for step in evidence.pipeline.steps:
         output = (evidence.steps.get(step.name) or {}).get("output")
         if step.output.kind is OutputKind.REGISTRATION and output:
             decisions = store.read(ArtifactRef.from_dict(output))
-            found += [{"model": d["model"], "reason": d["reason"]} for d in decisions if d["stage"] == "hold"]
-    return found
+            models += [{"model": d["model"], "reason": d["reason"]} for d in decisions if d["stage"] == "hold"]
+    return models

@@ -1,4 +1,4 @@
-"""Finding a run below a root: by its run id, by the orchestrator's own name of it, or by how either begins."""
+"""Finds a run below a root by its run id, by the orchestrator's own id of it, or by a prefix of either."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from counterpoint.model import Pipeline
     from counterpoint.storage.objects import Objects
 
-# the first characters that orchestrators show of a run's name
+# the number of characters of a run's id that orchestrators show
 _LEAST = 8
 _SHOWN = 5
 Place = tuple[str, str]
@@ -24,19 +24,19 @@ def find_run(objects: Objects, subject: str) -> Place:
     """The pipeline's name and the run id of a run.
 
     Raises:
-        UsageError: there is no such run, or the name fits several; the message names near ones.
+        UsageError: there is no such run, or the name fits several; the message names similar ones.
     """
     pipeline, _, name = subject.rpartition("::")
-    pipelines = [one for one in objects.folders(layout.RUNS) if pipeline in {"", one}]
-    runs = {(one, run) for one in pipelines for run in objects.folders(layout.runs_folder(one))}
-    # a run that its orchestrator began is called by both names, ORCHESTRATOR-NATIVE
-    found = {place for place in runs if name in {place[1], _native(place[1])}} or _by_native_name(objects, subject)
-    found = found or {place for place in runs if _begins(place[1], name)}
-    if len(found) == 1:
-        return found.pop()
-    if found:
-        several = ", ".join(sorted(run for _, run in found)[:_SHOWN])
-        raise UsageError(f"{subject!r} fits {len(found)} runs below {objects.root}: {several}; write more of it")
+    pipelines = [folder for folder in objects.folders(layout.RUNS) if pipeline in {"", folder}]
+    runs = {(folder, run) for folder in pipelines for run in objects.folders(layout.runs_folder(folder))}
+    # the id of a run that its orchestrator started holds both names: ORCHESTRATOR-NATIVE
+    matches = {place for place in runs if name in {place[1], _native(place[1])}} or _by_native_name(objects, subject)
+    matches = matches or {place for place in runs if _begins(place[1], name)}
+    if len(matches) == 1:
+        return matches.pop()
+    if matches:
+        several = ", ".join(sorted(run for _, run in matches)[:_SHOWN])
+        raise UsageError(f"{subject!r} fits {len(matches)} runs below {objects.root}: {several}; write more of it")
     raise UsageError(f"no run is called {subject!r} below {objects.root}: {_near(name, [run for _, run in runs])}")
 
 
@@ -51,8 +51,8 @@ def _native(run_id: str) -> str:
 def _by_native_name(objects: Objects, name: str) -> set[Place]:
     known = map(layout.native_run_of, objects.list(layout.NATIVES))
     fitting = [native for native in known if native == name or (len(name) >= _LEAST and native.startswith(name))]
-    told = (objects.get_json(layout.native_run(native)) for native in fitting)
-    return {(one["pipeline"], one["run_id"]) for one in told if one}
+    documents = (objects.get_json(layout.native_run(native)) for native in fitting)
+    return {(document["pipeline"], document["run_id"]) for document in documents if document}
 
 
 def _near(name: str, known: list[str]) -> str:
@@ -63,13 +63,13 @@ def _near(name: str, known: list[str]) -> str:
 
 
 def pipeline_called(root: str, name: str) -> tuple[str, Pipeline]:
-    """The pipeline of that name, and what it is found as: registered, or served on one of the root's targets.
+    """The name by which a pipeline is found (registered, or served on one of the root's targets), and the pipeline.
 
     Raises:
-        UsageError: it is neither.
+        UsageError: the pipeline is neither registered nor served.
     """
-    for one in (*registered(), *remembered(root)):
-        found = find_pipeline(one)
-        if found.name == name:
-            return one, found
+    for known_name in (*registered(), *remembered(root)):
+        pipeline = find_pipeline(known_name)
+        if pipeline.name == name:
+            return known_name, pipeline
     return name, find_pipeline(name)
