@@ -1,4 +1,4 @@
-"""Dead letters: rejected rows are kept, tried once more in the partition they belong to, and then kept for good."""
+"""Dead letters: rejected rows are stored, retried once in the partition they belong to, and then kept for good."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rejected rows of a step, kept per partition and version with reason, origin and the time when they came."""
+"""The store of a step's rejected rows, per partition and version, with reason, origin and time of arrival."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _SCHEMA = ("id", "number", "since", "again", *_TOLD, "row", "run_id")
 
 
 class State(StrEnum):
-    """What becomes of a rejected row."""
+    """The state of a rejected row."""
 
     WAITING = "waiting"  # the next `reprocess` takes it
-    FAILED = "failed"  # its partition failed with it: that is mended and run again as a whole
+    FAILED = "failed"  # its partition failed with it, and has to be corrected and rerun as a whole
     RESUBMITTED = "resubmitted"
     PERMANENT = "permanent"  # rejected again, or given up by the step's `reprocess` function
 
@@ -38,7 +38,7 @@ class State(StrEnum):
 def keep(
     store: Store, step: Step, partition: str, rejected: pl.DataFrame, run_id: str, again: pl.DataFrame | None = None
 ) -> int:
-    """Keeps the rejected rows of a partition in place of those of an earlier attempt; returns their number.
+    """Stores the rejected rows of a partition, replacing those of an earlier attempt; returns their number.
 
     `again` are the resubmitted rows that the step was given: of these, rejected ones are permanent. A row that was
     rejected before keeps the time when it came. The rows as they were, with their types, are kept in the first one.
@@ -87,15 +87,15 @@ def _described(
 
 
 def _since(store: Store, step: str, partition: str) -> dict[str, datetime]:
-    """When the letters of a partition came, in this version or else in production."""
-    found: dict[str, datetime] = {}
+    """The arrival times of a partition's letters, in this version, otherwise in production."""
+    arrivals: dict[str, datetime] = {}
     for version in dict.fromkeys((PRODUCTION, store.version)):
-        found |= dict(_table(store, version, step, partition).select("id", "since").iter_rows())
-    return found
+        arrivals |= dict(_table(store, version, step, partition).select("id", "since").iter_rows())
+    return arrivals
 
 
 def all_letters(store: Store, step: str, partition: str | None = None) -> pl.DataFrame:
-    """The dead letters of what stands of a step in production, and of partitions that failed there.
+    """The dead letters of a step's outputs in production, and of partitions that failed there.
 
     Columns: partition, version (of the data), id, number, since, again, reason, column, origin, row, run_id, and
     state; ordered by partition and number. `partition` chooses one.
@@ -163,7 +163,7 @@ def _table(store: Store, version: str, step: str, partition: str | None) -> pl.D
 
 
 def rows_as_they_were(store: Store, version: str, step: str, partition: str) -> tuple[list[str], pl.DataFrame]:
-    """The names of a partition's letters, and as many rows in the types that they had when they were rejected."""
+    """The ids of a partition's letters, and their rows with the original column types."""
     import polars as pl
 
     found = read_partition(_uri(store, version, step), None, store.pipeline.partitions.kind.value, partition)
@@ -173,10 +173,10 @@ def rows_as_they_were(store: Store, version: str, step: str, partition: str) -> 
 
 
 def runs_of_letters(objects: Objects) -> set[str]:
-    """The runs by which the dead letters below a root were kept, of all pipelines and versions."""
+    """The ids of the runs that stored dead letters below a root, of all pipelines and versions."""
     import polars as pl
 
-    found: set[str] = set()
+    run_ids: set[str] = set()
     for path in sorted(set(filter(None, map(layout.dead_letters_table_of, objects.list(layout.DEAD_LETTERS))))):
         uri = objects.uri(path)
         with guarded(uri):
@@ -184,5 +184,5 @@ def runs_of_letters(objects: Objects) -> set[str]:
             files = files_of(table)["path"].to_list() if table else []
             for file in files:
                 rows = pl.read_parquet(f"{uri}/{file}", columns=["run_id"], glob=False, **remote(uri))
-                found.update(rows["run_id"].to_list())
-    return found
+                run_ids.update(rows["run_id"].to_list())
+    return run_ids

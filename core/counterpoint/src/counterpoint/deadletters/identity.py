@@ -1,4 +1,4 @@
-"""Telling rejected rows apart: the same row of the same partition has the same name in every run."""
+"""The identity of rejected rows: the same row of the same partition has the same id in every run."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-# What a check says of a row; the rest is the row itself.
+# The columns that a check adds; the others are the row itself.
 VERDICT = ("reason", "column", "check")
 _LENGTH = 32
 
 
 def identities(step: str, partition: str, rejected: pl.DataFrame, again: Sequence[bool]) -> list[str]:
-    """32 hexadecimal digits for each row: of step, partition, content, and its number among equal rows.
+    """The id of each row, 32 hexadecimal digits: from step, partition, content, and its number among equal rows.
 
     `again` says which rows were resubmitted ones; they are counted by themselves.
     """
@@ -32,7 +32,7 @@ def identities(step: str, partition: str, rejected: pl.DataFrame, again: Sequenc
 
 
 def content_of(frame: pl.DataFrame) -> pl.DataFrame:
-    """The rows without what a check said of them."""
+    """The rows without the columns that a check adds."""
     return frame.drop(VERDICT, strict=False)
 
 

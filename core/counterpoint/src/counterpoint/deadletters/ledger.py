@@ -1,4 +1,4 @@
-"""What was sent from a partition: put in one swap, so each rejected row is sent once, whoever else is at it."""
+"""The ledger of rows sent from a partition; written in one swap, so that concurrent processes send a row once."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Sending:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """All sendings of one partition of a step, and the object in which they were found."""
+    """All sendings of one partition of a step, and the stored object that they were read from."""
 
     sendings: tuple[Sending, ...] = ()
     found: Found | None = None
@@ -53,7 +53,7 @@ class Ledger:
 
 
 def read_ledger(store: Store, step: str, partition: str) -> Ledger:
-    """The ledger of a partition as it is now; an empty one where nothing was sent."""
+    """The current ledger of a partition; empty when nothing was sent."""
     path = layout.resubmitted_from(store.pipeline.name, step, partition)
     found = store.find(path)
     if found is None:
@@ -64,8 +64,8 @@ def read_ledger(store: Store, step: str, partition: str) -> Ledger:
 
 
 def append(store: Store, step: str, partition: str, seen: Ledger, sending: Sending) -> bool:
-    """Adds a sending to the ledger that was read before; False when another one is there by now."""
-    values = [one.to_dict() for one in (*seen.sendings, sending)]
+    """Adds a sending to the ledger that was read; returns False when the ledger has changed since."""
+    values = [entry.to_dict() for entry in (*seen.sendings, sending)]
     path = layout.resubmitted_from(store.pipeline.name, step, partition)
     return store.compare_and_swap(path, json_bytes({"sendings": values}), seen.found)
 

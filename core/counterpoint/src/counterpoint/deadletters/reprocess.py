@@ -37,7 +37,7 @@ class Wanted:
     last: str | None = None
 
     def holds(self, key: str) -> bool:
-        """Whether a partition, or an element of it, is meant."""
+        """Whether the letters of a partition, or of an element of it, are selected."""
         day = key.partition(".")[0]
         return (self.first is None or self.first <= day) and (self.last is None or day <= self.last)
 
@@ -59,21 +59,21 @@ def reprocess(
     for key in filter(None, (first, last)):
         store.pipeline.partitions.partition(key)
     wanted = Wanted(datetime.now(UTC) - delay, first, last)
-    work = [_Sender(store, one, wanted, dry_run=dry_run) for one in _takers(store, step)]
-    moved = [told for sender in work for told in sender.send()]
+    senders = [_Sender(store, taker, wanted, dry_run=dry_run) for taker in _takers(store, step)]
+    moved = [row for sender in senders for row in sender.send()]
     return {
         "pipeline": store.pipeline.name,
         "dry_run": dry_run,
         "delay_seconds": delay.total_seconds(),
-        "letters": sum(one["letters"] for one in moved),
-        "given_up": sum(one["given_up"] for one in moved),
-        "arrived": sum(sum(one["arrived"].values()) for one in moved),
+        "letters": sum(row["letters"] for row in moved),
+        "given_up": sum(row["given_up"] for row in moved),
+        "arrived": sum(sum(row["arrived"].values()) for row in moved),
         "partitions": moved,
     }
 
 
 def _takers(store: Store, name: str | None) -> list[Step]:
-    """The steps whose functions take resubmitted rows."""
+    """The steps whose functions accept resubmitted rows."""
     chosen = store.pipeline.steps if name is None else (store.pipeline.step(name),)
     found = [step for step in chosen if "resubmitted" in step.provided]
     if not found:
@@ -90,11 +90,11 @@ class _Sender:
         self._store, self._step, self._wanted, self._dry_run = store, step, wanted, dry_run
 
     def send(self) -> list[dict[str, Any]]:
-        """What was sent, or would be, from each partition from which there was something to send."""
+        """The report of each partition with rows that were sent, or would be."""
         due = {key for key in self._due(all_letters(self._store, self._step.name))["partition"] if self._holds(key)}
         begun = {key for key in senders(self._store, self._step.name) if self._holds(key)}
-        told = [self._from(key, self._decide(key) if key in due else None) for key in sorted(due | begun)]
-        return [one for one in told if one["letters"] or one["given_up"] or one["arrived"]]
+        rows = [self._from(key, self._decide(key) if key in due else None) for key in sorted(due | begun)]
+        return [row for row in rows if row["letters"] or row["given_up"] or row["arrived"]]
 
     def _holds(self, key: str) -> bool:
         return self._wanted.holds(key)
@@ -106,7 +106,7 @@ class _Sender:
 
     def _from(self, key: str, sending: Sending | None) -> dict[str, Any]:
         arrived: Counter[str] = Counter()
-        # what a dry run decides stands in no ledger
+        # the decisions of a dry run are in no ledger
         decided = [sending] if sending and self._dry_run else []
         for one in (*read_ledger(self._store, self._step.name, key).sendings, *decided):
             arrived.update(self._deliver(one))
@@ -119,7 +119,7 @@ class _Sender:
         }
 
     def _decide(self, key: str) -> Sending | None:
-        """Decides by the ledger what is sent now; None when nothing waits."""
+        """Decides by the ledger which rows are sent now; None when no row waits."""
         while True:
             seen = read_ledger(self._store, self._step.name, key)
             tried = self._tried(key, seen)
@@ -131,7 +131,7 @@ class _Sender:
 
     def _tried(self, key: str, seen: Ledger) -> Tried | None:
         due = self._due(all_letters(self._store, self._step.name, key))
-        # the ledger may have been written after the letters' state was told by it
+        # the ledger may have changed after the states of the letters were read from it
         ids = set(due["id"]) - seen.sent - seen.given_up
         if not ids:
             return None
@@ -149,7 +149,7 @@ class _Sender:
         return Sending(datetime.now(UTC).isoformat(), tried.letters, tried.given_up, files, rows)
 
     def _deliver(self, sending: Sending) -> Counter[str]:
-        """Gives each partition the files that it does not have yet."""
+        """Delivers to each partition the files that it does not have yet."""
         given: Counter[str] = Counter()
         for name, target in sending.files.items():
             if name not in arrivals(self._store, self._step.name, target):

@@ -1,4 +1,4 @@
-"""What a partition was given to try again: files of rows, and one small object that names them."""
+"""The rows resubmitted to a partition: files of rows, and one small object that lists them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NAME_LENGTH = 32
 
 
 def file_of(letters: Sequence[str], target: str, rows: pl.DataFrame) -> tuple[str, bytes]:
-    """Rows as a file, named by the letters that they are of, where they go to, and what they hold."""
+    """Rows as a file, named by their letters, their target and their content."""
     frame, buffer = canonical(rows), BytesIO()
     frame.write_parquet(buffer)
     made_of = [target, sorted(letters), content_digest(frame, is_canonical=True)]
@@ -28,19 +28,19 @@ def file_of(letters: Sequence[str], target: str, rows: pl.DataFrame) -> tuple[st
 
 
 def put_file(store: Store, step: str, name: str, data: bytes) -> None:
-    """Puts a file where nobody reads it yet."""
+    """Writes a file that no object lists yet."""
     store.put(layout.resubmitted_rows(store.pipeline.name, step, name), data)
 
 
 def arrivals(store: Store, step: str, partition: str) -> dict[str, int]:
-    """The files that a partition was given, with their numbers of rows."""
+    """The files that were delivered to a partition, with their numbers of rows."""
     path = layout.resubmitted_to(store.pipeline.name, step, partition)
     files: dict[str, int] = (store.get_json(path) or {}).get("files", {})
     return files
 
 
 def arrive(store: Store, step: str, partition: str, name: str, rows: int) -> None:
-    """Gives a file to a partition; once, however often this is called."""
+    """Delivers a file to a partition; idempotent."""
     path = layout.resubmitted_to(store.pipeline.name, step, partition)
     while True:
         found = store.find(path)
@@ -50,19 +50,19 @@ def arrive(store: Store, step: str, partition: str, name: str, rows: int) -> Non
 
 
 def receivers(store: Store, step: str) -> list[str]:
-    """The partitions that were given rows."""
+    """The partitions with resubmitted rows."""
     paths = store.list(layout.resubmitted_receivers(store.pipeline.name, step))
     return [layout.name_of(path) for path in paths]
 
 
 def resubmitted_digest(store: Store, step: str, partition: str) -> str | None:
-    """The digest of the rows that a partition was given; None when there are none."""
+    """The digest of a partition's resubmitted rows; None when there are none."""
     files = arrivals(store, step, partition)
     return json_digest(sorted(files)) if files else None
 
 
 def resubmitted_rows(store: Store, step: str, partition: str) -> pl.DataFrame | None:
-    """The rows that a partition was given, in an order that does not depend on when they came; None without any.
+    """The resubmitted rows of a partition, in an order independent of their arrival; None when there are none.
 
     Raises:
         StorageError: a file of them was removed.

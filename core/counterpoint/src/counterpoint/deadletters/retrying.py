@@ -1,4 +1,4 @@
-"""Which rejected rows are tried again, and in which partition: as the step's `reprocess` function says."""
+"""Selects the rejected rows to retry and their partitions, by the step's `reprocess` function."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
     from counterpoint.model import Pipeline, Step
 
-# the columns that the function's frame has beside those of the rows
+# the columns that the function's frame has in addition to those of the rows
 TARGET, LETTER = "partition", "letter"
 
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """The rows to try again by partition, and the names of the letters that they are of, or that are given up."""
+    """The rows to retry by partition, and the ids of their letters and of the letters that are given up."""
 
     letters: tuple[str, ...]
     given_up: tuple[str, ...]

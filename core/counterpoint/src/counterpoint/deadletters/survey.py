@@ -1,4 +1,4 @@
-"""The dead letters of a pipeline, counted for each step and partition, or shown row by row."""
+"""The dead letters of a pipeline, counted for each step and partition, or listed row by row."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 def overview(store: Store) -> dict[str, Any]:
-    """How many rows of each step and partition of production wait, failed, were resubmitted, came, are permanent."""
-    rows = [told for step in store.pipeline.step_names for told in _step(store, step)]
+    """The counts of waiting, failed, resubmitted, received and permanent rows, per step and partition of production."""
+    rows = [row for step in store.pipeline.step_names for row in _step(store, step)]
     counts = ("waiting", "failed", "resubmitted", "received", "permanent")
     totals = {name: sum(row[name] for row in rows) for name in counts}
     return {"pipeline": store.pipeline.name, "totals": totals, "partitions": rows}
@@ -51,7 +51,7 @@ def _partition(store: Store, step: str, key: str, letters: pl.DataFrame) -> dict
 
 
 def shown(store: Store, step: str | None = None, partition: str | None = None, limit: int | None = None) -> Any:
-    """The dead letters themselves, those of the first partition first, at most `limit` of them.
+    """The dead letters themselves, ordered by partition, at most `limit` of them.
 
     Raises:
         UsageError: there is no such step, or the partition's key has another form.
@@ -71,13 +71,13 @@ def shown(store: Store, step: str | None = None, partition: str | None = None, l
 
 
 def _readable(row: dict[str, Any]) -> dict[str, Any]:
-    told = {**row, "since": row["since"].isoformat()}
+    values = {**row, "since": row["since"].isoformat()}
     if shows_rows():
-        return {**told, "row": json.loads(row["row"])}
-    return {**told, "row": None, "reason": _without_value(row["reason"], row["column"])}
+        return {**values, "row": json.loads(row["row"])}
+    return {**values, "row": None, "reason": _without_value(row["reason"], row["column"])}
 
 
 def _without_value(reason: str | None, column: str | None) -> str:
-    """Column and check of a reason as `split` words it; nothing of one that a step worded itself."""
+    """The column and check of a reason in the form of `split`; empty for a step's own wording."""
     worded = bool(column) and str(reason).startswith(f"{column}, ")
     return str(reason).partition(": ")[0] if worded else f"{column or 'a row'} {UNSHOWN}"
