@@ -1,4 +1,4 @@
-"""What other orchestrators made, by their real APIs: runs of Airflow DAGs, materializations of Dagster assets."""
+"""Reads the outputs of other orchestrators by their APIs: runs of Airflow DAGs, materializations of Dagster assets."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from counterpoint.bridging.servers import Server
 
-# 401: a token has expired; 403: the server that signed it was set up anew
+# 401: the token has expired; 403: the server that signed it was set up again
 _EXPIRED, _REFUSED = {401, 403}, {401, 403, 404, 405}
 
 
@@ -27,12 +27,12 @@ def run_of(server: Server, dag_id: str, moment: datetime, last: datetime | None 
         ServiceError: it does not answer, has no such DAG, or refuses.
     """
     dates = {"logical_date_gte": moment.isoformat(), "logical_date_lte": (last or moment).isoformat()}
-    found = _runs(server, dag_id, **dates, order_by="-logical_date", limit="1")
-    return found[0] if found else None
+    runs = _runs(server, dag_id, **dates, order_by="-logical_date", limit="1")
+    return runs[0] if runs else None
 
 
 def runs_since(server: Server, dag_id: str, since: datetime, limit: int) -> list[External]:
-    """The runs of a DAG that ended well at a moment or later, the first that ended first, `limit` at most.
+    """The runs of a DAG that succeeded at a moment or later, ordered by their end, `limit` at most.
 
     Raises:
         ServiceError: it does not answer, has no such DAG, or refuses.
@@ -107,15 +107,17 @@ def _page(server: Server, dag_id: str, run_id: str) -> str:
 
 def _asset_id(server: Server, asset: str) -> int:
     pattern = "uri_pattern" if "://" in asset else "name_pattern"
-    found = _call(server, f"/assets?{urlencode({pattern: asset, 'limit': 100})}")["assets"]
-    ids = [int(one["id"]) for one in found if asset in {one["uri"], one["name"]}]  # a pattern finds parts, too
+    assets = _call(server, f"/assets?{urlencode({pattern: asset, 'limit': 100})}")["assets"]
+    ids = [
+        int(entry["id"]) for entry in assets if asset in {entry["uri"], entry["name"]}
+    ]  # a pattern matches parts too
     if not ids:
         raise ServiceError(f"{server.url} has no asset {asset!r}: give the name or URI as a DAG has it")
     return ids[0]
 
 
 def _call(server: Server, path: str) -> Any:
-    """What the REST API answers; a token that has expired is asked for again."""
+    """The answer of the REST API; an expired token is renewed."""
     try:
         return _asked(server, path)
     except ServiceError as error:

@@ -41,9 +41,9 @@ def materialization_of(
         "partitions": None if partition is None else [partition],
         "after": since and str(int(since.timestamp() * _MILLISECONDS)),
     }
-    found = _query(server, variables)["assetOrError"]
-    made = found.get("assetMaterializations") or ()  # one that was never materialized is not found
-    return _external(server, asset_key, partition or "", made[0]) if made else None
+    asset = _query(server, variables)["assetOrError"]
+    events = asset.get("assetMaterializations") or ()  # Dagster has no asset that was never materialized
+    return _external(server, asset_key, partition or "", events[0]) if events else None
 
 
 def _query(server: Server, variables: dict[str, Any]) -> dict[str, Any]:
@@ -54,21 +54,21 @@ def _query(server: Server, variables: dict[str, Any]) -> dict[str, Any]:
     values = ask(f"{server.url}/graphql", question, credentials=credentials, seconds=SECONDS)
     if values.get("errors"):
         raise ServiceError(f"{server.url}/graphql refused a query: {redacted(values['errors'][0]['message'])}")
-    found: dict[str, Any] = values["data"]
-    return found
+    data: dict[str, Any] = values["data"]
+    return data
 
 
-def _external(server: Server, asset_key: str, partition: str, made: dict[str, Any]) -> External:
+def _external(server: Server, asset_key: str, partition: str, event: dict[str, Any]) -> External:
     return External(
         orchestrator="dagster",
         name=asset_key,
-        partition=made["partition"] or partition,
-        run_id=made["runId"],
+        partition=event["partition"] or partition,
+        run_id=event["runId"],
         state=MADE,
-        at=datetime.fromtimestamp(int(made["timestamp"]) / _MILLISECONDS, UTC).isoformat(),
-        # what a sensor or a person reported belongs to no run
-        url=f"{server.url}/runs/{made['runId']}" if made["runId"] else f"{server.url}/assets/{quote(asset_key)}",
-        metadata={one["label"]: _value(one) for one in made["metadataEntries"]},
+        at=datetime.fromtimestamp(int(event["timestamp"]) / _MILLISECONDS, UTC).isoformat(),
+        # a materialization that a sensor or a person reported belongs to no run
+        url=f"{server.url}/runs/{event['runId']}" if event["runId"] else f"{server.url}/assets/{quote(asset_key)}",
+        metadata={entry["label"]: _value(entry) for entry in event["metadataEntries"]},
     )
 
 

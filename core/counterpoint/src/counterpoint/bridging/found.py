@@ -1,4 +1,4 @@
-"""What was found on another orchestrator."""
+"""A run or a materialization that was found on another orchestrator."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ class External:
 
     @property
     def is_made(self) -> bool:
-        """Whether it has ended well."""
+        """Whether it has succeeded."""
         return self.state == MADE
 
     @property
     def key(self) -> str:
-        """What tells it from all others: the same run, when it was cleared and has ended again, is another."""
+        """Its unique key; a run that was cleared and has ended again has another key."""
         return f"{self.name}/{self.metadata.get('event', self.run_id)}/{self.at}"
 
     def told(self) -> dict[str, Any]:
-        """What a page shows of it."""
+        """The values that a page shows."""
         values = {"name": self.name, "run_id": self.run_id, "ended": self.at, **self.metadata, "url": self.url}
         return {name: value for name, value in values.items() if value is not None}
 
@@ -50,6 +50,6 @@ class External:
 
 
 def moment_of(text: str) -> datetime:
-    """The moment that an API tells, in UTC, also where it has no zone."""
+    """The moment of an API's text, in UTC, also without a zone."""
     moment = datetime.fromisoformat(text)
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""What of an Airflow is followed: the runs of a DAG or the events of an asset, each told once."""
+"""The sources of an Airflow that a sensor follows: the runs of a DAG or the events of an asset, each reported once."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ if TYPE_CHECKING:
     from counterpoint.bridging.found import External
     from counterpoint.bridging.servers import Server
 
-# what ended in another of Airflow's processes may be seen after what ended later
+# a run of another Airflow process may become visible after a run that ended later
 _OVERLAP = timedelta(minutes=1)
 _INSTANT = timedelta(microseconds=1)
 
 
 class Source(Protocol):
-    """Something that is followed."""
+    """A source that a sensor follows."""
 
     def since(self, server: Server, moment: datetime, limit: int) -> list[External]:
-        """What was made at a moment or later, oldest first."""
+        """The outputs since a moment, oldest first."""
 
     def state(self, server: Server, begin: datetime, end: datetime) -> str:
-        """Why there is nothing for the logical dates of a partition, in words."""
+        """A text that says why there is no output for the logical dates of a partition."""
 
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """The runs of a DAG that end well."""
+    """The successful runs of a DAG."""
 
     dag_id: str
 
@@ -79,16 +79,16 @@ class Events:
 def unseen(
     source: Source, server: Server, cursor: str | None, since: datetime, limit: int
 ) -> tuple[list[External], str]:
-    """What was made and not told yet, `limit` at most, and the cursor to go on from; without one, begins at `since`.
+    """The outputs that were not reported yet, `limit` at most, and the next cursor; without one, begins at `since`.
 
     Raises:
         ServiceError: the server does not answer, or refuses.
     """
     newest, seen = json.loads(cursor) if cursor else (since.isoformat(), {})
     page = source.since(server, moment_of(newest) - _OVERLAP, limit + len(seen))
-    found = {one.key: one for one in page if one.key not in seen}
-    told = list(found.values())[:limit]
-    seen |= {one.key: one.at for one in told}
+    new = {external.key: external for external in page if external.key not in seen}
+    reported = list(new.values())[:limit]
+    seen |= {external.key: external.at for external in reported}
     newest = max([newest, *seen.values()], key=moment_of)
-    kept = {key: at for key, at in seen.items() if moment_of(at) >= moment_of(newest) - _OVERLAP}
-    return told, json.dumps([newest, kept])
+    recent = {key: at for key, at in seen.items() if moment_of(at) >= moment_of(newest) - _OVERLAP}
+    return reported, json.dumps([newest, recent])
