@@ -1,4 +1,4 @@
-"""Looking after a root: finding again what stands when files of it are damaged, and removing what nothing needs."""
+"""Maintenance of a root: repairs its catalog after damage to files, and removes records that nothing needs."""
 
 from __future__ import annotations
 

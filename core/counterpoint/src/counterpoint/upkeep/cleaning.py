@@ -1,6 +1,6 @@
-"""`doctor --clean`: records of ended runs that nothing needs are removed, those that are needed lie in one file a run.
+"""`doctor --clean`: removes unneeded records of ended runs, and packs the needed records of each run into one file.
 
-A run is read as it was until it is gone: its files are packed into one object, which is then removed as a whole.
+A run stays readable until it is removed: its files are packed into one object, which is then removed as a whole.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Notes = dict[str, dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """What was removed of a pipeline, or would be: runs, and files and bytes of them; and how many runs were packed."""
+    """The counts of a pipeline: removed, packed and kept runs, and removed files and bytes; or what they would be."""
 
     pipeline: str
     removed: int
@@ -48,13 +48,13 @@ class _Plan:
 def clean(
     root: str, limits: Mapping[str, timedelta], *, dry_run: bool = False, now: datetime | None = None
 ) -> list[Cleaned]:
-    """Removes or packs what runs left that ended longer ago than the limit of their pipeline; others are left alone.
+    """Removes or packs the records of runs that ended longer ago than their pipeline's limit.
 
-    Killed at any moment it leaves every run whole or gone; done again, it completes what is left.
+    If it is killed, every run is either complete or gone; another call completes the rest.
 
     Raises:
         DamagedFileError: a file is damaged; nothing was removed.
-        UsageError: the registry of models cannot be asked from here; nothing was removed.
+        UsageError: the registry of models cannot be read from here; nothing was removed.
         StorageError: the root cannot be read or written.
     """
     objects, moment = Objects(root), now or datetime.now(UTC)
@@ -63,7 +63,7 @@ def clean(
     plan = _plan(objects, before)
     if not dry_run:
         _carry_out(objects, plan, before)
-    return [_told(name, plan) for name in sorted(limits)]
+    return [_counts(name, plan) for name in sorted(limits)]
 
 
 def _plan(objects: Objects, before: Mapping[str, datetime]) -> _Plan:
@@ -72,7 +72,7 @@ def _plan(objects: Objects, before: Mapping[str, datetime]) -> _Plan:
     left = [note for path, note in notes.items() if note and path not in superseded]
     begun = {note["run_id"] for note in left}
     busy = busy_backfills(objects)
-    # runs are listed before what refers to them is read: one that begins meanwhile is not among them
+    # runs are listed before the references to them are read, so that a run that starts meanwhile is not listed
     names = objects.folders(layout.RUNS)
     places = [(name, run_id) for name in names for run_id in objects.folders(layout.runs_folder(name))]
     runs = [run_at(objects, *place, busy) for place in places]
@@ -91,13 +91,13 @@ def _is_old(run: Run, before: Mapping[str, datetime]) -> bool:
 
 
 def _is_young(run: Run, notes: list[dict[str, Any]], before: Mapping[str, datetime]) -> bool:
-    """Whether an orchestrator began steps of an old run anew."""
+    """Whether an orchestrator has restarted steps of an old run."""
     mine = [note["at"] for note in notes if note["run_id"] == run.run_id]
     return any(datetime.fromisoformat(at) >= before[run.pipeline] for at in mine)
 
 
 def _is_superseded(objects: Objects, path: str, note: Mapping[str, Any], before: Mapping[str, datetime]) -> bool:
-    """Whether a note of what began last is old and its output stands; where sides own steps, it says who made it."""
+    """Whether a start note is old and its output exists; during a cut-over, the note is kept, as it names the side."""
     name, partition, step = layout.begun_step_of(path)
     if name not in before or datetime.fromisoformat(note["at"]) >= before[name]:
         return False
@@ -106,31 +106,31 @@ def _is_superseded(objects: Objects, path: str, note: Mapping[str, Any], before:
 
 
 def _closed(runs: list[Run], old: list[Run], words: set[str]) -> set[str]:
-    """The names of all runs that are not old, or that something refers to, or that such a run refers to."""
+    """The ids of all runs that are not old, or that are referred to by anything, including by such a run."""
     by_name = defaultdict[str, list[Run]](list)
     for run in runs:
         by_name[run.run_id].append(run)
     may_go = {(run.pipeline, run.run_id) for run in old}
-    found = {run.run_id for run in runs if (run.pipeline, run.run_id) not in may_go} | (words & by_name.keys())
-    left = list(found)
-    while left:
-        more = {word for run in by_name[left.pop()] for word in run.words & by_name.keys()} - found
-        found |= more
-        left += more
-    return found
+    needed = {run.run_id for run in runs if (run.pipeline, run.run_id) not in may_go} | (words & by_name.keys())
+    todo = list(needed)
+    while todo:
+        more = {word for run in by_name[todo.pop()] for word in run.words & by_name.keys()} - needed
+        needed |= more
+        todo += more
+    return needed
 
 
 def _natives(objects: Objects) -> dict[tuple[str, str], list[str]]:
-    """Where the names stand that orchestrators have for runs."""
-    found = defaultdict[tuple[str, str], list[str]](list)
+    """The paths of the records of orchestrators' own run ids, by run."""
+    natives = defaultdict[tuple[str, str], list[str]](list)
     for path in objects.list(layout.NATIVES):
-        if told := objects.get_json(path):
-            found[told["pipeline"], told["run_id"]].append(path)
-    return found
+        if native := objects.get_json(path):
+            natives[native["pipeline"], native["run_id"]].append(path)
+    return natives
 
 
 def _apart(run: Run) -> list[str]:
-    """The files of a run that a pack can take; its lineage has a place that others were told."""
+    """The files of a run that can be packed; its lineage stays, because its path was published."""
     lineage = layout.run_lineage(run.pipeline, run.run_id)
     return [path for path in run.files if path.endswith(layout.JSON) and path != lineage]
 
@@ -141,7 +141,7 @@ def _carry_out(objects: Objects, plan: _Plan, before: Mapping[str, datetime]) ->
             objects.delete(path)
             objects.delete_empty(path.rpartition("/")[0])
     for run in plan.kept:
-        if not run.files:  # whoever removed it was killed
+        if not run.files:  # a removal of it was killed
             objects.delete_empty(run.folder)
     busy = busy_backfills(objects)
     for run in plan.removed:
@@ -156,26 +156,26 @@ def _remove(objects: Objects, run: Run, natives: list[str]) -> None:
         objects.delete(path)
     _pack(objects, run.folder)
     pack = layout.run_pack(run.folder)
-    if set(objects.sizes_apart(run.folder)) <= {pack}:  # else somebody writes to it again
+    if set(objects.sizes_apart(run.folder)) <= {pack}:  # otherwise another process has written to it
         objects.delete(pack)
         objects.delete_empty(run.folder)
 
 
 def _pack(objects: Objects, folder: str, *besides: str) -> None:
-    """Puts the files of a run into one object, then removes those that are as they were packed."""
+    """Packs the files of a run into one object, then removes the files that are unchanged since."""
     pack = layout.run_pack(folder)
     paths = [path for path in objects.list(folder) if path not in {pack, *besides} and path.endswith(layout.JSON)]
-    found = {path: objects.get(path) for path in paths}
-    files = {path.removeprefix(f"{folder}/"): parsed(data, is_strict=False) for path, data in found.items() if data}
-    if not files or len(files) < len(found):  # somebody else has just removed it
+    contents = {path: objects.get(path) for path in paths}
+    files = {path.removeprefix(f"{folder}/"): parsed(data, is_strict=False) for path, data in contents.items() if data}
+    if not files or len(files) < len(contents):  # another process has just removed it
         return
     objects.put(pack, json_bytes({"files": files}))
     for path in objects.sizes_apart(folder):
-        if path in found and objects.get(path) == found[path]:
+        if path in contents and objects.get(path) == contents[path]:
             objects.delete(path)
 
 
-def _told(name: str, plan: _Plan) -> Cleaned:
+def _counts(name: str, plan: _Plan) -> Cleaned:
     removed, packed, kept = ([r for r in runs if r.pipeline == name] for runs in (plan.removed, plan.packed, plan.kept))
     natives = sum(len(plan.natives.get((name, run.run_id), [])) for run in removed)
     notes = sum(layout.begun_step_of(path)[0] == name for path in plan.notes)
@@ -185,5 +185,5 @@ def _told(name: str, plan: _Plan) -> Cleaned:
 
 
 def _fewer(run: Run) -> int:
-    """How many files less a run has once it is packed."""
+    """By how many files packing reduces a run."""
     return len(_apart(run)) - (0 if layout.run_pack(run.folder) in run.files else 1)

@@ -1,4 +1,4 @@
-"""How long the records of a root's runs are kept: as the command says, else as each pipeline does."""
+"""The retention of run records below a root: by the command's option, otherwise by each pipeline."""
 
 from __future__ import annotations
 
@@ -20,37 +20,37 @@ OPTION = "--older-than"
 
 
 def limits_of(root: str, older_than: str | None) -> tuple[dict[str, timedelta], dict[str, str]]:
-    """The limit of each pipeline that was run below a root, and why others have none.
+    """The limit of each pipeline that was run below a root, and the reasons why others have none.
 
     Raises:
-        UsageError: neither the command nor a pipeline says one, or it is no length of time.
+        UsageError: neither the command nor a pipeline gives a limit, or it is no length of time.
     """
     objects = Objects(root)
     names = objects.folders(layout.RUNS)
     if older_than is not None:
         return dict.fromkeys(names, kept_for(older_than, OPTION)), {}
-    found, without = dict[str, timedelta](), dict[str, str]()
+    limits, without = dict[str, timedelta](), dict[str, str]()
     for name in names:
         try:
             retain = _pipeline(objects, name).retain
-        except Exception as error:  # noqa: BLE001 - whatever somebody's module does when it is imported
+        except Exception as error:  # noqa: BLE001 - the import of a pipeline's module may raise anything
             without[name] = f"cannot be loaded here: {error}"
             continue
         if retain is None:
             without[name] = "has no retain"
         else:
-            found[name] = kept_for(retain, "retain")
-    if not found:
-        told = "".join(f"; {name} {why}" for name, why in without.items())
-        again = command("doctor", "--clean", OPTION, "90d", root=root)
+            limits[name] = kept_for(retain, "retain")
+    if not limits:
+        reasons = "".join(f"; {name} {why}" for name, why in without.items())
+        fix = command("doctor", "--clean", OPTION, "90d", root=root)
         raise UsageError(
-            f"nothing says how long records of runs are kept{told}: '{again}', or Pipeline(retain=\"90d\")"
+            f"nothing says how long records of runs are kept{reasons}: '{fix}', or Pipeline(retain=\"90d\")"
         )
-    return found, without
+    return limits, without
 
 
 def _pipeline(objects: Objects, name: str) -> Pipeline:
-    """A pipeline as its newest run that tells it found it."""
+    """A pipeline, found by the name that its newest run recorded."""
     for run_id in sorted(objects.folders(layout.runs_folder(name)), reverse=True):
         called = run_at(objects, name, run_id, frozenset()).called
         if called is not None:

@@ -1,4 +1,4 @@
-"""What below a root refers to runs: as long as one of these stands, so does the run that it names."""
+"""The references to runs below a root; a run is kept as long as anything refers to it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from counterpoint.storage.objects import Objects
 
-# outputs of every version and promotions; backfills, who owns steps, proofs of equality, rows that were sent again
+# outputs and promotions of every version, backfills, owners of steps, proofs of equality, resubmitted rows
 _ROOMS = (
     layout.CATALOG,
     layout.BACKFILLS,
@@ -29,15 +29,15 @@ _ROOMS = (
 
 
 def referred_to(objects: Objects) -> set[str]:
-    """The words among which are the names of all runs that something refers to.
+    """A set of words that includes the ids of all runs that are referred to.
 
     Raises:
-        DamagedFileError: a file that could refer to one is damaged.
-        UsageError: the registry of models cannot be asked from here.
+        DamagedFileError: a file that could refer to a run is damaged.
+        UsageError: the registry of models cannot be read from here.
     """
-    found = {word for room in _ROOMS for path in objects.list(room) for word in _words(objects, room, path)}
-    found.update(word for case in all_cases(objects) if case.is_open for word in words_of(case.to_dict()))
-    return found | runs_of_letters(objects) | runs_of_models(objects)
+    words = {word for room in _ROOMS for path in objects.list(room) for word in _words(objects, room, path)}
+    words.update(word for case in all_cases(objects) if case.is_open for word in words_of(case.to_dict()))
+    return words | runs_of_letters(objects) | runs_of_models(objects)
 
 
 def _words(objects: Objects, room: str, path: str) -> Iterator[str]:
@@ -48,18 +48,18 @@ def _words(objects: Objects, room: str, path: str) -> Iterator[str]:
 
 
 def _verdict(file: Path) -> Iterator[str]:
-    """The words of a report that a proof names: the runs of both sides."""
+    """The words of a proof's report, which names the runs of both sides."""
     try:
         yield from words_of(parsed(file.read_bytes(), is_strict=False))
-    except (OSError, ValueError):  # reports are the user's, who may have moved them
+    except (OSError, ValueError):  # reports belong to the user, who may have moved them
         return
 
 
 def pipelines_to_be_repaired(objects: Objects) -> set[str]:
-    """The pipelines of which `doctor --repair` has not found everything again: it looks for that in records of runs."""
-    found = set()
+    """The pipelines that `doctor --repair` could not restore completely from records of runs."""
+    names = set()
     for aside in objects.list(layout.set_aside(layout.CATALOG)):
         path = layout.set_aside_from(aside)
         if not objects.exists(path):
-            found.add(layout.pipeline_of(path))
-    return found
+            names.add(layout.pipeline_of(path))
+    return names

@@ -1,4 +1,4 @@
-"""`doctor --repair`: damaged files of a root are moved aside, and what stands is found again from what is whole."""
+"""`doctor --repair`: moves damaged files of a root aside, and restores catalog entries from undamaged records."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from counterpoint.storage.objects import Objects
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-# a fingerprint that nothing has: what was found again stands, and is made anew by the next run of its step
+# a fingerprint that nothing has: a restored entry counts, and the next run of its step recomputes it
 FOUND_AGAIN = "found again"
 _ROOMS = (
     *(layout.CATALOG, layout.VERSIONS, layout.BACKFILLS, layout.OWNERS, layout.BEGUN, layout.RUNS, layout.NATIVES),
@@ -32,20 +32,20 @@ _ROOMS = (
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """What was done with a file: its path below the root, and what became of it."""
+    """The repair of one file: its path below the root, and what was done with it."""
 
     path: str
     done: str
 
 
 def repair(root: str) -> list[Act]:
-    """Moves every damaged JSON file of a root aside, and puts entries of the catalogue back from the records of runs.
+    """Moves every damaged JSON file of a root aside, and restores catalog entries from the records of runs.
 
-    An entry is put back when the output that a run recorded is there and has the recorded digest. Nothing is removed;
-    done again, or after it was killed, it completes what is left.
+    An entry is restored if the output that a run recorded exists and has the recorded digest. Nothing is removed.
+    Another call, also after a killed one, completes the rest.
 
     Raises:
-        HeldError: something runs on the root.
+        HeldError: services, a backfill or a run are active on the root.
         StorageError: the root cannot be read or written.
     """
     objects = Objects(root)
@@ -64,15 +64,15 @@ def _refuse_running(objects: Objects) -> None:
             raise HeldError(f"{Owner(**manifest['owner'])} works on the backfill {path}: wait until it has ended")
     for path in objects.list(layout.RUNS):
         folder, _, name = path.rpartition("/")
-        told = (_whole(objects, path) or {}).get("owner") if name == layout.REQUEST else None
-        owner = Owner(**told) if told else Owner.here()
+        recorded = (_whole(objects, path) or {}).get("owner") if name == layout.REQUEST else None
+        owner = Owner(**recorded) if recorded else Owner.here()
         record = layout.run_file(folder, layout.RECORD)
         if owner != Owner.here() and owner.is_known and owner.lives and not objects.exists(record):
             raise HeldError(f"{owner} runs {folder}: wait until it has ended")
 
 
 def _whole(objects: Objects, path: str) -> Any:
-    """The value of a file, or None of one that is damaged."""
+    """The value of a file, or None if the file is damaged."""
     try:
         return objects.get_json(path)
     except DamagedFileError:
@@ -104,19 +104,19 @@ def _put_back(objects: Objects) -> Iterator[Act]:
             continue
         version, name, step, partition = place
         try:
-            found = _standing(objects, version, name, (step, partition))
+            entry = _restored(objects, version, name, (step, partition))
         except CounterpointError as error:  # its pipeline is not installed here
             yield Act(path, f"not found again: {error}")
             continue
-        if found and objects.compare_and_swap(path, encoded(objects, found, uuid4().hex), None):
-            yield Act(path, f"found again by run {found.run_id}; its digest is that of the record")
-        elif not found:
+        if entry and objects.compare_and_swap(path, encoded(objects, entry, uuid4().hex), None):
+            yield Act(path, f"found again by run {entry.run_id}; its digest is that of the record")
+        elif not entry:
             yield Act(path, "not found again: no run recorded an output that is still whole; the next run makes it")
 
 
-def _standing(objects: Objects, version: str, name: str, cell: tuple[str, str]) -> Materialization | None:
-    """The entry of a step and partition by the newest record of it whose output is whole."""
-    records = sorted(_records(objects, version, name, cell), key=lambda one: str(one[1]["ended"]), reverse=True)
+def _restored(objects: Objects, version: str, name: str, cell: tuple[str, str]) -> Materialization | None:
+    """The entry of a step and partition, from its newest record with an undamaged output."""
+    records = sorted(_records(objects, version, name, cell), key=lambda pair: str(pair[1]["ended"]), reverse=True)
     for run, record in records:
         reference = ArtifactRef.from_dict(record["output"])
         if _is_whole(Store(objects.root, find_pipeline(run["pipeline"]), version), reference):
@@ -127,7 +127,7 @@ def _standing(objects: Objects, version: str, name: str, cell: tuple[str, str]) 
 def _records(
     objects: Objects, version: str, name: str, cell: tuple[str, str]
 ) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
-    """The runs of a version that made an output, each with the record of its step."""
+    """The runs of a version that computed an output, each with the record of its step."""
     for run_id in objects.folders(layout.runs_folder(name)):
         run = _whole(objects, layout.run_record(name, run_id))
         if run is None or run["version"] != version or run["date"] != cell[1].partition(".")[0]:
@@ -141,7 +141,7 @@ def _records(
 
 
 def _is_whole(store: Store, reference: ArtifactRef) -> bool:
-    """Whether an output can be read, which compares its digest."""
+    """Whether an output can be read; reading compares its digest."""
     try:
         store.read(reference)
     except CounterpointError:

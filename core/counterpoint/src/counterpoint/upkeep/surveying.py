@@ -1,4 +1,4 @@
-"""What the runs below a root left, whether each has ended, when it was last heard of, and what it refers to."""
+"""The records of runs below a root: whether a run has ended, its last activity, and its references."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _BETWEEN = re.compile(r"[\s/'\"]+")
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a run left: its files by their paths, the last moment that they tell of, and all words in them.
+    """The records of a run: its files by path, the last moment in them, and all words in them.
 
-    `called` is how its pipeline is found.
+    `called` is the name by which its pipeline is found.
     """
 
     pipeline: str
@@ -40,12 +40,12 @@ class Run:
 
     @property
     def folder(self) -> str:
-        """Where it lies."""
+        """The folder of the run."""
         return layout.run_folder(self.pipeline, self.run_id)
 
 
 def run_at(objects: Objects, pipeline: str, run_id: str, busy: frozenset[tuple[str, str]]) -> Run:
-    """A run as it is now; of a backfill that is `busy` it has not ended, whatever is recorded of it.
+    """The current state of a run; a run of a `busy` backfill has not ended, whatever its record says.
 
     Raises:
         DamagedFileError: a file of it is damaged.
@@ -60,14 +60,14 @@ def run_at(objects: Objects, pipeline: str, run_id: str, busy: frozenset[tuple[s
     version = record["version"] if record else request.version if request else None
     ended = (record is not None or _was_killed(kept)) and (pipeline, version) not in busy
     lineage = layout.run_lineage(pipeline, run_id)
-    moments = [one for path, value in values.items() if path != lineage for one in _moments(value)]
+    moments = [time for path, value in values.items() if path != lineage for time in _moments(value)]
     words = frozenset(word for value in [*values.values(), request and request.origin] for word in words_of(value))
     called = record["pipeline"] if record else request.pipeline if request else None
     return Run(pipeline, run_id, files, ended, max(moments, default=None), words - {run_id}, called)
 
 
 def _was_killed(kept: Mapping[str, Any]) -> bool:
-    """Whether a run left no record because its command, whose children its steps were, is dead."""
+    """Whether a run has no record because its command, the parent process of its steps, is dead."""
     if "owner" not in kept or kept.get("service"):
         return False
     owner = Owner(**kept["owner"])
@@ -86,7 +86,7 @@ def _moments(value: Any) -> Iterator[datetime]:
 
 
 def words_of(value: Any) -> Iterator[str]:
-    """All strings in a JSON value, and the words in them: names of runs stand in commands and locations, too."""
+    """All strings in a JSON value, and the words in them, because commands and locations hold run ids too."""
     if isinstance(value, str):
         yield value
         yield from _BETWEEN.split(value)
@@ -99,11 +99,11 @@ def words_of(value: Any) -> Iterator[str]:
 
 
 def busy_backfills(objects: Objects) -> frozenset[tuple[str, str]]:
-    """The pipelines and versions on whose backfills somebody works."""
-    found = set()
+    """The pipelines and versions with an active backfill."""
+    busy = set()
     for path in objects.list(layout.BACKFILLS):
         backfill = layout.backfill_manifest_of(path)
         manifest = objects.get_json(path) if backfill else None
         if backfill and manifest and "owner" in manifest and is_running(manifest):
-            found.add(backfill)
-    return frozenset(found)
+            busy.add(backfill)
+    return frozenset(busy)
