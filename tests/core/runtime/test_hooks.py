@@ -186,7 +186,7 @@ def test_the_example_of_the_page_follows_steps_in_processes_of_their_own(
 
 @pytest.mark.parametrize(
     ("code", "words"),
-    [("", "mine.hooks:Rows cannot be made"), ("class Rows: ...", "mine.hooks:Rows is no counterpoint")],
+    [("", "mine.hooks:Rows cannot be created"), ("class Rows: ...", "mine.hooks:Rows is no counterpoint")],
 )
 def test_one_that_is_none_is_named(distribution: Callable[[str, str], None], code: str, words: str) -> None:
     distribution(code, "mine.hooks:Rows")

@@ -1,4 +1,4 @@
-"""Running pipelines: one step at a time, a whole partition on this machine, and what a run leaves behind."""
+"""Running pipelines: single steps, a whole partition on this machine, and the records that a run leaves."""
 
 from __future__ import annotations
 

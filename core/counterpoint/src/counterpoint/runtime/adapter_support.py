@@ -1,4 +1,4 @@
-"""What every adapter needs around a native task: its request, its condition, and which steps may still run."""
+"""What every adapter needs around a native task: the run request, branch conditions, and the steps that may run."""
 
 from __future__ import annotations
 
@@ -25,57 +25,60 @@ if TYPE_CHECKING:
 
 ROOT = "COUNTERPOINT_ROOT"
 PIPELINES = "COUNTERPOINT_PIPELINES"
-# how many steps of a run are executed side by side, where an orchestrator leaves that to its adapter
+# how many steps of a run are executed in parallel where an orchestrator leaves that to its adapter
 PARALLEL = int(os.environ.get("COUNTERPOINT_PARALLEL", os.cpu_count() or 2))
 
 
 def native_request(pipeline: str, partition: str, native_id: str, orchestrator: str, **more: Any) -> RunRequest:
-    """The request of a run that the orchestrator itself started: by its schedule, or a person on its page.
+    """The request of a run that the orchestrator itself started, by its schedule or from its web page.
 
-    Its settings are those that are served; it keeps those that it had at its first step, whatever is served since.
+    The run uses the settings that are served when its first step begins, and keeps them if others are served later.
 
     Args:
-        pipeline: how it is found.
-        partition: the key.
-        native_id: the orchestrator's own name of the run; empty when there is none yet.
-        orchestrator: which one.
-        more: other fields of the request: `scheduled`, `steps`, and in `config` what a person gave on the page.
+        pipeline: The registered name, or `package.module:object`.
+        partition: The partition key.
+        native_id: The orchestrator's own id of the run; empty when there is none yet.
+        orchestrator: The orchestrator's name.
+        more: Other fields of the request: `scheduled`, `steps`, and in `config` the settings given on the web page.
+
+    Returns:
+        The stored request of this run if there is one, else a new one, which is stored when `native_id` is given.
 
     Raises:
-        UsageError: the root is not said in the environment.
+        UsageError: The environment does not name the root.
     """
     root = os.environ.get(ROOT)
     if not root:
         raise UsageError(f"{ROOT} is not set, so {orchestrator} does not know where data lives: set it to the root")
     objects, name = Objects(root), find_pipeline(pipeline).name
     run_id = f"{orchestrator}-{native_id}"
-    kept = objects.get_json(layout.run_request(name, run_id)) if native_id else None
-    if kept:
-        return replace(RunRequest.from_json(kept["request"]), root=root)
+    stored = objects.get_json(layout.run_request(name, run_id)) if native_id else None
+    if stored:
+        return replace(RunRequest.from_json(stored["request"]), root=root)
     config = {**served_with(objects, name, orchestrator), **more.pop("config", {})}
-    asked = RunRequest(pipeline, partition, run_id, root, orchestrator, config=config, **more)
+    request = RunRequest(pipeline, partition, run_id, root, orchestrator, config=config, **more)
     if native_id:
-        keep_request(objects, name, asked, service=True)
-    return asked
+        keep_request(objects, name, request, service=True)
+    return request
 
 
 def configured_pipeline(name: str, orchestrator: str) -> Pipeline:
-    """A pipeline with the settings that an orchestrator's services serve, where the environment says which root."""
-    found, root = find_pipeline(name), os.environ.get(ROOT)
+    """A pipeline with the settings that an orchestrator's services serve; as it is if the environment names no root."""
+    pipeline, root = find_pipeline(name), os.environ.get(ROOT)
     if not root:
-        return found
-    served = served_with(Objects(root), found.name, orchestrator)
-    return found.configured(found.own(served))
+        return pipeline
+    served = served_with(Objects(root), pipeline.name, orchestrator)
+    return pipeline.configured(pipeline.own(served))
 
 
 def served_pipelines() -> list[str]:
-    """The names of the pipelines that an orchestrator's entry file loads: those named, else the user's registered."""
+    """The pipelines that an orchestrator's entry file loads: those the environment names, else those registered."""
     named = [name.strip() for name in os.environ.get(PIPELINES, "").split(",") if name.strip()]
     return named or list(registered_by_users() or registered())
 
 
 def condition_holds(request: RunRequest, step: str, references: Mapping[str, Any]) -> bool:
-    """Whether a step is to run: the branch that it depends on chose it, and it is no effect in a run without them."""
+    """Whether a step is to run: its branch chose it, and the run may run effects if the step is one."""
     return why_skipped(request, step, references) is None
 
 
@@ -92,15 +95,15 @@ def is_chosen(request: RunRequest, step: str, references: Mapping[str, Any]) -> 
     when = context.step.when
     if when is None:
         return True
-    found = references.get(when.step)
-    if found is None and not request.selects(when.step):
+    reference = references.get(when.step)
+    if reference is None and not request.selects(when.step):
         entry = context.store.entry(when.step, request.partition)
-        found = entry.reference if entry else None
-    return not isinstance(found, ArtifactRef) or context.read(found) == when.choice
+        reference = entry.reference if entry else None
+    return not isinstance(reference, ArtifactRef) or context.read(reference) == when.choice
 
 
 def iso(moment: datetime | str | float | None) -> str | None:
-    """A moment as an orchestrator gives it (also seconds since 1970, or text) in ISO 8601, UTC."""
+    """A moment in ISO 8601, UTC; it may be given as a datetime, as ISO text or as seconds since 1970."""
     if isinstance(moment, int | float):
         moment = datetime.fromtimestamp(moment, UTC)
     elif isinstance(moment, str):
@@ -109,9 +112,9 @@ def iso(moment: datetime | str | float | None) -> str | None:
 
 
 def merged(elements: Sequence[NativeStep]) -> NativeStep:
-    """The step that the elements of a mapped step count as: a failed one if there is one, else that of most attempts.
+    """One step for the elements of a mapped step: a failed element if there is one, else the one with most attempts.
 
-    It lasts from the first start to the last end.
+    It starts with the first element and ends with the last.
     """
     started = min((element.started for element in elements if element.started), default=None)
     ended = max((element.ended for element in elements if element.ended), default=None)
@@ -120,45 +123,45 @@ def merged(elements: Sequence[NativeStep]) -> NativeStep:
 
 
 def step_record(request: RunRequest, step: str, index: int | None = None) -> Mapping[str, Any]:
-    """What was recorded of a step of a run (of one element, of a mapped step), as JSON values; empty without any."""
+    """The record of a step of a run, or of one element of a mapped step, as JSON values; empty if there is none."""
     context = context_of(request, step, index)
     return context.store.get_json(layout.step_record(context.pipeline.name, request.run_id, step, index)) or {}
 
 
 def runnable(pipeline: Pipeline, request: RunRequest, states: Mapping[str, Status]) -> tuple[str, ...]:
-    """The selected steps that have not ended and whose upstream steps have, and that are to run now.
+    """The selected steps that are to run now: they have not ended, and all their upstream steps have.
 
-    A step that will not run, for one before it failed or was skipped, counts as ended.
+    A step that will not run because an upstream step failed or was skipped counts as ended.
     """
-    known, found, choices = dict(states), list[str](), _choices(pipeline, request, states)
+    ended, names, choices = dict(states), list[str](), _choices(pipeline, request, states)
     for step in map(pipeline.step, order(pipeline)):
-        is_open = request.selects(step.name) and step.name not in known
-        if is_open and all(name in known or not request.selects(name) for name in step.upstream):
-            becomes = verdict(step, known, choices)
-            if becomes is RunDecision.RUN:
-                found.append(step.name)
+        is_open = request.selects(step.name) and step.name not in ended
+        if is_open and all(name in ended or not request.selects(name) for name in step.upstream):
+            decision = verdict(step, ended, choices)
+            if decision is RunDecision.RUN:
+                names.append(step.name)
             else:
-                known[step.name] = Status(becomes.value)
-    return tuple(found)
+                ended[step.name] = Status(decision.value)
+    return tuple(names)
 
 
 def final_states(pipeline: Pipeline, request: RunRequest, ended: Mapping[str, Status]) -> dict[str, Status]:
-    """All states of a run: those that steps ended with, and for the rest what follows from them."""
+    """The states of all selected steps: those that have ended, and what follows from these for the others."""
     states, choices = dict(ended), _choices(pipeline, request, ended)
     for name in order(pipeline):
         if request.selects(name) and name not in states:
-            found = verdict(pipeline.step(name), states, choices)
-            states[name] = Status.SKIPPED if found is RunDecision.RUN else Status(found.value)
+            decision = verdict(pipeline.step(name), states, choices)
+            states[name] = Status.SKIPPED if decision is RunDecision.RUN else Status(decision.value)
     return states
 
 
 def _choices(pipeline: Pipeline, request: RunRequest, states: Mapping[str, Status]) -> dict[str, str]:
-    """What the branches that have ended well chose."""
-    found: dict[str, str] = {}
+    """The choices of the branch steps that have succeeded."""
+    choices: dict[str, str] = {}
     for step in pipeline.steps:
         if step.output.kind is OutputKind.BRANCH and states.get(step.name) == Status.SUCCESS:
             store = context_of(request, step.name).store
             entry = store.entry(step.name, request.partition)
             if entry and (choice := choice_of(store, entry.reference)) is not None:
-                found[step.name] = choice
-    return found
+                choices[step.name] = choice
+    return choices

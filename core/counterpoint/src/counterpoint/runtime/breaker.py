@@ -1,7 +1,7 @@
-"""The circuit breaker of a step, across runs: it is kept in the store and changed by compare-and-swap.
+"""The circuit breaker of a step across runs, kept in the store and changed by compare-and-swap.
 
-Closed: the step runs. Open: it is refused until its reset time has passed. Half-open: one run, the probe, tries it;
-all others are refused. Runs in production alone count, each once, however many attempts and elements it has.
+Closed: the step runs. Open: the step is refused until its reset time has passed. Half-open: one run, the probe, tries
+the step; all other runs are refused. Only production runs count, each of them once, whatever its attempts and elements.
 """
 
 from __future__ import annotations
@@ -28,15 +28,16 @@ if TYPE_CHECKING:
     from counterpoint.storage.objects import Objects
 
 NOT_COUNTED = frozenset({FailureClass.GATE_NOT_PASSED, FailureClass.UPSTREAM_FAILED, FailureClass.SWITCHED_OFF})
-# runs that began before the ones that count, and may still end
+# room for runs that began before those that count and may still end
 _SPARE = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Circuit:
-    """What is known of a step: its latest runs, oldest first, each with the elements of it that failed.
+    """The circuit of a step: its latest runs, oldest first, each with the elements that failed.
 
-    `opened` is when it was switched off, `probe` the run that tries it, `probed` when that run last began an attempt.
+    `opened` is when the step was switched off, `probe` the run that tries it, and `probed` when that run last began an
+    attempt.
     """
 
     runs: tuple[tuple[str, tuple[str, ...]], ...] = ()
@@ -53,7 +54,7 @@ class Circuit:
 
     @property
     def in_a_row(self) -> int:
-        """How many runs failed since one ended well."""
+        """The number of runs that have failed since the last success."""
         return next((n for n, (_, failed) in enumerate(reversed(self.runs)) if not failed), len(self.runs))
 
     def to_dict(self) -> dict[str, Any]:
@@ -63,8 +64,8 @@ class Circuit:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """The inverse of `to_dict`."""
-        rest = {name: value for name, value in values.items() if name != "state"}
-        return cls(**{**rest, "runs": tuple((run, tuple(failed)) for run, failed in values["runs"])})
+        fields = {name: value for name, value in values.items() if name != "state"}
+        return cls(**{**fields, "runs": tuple((run, tuple(failed)) for run, failed in values["runs"])})
 
 
 class CircuitBreaker(StepHook):
@@ -78,27 +79,27 @@ class CircuitBreaker(StepHook):
         return {}
 
     def after(self, context: StepContext, product: Product) -> None:
-        """Counts that the step was computed, and so closes its circuit."""
+        """Counts the success, which closes the circuit."""
         if not product.reused:
             with harmless(f"{context.step.name} was not counted"):
                 count_success(context)
 
     def given_up(self, context: StepContext, error: ErrorInfo) -> None:
-        """Counts the failure, and tells that the step was switched off if this did so."""
+        """Counts the failure, and raises an alert if it switched the step off."""
         if circuit := count_failure(context, FailureClass(error.failure)):
             note_told(context, [tell(context.store, switched_off(context, circuit))])
 
 
 def tried(circuit: Circuit, breaker: Breaker, run: str, now: datetime, patience: timedelta) -> Circuit | None:
-    """The circuit after a run was let through, or None when it is refused.
+    """The circuit after a run is let through, or None when the run is refused.
 
-    A probe that has not been heard of for `patience` is given up, and the run takes its place.
+    A probe that has begun no attempt for `patience` is given up, and this run replaces it.
     """
     if circuit.opened is None:
         return circuit
-    is_over = now >= datetime.fromisoformat(circuit.opened) + breaker.reset
-    is_given_up = circuit.probed is not None and now >= datetime.fromisoformat(circuit.probed) + patience
-    if circuit.probe == run or (is_over if circuit.probe is None else is_given_up):
+    reset_passed = now >= datetime.fromisoformat(circuit.opened) + breaker.reset
+    probe_timed_out = circuit.probed is not None and now >= datetime.fromisoformat(circuit.probed) + patience
+    if circuit.probe == run or (reset_passed if circuit.probe is None else probe_timed_out):
         return replace(circuit, probe=run, probed=now.isoformat())
     return None
 
@@ -130,7 +131,7 @@ def admit(context: StepContext, now: datetime | None = None) -> None:
     """Lets a step be computed, unless it is switched off.
 
     Raises:
-        SwitchedOffError: it is; says until when, and how to switch it on.
+        SwitchedOffError: The step is switched off; the message says until when and how to switch it on.
     """
     breaker, moment = context.step.breaker, now or datetime.now(UTC)
     if breaker is None or context.request.version != PRODUCTION:
@@ -140,17 +141,17 @@ def admit(context: StepContext, now: datetime | None = None) -> None:
 
     def becomes(circuit: Circuit) -> Circuit:
         refused.clear()
-        let = tried(circuit, breaker, context.request.run_id, moment, patience)
-        if let is None:
+        admitted = tried(circuit, breaker, context.request.run_id, moment, patience)
+        if admitted is None:
             refused.append(circuit)
-        return let or circuit
+        return admitted or circuit
 
     _change(context, becomes)
     if refused:
-        raise SwitchedOffError(_why(context, refused[0], breaker))
+        raise SwitchedOffError(_refusal(context, refused[0], breaker))
 
 
-def _why(context: StepContext, circuit: Circuit, breaker: Breaker) -> str:
+def _refusal(context: StepContext, circuit: Circuit, breaker: Breaker) -> str:
     how = f"until {_until(circuit, breaker)}" if circuit.probe is None else f"while run {circuit.probe} tries it"
     alert = switched_off(context, circuit)
     return (
@@ -204,13 +205,13 @@ def _element(context: StepContext) -> str:
 
 
 def _change(context: StepContext, becomes: Callable[[Circuit], Circuit]) -> Circuit:
-    """Puts what the circuit becomes in its place, however many runs change it at once; returns that."""
+    """Replaces the circuit by `becomes(circuit)`, also when several runs change it at once; returns the new circuit."""
     path = layout.breaker(context.pipeline.name, context.step.name)
     while True:
-        found = context.store.find(path)
-        circuit = Circuit() if found is None else Circuit.from_dict(context.store.parsed(path, found.data))
+        stored = context.store.find(path)
+        circuit = Circuit() if stored is None else Circuit.from_dict(context.store.parsed(path, stored.data))
         new = becomes(circuit)
-        if new == circuit or context.store.compare_and_swap(path, json_bytes(new.to_dict()), found):
+        if new == circuit or context.store.compare_and_swap(path, json_bytes(new.to_dict()), stored):
             return new
 
 

@@ -1,4 +1,4 @@
-"""What a step keeps of its own progress, so that an attempt after one that was killed need not begin again."""
+"""Checkpoints: the saved progress of a step, from which the next attempt resumes if this one is killed."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ log = logging.getLogger(__name__)
 
 
 class Checkpoint:
-    """The last state that a step saved, given to a step function that has a parameter `checkpoint`.
+    """The last state that a step saved, passed to a step function that has a parameter `checkpoint`.
 
-    A state is whatever bytes the step can go on from. It is found again by an attempt with the same inputs, settings
-    and code alone, and forgotten once the step is published.
+    A state is any bytes from which the step can resume. Only an attempt with the same inputs, settings and code finds
+    it, and it is removed once the step's output is published.
     """
 
     def __init__(self, objects: Objects, path: str) -> None:
@@ -31,26 +31,26 @@ class Checkpoint:
         self._resumed, self._saved = False, 0
 
     def load(self) -> bytes | None:
-        """The state that an earlier attempt saved last, or None.
+        """The state that an earlier attempt saved last, or None if there is none.
 
         Raises:
-            StorageError: the root cannot be read.
+            StorageError: The root cannot be read.
         """
-        found = self._objects.get(self._path)
-        self._resumed = found is not None
-        return found
+        state = self._objects.get(self._path)
+        self._resumed = state is not None
+        return state
 
     def save(self, data: bytes) -> None:
-        """Puts a state in place of the one before; whoever is killed meanwhile leaves one of both whole.
+        """Replaces the saved state. If the process is killed meanwhile, either the old or the new state is complete.
 
         Raises:
-            StorageError: the root cannot be written.
+            StorageError: The root cannot be written.
         """
         self._objects.put(self._path, data)
         self._saved += 1
 
     def told(self) -> dict[str, Any]:
-        """What the record of the step says of it: whether a state was there, and how many this attempt saved."""
+        """The details for the step's record: whether a state was resumed, and how many this attempt saved."""
         return {"checkpoint": {"resumed": self._resumed, "saved": self._saved}}
 
 
@@ -60,21 +60,21 @@ class Checkpoints(StepHook):
     order = 600
 
     def calling(self, context: StepContext, fingerprint: str) -> dict[str, Any]:
-        """Gives the checkpoint to a step that asks for one."""
+        """Passes the checkpoint to a step function that has the parameter."""
         checkpoint = checkpoint_of(context, fingerprint)
         return {} if checkpoint is None else {"checkpoint": checkpoint}
 
     def called(self, context: StepContext, values: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG002 - of the hook
-        """Tells how the checkpoint was used."""
+        """Reports how the checkpoint was used."""
         return values["checkpoint"].told() if "checkpoint" in values else {}
 
     def after(self, context: StepContext, product: Product) -> None:  # noqa: ARG002 - of the hook
-        """Removes what was saved."""
+        """Removes the saved states."""
         forget(context)
 
 
 def checkpoint_of(context: StepContext, fingerprint: str) -> Checkpoint | None:
-    """The checkpoint of a step that asks for one; None for others."""
+    """The checkpoint of a step whose function has the parameter `checkpoint`; None for other steps."""
     if "checkpoint" not in context.step.provided:
         return None
     path = layout.checkpoint(context.store.version, context.pipeline.name, context.step.name, context.key, fingerprint)
@@ -82,9 +82,9 @@ def checkpoint_of(context: StepContext, fingerprint: str) -> Checkpoint | None:
 
 
 def forget(context: StepContext) -> None:
-    """Removes what attempts at a step that stands now have saved, also those with other inputs or code.
+    """Removes the states that all attempts at a published step have saved, also those with other inputs or code.
 
-    It never raises: what is left over takes room, and nothing else.
+    It never raises: states that remain only take up space.
     """
     if "checkpoint" not in context.step.provided:
         return

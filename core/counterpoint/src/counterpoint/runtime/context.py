@@ -1,4 +1,4 @@
-"""What one attempt at a step is executed with: made once, and handed to all that takes part in it."""
+"""The context of one attempt at a step: created once, and passed to everything that takes part in the attempt."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StepContext:
-    """One attempt at one step of one run, or at one element of a mapped step, with all that its execution needs."""
+    """One attempt at one step of a run, or at one element of a mapped step, with everything that it needs."""
 
     request: RunRequest
     pipeline: Pipeline
@@ -39,7 +39,7 @@ class StepContext:
 
     @cached_property
     def partition_of(self) -> Callable[[str], Partition]:
-        """Gives the partition of a key; each key is parsed once in an attempt."""
+        """The function that returns the partition of a key; each key is parsed once in an attempt."""
         return cache(self.pipeline.partitions.partition)
 
     @property
@@ -49,24 +49,28 @@ class StepContext:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The settings that the step asks for, by parameter name."""
+        """The settings that are parameters of the step's function, by name."""
         return {name: self.pipeline.config[name] for name in self.step.settings}
 
     @property
     def settings_hash(self) -> str:
-        """16 hexadecimal digits that name those settings."""
+        """16 hexadecimal digits of the digest of those settings."""
         return digest_of(self.settings).removeprefix("sha256:")[:16]
 
     def read(self, reference: ArtifactRef, partial: str | None = None) -> Any:
-        """What a reference refers to, or what a function (`partial`) makes of it.
+        """The value of a reference, or what a function makes of it.
+
+        Args:
+            reference: The reference to read.
+            partial: The function, as `module:name`, whose stored result is read in place of the value.
 
         Raises:
-            DamagedOutputError: it is lost, or is not what was written; holds the command that makes it again.
+            DamagedOutputError: The value is lost, or differs from what was written; holds the command that remakes it.
         """
         try:
             if partial is None:
                 return self.store.read(reference)
-            # what old code makes must not be found by who looks for what the new code made
+            # the result of outdated code must not be stored under the digest of the new code
             keeps = not outdated(reach_of([partial]))
             return self.store.partial(reference, partial, code_digest(partial), keeps=keeps)
         except DamagedOutputError as damage:
@@ -78,7 +82,7 @@ def context_of(request: RunRequest, step: str, index: int | None = None, attempt
     """The step of a request with its pipeline (settings overridden) and its store.
 
     Raises:
-        UsageError: there is no such pipeline, step or setting.
+        UsageError: There is no such pipeline, step or setting.
     """
     from counterpoint.storage import Store
 

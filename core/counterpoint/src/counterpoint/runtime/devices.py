@@ -1,4 +1,4 @@
-"""On which device a step computed, as PyTorch tells it where a step has loaded it; it is never imported for this."""
+"""The device on which a step computed, as PyTorch reports it if a step has loaded it; it is never imported here."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ if TYPE_CHECKING:
 
 
 def device_used(imports: Collection[str]) -> dict[str, Any] | None:
-    """What computed, with its name and count, and what else was there; None for a step that does without PyTorch.
+    """The kind, names and count of the devices used, and those available; None for a step that does not use PyTorch.
 
-    `imports` are the distributions that the step's code imports: a process may have loaded PyTorch for another step.
+    Args:
+        imports: The distributions that the step's code imports: a process may have loaded PyTorch for another step.
     """
     torch: Any = sys.modules.get("torch")
     if torch is None or ("torch" not in imports and not _began_cuda(torch)):
         return None
-    found = {"cuda": _cuda(torch), "mps": _mps(torch)}
-    available = {kind: names for kind, (names, _) in found.items() if names}
-    kind, used = next(((kind, used) for kind, (_, used) in found.items() if used), ("cpu", []))
+    devices = {"cuda": _cuda(torch), "mps": _mps(torch)}
+    available = {kind: names for kind, (names, _) in devices.items() if names}
+    kind, used = next(((kind, used) for kind, (_, used) in devices.items() if used), ("cpu", []))
     return {"kind": kind, "names": used, "count": len(used), "available": available}
 
 
@@ -31,7 +32,7 @@ def _began_cuda(torch: Any) -> bool:
 
 
 def _cuda(torch: Any) -> tuple[list[str], list[str]]:
-    """The names of all GPUs (NVIDIA's, or AMD's, which PyTorch calls so, too), and of those that held memory."""
+    """The names of all GPUs that PyTorch calls CUDA (NVIDIA and AMD), and of those that allocated memory."""
     with suppress(AttributeError, RuntimeError, AssertionError):
         if torch.cuda.is_available():
             numbers = range(torch.cuda.device_count())
@@ -42,7 +43,7 @@ def _cuda(torch: Any) -> tuple[list[str], list[str]]:
 
 
 def _mps(torch: Any) -> tuple[list[str], list[str]]:
-    """Apple's, of which there is one."""
+    """The same for Apple's GPU, of which a machine has one."""
     with suppress(AttributeError, RuntimeError):
         if torch.backends.mps.is_available():
             return ["mps"], ["mps"] if torch.mps.driver_allocated_memory() > 0 else []

@@ -1,4 +1,4 @@
-"""The record and the lineage of a run that its orchestrator began by itself: no command waits for its end."""
+"""The record and lineage of a run that its orchestrator started by itself, so that no command waits for its end."""
 
 from __future__ import annotations
 
@@ -26,38 +26,38 @@ log = logging.getLogger(__name__)
 
 
 class RunEnd(StepHook):
-    """Leaves record and lineage of a run that its orchestrator began, when none of its steps is left to run."""
+    """Writes the record and lineage of a run that its orchestrator started, once its last step has ended."""
 
     order = 900
 
     def after(self, context: StepContext, product: Product) -> None:  # noqa: ARG002 - of the hook
-        """Looks whether it was the last one."""
+        """Checks whether this was the last step."""
         note_ended(context)
 
     def failed(self, context: StepContext, record: StepRecord) -> None:  # noqa: ARG002 - of the hook
-        """Looks whether it was the last one."""
+        """Checks whether this was the last step."""
         note_ended(context)
 
 
 def note_ended(context: StepContext) -> None:
-    """Leaves record and lineage of a run that its orchestrator began, when none of its steps is left to run.
+    """Writes the record and lineage of a run that its orchestrator started, once its last step has ended.
 
-    Each step looks when it has ended, so the last one sees all; never raises.
+    Each step checks this when it ends, so the last one sees all others. It never raises.
     """
     request = context.request
     if not request.run_id.startswith(f"{request.orchestrator}-"):
         return
     try:
-        kept = context.store.get_json(layout.run_request(context.pipeline.name, request.run_id)) or {}
-        if "owner" not in kept and (steps := _ended(context)) is not None:
-            _leave(context, steps)
-    except Exception as error:  # noqa: BLE001 - what is told of a run is never worth the run
+        stored = context.store.get_json(layout.run_request(context.pipeline.name, request.run_id)) or {}
+        if "owner" not in stored and (steps := _ended(context)) is not None:
+            _write_run(context, steps)
+    except Exception as error:  # noqa: BLE001 - a missing record must not fail the run
         log.warning("run %s was not recorded: %s: %s", request.run_id, type(error).__name__, redacted(str(error)))
 
 
 def _ended(context: StepContext) -> dict[str, NativeStep] | None:
-    """How all steps of a run ended; None while one may still run."""
-    found: dict[str, NativeStep] = {}
+    """How all steps of a run ended; None while a step may still run."""
+    ended: dict[str, NativeStep] = {}
     states: dict[str, Status] = {}
     choices: dict[str, str] = {}
     for step in map(context.pipeline.step, order(context.pipeline)):
@@ -65,18 +65,18 @@ def _ended(context: StepContext) -> dict[str, NativeStep] | None:
             continue
         native = _recorded(context, step)
         if native is None:
-            becomes = verdict(step, states, choices)
-            if becomes is RunDecision.RUN:
+            decision = verdict(step, states, choices)
+            if decision is RunDecision.RUN:
                 return None
-            native = NativeStep(Status(becomes.value), 0)
-        found[step.name], states[step.name] = native, native.status
+            native = NativeStep(Status(decision.value), 0)
+        ended[step.name], states[step.name] = native, native.status
         if native.status is Status.SUCCESS and any(s.when and s.when.step == step.name for s in context.pipeline.steps):
             choices[step.name] = str(context.store.read(ArtifactRef.from_dict(_record(context, step.name)["output"])))
-    return found
+    return ended
 
 
 def _recorded(context: StepContext, step: Step) -> NativeStep | None:
-    """How a step ended by what it recorded of itself; None when it has not."""
+    """How a step ended, by its own records; None when it has not."""
     name, run_id = context.pipeline.name, context.request.run_id
     parts: Sequence[Mapping[str, Any]] = [record] if (record := _record(context, step.name)) else []
     indices: tuple[int | None, ...] = (None,)
@@ -93,7 +93,7 @@ def _recorded(context: StepContext, step: Step) -> NativeStep | None:
 
 
 def _count(context: StepContext, step: Step) -> int:
-    """How many records a step leaves when it has ended well."""
+    """The number of records that a step leaves when it succeeds."""
     if step.map_over is None:
         return 1
     records = {name: _record(context, name) for name in step.upstream}
@@ -111,16 +111,16 @@ def _native(status: Status, parts: Sequence[Mapping[str, Any]]) -> NativeStep:
 
 def _record(context: StepContext, step: str) -> Mapping[str, Any]:
     path = layout.step_record(context.pipeline.name, context.request.run_id, step)
-    found: Mapping[str, Any] = context.store.get_json(path) or {}
-    return found
+    record: Mapping[str, Any] = context.store.get_json(path) or {}
+    return record
 
 
-def _leave(context: StepContext, steps: Mapping[str, NativeStep]) -> None:
+def _write_run(context: StepContext, steps: Mapping[str, NativeStep]) -> None:
     from counterpoint.lineage import RunEnvironment, keep_whole
 
     request, store = context.request, context.store
-    around = RunEnvironment.of(context.pipeline)
-    keep_whole(store, context.pipeline, request, around)
+    environment = RunEnvironment.of(context.pipeline)
+    keep_whole(store, context.pipeline, request, environment)
     native = NativeRun(
         request.run_id.removeprefix(f"{request.orchestrator}-"),
         any(step.status is Status.FAILED for step in steps.values()),

@@ -1,7 +1,7 @@
 """Executing one attempt at a step: the same code in every orchestrator's worker and in the local runner.
 
-An attempt is resolved (what its inputs refer to), fingerprinted (all that decides its output), called (the user's
-function), checked (against the contract), written and published. Whatever else follows an attempt is a hook.
+An attempt resolves its inputs, computes the fingerprint of all that decides the output, calls the user's function,
+checks the result against the contract, writes it and publishes it. Anything else that follows an attempt is a hook.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ def elements(request: RunRequest, step: str, references: Mapping[str, Any]) -> i
 
 
 def element_count(request: RunRequest, step: str, references: Mapping[str, Any], *, attempt: int = 1) -> int:
-    """As `elements`, for who counts them in a task of its own: that it could not be done is recorded.
+    """As `elements`, for an adapter that counts them in a separate task: a failure is recorded as the step's.
 
     Raises:
-        Exception: there is no list, or it could not be read; the step has failed.
+        Exception: There is no list, or it could not be read; the step has failed.
     """
     try:
         return elements(request, step, references)
@@ -67,24 +67,24 @@ def execute(
     index: int | None = None,
     hooks: Sequence[StepHook] = (),
 ) -> ArtifactRef:
-    """Executes one step of a run and publishes its output; what stands and is fresh is not computed again.
+    """Executes one step of a run and publishes its output; a fresh output is reused instead.
 
-    An effect is run whatever stands, but once in a run: what ended well is not run again by a retry of it.
+    An effect runs in every run, but once: a retry does not run an effect again that has succeeded.
 
     Args:
         request: The run.
         step: The name of the step.
-        references: By the names of upstream steps of this run, their references (a list for a mapped step); one that is
+        references: The references of this run's upstream steps by name (a list for a mapped step); a step that is
             absent failed or was skipped.
-        attempt: Its number, from 1.
+        attempt: The number of the attempt, from 1.
         index: The element of a mapped step.
-        hooks: Hooks for this call, beside those that are installed.
+        hooks: Hooks for this call, in addition to the installed ones.
 
     Returns:
         The reference of the step's output.
 
     Raises:
-        Exception: Whatever the step function raises, after it has been recorded; nothing is published then.
+        Exception: Any error of the step function, after it has been recorded; nothing is published then.
     """
     context, meter, given = context_of(request, step, index, attempt), Meter(), dict[str, Given]()
     following = Hooks([*installed(), *hooks]) if hooks else installed()
@@ -120,15 +120,15 @@ def _fail(context: StepContext, meter: Meter, record: StepRecord, hooks: Hooks) 
 
 
 def _executed(context: StepContext, passed: Mapping[str, Any], given: dict[str, Given], hooks: Hooks) -> Product:
-    """The walk of one attempt; `given` is filled with what was resolved, for whoever explains a failure."""
+    """Runs one attempt; `given` is filled with the resolved inputs, so that a failure can be explained by them."""
     refuse_held_back(context)
-    taken = hooks.before(context)
+    substitute = hooks.before(context)
     given.update(references_of(context, passed))
-    if taken is not None:
-        return standing_product(context, taken)
+    if substitute is not None:
+        return standing_product(context, substitute)
     stamp = _fingerprint(context, given, passed)
-    if standing := reusable(context, stamp.fingerprint):
-        return standing_product(context, renewed(context, standing, stamp.as_of))
+    if entry := reusable(context, stamp.fingerprint):
+        return standing_product(context, renewed(context, entry, stamp.as_of))
     checked, stamp = _call(context, given, stamp, hooks)
     return _publish(context, write(context, checked, given), stamp)
 
@@ -137,7 +137,7 @@ def _executed(context: StepContext, passed: Mapping[str, Any], given: dict[str, 
 class Stamp:
     """What an output is made from: its fingerprint, the digests of its inputs, how new they are, and the code.
 
-    `values` are those that the kernel provides beside the inputs, `details` what is told of the call.
+    `values` are the parameters that the kernel provides in addition to the inputs; `details` describe the call.
     """
 
     fingerprint: str
@@ -152,9 +152,9 @@ def _fingerprint(context: StepContext, given: Mapping[str, Given], passed: Mappi
     code = Code.of(context)
     values, decisive = provided(context, passed)
     inputs = {**digests(given), **decisive}
-    seen = observed(context)
-    refuse_old(context, given, seen)
-    return Stamp(fingerprint(context, inputs, seen), inputs, as_of(context, given, seen), code, values, {})
+    source = observed(context)
+    refuse_old(context, given, source)
+    return Stamp(fingerprint(context, inputs, source), inputs, as_of(context, given, source), code, values, {})
 
 
 def _call(context: StepContext, given: Mapping[str, Given], stamp: Stamp, hooks: Hooks) -> tuple[Checked, Stamp]:
@@ -175,7 +175,7 @@ def _call(context: StepContext, given: Mapping[str, Given], stamp: Stamp, hooks:
 
 
 def _publish(context: StepContext, product: Product, stamp: Stamp) -> Product:
-    """Lets what was written stand, with all that it was made from."""
+    """Publishes a written output, with everything that it was made from."""
     details = {**product.details, **stamp.details}
     if device := device_used(stamp.code.reach.versions):
         details["device"] = device

@@ -1,4 +1,4 @@
-"""Describing an error once, where it happened, so that every orchestrator can tell the same."""
+"""Describing an error once, where it happened, so that every orchestrator reports the same."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ _KILLED = re.compile(
 def describe(error: BaseException, own: Mapping[str, str] | None = None) -> ErrorInfo:
     """The type, message, place and class of an error; the place is the innermost frame of the user's own code.
 
-    `own` are the pipeline's own classes of exceptions, see `classify`.
+    Args:
+        error: The error.
+        own: The failure classes that the pipeline gives to its own exceptions, see `classify`.
     """
     if isinstance(error, ChildStepError):
         return error.info
@@ -38,18 +40,18 @@ def describe(error: BaseException, own: Mapping[str, str] | None = None) -> Erro
 
 
 def named(kind: str, message: str, where: str | None = None) -> ErrorInfo:
-    """An error as an orchestrator tells of it, by name and words alone; one that nobody's code raised is its own."""
+    """An error that an orchestrator reports only by type name and message; unknown types count as its own failure."""
     failure = _by_name(kind) or (FailureClass.KILLED if _KILLED.search(message) else FailureClass.ORCHESTRATOR)
     return ErrorInfo(kind, _shortened(redacted(message)), where, HANDLING[failure].retry, failure.value)
 
 
 def _by_name(kind: str) -> FailureClass | None:
-    """The class of the errors that are known by their name: Counterpoint's, and Python's own."""
+    """The failure class of a Counterpoint error or a Python builtin, by its type name; None for others."""
     name = kind.rpartition(".")[2]
-    known = getattr(errors, name, None) or getattr(builtins, name, None)
-    if not isinstance(known, type) or not issubclass(known, Exception):
+    error_type = getattr(errors, name, None) or getattr(builtins, name, None)
+    if not isinstance(error_type, type) or not issubclass(error_type, Exception):
         return None
-    return classify(known.__new__(known))
+    return classify(error_type.__new__(error_type))
 
 
 def _message(error: BaseException) -> str:
@@ -65,7 +67,7 @@ def _shortened(message: str) -> str:
 
 
 def _cause(error: BaseException) -> Mapping[str, Any] | None:
-    """The innermost error of several."""
+    """The innermost error of a chain; None if the error has no cause."""
     innermost = list(causes(error))[-1]
     if innermost is error:
         return None
@@ -75,16 +77,16 @@ def _cause(error: BaseException) -> Mapping[str, Any] | None:
 def _where(error: BaseException) -> str | None:
     if isinstance(error, StepTimeoutError):
         return innermost(error.stack)
-    if isinstance(error, StepKilledError):  # it was raised by who waited for it
+    if isinstance(error, StepKilledError):  # the waiting process raised it, not the step
         return None
     frames = traceback.extract_tb(error.__traceback__)
     return innermost([f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in frames])
 
 
 def innermost(frames: list[str] | tuple[str, ...]) -> str | None:
-    """The last of the frames (each as `file:line in function`) that is of the user's own code; else the last."""
-    theirs = [frame for frame in frames if not frame.startswith(_OWN) and not _is_library(frame)]
-    return next(reversed(theirs or list(frames)), None)
+    """The last frame (`file:line in function`) in the user's own code, else the last of all."""
+    user_frames = [frame for frame in frames if not frame.startswith(_OWN) and not _is_library(frame)]
+    return next(reversed(user_frames or list(frames)), None)
 
 
 def _is_library(frame: str) -> bool:

@@ -1,4 +1,4 @@
-"""What is done when an attempt of a step fails: it is recorded, with all that explains it."""
+"""Recording a failed attempt at a step, with everything that explains it."""
 
 from __future__ import annotations
 
@@ -28,47 +28,47 @@ if TYPE_CHECKING:
 def failed(
     context: StepContext, error: Exception, *, given: Mapping[str, Given] | None = None, log: Iterable[str] = ()
 ) -> StepRecord:
-    """The record of a failed attempt, after what explains it was kept.
+    """Stores what explains a failed attempt, and returns the step's record.
 
-    From here on the error holds no secrets, and says its class to every orchestrator; see `told`.
+    Afterwards the error holds no secrets and carries its failure class for every orchestrator; see `told`.
     """
     info = describe(error, context.pipeline.failures)
     scrub(error)
-    with suppress(AttributeError, TypeError):  # as for a class with slots
+    with suppress(AttributeError, TypeError):  # a class with slots takes no attribute
         error.failure = info.failure  # type: ignore[attr-defined]
     keep(context, info, given=given or {}, log=log)
     return StepRecord(context.step.name, Status.FAILED, context.attempt, error=info)
 
 
 def told(error: Exception, record: StepRecord) -> Exception:
-    """What an orchestrator is told of a failed attempt: its error, or one in its place when it still holds a secret."""
+    """The error to raise to the orchestrator: the step's own, or a substitute when that still holds a secret."""
     return error if record.error is None or safe(error) else ChildStepError(record.error)
 
 
 def keep(context: StepContext, info: ErrorInfo, *, given: Mapping[str, Given], log: Iterable[str]) -> None:
-    """Keeps one attempt among those of the step in this run."""
+    """Stores one failed attempt with the others of the step in this run."""
     path = layout.step_failures(context.pipeline.name, context.request.run_id, context.step.name, context.index)
-    before = [one for one in attempts_of(context.store, path) if one["attempt"] != context.attempt]
-    told = {
+    others = [entry for entry in attempts_of(context.store, path) if entry["attempt"] != context.attempt]
+    attempt = {
         "attempt": context.attempt,
         "at": datetime.now(UTC).isoformat(),
         "host": socket.gethostname(),
         "pid": os.getpid(),
         "last": is_last(context, info),
         "error": info.to_dict(),
-        "inputs": {name: _brief(one) for name, one in given.items()},
+        "inputs": {name: _brief(reference) for name, reference in given.items()},
         "log": list(log),
     }
-    context.store.put_json(path, {"attempts": [*before, told]})
-    # of a run that nobody asked us for, this is the only place that says what it was
+    context.store.put_json(path, {"attempts": [*others, attempt]})
+    # a run that the orchestrator started by itself has its request stored here only
     by_itself = context.request.run_id.startswith(f"{context.request.orchestrator}-")
     keep_request(context.store, context.pipeline.name, context.request, service=by_itself)
 
 
 def attempts_of(store: Store, path: str) -> list[dict[str, Any]]:
-    """The failed attempts that are kept at a path, oldest first."""
-    found: list[dict[str, Any]] = (store.get_json(path) or {}).get("attempts", [])
-    return found
+    """The failed attempts that are stored at a path, oldest first."""
+    attempts: list[dict[str, Any]] = (store.get_json(path) or {}).get("attempts", [])
+    return attempts
 
 
 def is_last(context: StepContext, info: ErrorInfo) -> bool:
@@ -77,10 +77,10 @@ def is_last(context: StepContext, info: ErrorInfo) -> bool:
 
 
 def _brief(given: Given) -> Any:
-    """References as far as they name an input: place, version, rows, digest."""
+    """The parts of references that identify an input: place, version, rows, digest."""
     if given is None:
         return None
     if isinstance(given, ArtifactRef):
         names = ("step", "partition", "uri", "table_version", "rows", "digest")
         return {name: getattr(given, name) for name in names}
-    return [_brief(one) for one in (given.values() if isinstance(given, dict) else given)]
+    return [_brief(reference) for reference in (given.values() if isinstance(given, dict) else given)]

@@ -1,8 +1,8 @@
-"""Processes of steps, forked from one that has imported what they need (`forkserver`).
+"""Processes of steps, forked from a process that has imported what they need (`forkserver`).
 
 A new interpreter costs 0.2 CPU seconds for Counterpoint's imports and up to 8 for those of Polars, pandera, PyTorch and
-MLflow; a fork of one that has them, 0.03. The process that is forked never runs a step, so that each step's process
-begins as if it were new. Where a target's service `steps` runs, it is asked; elsewhere each process keeps its own.
+MLflow; a fork of a process that has them costs 0.03. The fork server never runs a step, so each step's process begins
+as if it were new. If a target's service `steps` runs, it forks the steps; elsewhere each process has its own server.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from counterpoint.runtime.forkserver_standin import ORDER, STDERR, connected
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# names the socket of the service `steps` to the processes of a service environment
+# the environment variable that gives a service environment's processes the socket of its service `steps`
 STEPS = "COUNTERPOINT_STEPS"
-# Polars allocates by jemalloc, an arena a thread: two arenas save a third of the memory and cost nothing here
+# Polars allocates with jemalloc, one arena per thread: two arenas save a third of the memory at no cost here
 ALLOCATOR = "narenas:2"
-# what an orchestrator sets anew for each task, and no library reads when it is imported
-_OF_A_TASK = ("AIRFLOW_CTX_", "__AIRFLOW_")
+# variables that an orchestrator sets for each task, and that no library reads on import
+_TASK_VARIABLES = ("AIRFLOW_CTX_", "__AIRFLOW_")
 _SERVE = "import sys; from counterpoint.runtime.forkserver import serve; sys.exit(serve(*sys.argv[1:])())"
 _LISTEN = "import sys; from counterpoint.runtime.forkserver import listen; sys.exit(listen(sys.argv[1])())"
 
 
 class Libraries(NamedTuple):
-    """What a process to fork from imports by itself: some before it forks anything, the others between two forks."""
+    """What a fork server imports: the `first` before any fork, the `later` between forks."""
 
     first: tuple[str, ...] = ()
     later: tuple[str, ...] = ()
@@ -48,10 +48,10 @@ class Origin(Protocol):
     """What processes of steps are forked from."""
 
     @property
-    def orders(self) -> socket.socket: ...  # noqa: D102 - where an order is sent to
+    def orders(self) -> socket.socket: ...  # noqa: D102 - the socket that orders are sent to
 
     def returncode(self) -> int:
-        """How it ended, for a process whose end it did not tell."""
+        """The exit code of a process whose end was not reported."""
 
 
 class Forked:
@@ -60,66 +60,70 @@ class Forked:
     def __init__(self, origin: Origin, stack: int) -> None:
         self._origin, self._heard = origin, b""
         self.returncode: int | None = None
-        self._told, theirs = socket.socketpair()
-        with theirs, suppress(ConnectionError):  # it is gone: nothing will be heard
+        self._connection, theirs = socket.socketpair()
+        with theirs, suppress(ConnectionError):  # the server is gone: nothing will be received
             socket.send_fds(origin.orders, [ORDER], [theirs.fileno(), STDERR, stack])
-        told = self._hear("process")
-        self._process = ProcessId.parse(told) if told else None
+        identity = self._receive("process")
+        self._process = ProcessId.parse(identity) if identity else None
         self.pid = self._process.pid if self._process else 0
 
     def ask(self, question: bytes, timeout: float | None) -> Any:
-        """Feeds the process and waits for its end, at most `timeout` seconds; what it answered, None for nothing.
+        """Sends the process its question, waits for its end and returns its answer, or None if it gave none.
+
+        Args:
+            question: The encoded attempt.
+            timeout: The seconds to wait at most; None for no limit.
 
         Raises:
-            TimeoutError: it has not ended by then.
+            TimeoutError: The process has not ended by then.
         """
         with suppress(ConnectionError):  # it was killed before it had read all
-            self._told.sendall(json.dumps(_surroundings()).encode() + b"\n" + question)
-            self._told.shutdown(socket.SHUT_WR)
+            self._connection.sendall(json.dumps(_surroundings()).encode() + b"\n" + question)
+            self._connection.shutdown(socket.SHUT_WR)
         self._wait(timeout)
-        answer = self._hear("answer")
+        answer = self._receive("answer")
         return None if answer is None else json.loads(answer)
 
     def _wait(self, timeout: float | None) -> None:
-        code = self._hear("exit", timeout)
+        code = self._receive("exit", timeout)
         self.returncode = self._origin.returncode() if code is None else int(code)
-        if code is None and self._process:  # who would have ended what it has started is gone
+        if code is None and self._process:  # the server, which ends the children of its forks, is gone
             end_step(self._process)
 
-    def _hear(self, kind: str, timeout: float | None = None) -> str | None:
-        """What stands behind a word that begins a line; None when that line does not come any more."""
+    def _receive(self, kind: str, timeout: float | None = None) -> str | None:
+        """The rest of the line that begins with `kind`; None when that line will not come any more."""
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
             lines = [
                 line.decode().partition(" ") for line in self._heard.splitlines(keepends=True) if line[-1:] == b"\n"
             ]
-            told = {word: rest.rstrip("\n") for word, _, rest in lines}
-            if kind in told or "exit" in told:
-                return told.get(kind)
-            self._told.settimeout(None if deadline is None else max(deadline - time.monotonic(), 0.001))
+            messages = {word: text.rstrip("\n") for word, _, text in lines}
+            if kind in messages or "exit" in messages:
+                return messages.get(kind)
+            self._connection.settimeout(None if deadline is None else max(deadline - time.monotonic(), 0.001))
             try:
-                heard = self._told.recv(1 << 16)
+                data = self._connection.recv(1 << 16)
             except ConnectionError:
-                heard = b""
-            if not heard:
+                data = b""
+            if not data:
                 return None
-            self._heard += heard
+            self._heard += data
 
     def kill(self) -> None:
-        """Kills it, if it runs, with all that it has started."""
+        """Kills the process, if it runs, with all its children."""
         if self.returncode is None and self._process:
             end_step(self._process)
 
     def close(self) -> None:
-        """Kills it, and returns when it has ended."""
+        """Kills the process, and returns when it has ended."""
         self.kill()
         if self.returncode is None and self.pid:
             self._wait(None)
-        self._told.close()
+        self._connection.close()
 
 
 class Warm:
-    """A process to fork from. It ends with this object, or with this process; what was forked from it ends with it."""
+    """A fork server of this process. It ends with this object or with this process, and its forks end with it."""
 
     def __init__(self, libraries: Libraries) -> None:
         self._made_for = _interpreter()
@@ -135,18 +139,18 @@ class Warm:
         weakref.finalize(self, _end, self._process, self.orders)
 
     def returncode(self) -> int:
-        """Waits for its end."""
+        """Waits for the server's end; returns its exit code."""
         return self._process.wait()
 
     def may_serve(self) -> bool:
-        """Whether it lives, takes orders, and a new interpreter would begin as it did."""
+        """Whether the server lives, takes orders, and has the environment that a new interpreter would have."""
         closed, _, _ = select.select([self.orders], [], [], 0)
         return self._made_for == _interpreter() and self._process.poll() is None and not closed
 
 
 def _interpreter() -> tuple[Any, ...]:
-    """Where this differs, a new interpreter might import other things, or import them otherwise."""
-    return os.getpid(), {name: value for name, value in os.environ.items() if not name.startswith(_OF_A_TASK)}
+    """The process and environment; if these differ, a new interpreter might import other modules, or in other ways."""
+    return os.getpid(), {name: value for name, value in os.environ.items() if not name.startswith(_TASK_VARIABLES)}
 
 
 def _surroundings() -> dict[str, Any]:
@@ -170,12 +174,12 @@ class Service:
         self.orders = orders
 
     def returncode(self) -> int:
-        """It kills its forks when it ends."""
+        """The code of a killed process: the service kills its forks when it ends."""
         return -signal.SIGKILL
 
 
 def take(surroundings: Any) -> None:
-    """Makes the surroundings of the process that asks this one's."""
+    """Takes over the environment, folder and import path of the process that ordered this one."""
     os.environ.clear()
     os.environ.update(surroundings["environment"])
     os.environ[ATTEMPT] = str(ProcessId.of(os.getpid()))
@@ -184,12 +188,12 @@ def take(surroundings: Any) -> None:
 
 
 def command_of_service(place: Path) -> list[str]:
-    """What starts the service `steps`, which listens at `place`."""
+    """The command that starts the service `steps`, which listens at `place`."""
     return [sys.executable, "-P", "-c", _LISTEN, str(place)]
 
 
 def served() -> Service | None:
-    """The service, if this process belongs to a service environment and it takes orders."""
+    """The service `steps` of this process's service environment; None if there is none or it does not answer."""
     place = os.environ.get(STEPS)
     if not place or sys.platform != "linux":
         return None
@@ -199,14 +203,16 @@ def served() -> Service | None:
         return None
 
 
-_KEPT: list[Warm] = []
-_KEEPING = Lock()
+_OWN_SERVER: list[Warm] = []
+_OWN_SERVER_LOCK = Lock()
 
 
 def fork(stack: int, libraries: Callable[[], Libraries] = Libraries) -> Forked:
-    """A new process that executes an attempt; it writes where its Python code is to `stack` when it gets SIGUSR1.
+    """A new process that executes an attempt; on SIGUSR1 it writes its Python stack to `stack`.
 
-    `libraries` is asked when a process to fork from has to be made.
+    Args:
+        stack: The descriptor of a file.
+        libraries: Returns what to import if a fork server has to be started.
     """
     if service := served():
         with service.orders:
@@ -219,8 +225,8 @@ def fork(stack: int, libraries: Callable[[], Libraries] = Libraries) -> Forked:
 
 
 def ready(libraries: Callable[[], Libraries] = Libraries) -> Warm:
-    """This process's own process to fork from; a new one begins to import the libraries, and returns at once."""
-    with _KEEPING:
-        if not (_KEPT and _KEPT[0].may_serve()):
-            _KEPT[:] = [Warm(libraries())]
-        return _KEPT[0]
+    """This process's own fork server; a new one is returned at once, while it still imports the libraries."""
+    with _OWN_SERVER_LOCK:
+        if not (_OWN_SERVER and _OWN_SERVER[0].may_serve()):
+            _OWN_SERVER[:] = [Warm(libraries())]
+        return _OWN_SERVER[0]

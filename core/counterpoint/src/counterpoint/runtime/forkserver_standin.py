@@ -1,7 +1,7 @@
-"""Stands for a process that is forked elsewhere: passes signals on to it, and ends as it ends.
+"""A stand-in for a process that is forked elsewhere: it passes signals on to that process, and ends as it ends.
 
-For who wants to start a command, but would wait for its imports. It is run as a file, `python -I -S standin.py SOCKET
-COMMAND...`, needs the standard library alone and 0.03 CPU seconds. Where nothing listens at the socket, it becomes the
+It is started in place of a command whose imports take long. It is run as a file, `python -I -S standin.py SOCKET
+COMMAND...`, and needs only the standard library and 0.03 CPU seconds. If nothing listens at the socket, it becomes the
 command.
 """
 
@@ -18,19 +18,19 @@ from typing import NoReturn
 
 # an order: a byte, with a socket for the question and its answer, the standard error, and a file for stacks
 ORDER = b"."
-# the descriptor, for sys.stderr may be something that has none
+# the descriptor, because sys.stderr may be an object without one
 STDERR = 2
 _MOST_BYTES = 4096
 _PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def command(place: str, instead: tuple[str, ...]) -> tuple[str, ...]:
-    """The command that stands for what is forked at the socket `place`, and becomes `instead` where nothing is."""
+    """The command that stands in for a fork at the socket `place`, and becomes `instead` if nothing listens there."""
     return (sys.executable, "-I", "-S", __file__, place, *instead)
 
 
 def address(folder: int, name: str) -> str:
-    """The address of a socket in an open folder, which may lie deeper than the 107 bytes that an address may have."""
+    """The address of a socket in an open folder, whose own path may exceed the 107 bytes of a socket address."""
     return f"/proc/self/fd/{folder}/{name}"
 
 
@@ -38,7 +38,7 @@ def connected(place: str) -> socket.socket:
     """A connection to the process that forks at `place`, for one order.
 
     Raises:
-        OSError: there is none.
+        OSError: Nothing listens there.
     """
     orders = socket.socket(socket.AF_UNIX)
     try:
@@ -54,73 +54,73 @@ def connected(place: str) -> socket.socket:
 
 
 def _order(place: str) -> socket.socket:
-    """Where a new process tells of itself.
+    """Orders a new process; returns the socket on which it reports.
 
     Raises:
-        OSError: there is nothing to fork from.
+        OSError: Nothing listens at the socket.
     """
     ours, theirs = socket.socketpair()
     with theirs, connected(place) as orders:
-        nothing = os.open(os.devnull, os.O_WRONLY)  # no time-out here wants to know where it stands
+        nothing = os.open(os.devnull, os.O_WRONLY)  # no time-out here asks for the stack
         socket.send_fds(orders, [ORDER], [theirs.fileno(), STDERR, nothing])
         os.close(nothing)
     return ours
 
 
-def _begun(told: socket.socket) -> int | None:
-    """The pid of the new process, which waits until it is told what to do; None when there is none."""
+def _pid_of(connection: socket.socket) -> int | None:
+    """The pid of the new process, which waits for its instructions; None when none was started."""
     line = b""
-    while not line.endswith(b"\n") and (byte := told.recv(1)):
+    while not line.endswith(b"\n") and (byte := connection.recv(1)):
         line += byte
     word, _, process = line.decode().partition(" ")
     return int(process.partition(".")[0]) if word == "process" else None
 
 
-def _stand(pid: int, told: socket.socket) -> int:
-    """Tells the process what surrounds this one, and waits for its end: its code, below zero for a signal."""
+def _stand_in(pid: int, connection: socket.socket) -> int:
+    """Sends the process this one's environment and waits for its end; the exit code, below zero for a signal."""
     woken, waker = socket.socketpair()
     for end in (woken, waker):
         end.setblocking(False)  # noqa: FBT003 - its only parameter
-    # a handler of Python's would not run before the next message, should the signal come just before it is waited for
+    # a Python handler would run only after the next message if the signal came just before `select`
     signal.set_wakeup_fd(waker.fileno())
     for number in _PASSED_ON:
         signal.signal(number, lambda *_: None)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _PASSED_ON)
-    asked = {"folder": os.getcwd(), "environment": dict(os.environ)}  # noqa: PTH109
-    heard = b""
+    environment = {"folder": os.getcwd(), "environment": dict(os.environ)}  # noqa: PTH109
+    message = b""
     with suppress(ConnectionError):
-        told.sendall(json.dumps(asked).encode() + b"\n")
-        while not heard.endswith(b"\n"):
-            ready, _, _ = select.select([told, woken], [], [])
+        connection.sendall(json.dumps(environment).encode() + b"\n")
+        while not message.endswith(b"\n"):
+            ready, _, _ = select.select([connection, woken], [], [])
             if woken in ready:
                 _pass_on(pid, woken.recv(_MOST_BYTES))
-            if told in ready:
-                said = told.recv(_MOST_BYTES)
-                if not said:
+            if connection in ready:
+                data = connection.recv(_MOST_BYTES)
+                if not data:
                     break
-                heard += said
-    word, _, code = heard.decode().partition(" ")
-    return int(code) if word == "exit" else -signal.SIGKILL  # it ends with what it was forked from
+                message += data
+    word, _, code = message.decode().partition(" ")
+    return int(code) if word == "exit" else -signal.SIGKILL  # the fork server is gone, and its forks with it
 
 
 def _pass_on(pid: int, numbers: bytes) -> None:
     for number in numbers:
-        with suppress(ProcessLookupError):  # it has ended meanwhile
+        with suppress(ProcessLookupError):  # the process has ended meanwhile
             os.kill(pid, number)
 
 
 def main(place: str, *instead: str) -> NoReturn:
-    """Has a process forked at a socket and stands for it; without one, becomes the command."""
-    # until it is known whom to pass them on to
+    """Orders a process at a socket and stands in for it; becomes the command if no process is started."""
+    # blocked until it is known where to pass them on
     signal.pthread_sigmask(signal.SIG_BLOCK, _PASSED_ON)
-    told = pid = None
+    connection = pid = None
     with suppress(OSError):
-        told = _order(place)
-        pid = _begun(told)
-    if told is None or pid is None:
+        connection = _order(place)
+        pid = _pid_of(connection)
+    if connection is None or pid is None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _PASSED_ON)
         os.execv(instead[0], instead)  # noqa: S606
-    code = _stand(pid, told)
+    code = _stand_in(pid, connection)
     if code < 0:
         if -code != signal.SIGKILL:
             signal.signal(-code, signal.SIG_DFL)

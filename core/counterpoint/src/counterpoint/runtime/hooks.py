@@ -1,4 +1,4 @@
-"""Hooks: what watches or steers the attempts at steps, so that the kernel which executes them need not know of it.
+"""Hooks: extensions that watch or steer the attempts at steps without the kernel knowing them.
 
 A hook of your own is a subclass of `StepHook`, named in your distribution:
 
@@ -6,7 +6,7 @@ A hook of your own is a subclass of `StepHook`, named in your distribution:
     metrics = "mine.hooks:Metrics"
 """
 
-# ruff: noqa: ARG002 - the moments of a hook are methods that a subclass overrides
+# ruff: noqa: ARG002 - a hook's methods are overridden by subclasses
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 GROUP = "counterpoint.hooks"
-# named here and not in the metadata of this distribution: with metadata that is out of date a step would run without
+# listed here, not in this distribution's metadata: with outdated metadata steps would run without these hooks
 OWN = (
     "counterpoint.runtime.ownership_gate:Ownership",
     "counterpoint.runtime.last_started:Begun",
@@ -42,39 +42,39 @@ OWN = (
 
 
 class StepHook:
-    """What is called at the moments of each attempt at a step; a subclass overrides those that it needs.
+    """The calls that accompany each attempt at a step; a subclass overrides those that it needs.
 
-    Hooks are called by rising `order`; those of one order by name. One object serves all attempts of a process, so it
-    keeps nothing of one between two moments.
+    Hooks are called by rising `order`, and by name within one order. One object serves all attempts of a process, so it
+    must keep no state of an attempt between two calls.
     """
 
     order: ClassVar[int] = 500
 
     def awaits(self, context: StepContext) -> Sequence[tuple[Wait, str]] | None:
-        """Tells what a step waits for in place of the waits that it declares.
+        """Returns what a step waits for, in place of the waits that it declares.
 
         Args:
             context: The step of a run that is to begin.
 
         Returns:
-            What is not there yet, each with its words; None where this hook has no say. The first answer counts.
+            What is not there yet, each with a description; None if this hook does not decide. The first answer counts.
         """
 
     def before(self, context: StepContext) -> Materialization | None:
-        """Lets an attempt begin, or answers in its place.
+        """Lets an attempt begin, or returns an output to use in its place.
 
         Args:
             context: The attempt.
 
         Returns:
-            What stands and is to be taken, so that nothing is computed and no hook after this one is asked; else None.
+            The existing output to use, so that nothing is computed and no later hook is called; else None.
 
         Raises:
             Exception: The attempt is refused, and has failed with it.
         """
 
     def calling(self, context: StepContext, fingerprint: str) -> Mapping[str, Any]:
-        """Lets the step's function be called; it is not called where what stands is fresh.
+        """Lets the step's function be called; not called when the output is fresh.
 
         Args:
             context: The attempt.
@@ -89,44 +89,44 @@ class StepHook:
         return {}
 
     def called(self, context: StepContext, values: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Tells more of an attempt whose function has returned.
+        """Adds details to an attempt whose function has returned.
 
         Args:
             context: The attempt.
-            values: What hooks gave to its function.
+            values: The values that hooks gave to its function.
 
         Returns:
-            JSON values that the record of the step has among its details.
+            JSON values that are added to the details in the step's record.
         """
         return {}
 
     def after(self, context: StepContext, product: Product) -> None:
-        """Follows an attempt that ended well; its output stands, and its record is written.
+        """Follows a successful attempt, after its output is published and its record is written.
 
         Args:
             context: The attempt.
-            product: What was made, or taken.
+            product: The output that was made or reused.
 
         Raises:
-            Exception: The attempt counts as failed for its orchestrator, though its output stands.
+            Exception: The attempt counts as failed for its orchestrator, although its output is published.
         """
 
     def failed(self, context: StepContext, record: StepRecord) -> None:
-        """Follows an attempt that failed; its record is written. What this raises is logged, and nothing else.
+        """Follows a failed attempt, after its record is written. An error raised here is only logged.
 
         Args:
             context: The attempt.
-            record: What was recorded, with the error.
+            record: The step's record, with the error.
         """
 
     def given_up(self, context: StepContext, error: ErrorInfo) -> None:
-        """Follows the failure after which no other attempt comes, before `failed`; also of a step that was killed.
+        """Follows the failure of the last attempt, before `failed`; also of a step that was killed.
 
-        What this raises is logged, and nothing else.
+        An error raised here is only logged.
 
         Args:
             context: The attempt.
-            error: What was wrong.
+            error: The error.
         """
 
 
@@ -140,11 +140,11 @@ class Hooks:
         return iter(self._hooks)
 
     def awaits(self, context: StepContext) -> Sequence[tuple[Wait, str]] | None:
-        """The first answer to what a step waits for; None when no hook has a say."""
-        return next((told for hook in self if (told := hook.awaits(context)) is not None), None)
+        """The first answer to what a step waits for; None when no hook decides."""
+        return next((waits for hook in self if (waits := hook.awaits(context)) is not None), None)
 
     def before(self, context: StepContext) -> Materialization | None:
-        """The first answer in place of an attempt; None when it may begin."""
+        """The first output to use in place of an attempt; None when the attempt may begin."""
         return next((entry for hook in self if (entry := hook.before(context)) is not None), None)
 
     def calling(self, context: StepContext, fingerprint: str) -> dict[str, Any]:
@@ -152,22 +152,22 @@ class Hooks:
         return {name: value for hook in self for name, value in hook.calling(context, fingerprint).items()}
 
     def called(self, context: StepContext, values: Mapping[str, Any]) -> dict[str, Any]:
-        """All details that hooks tell of the call."""
+        """All details that hooks add to the call."""
         return {name: value for hook in self for name, value in hook.called(context, values).items()}
 
     def after(self, context: StepContext, product: Product) -> None:
-        """Lets each hook follow an attempt that ended well."""
+        """Lets each hook follow a successful attempt."""
         for hook in self:
             hook.after(context, product)
 
     def failed(self, context: StepContext, record: StepRecord) -> None:
-        """Lets each hook follow an attempt that failed."""
+        """Lets each hook follow a failed attempt."""
         for hook in self:
             with harmless(f"hook {type(hook).__name__}"):
                 hook.failed(context, record)
 
     def given_up(self, context: StepContext, error: ErrorInfo) -> None:
-        """Lets each hook follow the failure after which no other attempt comes."""
+        """Lets each hook follow the failure of the last attempt."""
         for hook in self:
             with harmless(f"hook {type(hook).__name__}"):
                 hook.given_up(context, error)
@@ -175,7 +175,7 @@ class Hooks:
 
 @contextmanager
 def harmless(who: str) -> Iterator[None]:
-    """Keeps what follows an attempt from changing how it ended, or hiding its error: what is raised is logged."""
+    """Logs an error of the block instead of raising it, so that it cannot change the outcome of an attempt."""
     try:
         yield
     except Exception as error:  # noqa: BLE001 - whatever it is
@@ -187,19 +187,19 @@ def installed() -> Hooks:
     """Counterpoint's own hooks, and those that installed distributions name.
 
     Raises:
-        UsageError: one cannot be loaded, or is no hook; names it.
+        UsageError: A hook cannot be loaded, or is no `StepHook`; names it.
     """
     theirs = [point.value for point in sorted(entry_points(group=GROUP), key=lambda point: point.name)]
-    return Hooks([_made(place) for place in (*OWN, *theirs)])
+    return Hooks([_load_hook(place) for place in (*OWN, *theirs)])
 
 
-def _made(place: str) -> StepHook:
+def _load_hook(place: str) -> StepHook:
     try:
-        found = load(place)()
+        hook = load(place)()
     except Exception as error:
         raise UsageError(
-            f"hook {place} cannot be made ({type(error).__name__}: {error}): mend it, or uninstall its distribution"
+            f"hook {place} cannot be created ({type(error).__name__}: {error}): mend it, or uninstall its distribution"
         ) from error
-    if not isinstance(found, StepHook):
+    if not isinstance(hook, StepHook):
         raise UsageError(f"hook {place} is no counterpoint.runtime.hooks.StepHook: make it a subclass of that")
-    return found
+    return hook

@@ -1,4 +1,4 @@
-"""What a step reads: the references of its inputs, their digests, and at last their values."""
+"""What a step reads: the references of its inputs, their digests and their values."""
 
 from __future__ import annotations
 
@@ -17,60 +17,60 @@ if TYPE_CHECKING:
     from counterpoint.model import Input, Materialization
     from counterpoint.storage import Store
 
-# An input that has no reference (its step failed or was skipped) arrives as None.
-# So does a partition of a window for which its branch chose otherwise.
+# None is an input without a reference: its step failed or was skipped.
+# In a window, None is a partition for which the branch chose otherwise.
 Given = ArtifactRef | tuple[ArtifactRef, ...] | dict[str, ArtifactRef | None] | None
 
 
 def references_of(context: StepContext, passed: Mapping[str, Any]) -> dict[str, Given]:
-    """The reference of each input, by parameter: from this run where it made them, else what stands.
+    """The reference of each input, by parameter: the one passed on in this run, else the published output's.
 
     Raises:
-        MissingInputError: an output that the step needs does not stand.
+        MissingInputError: An output that the step needs is not published.
     """
-    return {given.parameter: _reference(context, given, passed) for given in context.step.inputs}
+    return {step_input.parameter: _reference(context, step_input, passed) for step_input in context.step.inputs}
 
 
-def _reference(context: StepContext, given: Input, passed: Mapping[str, Any]) -> Given:
-    if given.window is not None:
-        return _window(context, given)
-    if context.request.selects(given.step):
-        found: ArtifactRef | list[ArtifactRef] | None = passed.get(given.step)
-        return tuple(found) if isinstance(found, list | tuple) else found
-    return _standing(context, given)
+def _reference(context: StepContext, step_input: Input, passed: Mapping[str, Any]) -> Given:
+    if step_input.window is not None:
+        return _window(context, step_input)
+    if context.request.selects(step_input.step):
+        references: ArtifactRef | list[ArtifactRef] | None = passed.get(step_input.step)
+        return tuple(references) if isinstance(references, list | tuple) else references
+    return _standing(context, step_input)
 
 
-def _window(context: StepContext, given: Input) -> dict[str, ArtifactRef | None]:
-    assert given.window is not None  # noqa: S101 - told apart by the caller
-    keys = given.window.keys(context.pipeline.partitions, context.request.partition)
-    entries = {key: context.store.entry(given.step, key) for key in keys}
-    missing = [k for k, entry in entries.items() if entry is None and not context.store.is_skipped(given.step, k)]
+def _window(context: StepContext, step_input: Input) -> dict[str, ArtifactRef | None]:
+    assert step_input.window is not None  # noqa: S101 - the caller checks it
+    keys = step_input.window.keys(context.pipeline.partitions, context.request.partition)
+    entries = {key: context.store.entry(step_input.step, key) for key in keys}
+    missing = [k for k, entry in entries.items() if entry is None and not context.store.is_skipped(step_input.step, k)]
     if missing:
-        again = remake_command(context.request, context.request.partition)
+        rerun = remake_command(context.request, context.request.partition)
         raise MissingInputError(
-            f"step {context.step.name} of {context.request.partition} needs {given.step} of {given.window}, but"
-            f" these are missing: {', '.join(missing)}; make them first: '{again}'"
+            f"step {context.step.name} of {context.request.partition} needs {step_input.step} of"
+            f" {step_input.window}, but these are missing: {', '.join(missing)}; make them first: '{rerun}'"
         )
     return {key: entry.reference if entry else None for key, entry in entries.items()}
 
 
-def _standing(context: StepContext, given: Input) -> Given:
+def _standing(context: StepContext, step_input: Input) -> Given:
     key = context.request.partition
-    if context.pipeline.step(given.step).map_over:
-        return _elements(context, given.step)
-    if is_skipped(context, given.step):
+    if context.pipeline.step(step_input.step).map_over:
+        return _elements(context, step_input.step)
+    if is_skipped(context, step_input.step):
         return None
-    entry = context.store.entry(given.step, key)
+    entry = context.store.entry(step_input.step, key)
     if entry is None:
-        again = remake_command(context.request, key)
+        rerun = remake_command(context.request, key)
         raise MissingInputError(
-            f"step {context.step.name} of {key} needs {given.step}, which does not stand: make it first: '{again}'"
+            f"step {context.step.name} of {key} needs {step_input.step}, which does not stand: make it first: '{rerun}'"
         )
     return entry.reference
 
 
 def is_skipped(context: StepContext, name: str) -> bool:
-    """Whether what branches chose when they were run keeps a step of the partition from running."""
+    """Whether the recorded choices of branches skip a step of the partition."""
     try:
         return context.store.is_skipped(name, context.request.partition)
     except DamagedOutputError as damage:
@@ -83,7 +83,7 @@ def _elements(context: StepContext, step: str) -> tuple[ArtifactRef, ...]:
 
 
 def standing_entries(context: StepContext) -> list[Materialization]:
-    """What stands of a step for the partition: of a mapped step, of each element."""
+    """The published output of a step for the partition; of a mapped step, the outputs of its elements."""
     if context.step.map_over is not None:
         return standing_elements(context, context.step.name)
     entry = context.store.entry(context.step.name, context.key)
@@ -91,18 +91,18 @@ def standing_entries(context: StepContext) -> list[Materialization]:
 
 
 def standing_elements(context: StepContext, step: str) -> list[Materialization]:
-    """What stands of a mapped step, all made from one list; what an earlier, longer list left does not count."""
-    found: list[Materialization] = []
-    while entry := context.store.entry(step, f"{context.request.partition}.{len(found)}"):
-        if found and (entry.inputs, entry.settings_hash) != (found[0].inputs, found[0].settings_hash):
+    """The published elements of a mapped step made from one list, without those left by an earlier, longer list."""
+    entries: list[Materialization] = []
+    while entry := context.store.entry(step, f"{context.request.partition}.{len(entries)}"):
+        if entries and (entry.inputs, entry.settings_hash) != (entries[0].inputs, entries[0].settings_hash):
             break
-        found.append(entry)
-    return found
+        entries.append(entry)
+    return entries
 
 
 def digests(references: Mapping[str, Given]) -> dict[str, str]:
-    """The digest of each input: of the content for one reference, of all contents for several."""
-    return {name: _digest(given) for name, given in references.items()}
+    """The digest of each input: of the content of one reference, or of the contents of several."""
+    return {name: _digest(reference) for name, reference in references.items()}
 
 
 def _digest(given: Given) -> str:
@@ -117,7 +117,7 @@ def _digest(given: Given) -> str:
 
 def fingerprint(context: StepContext, inputs: Mapping[str, str], seen: Observed | None) -> str:
     """The digest of all that decides an output: code, settings, inputs, and the element of a mapped step."""
-    made_from = {
+    parts = {
         "code": code_of(context.step),
         "settings": context.settings,
         "inputs": dict(inputs),
@@ -125,11 +125,11 @@ def fingerprint(context: StepContext, inputs: Mapping[str, str], seen: Observed 
         "outside": seen.digest if seen else None,
         **_resubmitted(context),
     }
-    return digest_of(made_from)
+    return digest_of(parts)
 
 
 def _resubmitted(context: StepContext) -> dict[str, str]:
-    """The digest of the dead letters that a partition was given to try again; nothing where there are none."""
+    """The digest of the dead letters resubmitted to a partition; empty if there are none."""
     if "resubmitted" not in context.step.provided:
         return {}
     from counterpoint.deadletters import resubmitted_digest
@@ -139,18 +139,18 @@ def _resubmitted(context: StepContext) -> dict[str, str]:
 
 
 def observed(context: StepContext) -> Observed | None:
-    """What a step reads from outside the pipeline, or None when it reads nothing there.
+    """The state of what a step reads from outside the pipeline, or None when it reads nothing there.
 
     Raises:
-        SourceError: there is nothing to read for the partition.
+        SourceError: There is nothing to read for the partition.
     """
     if context.step.observe is None:
         return None
     values = {"partition": context.partition, **context.pipeline.config}
-    given = {name: values[name] for name in parameters_of(context.step.observe)}
+    arguments = {name: values[name] for name in parameters_of(context.step.observe)}
     try:
-        seen = load(context.step.observe)(**given)
-        return seen if isinstance(seen, Observed) else Observed(str(seen))
+        observation = load(context.step.observe)(**arguments)
+        return observation if isinstance(observation, Observed) else Observed(str(observation))
     except CounterpointError:
         raise
     except Exception as error:
@@ -175,11 +175,11 @@ def values_of(context: StepContext, references: Mapping[str, Given]) -> dict[str
     return values
 
 
-def _value(context: StepContext, given: Input, reference: Given) -> Any:
+def _value(context: StepContext, step_input: Input, reference: Given) -> Any:
     if reference is None:
         return None
     if isinstance(reference, dict):
-        return {key: context.read(ref, given.partial) if ref else None for key, ref in reference.items()}
+        return {key: context.read(ref, step_input.partial) if ref else None for key, ref in reference.items()}
     if isinstance(reference, tuple):
         return [context.read(element) for element in reference]
     return context.read(reference)
@@ -193,7 +193,7 @@ def count_of(context: StepContext, passed: Mapping[str, Any]) -> int:
 
 
 def choice_of(store: Store, reference: ArtifactRef | None) -> str | None:
-    """What a branch step chose, or None when it has no output."""
+    """The choice of a branch step, or None when it has no output."""
     return None if reference is None else str(store.read(reference))
 
 

@@ -1,4 +1,4 @@
-"""What began last for a step and partition: so that whoever watches knows what runs, on whatever orchestrator."""
+"""A note of the attempt that began last for a step and partition, which shows what runs on any orchestrator."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 class Begun(StepHook):
-    """Notes that an attempt of a step, or of one element of a mapped step, begins; of a run in production only."""
+    """Notes the attempts that begin at a step or an element of a mapped step, in production runs only."""
 
     order = 200
 
     def before(self, context: StepContext) -> None:
-        """Notes it."""
+        """Writes the note."""
         request = context.request
         if request.version == PRODUCTION:
-            told = {"run_id": request.run_id, "orchestrator": request.orchestrator, "attempt": context.attempt}
+            attempt = {"run_id": request.run_id, "orchestrator": request.orchestrator, "attempt": context.attempt}
             path = layout.begun_step(context.pipeline.name, request.partition, context.step.name)
-            context.store.put_json(path, {**told, "at": datetime.now(UTC).isoformat()})
+            context.store.put_json(path, {**attempt, "at": datetime.now(UTC).isoformat()})

@@ -1,6 +1,6 @@
 """The local runner: the reference by which every adapter is judged.
 
-Steps whose upstream steps have ended run at once, each attempt in a process of its own.
+Steps whose upstream steps have ended run in parallel, each attempt in a process of its own.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Ends the steps that run when the block is interrupted, instead of waiting for their end."""
+    """Stops the running steps when the block is interrupted, instead of waiting for them."""
     try:
         yield
     except KeyboardInterrupt:
@@ -65,7 +65,7 @@ def now() -> str:
 
 @dataclass
 class Ended:
-    """How a step ended: as a record tells it, with its reference (a list for a mapped step) and a branch's choice."""
+    """How a step ended: its state, its reference (a list for a mapped step) and, of a branch, its choice."""
 
     status: Status
     native: NativeStep
@@ -75,9 +75,9 @@ class Ended:
 
 @dataclass
 class LocalRun:
-    """One run on this machine; `parallel` steps at most work at once.
+    """One run on this machine, with at most `parallel` steps at a time.
 
-    `pipeline` is the description that says what runs when, by default the one that the request names.
+    `pipeline` decides what runs when; by default it is the pipeline that the request names.
     """
 
     request: RunRequest
@@ -88,8 +88,7 @@ class LocalRun:
 
     def run(self) -> NativeRun:
         """Runs all selected steps to their end; never raises for a failed step."""
-        found = self.pipeline or find_pipeline(self.request.pipeline)
-        pipeline = found.configured(self.request.config)
+        pipeline = (self.pipeline or find_pipeline(self.request.pipeline)).configured(self.request.config)
         slots = {pool.name: BoundedSemaphore(pool.slots) for pool in pipeline.pools}
         started = now()
         with ThreadPoolExecutor(self.parallel) as workers, interruptible():
@@ -126,11 +125,11 @@ class LocalRun:
         """Starts a step, or ends it without starting it; False when it still waits for something."""
         states = {name: ended.status for name, ended in self.ended.items()}
         choices = {name: ended.choice for name, ended in self.ended.items() if ended.choice is not None}
-        found = verdict(step, states, choices)
-        if found is RunDecision.RUN and not self._is_to_run(step):
-            found = RunDecision.SKIP
-        if found is not RunDecision.RUN:
-            status = Status(found.value)
+        decision = verdict(step, states, choices)
+        if decision is RunDecision.RUN and not self._is_to_run(step):
+            decision = RunDecision.SKIP
+        if decision is not RunDecision.RUN:
+            status = Status(decision.value)
             self._end(step.name, Ended(status, NativeStep(status, 0)))
             return True
         if step.waits and self.holding.holds(self.request, step.name):
@@ -142,7 +141,7 @@ class LocalRun:
         return True
 
     def _is_to_run(self, step: Step) -> bool:
-        """Whether a branch that is not part of this run chose the step, and it is no effect that is held back."""
+        """Whether a branch outside this run, if any, chose the step, and the run may run it if it is an effect."""
         outside = step.when is not None and not self.request.selects(step.when.step)
         chosen = not outside or condition_holds(self.request, step.name, {})
         return chosen and not held_back(self.request, step)
@@ -154,7 +153,7 @@ class LocalRun:
 
 @dataclass(frozen=True)
 class Task:
-    """A step to run: with the references that the steps before it passed, and the pool that it waits for."""
+    """A step to run, with the references that its upstream steps passed on, and the pool that it waits for."""
 
     request: RunRequest
     step: Step
@@ -169,7 +168,7 @@ def run_step(task: Task) -> Ended:
         return Ended(Status.SKIPPED, NativeStep(Status.SKIPPED, 0))
     try:
         wait_until_admitted(task.request, task.step.name)
-    except Exception as error:  # noqa: BLE001 - what it waits for did not come, or cannot be looked for
+    except Exception as error:  # noqa: BLE001 - what it waits for did not come, or cannot be checked
         return _failed(describe(error), 1, started)
     if task.step.map_over is None:
         return _attempts(task, None)
@@ -194,7 +193,7 @@ def _attempts(task: Task, index: int | None) -> Ended:
     for number in itertools.count(1):
         try:
             return _success(task, _attempt(task, number, index), number, started)
-        except Exception as error:  # noqa: BLE001 - every failure of a step is told in its record
+        except Exception as error:  # noqa: BLE001 - every failure of a step goes into its record
             info = describe(error)
             log.warning("%s attempt %d failed: %s: %s", task.step.name, number, info.type, info.message)
             if number > retry.retries or not is_retryable(error):

@@ -1,4 +1,4 @@
-"""The last lines that a step logged, kept for whoever asks why it failed."""
+"""The last lines that a step logged, kept to explain a failure."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class _Tail(logging.Handler):
 
 @contextmanager
 def keeping_log() -> Iterator[deque[str]]:
-    """The last lines logged in the block, without secrets, as they come."""
+    """Collects the last lines logged in the block, without secrets."""
     tail, root = _Tail(), logging.getLogger()
     root.addHandler(tail)
     try:
@@ -43,9 +43,9 @@ def keeping_log() -> Iterator[deque[str]]:
 
 
 def log_warnings() -> None:
-    """In a process of a step's own: all from INFO is kept, warnings go to stderr, and no secret is printed."""
+    """Sets up logging in a step's own process: INFO and above is kept, warnings go to stderr, no secret is printed."""
     mask_streams()
-    shown = logging.StreamHandler()
-    shown.setLevel(logging.WARNING)
-    shown.setFormatter(Visible("%(message)s") if shown.stream.isatty() else timed())
-    logging.basicConfig(level=logging.INFO, handlers=[shown])
+    handler = logging.StreamHandler()
+    handler.setLevel(logging.WARNING)
+    handler.setFormatter(Visible("%(message)s") if handler.stream.isatty() else timed())
+    logging.basicConfig(level=logging.INFO, handlers=[handler])

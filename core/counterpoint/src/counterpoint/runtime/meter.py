@@ -1,4 +1,4 @@
-"""What an attempt took: wall clock, CPU and memory."""
+"""Measuring an attempt: wall clock, CPU and memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Meter:
         self.started, self.cpu = datetime.now(UTC), time.process_time()
 
     def read(self) -> dict[str, Any]:
-        """Begin and end (ISO 8601, UTC), CPU seconds, and the highest memory of the process in bytes."""
+        """Start and end (ISO 8601, UTC), CPU seconds, and the peak memory of the process in bytes."""
         return {
             "started": self.started.isoformat(),
             "ended": datetime.now(UTC).isoformat(),
@@ -27,7 +27,7 @@ class Meter:
 
 
 def _peak() -> int:
-    """The highest resident set of this process in bytes; not `ru_maxrss`, which remembers the parent's."""
+    """The peak resident set of this process in bytes; not `ru_maxrss`, which includes the parent's."""
     status = Path("/proc/self/status")
     if status.exists():
         lines = status.read_text(encoding="ascii", errors="replace").splitlines()

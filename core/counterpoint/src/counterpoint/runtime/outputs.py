@@ -1,4 +1,4 @@
-"""What becomes of a step's result: checked against its contract, written, described; not yet published."""
+"""Handling a step's result: checking it against its contract, writing and describing it; not publishing it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LONGEST_SHOWN = 40
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A written output with what is worth recording of it."""
+    """A written output, with the metrics, checks and details to record."""
 
     reference: ArtifactRef
     columns: dict[str, str] | None = None
@@ -44,7 +44,7 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What a step returned, held against its contract: its value, the checks, and what else it told."""
+    """A step's result after the contract check: its value, the checks, and further details."""
 
     value: Any
     checks: tuple[Mapping[str, Any], ...]
@@ -52,36 +52,36 @@ class Checked:
 
 
 def check(context: StepContext, result: Any, resubmitted: Any = None) -> Checked:
-    """Holds what a step returned against the contract of its output; rejected rows are kept as dead letters.
+    """Checks a step's result against the contract of its output, and keeps rejected rows as dead letters.
 
     Args:
         context: The attempt.
-        result: What its function returned.
-        resubmitted: The dead letters that the step was given to try again.
+        result: The value that its function returned.
+        resubmitted: The dead letters that the step was given again.
 
     Raises:
-        ContractError: the result breaks the contract.
+        ContractError: The result breaks the contract.
     """
     rows, details = _unpacked(context, result, resubmitted)
     return Checked(rows, _checks(context, rows), details)
 
 
 def write(context: StepContext, checked: Checked, given: Mapping[str, Any]) -> Product:
-    """Writes what a step returned, and says what was written; it does not stand yet.
+    """Writes a step's result, and returns a description of the output, which is not published yet.
 
     Args:
         context: The attempt.
-        checked: What is written.
+        checked: The checked result.
         given: The references of its inputs, by parameter.
 
     Raises:
-        StepError: it is of another kind than the step declares.
+        StepError: The result is of another kind than the step declares.
     """
     rows, details = checked.value, checked.details
     if context.step.output.kind is OutputKind.REGISTRATION:
         details = {**details, **_register(context, rows, given)}
         rows = [_as_dict(decision) for decision in rows]
-    _fits(context, rows)
+    _refuse_wrong_kind(context, rows)
     reference = context.store.write(context.step, context.key, rows, context.settings_hash)
     columns = _columns(rows)
     if columns:
@@ -90,11 +90,11 @@ def write(context: StepContext, checked: Checked, given: Mapping[str, Any]) -> P
 
 
 def _unpacked(context: StepContext, result: Any, resubmitted: Any) -> tuple[Any, dict[str, Any]]:
-    """The rows of a `Validated` result, its rejected rows kept as dead letters; other results as they are."""
+    """The rows of a `Validated` result, after its rejected rows were kept; any other result unchanged."""
     if not hasattr(result, "rejected"):
         return result, {}
-    kept = keep_rejected(context, result.rejected, resubmitted)
-    return result.rows, {**result.summary, "dead_letters": kept}
+    count = keep_rejected(context, result.rejected, resubmitted)
+    return result.rows, {**result.summary, "dead_letters": count}
 
 
 def keep_rejected(context: StepContext, rejected: Any, resubmitted: Any) -> int:
@@ -113,7 +113,7 @@ def _checks(context: StepContext, value: Any) -> tuple[Mapping[str, Any], ...]:
     return tuple(_as_dict(result) for result in results)
 
 
-def _fits(context: StepContext, value: Any) -> None:
+def _refuse_wrong_kind(context: StepContext, value: Any) -> None:
     output = context.step.output
     if output.kind is OutputKind.BRANCH and value not in output.choices:
         raise StepError(
@@ -144,10 +144,15 @@ def _columns(value: Any) -> dict[str, str] | None:
 
 
 def _statistics(frame: Any) -> dict[str, dict[str, Any]]:
-    """Type, nulls, least and greatest value of each column, short enough for an orchestrator's database."""
-    nulls, least, most = frame.null_count(), frame.min(), frame.max()
+    """Type, nulls, minimum and maximum of each column, short enough for an orchestrator's database."""
+    nulls, minima, maxima = frame.null_count(), frame.min(), frame.max()
     return {
-        name: {"type": str(kind), "nulls": nulls[name][0], "min": _short(least[name][0]), "max": _short(most[name][0])}
+        name: {
+            "type": str(kind),
+            "nulls": nulls[name][0],
+            "min": _short(minima[name][0]),
+            "max": _short(maxima[name][0]),
+        }
         for name, kind in frame.schema.items()
         if len(frame)
     }

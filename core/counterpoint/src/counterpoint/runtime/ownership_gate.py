@@ -1,4 +1,4 @@
-"""A step that another side owns: a scheduled run waits until its output is fresh, and takes that."""
+"""Steps that another side owns: a scheduled run waits until their output is fresh, and uses it."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ if TYPE_CHECKING:
     from counterpoint.model import Materialization, Wait
     from counterpoint.runtime.context import StepContext
 
-# a look costs Prefect a process
+# each check costs Prefect a process
 POLL = timedelta(seconds=30)
-# what fails on the owner's side is mended there, and this side goes on by itself
+# a failure on the owner's side is repaired there, after which this side continues by itself
 TIMEOUT = timedelta(days=1)
 
 
 class Ownership(StepHook):
-    """In a scheduled run, a step that another side owns is waited for, and taken."""
+    """In a scheduled run, waits for the output of a step that another side owns, and uses it."""
 
     order = 100
 
     def awaits(self, context: StepContext) -> list[tuple[Wait, str]] | None:
-        """Tells what the owner has still to make; None of a step that this side computes itself."""
+        """Returns what the owner still has to make; None for a step that this side computes itself."""
         return waited_for(context)
 
     def before(self, context: StepContext) -> Materialization | None:
-        """Answers with what the owner made."""
+        """Returns the output that the owner made."""
         return taken(context)
 
 
 def waited_for(context: StepContext) -> list[tuple[Wait, str]] | None:
-    """What a scheduled run waits for at a step that it does not own, in words; None of one that it computes itself."""
+    """The waits of a scheduled run at a step that another side owns; None for a step that this side computes itself."""
     if not context.request.scheduled:
         return None
     name = context.step.name
@@ -49,7 +49,7 @@ def waited_for(context: StepContext) -> list[tuple[Wait, str]] | None:
         if read(context.store, context.pipeline.name).moves(name):
             ledger = command("migrate", "ledger", context.request.pipeline, root=context.request.root)
             return [(wait, f"the cut-over of {name} to be finished (see '{ledger}')")]
-        owner = _other(context)
+        owner = _other_owner(context)
         if owner is None:
             return None
         return (
@@ -60,43 +60,45 @@ def waited_for(context: StepContext) -> list[tuple[Wait, str]] | None:
 
 
 def taken(context: StepContext) -> Materialization | None:
-    """What the owner made of a step of a scheduled run; None when this side owns it, and computes it.
+    """The output that the owner of a scheduled run's step made; None when this side owns the step.
 
     Raises:
-        MissingInputError: it is not fresh, although it was when the step was let begin.
+        MissingInputError: The output is no longer fresh, although it was when the step was admitted.
     """
-    owner = _other(context) if context.request.scheduled else None
+    owner = _other_owner(context) if context.request.scheduled else None
     if owner is None:
         return None
-    found = context.store.entry(context.step.name, context.key)
-    if found is None or not _is_made(context, owner):
+    entry = context.store.entry(context.step.name, context.key)
+    if entry is None or not _is_made(context, owner):
         raise MissingInputError(
             f"step {context.step.name} of {context.request.partition} is {owner}'s, and its output is not fresh any"
             " more: redo it there, then here"
         )
-    return found
+    return entry
 
 
-def _other(context: StepContext) -> str | None:
-    """The other side that owns a step; a DAG that is not ours leaves nothing that could be taken."""
-    seen = read(context.store, context.pipeline.name)
-    if seen.division is None:
+def _other_owner(context: StepContext) -> str | None:
+    """The other side that owns a step, or None; a DAG that is not ours leaves no output that could be used."""
+    owners = read(context.store, context.pipeline.name)
+    if owners.division is None:
         return None
-    owner = seen.division.side_of(context.step.name)
+    owner = owners.division.side_of(context.step.name)
     return None if owner.legacy or owner == Party(context.request.orchestrator) else owner.name
 
 
 def _is_made(context: StepContext, owner: str) -> bool:
-    """Whether an output is fresh, by what stands of the steps before; of a mapped step, that of each element."""
+    """Whether an output is fresh by its published inputs; of a mapped step, the outputs of all elements."""
     context = replace(context, request=replace(context.request, steps=()), index=None)
     if context.step.map_over and (count := count_of(context, {})) != len(standing_elements(context, context.step.name)):
         return False
-    nothing = context.step.map_over is not None and not count
-    return nothing or freshness(context) in {Freshness.FRESH, Freshness.SKIPPED} or _was_made_last(context, owner)
+    has_no_elements = context.step.map_over is not None and not count
+    return (
+        has_no_elements or freshness(context) in {Freshness.FRESH, Freshness.SKIPPED} or _was_made_last(context, owner)
+    )
 
 
 def _was_made_last(context: StepContext, owner: str) -> bool:
-    """Whether what stands is what the owner began last, whatever has changed outside since."""
+    """Whether the published output is of the owner's last attempt, even if external data has changed since."""
     begun = context.store.get_json(
         layout.begun_step(context.pipeline.name, context.request.partition, context.step.name)
     )

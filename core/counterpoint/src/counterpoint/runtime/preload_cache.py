@@ -1,4 +1,4 @@
-"""Which libraries steps were seen to import, kept below the root: the next run has them before it forks its steps."""
+"""The libraries that steps have imported, stored below the root so that the next run imports them before it forks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from counterpoint.model import RunRequest
 
-# names other libraries in place of PRELOADED; empty for none
+# the environment variable that names other libraries than PRELOADED; empty for none
 PRELOAD = "COUNTERPOINT_PRELOAD"
 PRELOADED = (
     "polars",
@@ -30,7 +30,7 @@ PRELOADED = (
     "pandera.polars",
     "pandera.backends.polars.register",
     "torch",
-    "torch._inductor",  # what makes it deterministic imports it, and every optimizer half of it
+    "torch._inductor",  # imported by deterministic mode, and half of it by every optimizer
     "mlflow",
     "mlflow.store.tracking.sqlalchemy_store",
     "mlflow.store.model_registry.sqlalchemy_store",
@@ -38,7 +38,7 @@ PRELOADED = (
 
 
 def preloaded() -> tuple[str, ...]:
-    """The libraries that are imported before the fork once a step was seen to use them: on Linux only."""
+    """The libraries to import before a fork once a step has used them; none on other systems than Linux."""
     if sys.platform != "linux":
         return ()
     named = os.environ.get(PRELOAD)
@@ -46,39 +46,43 @@ def preloaded() -> tuple[str, ...]:
 
 
 def learned(request: RunRequest, step: str) -> Libraries:
-    """What a step and the others of its run were seen to import, of what may be imported before a fork."""
-    known = _read(request)
-    own = set(known.get(step, ()))
-    seen = {name for other in set(known).intersection(request.steps or known) for name in known[other]}
-    first, later = (tuple(name for name in preloaded() if name in names) for names in (own, seen - own))
+    """The libraries to import before a fork: those that the step has used, and those of the run's other steps."""
+    used_by_step = _read(request)
+    own = set(used_by_step.get(step, ()))
+    of_run = {
+        name
+        for member in set(used_by_step).intersection(request.steps or used_by_step)
+        for name in used_by_step[member]
+    }
+    first, later = (tuple(name for name in preloaded() if name in names) for names in (own, of_run - own))
     return Libraries(first, later)
 
 
 def learn(request: RunRequest, step: str, names: Collection[str]) -> None:
-    """Keeps what a step was seen to import. Two at once may lose what one of them has seen, until it is seen again."""
+    """Stores the libraries that a step has imported. Concurrent writers may lose entries until these are seen again."""
     file = _file(request)
     if file is None or not names:
         return
-    known = _read(request)
-    if set(names) <= set(known.get(step, ())):
+    used_by_step = _read(request)
+    if set(names) <= set(used_by_step.get(step, ())):
         return
-    known[step] = sorted({*known.get(step, ()), *names})
-    with suppress(OSError):  # it costs time, and nothing else
+    used_by_step[step] = sorted({*used_by_step.get(step, ()), *names})
+    with suppress(OSError):  # without the file the next run only takes longer
         file.parent.mkdir(parents=True, exist_ok=True)
-        put(file, json.dumps(known, indent=1))
+        put(file, json.dumps(used_by_step, indent=1))
 
 
 def _read(request: RunRequest) -> dict[str, list[str]]:
     file = _file(request)
     with suppress(OSError, ValueError):
-        found = parsed(file.read_bytes()) if file else {}
-        if fits(found, {str: [str]}):
-            return dict(found)
+        stored = parsed(file.read_bytes()) if file else {}
+        if fits(stored, {str: [str]}):
+            return dict(stored)
     return {}
 
 
 def _file(request: RunRequest) -> Path | None:
-    """Beside the homes of the services; None where the root is no local folder."""
+    """The path of the cache, beside the homes of the services; None if the root is no local folder."""
     if "://" in request.root:
         return None
     name = re.sub(r"[^\w.-]", "-", request.pipeline)

@@ -1,7 +1,7 @@
-"""What must hold before services run a pipeline with some settings, as other distributions say by an entry point.
+"""Checks before services run a pipeline with some settings, which other distributions add by an entry point.
 
-An entry point of the group `counterpoint.serving` names a function of the root's objects, a pipeline, an orchestrator
-and the settings; it raises UsageError where these settings must not be served.
+An entry point of the group `counterpoint.serving` names a function that takes the root's objects, a pipeline, an
+orchestrator and the settings; it raises UsageError if these settings must not be served.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from counterpoint.storage.objects import Objects
 
 GROUP = "counterpoint.serving"
-# who keeps the comparisons that a cut-over rests on
+# the check, and the distribution, that keep the comparisons which prove a cut-over
 CUTOVER, DISTRIBUTION = "cutover", "counterpoint-migrate"
 
 
 def refuse_unproved(objects: Objects, pipeline: Pipeline, orchestrator: str, config: Mapping[str, Any]) -> None:
-    """Asks every check; a proof that nobody here can read is not taken for given.
+    """Runs every check; a cut-over whose proof cannot be read here is refused, too.
 
     Raises:
-        UsageError: a check refuses the settings, or what a cut-over rests on cannot be checked here.
+        UsageError: A check refuses the settings, or the proof of a cut-over cannot be checked here.
     """
     checks = {point.name: point for point in entry_points(group=GROUP)}
     if CUTOVER not in checks and schedule_ownership.read(objects, pipeline.name).proved_cutover(orchestrator):

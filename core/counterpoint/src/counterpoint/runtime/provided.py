@@ -1,4 +1,4 @@
-"""What a step function may ask for beside its inputs and settings, by the names of its parameters."""
+"""The values that a step function gets by parameter name in addition to its inputs and settings."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
 
 def provided(context: StepContext, passed: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    """What the kernel provides beside the inputs, by parameter, and the digests of what of it decides the output."""
+    """The values that the kernel provides, by parameter, and the digests of those that decide the output."""
     values: dict[str, Any] = {}
-    told: dict[str, str] = {}
+    decisive: dict[str, str] = {}
     if "champions" in context.step.provided:
         values["champions"] = _champions(context)
-        told["champions"] = digest_of({name: asdict(c) for name, c in values["champions"].items()})
+        decisive["champions"] = digest_of({name: asdict(c) for name, c in values["champions"].items()})
     if "outcomes" in context.step.provided:
         values["outcomes"] = outcomes_of(context, passed)
-        told["outcomes"] = outcomes_digest(values["outcomes"])
+        decisive["outcomes"] = outcomes_digest(values["outcomes"])
     if "idempotency_key" in context.step.provided:
         values["idempotency_key"] = idempotency_key(context)
-    return values, told
+    return values, decisive
 
 
 def _champions(context: StepContext) -> dict[str, Any]:

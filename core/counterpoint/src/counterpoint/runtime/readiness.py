@@ -1,4 +1,4 @@
-"""Looking for what a step waits for: an object, a table, a partition, something on another orchestrator."""
+"""Checking what a step waits for: an object, a table, a partition, or a run or asset of another orchestrator."""
 
 from __future__ import annotations
 
@@ -23,34 +23,34 @@ _INSTANT = timedelta(microseconds=1)
 
 
 def satisfied(wait: Wait, partition: Partition, store: Store) -> bool:
-    """Whether what is waited for is there: one look at an object, a log, an entry of the catalogue or another server.
+    """Whether what is waited for is there: one check of an object, a table's log, the catalogue or another server.
 
     Raises:
-        StorageError: it cannot be looked for now.
-        ServiceError: the other orchestrator does not answer, or refuses.
-        UsageError: the pipeline or step that is waited for is none, or the other orchestrator has no address.
+        StorageError: It cannot be checked now.
+        ServiceError: The other orchestrator does not answer, or refuses.
+        UsageError: There is no such pipeline or step, or the other orchestrator has no address.
     """
     if wait.kind in BRIDGES:
-        found = bridged(wait, partition)
-        return found is not None and found.is_made
+        external = bridged(wait, partition)
+        return external is not None and external.is_made
     if wait.kind is WaitKind.PARTITION:
-        return _stands(wait, partition, store.root)
+        return _is_published(wait, partition, store.root)
     place = wait.place(partition.key)
     if wait.kind is WaitKind.TABLE:
         return _is_written(place if _is_absolute(place) else store.uri(place), partition.end)
-    return _is_there(place) if _is_absolute(place) else store.exists(place)
+    return _exists(place) if _is_absolute(place) else store.exists(place)
 
 
 def _is_absolute(place: str) -> bool:
     return "://" in place or Path(place).is_absolute()
 
 
-def _is_there(place: str) -> bool:
+def _exists(place: str) -> bool:
     from counterpoint.storage.objects import Objects, guarded
 
-    scheme, _, rest = place.rpartition("://")
+    scheme, _, location = place.rpartition("://")
     if scheme:
-        bucket, _, path = rest.partition("/")
+        bucket, _, path = location.partition("/")
         return Objects(f"{scheme}://{bucket}").exists(path)
     with guarded(place):
         return Path(place).exists()
@@ -65,7 +65,7 @@ def _is_written(uri: str, end: datetime) -> bool:
         table = open_table(uri)
     if table is None:
         return False
-    # not by the library's own history: it holds all threads while it asks a remote store
+    # not by the library's own history, which blocks all threads while it reads a remote store
     log_of = Objects(f"{uri}/_delta_log")
     for version in range(table.version(), -1, -1):
         operation, moment = _commit(log_of.get(f"{version:020}.json"))
@@ -77,14 +77,14 @@ def _is_written(uri: str, end: datetime) -> bool:
 
 
 def _commit(entry: bytes | None) -> tuple[str, datetime]:
-    """What a commit did, and when; one that was cleaned out of the log is a long time ago."""
+    """The operation and time of a commit; one that was cleaned out of the log counts as made in 1970."""
     actions = map(json.loads, (entry or b"").splitlines())
-    told: dict[str, Any] = next((action["commitInfo"] for action in actions if "commitInfo" in action), {})
-    return str(told.get("operation")), datetime.fromtimestamp(told.get("timestamp", 0) / 1000, UTC)
+    info: dict[str, Any] = next((action["commitInfo"] for action in actions if "commitInfo" in action), {})
+    return str(info.get("operation")), datetime.fromtimestamp(info.get("timestamp", 0) / 1000, UTC)
 
 
-def _stands(wait: Wait, partition: Partition, root: str) -> bool:
-    """Whether the other pipeline's partitions that share time with this one stand in production: the same, or all."""
+def _is_published(wait: Wait, partition: Partition, root: str) -> bool:
+    """Whether all partitions of the other pipeline that overlap this one in time are published in production."""
     from counterpoint.storage import Store
 
     other = find_pipeline(wait.target)
@@ -99,11 +99,11 @@ def _stands(wait: Wait, partition: Partition, root: str) -> bool:
 
 
 def bridged(wait: Wait, partition: Partition) -> External | None:
-    """What another orchestrator has for a partition, whatever its state, or None.
+    """The run or asset of another orchestrator for a partition, in any state, or None.
 
     Raises:
-        ServiceError: it does not answer, or refuses.
-        UsageError: it has no address.
+        ServiceError: It does not answer, or refuses.
+        UsageError: It has no address.
     """
     server = server_of(str(wait.url_variable))
     if wait.kind is WaitKind.AIRFLOW_RUN:

@@ -1,4 +1,4 @@
-"""Reading outputs that stand, checked against their digests: what `counterpoint.read` does."""
+"""Reading published outputs, checked against their digests: the implementation of `counterpoint.read`."""
 
 from __future__ import annotations
 
@@ -22,42 +22,42 @@ DEFAULT_ROOT = "counterpoint-data"
 
 
 def read_output(name: str, days: Days | Iterable[Days] | None, root: str | None, version: str = PRODUCTION) -> Any:
-    """What stands of a step; see `counterpoint.read`."""
+    """The published outputs of a step; see `counterpoint.read`."""
     from counterpoint.storage import Store
 
-    called, _, step = name.rpartition(".")
-    if not called:
+    pipeline_name, _, step = name.rpartition(".")
+    if not pipeline_name:
         raise UsageError(f"{name!r} names no step: write PIPELINE.STEP, as in 'streamrec.training_features'")
-    pipeline = find_pipeline(called)
+    pipeline = find_pipeline(pipeline_name)
     place = root or os.environ.get("COUNTERPOINT_ROOT") or DEFAULT_ROOT
     store = Store(place, pipeline, version)
     keys = sorted({key.partition(".")[0] for key in store.entries(step)}) if days is None else _keys(pipeline, days)
-    found: dict[str, list[Any]] = {}
+    values: dict[str, list[Any]] = {}
     for key in keys:
         context = StepContext(
-            RunRequest(called, key, "", store.root, version=version), pipeline, pipeline.step(step), store
+            RunRequest(pipeline_name, key, "", store.root, version=version), pipeline, pipeline.step(step), store
         )
-        found[key] = [context.read(entry.reference) for entry in standing_entries(context)]
-    missing = [key for key in keys if not found[key]] if keys else ["any day"]
+        values[key] = [context.read(entry.reference) for entry in standing_entries(context)]
+    missing = [key for key in keys if not values[key]] if keys else ["any day"]
     if missing:
         raise UsageError(f"{name} does not stand in {version} below {place} for {', '.join(missing)}: run it first")
-    return _together(pipeline, step, found, is_one=isinstance(days, str | date) and len(keys) == 1)
+    return _together(pipeline, step, values, is_one=isinstance(days, str | date) and len(keys) == 1)
 
 
 def _keys(pipeline: Pipeline, days: Days | Iterable[Days]) -> list[str]:
     """The partitions of one day, of a range written `A..B`, or of several days."""
-    several = [days] if isinstance(days, str | date) else list(days)
-    found: list[str] = []
-    for day in several:
+    entries = [days] if isinstance(days, str | date) else list(days)
+    keys: list[str] = []
+    for day in entries:
         first, mark, last = str(day).partition("..")
         for key in (first, last) if mark else (first,):
             pipeline.partitions.partition(key)
-        found += pipeline.partitions.range(first, last) if mark else (first,)
-    return list(dict.fromkeys(found))
+        keys += pipeline.partitions.range(first, last) if mark else (first,)
+    return list(dict.fromkeys(keys))
 
 
 def _together(pipeline: Pipeline, name: str, found: dict[str, list[Any]], *, is_one: bool) -> Any:
-    """One frame of a table, with the partition as a column; of other outputs the value, or one for each partition."""
+    """For tables, one frame with the partition as a column; for other outputs the value, or one value per partition."""
     step = pipeline.step(name)
     if step.output.kind is OutputKind.TABLE:
         import polars as pl

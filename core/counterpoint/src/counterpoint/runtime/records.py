@@ -1,4 +1,4 @@
-"""What the steps of a run recorded, as JSON values, and the record of the whole run."""
+"""The records of a run's steps, as JSON values, and the record of the whole run."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 
 def keep_record(store: Store, record: RunRecord) -> None:
-    """Keeps the record of a run that has ended, once all that it tells is known; nothing else writes it."""
+    """Stores the record of a run that has ended, once it is complete; nothing else writes it."""
     store.put_json(layout.run_record(store.pipeline.name, record.run_id), record.to_dict())
 
 
 def element_records(store: Store, run_id: str, step: str) -> list[dict[str, Any]]:
-    """What a run recorded of each element of a mapped step, as JSON values."""
-    parts: list[dict[str, Any]] = []
-    while found := store.get_json(layout.step_record(store.pipeline.name, run_id, step, len(parts))):
-        parts.append(found)
-    return parts
+    """The records of a mapped step's elements in a run, as JSON values."""
+    records: list[dict[str, Any]] = []
+    while record := store.get_json(layout.step_record(store.pipeline.name, run_id, step, len(records))):
+        records.append(record)
+    return records

@@ -16,20 +16,20 @@ from counterpoint.model import Pipeline, load
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# pipelines, and those that are only there to be tried: services serve these where there are no others
+# pipelines, and examples: services serve the examples only if no other pipeline is registered
 GROUP, EXAMPLES = "counterpoint.pipelines", "counterpoint.examples"
-# the folder in which PIPELINE as module:object is looked for
+# the environment variable with the folder in which module:object is searched
 FOLDER = "COUNTERPOINT_FOLDER"
 
 
 def registered() -> dict[str, str]:
-    """The registered pipelines, examples, too: name to `module:object`."""
-    found = _entries(EXAMPLES) | registered_by_users()
-    return {name: found[name] for name in sorted(found)}
+    """The registered pipelines, including the examples: name to `module:object`."""
+    entries = _entries(EXAMPLES) | registered_by_users()
+    return {name: entries[name] for name in sorted(entries)}
 
 
 def registered_by_users() -> dict[str, str]:
-    """Those of them that are no examples."""
+    """The registered pipelines, without the examples."""
     return _entries(GROUP)
 
 
@@ -39,10 +39,10 @@ def _entries(group: str) -> dict[str, str]:
 
 @cache
 def find_pipeline(name: str) -> Pipeline:
-    """The pipeline of that registered name or `package.module:object`.
+    """The pipeline with that registered name or `package.module:object`.
 
     Raises:
-        UsageError: there is none; a near name is suggested.
+        UsageError: There is none; a similar name is suggested.
     """
     known = {} if ":" in name else registered()
     if ":" in name:
@@ -51,24 +51,26 @@ def find_pipeline(name: str) -> Pipeline:
         suggest = difflib.get_close_matches(name, known, 1)
         hint = f"did you mean {suggest[0]!r}?" if suggest else f"registered are: {', '.join(known) or 'none'}"
         raise UsageError(f"no pipeline is called {name!r}: {hint} (or write package.module:object)")
-    found = load(known.get(name, name))
-    if not isinstance(found, Pipeline):
-        raise UsageError(f"{name} is a {type(found).__name__}, not a Pipeline: name the object made by Pipeline(...)")
-    return found
+    pipeline = load(known.get(name, name))
+    if not isinstance(pipeline, Pipeline):
+        raise UsageError(
+            f"{name} is a {type(pipeline).__name__}, not a Pipeline: name the object made by Pipeline(...)"
+        )
+    return pipeline
 
 
 def name_of(name: str) -> str | None:
-    """A pipeline's own name; None when it cannot be loaded here, which is said when it is looked at."""
+    """A pipeline's own name; None when it cannot be loaded here, which is reported where the pipeline is used."""
     try:
         return find_pipeline(name).name
-    except Exception:  # noqa: BLE001 - whatever somebody's module does when it is imported
+    except Exception:  # noqa: BLE001 - the import of a user's module can raise anything
         return None
 
 
 def _look_in_working_folder() -> None:
-    """Has modules found in the folder that the command was given in, after all that is installed.
+    """Adds the command's working folder to the end of the import path.
 
-    Processes that it starts look there, too, whatever folder they work in.
+    Child processes search this folder, too, even if they work in another one.
     """
     folder = os.environ.setdefault(FOLDER, str(Path.cwd()))
     if folder not in sys.path:
@@ -76,10 +78,10 @@ def _look_in_working_folder() -> None:
 
 
 def refuse_shared_steps(names: Iterable[str]) -> None:
-    """Refuses pipelines that cannot be served beside each other where a step's name is that of its asset.
+    """Refuses pipelines that share a step name, where an orchestrator names assets after steps.
 
     Raises:
-        UsageError: two of them have a step of one name.
+        UsageError: Two of them have a step of the same name.
     """
     owners: dict[str, str] = {}
     for name in names:

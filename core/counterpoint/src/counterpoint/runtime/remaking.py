@@ -1,4 +1,4 @@
-"""The command that makes an output again, with all that the run was given which found it damaged."""
+"""The command that makes a damaged output again, with the options of the run that found the damage."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 def remake_command(request: RunRequest, partition: str) -> str:
-    """The command that makes again what is damaged of a partition, as this request would.
+    """The command that makes the damaged outputs of a partition again, with the options of this request.
 
-    A run, and the retry of a backfill, look whether what stands is what was written.
+    A run and the retry of a backfill both check whether published outputs are intact.
     """
     if request.version != PRODUCTION:
         return command("retry", request.pipeline, "--backfill", request.version, root=request.root)

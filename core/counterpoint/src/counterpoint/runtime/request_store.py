@@ -1,4 +1,4 @@
-"""What a run was asked for, kept beside what it leaves, and the names that an orchestrator has for it."""
+"""The stored requests of runs, and the ids under which orchestrators know them."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ if TYPE_CHECKING:
 
 
 def keep_request(objects: Objects, pipeline: str, request: RunRequest, **about: Any) -> None:
-    """Keeps what a run was asked for, unless it is kept already; `about` says more, such as `service`."""
-    _change(objects, pipeline, request, lambda kept: kept or about)
+    """Stores the request of a run, unless it is stored already; `about` adds fields such as `service`."""
+    _change(objects, pipeline, request, lambda stored: stored or about)
 
 
 def note_native(objects: Objects, pipeline: str, request: RunRequest, native_id: str, page: str | None = None) -> None:
-    """Notes by which name an orchestrator knows a run, and the path of its page; a run may have several."""
+    """Stores the id under which an orchestrator knows a run, and the path of its page; a run may have several ids."""
     if native_id == request.run_id:
         return
 
-    def named(kept: dict[str, Any]) -> dict[str, Any]:
-        known = kept.get("native", {})
+    def with_native_id(stored: dict[str, Any]) -> dict[str, Any]:
+        pages = stored.get("native", {})
         return {
             "service": page is not None,
-            **kept,
-            "native": known if native_id in known else {**known, native_id: page},
+            **stored,
+            "native": pages if native_id in pages else {**pages, native_id: page},
         }
 
-    _change(objects, pipeline, request, named)
+    _change(objects, pipeline, request, with_native_id)
     objects.put_json(layout.native_run(native_id), {"pipeline": pipeline, "run_id": request.run_id})
 
 
 def _change(
     objects: Objects, pipeline: str, request: RunRequest, change: Callable[[dict[str, Any]], dict[str, Any]]
 ) -> None:
-    """Changes what is kept of a run; a worker may tell of it at the moment when who submitted it does."""
+    """Changes the stored request of a run; a worker and the submitting process may do so at the same time."""
     path = layout.run_request(pipeline, request.run_id)
     while True:
-        found = objects.find(path)
-        kept = objects.parsed(path, found.data) if found else {}
-        changed = {"request": request.to_json(), **change(kept)}
-        if changed == kept or objects.compare_and_swap(path, objects.encoded(changed), found):
+        previous = objects.find(path)
+        stored = objects.parsed(path, previous.data) if previous else {}
+        changed = {"request": request.to_json(), **change(stored)}
+        if changed == stored or objects.compare_and_swap(path, objects.encoded(changed), previous):
             return

@@ -1,4 +1,4 @@
-"""What stands and need not be made again."""
+"""Reusing published outputs that need not be computed again."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ log = logging.getLogger(__name__)
 
 
 def reusable(context: StepContext, made_from: str) -> Materialization | None:
-    """What need not be made again: an output that is fresh, an effect that ended well in this very run."""
+    """The output that can be reused: a fresh one, or that of an effect that succeeded in this run; else None."""
     if context.step.effect:
-        found = done(context)
-        if found:
+        completed = done(context)
+        if completed:
             log.info("%s of %s: already succeeded in this run, reused", context.step.name, context.key)
-        return found
+        return completed
     standing = context.store.entry(context.step.name, context.key)
     if not standing or standing.fingerprint != made_from or context.request.force or not _is_whole(context, standing):
         return None
@@ -33,7 +33,7 @@ def reusable(context: StepContext, made_from: str) -> Materialization | None:
 
 
 def _is_whole(context: StepContext, standing: Materialization) -> bool:
-    """Whether what stands is still what was written; what is not is made again."""
+    """Whether the published output is still what was written; if not, it is made again."""
     if not standing.reference.uri:
         return True
     try:
@@ -45,7 +45,7 @@ def _is_whole(context: StepContext, standing: Materialization) -> bool:
 
 
 def renewed(context: StepContext, standing: Materialization, new: str | None) -> Materialization:
-    """What stands, also in this run's version; as of a later moment, where its source was seen to be unchanged."""
+    """The published entry, also in this run's version; with a later `as_of` if its source was seen to be unchanged."""
     if standing.reference.as_of == new:
         context.store.pin(standing)
         return standing
@@ -55,12 +55,12 @@ def renewed(context: StepContext, standing: Materialization, new: str | None) ->
 
 
 def standing_product(context: StepContext, entry: Materialization) -> Product:
-    """What stands, told as the run that made it told of it."""
-    told = (
+    """The published output, with the record of the run that made it."""
+    record = (
         context.store.get_json(
             layout.step_record(context.pipeline.name, entry.run_id, context.step.name, context.index)
         )
         or {}
     )
-    known = {name: told[name] for name in ("metrics", "checks", "details") if name in told}
-    return Product(entry.reference, reused=True, **known)
+    details = {name: record[name] for name in ("metrics", "checks", "details") if name in record}
+    return Product(entry.reference, reused=True, **details)

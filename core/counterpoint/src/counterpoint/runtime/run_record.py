@@ -1,4 +1,4 @@
-"""Putting a RunRecord together: the orchestrator says how steps ended, the step records what they made."""
+"""Assembling a RunRecord: the orchestrator knows how steps ended, the step records what they made."""
 
 from __future__ import annotations
 
@@ -41,9 +41,15 @@ def collect(
     version: str,
     upstream: Sequence[Mapping[str, Any]] = (),
 ) -> RunRecord:
-    """The record of a run that has ended, kept beside its step records.
+    """Stores the record of a run that has ended beside its step records, and returns it.
 
-    `version` is the orchestrator's, `upstream` what was run before it of earlier partitions.
+    Args:
+        pipeline: The pipeline.
+        store: Its store.
+        request: The run.
+        native: How the run and its steps ended in the orchestrator.
+        version: The orchestrator's version.
+        upstream: The runs of earlier partitions that were made before it.
     """
     record = replace(assemble(pipeline, store, request, native, version), upstream=tuple(upstream))
     keep_record(store, record)
@@ -51,7 +57,7 @@ def collect(
 
 
 def assemble(pipeline: Pipeline, store: Store, request: RunRequest, native: NativeRun, version: str) -> RunRecord:
-    """The record of what was run of a run at once, which may be a part of it; it is not kept yet."""
+    """The record of a run or of a part of it; it is not stored."""
     names = [name for name in order(pipeline) if request.selects(name)]
     steps = tuple(_step(pipeline.step(name), store, request, native.steps.get(name)) for name in names)
     failed = native.failed or any(step.status is Status.FAILED for step in steps)
@@ -77,39 +83,39 @@ def _step(step: Step, store: Store, request: RunRequest, native: NativeStep | No
         return skipped(step, request)
     parts = [StepRecord.from_dict(part) for part in _parts(store, request.run_id, step)]
     ran = native.status in {Status.SUCCESS, Status.FAILED}
-    made = _merged(step, request, parts) if parts and ran else StepRecord(step.name, native.status)
+    record = _merged(step, request, parts) if parts and ran else StepRecord(step.name, native.status)
     if native.status is Status.FAILED and not any(p.error and p.attempts >= native.attempts for p in parts):
-        made = replace(made, error=_unrecorded(StepContext(request, store.pipeline, step, store), native))
+        record = replace(record, error=_unrecorded(StepContext(request, store.pipeline, step, store), native))
     return replace(
-        made,
+        record,
         status=native.status,
         attempts=native.attempts,
-        started=native.started or made.started,
-        ended=native.ended or made.ended,
-        error=(made.error or native.error) if native.status is Status.FAILED else None,
-        output=made.output if native.status is Status.SUCCESS else None,
+        started=native.started or record.started,
+        ended=native.ended or record.ended,
+        error=(record.error or native.error) if native.status is Status.FAILED else None,
+        output=record.output if native.status is Status.SUCCESS else None,
     )
 
 
 def skipped(step: Step, request: RunRequest) -> StepRecord:
-    """The record of a step that was skipped, with the reason if it is one of the run and not of a branch."""
+    """The record of a skipped step, with the reason if the run, not a branch, skipped it."""
     reason = held_back(request, step)
     return StepRecord(step.name, Status.SKIPPED, details={"reason": reason} if reason else {})
 
 
 def _unrecorded(context: StepContext, native: NativeStep) -> ErrorInfo:
-    """The error of a step that failed without recording why; somebody is told of it now, for its worker could not."""
+    """The error of a step that failed without recording it; hooks are called now, because its worker could not."""
     error = native.error
     if error is None or error.failure == FailureClass.UNCLASSIFIED:
         if native.started:
-            words = (
-                f"the process of step {context.step.name} of {context.request.partition} ended without a word: it was"
+            message = (
+                f"the process of step {context.step.name} of {context.request.partition} ended without a record: it was"
                 " killed"
             )
-            error = ErrorInfo(StepKilledError.__name__, words, failure=FailureClass.KILLED)
+            error = ErrorInfo(StepKilledError.__name__, message, failure=FailureClass.KILLED)
         else:
-            words = error.message if error else f"{context.step.name} failed before it began"
-            error = ErrorInfo(ServiceError.__name__, words, failure=FailureClass.ORCHESTRATOR)
+            message = error.message if error else f"{context.step.name} failed before it began"
+            error = ErrorInfo(ServiceError.__name__, message, failure=FailureClass.ORCHESTRATOR)
     installed().given_up(context, error)
     return error
 
@@ -117,25 +123,25 @@ def _unrecorded(context: StepContext, native: NativeStep) -> ErrorInfo:
 def _parts(store: Store, run_id: str, step: Step) -> list[dict[str, Any]]:
     if step.map_over is not None:
         return element_records(store, run_id, step.name)
-    found = store.get_json(layout.step_record(store.pipeline.name, run_id, step.name))
-    return [found] if found else []
+    record = store.get_json(layout.step_record(store.pipeline.name, run_id, step.name))
+    return [record] if record else []
 
 
 def _merged(step: Step, request: RunRequest, parts: list[StepRecord]) -> StepRecord:
-    """One record for all elements of a mapped step; the only one of another step as it is."""
+    """One record for all elements of a mapped step; for other steps, their only record."""
     if step.map_over is None:
         return parts[0]
     failed = [part for part in parts if part.error]
     outputs = [part.output for part in parts if part.output]
     return replace(
         failed[0] if failed else parts[0],
-        output=_all(step, request, outputs),
+        output=_combined_output(step, request, outputs),
         cpu_seconds=sum(part.cpu_seconds or 0 for part in parts),
         peak_memory=max(part.peak_memory or 0 for part in parts),
     )
 
 
-def _all(step: Step, request: RunRequest, outputs: list[ArtifactRef]) -> ArtifactRef:
+def _combined_output(step: Step, request: RunRequest, outputs: list[ArtifactRef]) -> ArtifactRef:
     rows = [output.rows for output in outputs if output.rows is not None]
     return ArtifactRef(
         step=step.name,

@@ -1,4 +1,4 @@
-"""Whose schedule runs a pipeline, or single steps of it: kept below the data root, with all changes of it."""
+"""Which side's schedule runs a pipeline or single steps of it: stored below the data root, with all changes."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 FORM = 1
 CUTOVER, ROLLBACK = "cutover", "rollback"
 DONE, UNDONE = "done", "undone"
-# what is kept of a change when it has ended
+# the fields that are kept of a finished change
 _CHANGE = ("action", "steps", "from", "to", "before", "after", "at", "streak")
 
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """Who may own a pipeline: an orchestrator, or a DAG that is not ours (`legacy` says where it runs)."""
+    """A possible owner of a pipeline: an orchestrator, or a DAG that is not ours (`legacy` says where it runs)."""
 
     name: str
     legacy: Mapping[str, str] | None = None
@@ -45,7 +45,7 @@ class Party:
 
 @dataclass(frozen=True, slots=True)
 class Division:
-    """Which side computes which step in the runs of schedules: the owner all but those that `steps` gives to others."""
+    """Which side computes which step in scheduled runs: the owner computes all that `steps` assigns to no other."""
 
     owner: Party
     steps: Mapping[str, str] = field(default_factory=dict)
@@ -55,12 +55,12 @@ class Division:
         return Party(self.steps[step]) if step in self.steps else self.owner
 
     def has(self, party: Party) -> bool:
-        """Whether a party computes anything, so that its schedule runs."""
+        """Whether a party computes any step, so that its schedule runs."""
         return party == self.owner or (party.legacy is None and party.name in self.steps.values())
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The parties that compute anything, the owner first."""
+        """The parties that compute any step, the owner first."""
         return tuple(dict.fromkeys((str(self.owner), *self.steps.values())))
 
     def to_dict(self) -> dict[str, Any]:
@@ -74,7 +74,7 @@ class Division:
 
     @classmethod
     def of(cls, owner: Party, sides: Mapping[str, Party]) -> Division:
-        """The division that gives each step to its side; one that has all of them owns the pipeline."""
+        """The division that assigns each step to its side; a side that has all steps owns the pipeline."""
         first, *others = dict.fromkeys(map(str, sides.values()))
         if not others:
             return cls(next(side for side in sides.values() if str(side) == first))
@@ -83,7 +83,7 @@ class Division:
 
 @dataclass(frozen=True, slots=True)
 class Owners:
-    """Who owns a pipeline (None: nobody was ever given it), what is being changed now, and all that was changed.
+    """The owner of a pipeline (None: it never had one), the pending change of it, and all earlier changes.
 
     `steps` are those that another side than the owner computes.
     """
@@ -97,22 +97,24 @@ class Owners:
 
     @property
     def division(self) -> Division | None:
-        """Which side computes which step; None when nobody was ever given the pipeline."""
+        """Which side computes which step; None when the pipeline never had an owner."""
         return Division(self.owner, self.steps) if self.owner else None
 
     def proved_cutover(self, orchestrator: str) -> Mapping[str, Any] | None:
-        """The change that stands, if it was a cut-over to an orchestrator that rests on compared dates."""
-        done = [change for change in self.history if change["outcome"] == DONE]
-        last = done[-1] if done else None
-        ours = last and last["action"] == CUTOVER and last["streak"] and last["to"] == Party(orchestrator).to_dict()
-        return last if ours else None
+        """The last completed change, if it was a cut-over to an orchestrator that compared dates had proved."""
+        completed = [change for change in self.history if change["outcome"] == DONE]
+        last = completed[-1] if completed else None
+        is_proved = (
+            last and last["action"] == CUTOVER and last["streak"] and last["to"] == Party(orchestrator).to_dict()
+        )
+        return last if is_proved else None
 
     def owns(self, orchestrator: str) -> bool:
-        """Whether an orchestrator's own schedule may run now: nobody's may while a change is not finished."""
+        """Whether an orchestrator's own schedule may run now; none may while a change is pending."""
         return self.pending is None and (self.division is None or self.division.has(Party(orchestrator)))
 
     def moves(self, step: str) -> bool:
-        """Whether a step is changing hands now, so that nobody is to begin it."""
+        """Whether a step is changing its owner now, so that no side may begin it."""
         return self.pending is not None and step in (self.pending["steps"] or (step,))
 
     def to_dict(self) -> dict[str, Any]:
@@ -126,14 +128,14 @@ class Owners:
         }
 
     def standing(self, steps: Sequence[str], *, again: bool) -> dict[str, Mapping[str, Any]]:
-        """By step, the last cut-over that moved it and was not rolled back; only of those that have one.
+        """By step, the last cut-over that moved it and was not rolled back; steps without one are left out.
 
-        Without `again` a step that came back last has none, whatever cut-overs moved it before; nor has one that was
-        only given to its side at first, without proof, when nobody had it.
+        Without `again`, a step whose last move was a rollback has none, even if earlier cut-overs moved it. Nor has a
+        step that was only assigned to its side at first, without proof, when the pipeline had no owner.
         """
         stacks: dict[str, list[Mapping[str, Any]]] = {step: [] for step in steps}
-        done = [change for change in self.history if change["outcome"] == DONE]
-        for change in done[1:] if done and not again and done[0]["streak"] is None else done:
+        completed = [change for change in self.history if change["outcome"] == DONE]
+        for change in completed[1:] if completed and not again and completed[0]["streak"] is None else completed:
             before, after = (Division.from_dict(change[name]) for name in ("before", "after"))
             moved = [step for step in steps if before.side_of(step) != after.side_of(step)]
             for step in moved:
@@ -144,14 +146,14 @@ class Owners:
         return {step: stack[-1] for step, stack in stacks.items() if stack}
 
     def ended(self, outcome: str) -> Owners:
-        """The same after the change that is pending: done or undone."""
-        assert self.pending is not None  # noqa: S101 - asked of those that have one
-        told = {name: self.pending[name] for name in _CHANGE}
-        history = (*self.history, {**told, "ended": now(), "outcome": outcome})
+        """The ownership after the pending change was done or undone."""
+        assert self.pending is not None  # noqa: S101 - only called with a pending change
+        change = {name: self.pending[name] for name in _CHANGE}
+        history = (*self.history, {**change, "ended": now(), "outcome": outcome})
         if outcome == UNDONE:
             return replace(self, pending=None, history=history)
-        then = Division.from_dict(told["after"])
-        return replace(self, owner=then.owner, steps=then.steps, since=now(), pending=None, history=history)
+        division = Division.from_dict(change["after"])
+        return replace(self, owner=division.owner, steps=division.steps, since=now(), pending=None, history=history)
 
 
 def now() -> str:
@@ -160,37 +162,37 @@ def now() -> str:
 
 
 def read(objects: Objects, pipeline: str) -> Owners:
-    """What is kept of a pipeline, by its own name."""
+    """The stored ownership of a pipeline, by its own name."""
     path = layout.owner_record(pipeline)
-    found = objects.find(path)
-    if found is None:
+    stored = objects.find(path)
+    if stored is None:
         return Owners()
-    values = objects.parsed(path, found.data)
+    values = objects.parsed(path, stored.data)
     owner = Party.from_dict(values["owner"]) if values["owner"] else None
     pending = _full(values["pending"]) if values["pending"] else None
     history = tuple(map(_full, values["history"]))
-    return Owners(owner, values["since"], pending, history, found, values.get("steps", {}))
+    return Owners(owner, values["since"], pending, history, stored, values.get("steps", {}))
 
 
 def _full(change: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A change as it is kept now; at first it was always of all steps."""
+    """A change in its current form; older ones have no steps, because they always moved all."""
     before, after = ({"owner": change[name], "steps": {}} for name in ("from", "to"))
     return {"steps": [], "before": before, "after": after, **change}
 
 
 def keep(objects: Objects, pipeline: str, new: Owners) -> Owners:
-    """Keeps what was made of what was read before.
+    """Stores an ownership derived from one that was read before, and returns it as stored.
 
     Raises:
-        UsageError: somebody else has changed it meanwhile.
+        UsageError: Another process has changed it meanwhile.
     """
-    kept = json_bytes({"owners_form": FORM, **new.to_dict()})
-    if not objects.compare_and_swap(layout.owner_record(pipeline), kept, new.found):
+    data = json_bytes({"owners_form": FORM, **new.to_dict()})
+    if not objects.compare_and_swap(layout.owner_record(pipeline), data, new.found):
         raise UsageError(f"somebody else changes who owns {pipeline} at this moment: give the command again")
     return read(objects, pipeline)
 
 
 def held_back(root: str, names: Sequence[str], orchestrator: str) -> tuple[str, ...]:
-    """Those of some served pipelines that an orchestrator does not own: their schedules stay paused there."""
+    """The pipelines that an orchestrator does not own, so that their schedules stay paused there."""
     objects = Objects(root)
     return tuple(name for name in names if not read(objects, find_pipeline(name).name).owns(orchestrator))

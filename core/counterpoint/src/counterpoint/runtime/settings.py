@@ -1,7 +1,7 @@
-"""The settings that a root goes by: those that production was made with, and those that services serve.
+"""The settings of a root: those that production was made with, and those that services serve.
 
-A run that somebody asks for says its settings itself. One that an orchestrator begins by itself, by a schedule or from
-its page, has those with which its services were started; without any, those that production was last made with.
+A run that a command starts brings its own settings. A run that an orchestrator starts, by a schedule or from its web
+page, has the settings with which its services were started, or else those with which production was last made.
 """
 
 from __future__ import annotations
@@ -31,56 +31,56 @@ log = logging.getLogger(__name__)
 
 
 def made_with(objects: Objects, pipeline: str) -> dict[str, Any]:
-    """The settings that were given to what stands in production; each as its step was given it last."""
+    """The settings that production was made with; each has the value that a step got last."""
     return dict((objects.get_json(layout.made_settings(pipeline)) or {}).get("config", {}))
 
 
 def served_with(objects: Objects, pipeline: str, orchestrator: str) -> dict[str, Any]:
-    """The settings of runs that an orchestrator begins by itself."""
-    found = objects.get_json(layout.served_settings(pipeline, orchestrator))
-    return dict(found["config"]) if found else made_with(objects, pipeline)
+    """The settings of runs that an orchestrator starts by itself."""
+    stored = objects.get_json(layout.served_settings(pipeline, orchestrator))
+    return dict(stored["config"]) if stored else made_with(objects, pipeline)
 
 
 def is_settled(objects: Objects, pipeline: str, orchestrator: str) -> bool:
-    """Whether anything says with which settings an orchestrator runs a pipeline by itself."""
+    """Whether settings are stored with which an orchestrator runs a pipeline by itself."""
     paths = (layout.served_settings(pipeline, orchestrator), layout.made_settings(pipeline))
     return any(map(objects.get_json, paths))
 
 
 def serve(objects: Objects, pipeline: str, orchestrator: str, config: Mapping[str, Any]) -> None:
-    """Keeps the settings with which services are started; secrets go by the environment."""
+    """Stores the settings with which services are started; secrets are passed by the environment."""
     path = layout.served_settings(pipeline, orchestrator)
-    if objects.get_json(path) != (kept := {"config": sealed(config)}):
-        objects.put_json(path, kept)
+    if objects.get_json(path) != (stored := {"config": sealed(config)}):
+        objects.put_json(path, stored)
 
 
 class Settings(StepHook):
-    """Notes the settings of a step that ended well in production, whatever ran it."""
+    """Stores the settings of each step that succeeds in production, on any orchestrator."""
 
     order = 300
 
     def after(self, context: StepContext, product: Product) -> None:  # noqa: ARG002 - of the hook
-        """Notes them."""
+        """Stores them."""
         if context.request.version == PRODUCTION:
             note(context.store, context.pipeline, (context.step,), context.request.config)
 
 
 def note(objects: Objects, pipeline: Pipeline, steps: Iterable[Step], config: Mapping[str, Any]) -> None:
-    """Notes what steps of production were given; steps that end at once do not undo each other."""
+    """Stores the settings that production steps were given; steps that end at the same time keep each other's."""
     path, names = layout.made_settings(pipeline.name), {name for step in steps for name in read_by(pipeline, step)}
     while True:
-        found = objects.find(path)
-        kept = objects.parsed(path, found.data)["config"] if found else {}
-        changed = {name: value for name, value in kept.items() if name not in names}
+        stored = objects.find(path)
+        previous = objects.parsed(path, stored.data)["config"] if stored else {}
+        changed = {name: value for name, value in previous.items() if name not in names}
         changed |= {name: config[name] for name in names if name in config}
-        if changed == kept or objects.compare_and_swap(path, json_bytes({"config": changed}), found):
+        if changed == previous or objects.compare_and_swap(path, json_bytes({"config": changed}), stored):
             return
 
 
 def read_by(pipeline: Pipeline, step: Step) -> set[str]:
     """The settings that a step or its `observe` function reads."""
-    seen = parameters_of(step.observe) if step.observe else ()
-    return {*step.settings, *(name for name in seen if name in pipeline.config)}
+    parameters = parameters_of(step.observe) if step.observe else ()
+    return {*step.settings, *(name for name in parameters if name in pipeline.config)}
 
 
 def sources_of(pipeline: Pipeline) -> set[str]:
@@ -90,27 +90,27 @@ def sources_of(pipeline: Pipeline) -> set[str]:
 
 
 def refuse_unsaid(objects: Objects, pipeline: Pipeline, config: Mapping[str, Any], *words: str) -> None:
-    """Refuses to fall back to another source than production was made from; of another setting it is told.
+    """Refuses to fall back to another source than production was made from; warns of other changed settings.
 
     Args:
-        objects: the root.
-        pipeline: the pipeline with its defaults.
-        config: the settings that were given.
-        words: the command that was typed, without its settings and its root.
+        objects: The root.
+        pipeline: The pipeline with its defaults.
+        config: The settings that were given.
+        words: The command that was typed, without its settings and its root.
 
     Raises:
-        UsageError: holds the command that goes on as before.
+        UsageError: Holds the command that keeps the source.
     """
     made = made_with(objects, pipeline.name)
     unsaid = {n: v for n, v in made.items() if n not in config and n in pipeline.config and v != pipeline.config[n]}
     sources = sources_of(pipeline).intersection(unsaid)
     if sources:
         defaults = shlex.join(setting_words({name: pipeline.config[name] for name in sources}))
-        again = command(*words, root=objects.root, config={**{n: unsaid[n] for n in sources}, **config})
+        keep_command = command(*words, root=objects.root, config={**{n: unsaid[n] for n in sources}, **config})
         raise UsageError(
             f"production of {pipeline.name} below {objects.root} was made with another {', '.join(sorted(sources))},"
-            f" which this command does not set. To keep it: '{again}'. To use the default: {defaults}"
+            f" which this command does not set. To keep it: '{keep_command}'. To use the default: {defaults}"
         )
     if unsaid:
-        told = shlex.join(setting_words(unsaid))
-        log.warning("%s: production was made with %s; this run uses the defaults instead", pipeline.name, told)
+        options = shlex.join(setting_words(unsaid))
+        log.warning("%s: production was made with %s; this run uses the defaults instead", pipeline.name, options)

@@ -1,4 +1,4 @@
-"""How old what a step reads is at the end of its partition: by logical time, so that a backfill judges the same."""
+"""The age of a step's inputs at the end of its partition: in logical time, so that a backfill decides the same."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Aged(NamedTuple):
-    """An input: what it is, as of when, and how old that was at the end of the partition."""
+    """An input: its name, its `as_of` moment, and its age at the end of the partition."""
 
     name: str
     as_of: datetime
@@ -28,7 +28,7 @@ def refuse_old(context: StepContext, given: Mapping[str, Given], seen: Observed 
     """Refuses input that is older than the step's limit.
 
     Raises:
-        StaleInputError: names the input, its age, the limit and the fix.
+        StaleInputError: Names the input, its age, the limit and the fix.
     """
     limit, oldest = context.step.max_input_age, _oldest(context, given, seen)
     if limit is not None and oldest is not None and oldest.age > limit:
@@ -40,7 +40,7 @@ def refuse_old(context: StepContext, given: Mapping[str, Given], seen: Observed 
 
 
 def as_of(context: StepContext, given: Mapping[str, Given], seen: Observed | None) -> str | None:
-    """How new the data is that an output is made from, by its oldest input (ISO 8601, UTC); None when none tells."""
+    """The `as_of` of an output, by its oldest input (ISO 8601, UTC); None when no input has one."""
     oldest = _oldest(context, given, seen)
     end = context.partition.end
     return (end - oldest.age).isoformat() if oldest else None
@@ -54,14 +54,14 @@ def _ages(context: StepContext, given: Mapping[str, Given], seen: Observed | Non
     end = context.partition.end
     if seen and seen.as_of:
         yield Aged(f"what it reads from outside ({context.step.observe})", seen.as_of, end - seen.as_of)
-    for reference in (one for several in given.values() for one in _flat(several)):
+    for reference in (reference for references in given.values() for reference in _flat(references)):
         made_for = context.partition_of(reference.partition.partition(".")[0]).end
         name = f"{reference.step} of {reference.partition}"
         if not context.pipeline.step(reference.step).output.partitioned:
             moment = datetime.fromisoformat(reference.as_of) if reference.as_of else made_for
             yield Aged(name, moment, end - moment)
         elif reference.as_of:
-            # a day of a window is not old because it is an earlier day: only by what it lacked at its own end
+            # an earlier day of a window is old only by its age at its own end
             moment = datetime.fromisoformat(reference.as_of)
             yield Aged(name, moment, made_for - moment)
 
@@ -69,13 +69,13 @@ def _ages(context: StepContext, given: Mapping[str, Given], seen: Observed | Non
 def _flat(given: Given) -> tuple[ArtifactRef, ...]:
     if given is None or isinstance(given, ArtifactRef):
         return (given,) if given else ()
-    return tuple(one for one in (given.values() if isinstance(given, dict) else given) if one)
+    return tuple(reference for reference in (given.values() if isinstance(given, dict) else given) if reference)
 
 
 def span(length: timedelta) -> str:
     """A length of time in words, by its two largest units: `7 d`, `1 d 2 h`, `90 s` as `1 min 30 s`."""
-    left, words = round(abs(length).total_seconds()), []
+    seconds, words = round(abs(length).total_seconds()), []
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min"), (1, "s")):
-        count, left = divmod(left, size)
+        count, seconds = divmod(seconds, size)
         words += [f"{count} {unit}"] if count else []
     return ("-" if length < timedelta(0) else "") + (" ".join(words[:2]) or "0 s")

@@ -1,4 +1,4 @@
-"""One attempt of one step in a process of its own, which a time-out can kill whatever it is doing."""
+"""One attempt at a step in a process of its own, which a time-out can kill at any moment."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 # Set when this process is to end: no attempt is started any more, and those that run are killed.
 STOPPING = Event()
-# Set where one process executes all steps of a run: what they need is then imported once, where they are forked from.
+# Set where one process executes all steps of a run: their libraries are then imported once, in the fork server.
 WHOLE_RUNS = Event()
-# how long a process may take to say where it is, before it is killed
+# how long a process may take to write its stack, before it is killed
 _STACK_SECONDS = 1.0
 _FRAME = re.compile(r'File "(.+)", line (\d+) in (.+)')
 _LIVING: set[Forked] = set()
@@ -37,7 +37,7 @@ _LIVING: set[Forked] = set()
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One attempt of one step: what to execute, with which references."""
+    """One attempt at a step, with the references of its inputs."""
 
     request: RunRequest
     step: str
@@ -49,14 +49,16 @@ class Attempt:
 def execute_in_child(attempt: Attempt, timeout: float | None = None, *, others: bool = True) -> ArtifactRef:
     """Executes the attempt in a process of its own, killed with all its children after `timeout` seconds.
 
-    `others` says that this process executes other steps of the run, too: what they were seen to import is imported
-    while this one runs.
+    Args:
+        attempt: The attempt.
+        timeout: The seconds that it may take; None for no limit.
+        others: Whether this process executes other steps of the run, too: their libraries are imported meanwhile.
 
     Raises:
-        StepTimeoutError: it took longer.
-        StepKilledError: its process ended without an answer.
-        ChildStepError: the step failed; carries the error as it was there.
-        KeyboardInterrupt: this process is to end.
+        StepTimeoutError: The attempt took longer.
+        StepKilledError: Its process ended without an answer.
+        ChildStepError: The step failed; carries the error from the process.
+        KeyboardInterrupt: This process is to end.
     """
     libraries = partial(learned, attempt.request, attempt.step) if others else Libraries
     with tempfile.TemporaryFile() as stack, closing(fork(stack.fileno(), libraries)) as process:
@@ -77,10 +79,10 @@ def execute_in_child(attempt: Attempt, timeout: float | None = None, *, others: 
 def execute_attempt(attempt: Attempt, timeout: float | None = None) -> ArtifactRef:
     """Executes the attempt of a native task: in this process, unless it has a time-out or steps are forked anyway.
 
-    A step whose code was changed since this process loaded it is executed in a process that loads it anew.
+    A step whose code has changed since this process loaded it is executed in a process that loads it anew.
 
     Raises:
-        Exception: what the step raised, or what `execute_in_child` raises.
+        Exception: The step's error, or an error of `execute_in_child`.
     """
     from counterpoint.runtime.execute import execute
 
@@ -95,11 +97,11 @@ def _is_outdated(attempt: Attempt) -> bool:
     try:
         return bool(outdated(step_reach(context_of(attempt.request, attempt.step).step)))
     except CounterpointError:
-        return False  # its execution will tell
+        return False  # its execution reports the error
 
 
 def stop_children() -> None:
-    """Kills every attempt that runs, and lets no other begin: this process is to end."""
+    """Kills all running attempts and prevents new ones, because this process is to end."""
     STOPPING.set()
     for process in list(_LIVING):
         process.kill()
@@ -122,14 +124,14 @@ def _ask(process: Forked, attempt: Attempt, timeout: float | None, stack: int) -
 
 
 def _where(process: Forked, stack: int) -> tuple[str, ...]:
-    """Where the Python code of a process is, outermost first, also when it is in a call of C code."""
+    """The Python stack of a process, outermost frame first, also while it runs C code."""
     with suppress(ProcessLookupError):
         os.kill(process.pid, signal.SIGUSR1)
-    deadline, told, before = time.monotonic() + _STACK_SECONDS, b"", None
-    while time.monotonic() < deadline and not (told and told == before):
+    deadline, dump, previous = time.monotonic() + _STACK_SECONDS, b"", None
+    while time.monotonic() < deadline and not (dump and dump == previous):
         time.sleep(0.05)
-        told, before = os.pread(stack, 1 << 20, 0), told  # a read that moved the place would move its writes
-    text = told.decode(errors="replace")
+        dump, previous = os.pread(stack, 1 << 20, 0), dump  # `read` would move the offset at which the process writes
+    text = dump.decode(errors="replace")
     return tuple(f"{name}:{line} in {function}" for name, line, function in reversed(_FRAME.findall(text)))
 
 
@@ -143,12 +145,12 @@ def _plain(value: Any) -> Any:
 
 def _decode(text: str) -> Attempt:
     values = json.loads(text)
-    references = {name: decode_references(given) for name, given in values["references"].items()}
+    references = {name: decode_references(reference) for name, reference in values["references"].items()}
     return Attempt(**{**values, "request": RunRequest.from_json(values["request"]), "references": references})
 
 
 def decode_references(given: Any) -> Any:
-    """A reference, or a list of them, from what JSON made of it; None stays None."""
+    """A reference, or a list of them, from its JSON form; None stays None."""
     if isinstance(given, list | tuple):
         return [decode_references(element) for element in given]
     return ArtifactRef.from_dict(given) if isinstance(given, dict) else given
@@ -167,16 +169,23 @@ def _read(attempt: Attempt, answer: Any, code: int | None) -> ArtifactRef:
 
 
 def _record(attempt: Attempt, error: Exception) -> None:
-    """A process that was killed left no record of its step."""
+    """Records the failure of a killed process, which left no record itself."""
     from counterpoint.runtime.execute import record_failure
 
     record_failure(attempt.request, attempt.step, error, attempt=attempt.number, index=attempt.index)
 
 
 def main(asking: socket.socket, tells: int) -> int:
-    """Executes the attempt that is asked for; answers with its reference or its error, in a line. Its exit code.
+    """Executes the attempt that it is sent, and answers with its reference or its error in one line.
 
-    What it was seen to import is then told to the process it was forked from, by a descriptor, and kept.
+    The libraries that the step imported are reported to the fork server and stored for later runs.
+
+    Args:
+        asking: The connection to the process that ordered the attempt.
+        tells: The descriptor on which the fork server reads names of libraries.
+
+    Returns:
+        The exit code.
     """
     from counterpoint.runtime.execute import execute
     from counterpoint.runtime.failure import describe
@@ -192,7 +201,7 @@ def main(asking: socket.socket, tells: int) -> int:
             attempt.request, attempt.step, attempt.references, attempt=attempt.number, index=attempt.index
         )
         values: dict[str, Any] = reference.to_dict()
-    except Exception as error:  # noqa: BLE001 - whatever it is, the parent is told
+    except Exception as error:  # noqa: BLE001 - every error is sent to the parent
         values = {"error": describe(error).to_dict()}
     asking.sendall(f"answer {json.dumps(values)}\n".encode())
     used = [name for name in preloaded() if name in sys.modules and name not in before]

@@ -1,4 +1,4 @@
-"""Whether a value is what its step's output holds; what is not is named by its place in the value, with the fix."""
+"""Checking that a value fits its step's output; an error names the place in the value and the fix."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from counterpoint.model import Step
 
 _MODEL = "return counterpoint.storage.Model(weights={name: numpy array}, parameters={…}, metrics={…}) made from it"
-# by the names of classes and their modules, for none of these packages is imported to know them
+# by the names of classes and modules, so that none of these packages has to be imported
 _FIXES = {
     "datetime": "write it as text, by .isoformat()",
     "date": "write it as text, by .isoformat()",
@@ -38,10 +38,10 @@ _FRAMES = {
 
 
 def refuse_misfit(step: Step, value: Any) -> None:
-    """Refuses a value that the output of a step does not hold.
+    """Refuses a value that does not fit the output of a step.
 
     Raises:
-        StepError: names the step, the kind of its output, the place in the value, and the fix.
+        StepError: Names the step, the kind of its output, the place in the value, and the fix.
     """
     kind = step.output.kind
     if kind is OutputKind.TABLE:
@@ -49,16 +49,16 @@ def refuse_misfit(step: Step, value: Any) -> None:
     elif kind is OutputKind.MODEL:
         _model(step, value)
     elif kind is OutputKind.METRICS and not isinstance(value, Mapping):
-        raise _refused(step, f"returned {_named(value)}", "return a dict of names to numbers")
+        raise _misfit(step, f"returned {_type_name(value)}", "return a dict of names to numbers")
     elif kind in {OutputKind.METRICS, OutputKind.VALUE}:
         _json(step, value, "the value")
 
 
-def _refused(step: Step, what: str, fix: str) -> StepError:
+def _misfit(step: Step, what: str, fix: str) -> StepError:
     return StepError(f"step {step.name} {what}, but its output is of kind {step.output.kind.value}: {fix}")
 
 
-def _named(value: Any) -> str:
+def _type_name(value: Any) -> str:
     kind = type(value)
     name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__.partition('.')[0]}.{kind.__name__}"
     return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
@@ -68,17 +68,17 @@ def _table(step: Step, value: Any) -> None:
     if any(kind.__name__ == "DataFrame" and kind.__module__.startswith("polars") for kind in type(value).__mro__):
         return
     fix = _FRAMES.get(type(value).__module__.partition(".")[0], "return a Polars frame")
-    raise _refused(step, f"returned {_named(value)}, not a Polars frame", f"{fix}, or declare another output")
+    raise _misfit(step, f"returned {_type_name(value)}, not a Polars frame", f"{fix}, or declare another output")
 
 
 def _model(step: Step, value: Any) -> None:
     if not all(hasattr(value, name) for name in ("weights", "parameters", "metrics")):
-        raise _refused(step, f"returned {_named(value)}, which is not stored as it is", _MODEL)
+        raise _misfit(step, f"returned {_type_name(value)}, which is not stored as it is", _MODEL)
     import numpy as np
 
     for name, array in value.weights.items():
         if np.asarray(array).dtype.kind not in "biuf":
-            raise _refused(step, f"returned a model whose weights[{name!r}] is {_named(array)}", _NUMBERS)
+            raise _misfit(step, f"returned a model whose weights[{name!r}] is {_type_name(array)}", _NUMBERS)
     _json(step, dict(value.parameters), "parameters")
     _json(step, dict(value.metrics), "metrics")
 
@@ -87,27 +87,27 @@ _NUMBERS = "weights are numpy arrays of numbers; write numpy.asarray(…, dtype=
 
 
 def _json(step: Step, value: Any, place: str) -> None:
-    """Refuses the first thing in a value that JSON does not hold."""
+    """Refuses a value that JSON cannot hold, naming the first such part."""
     if value is None or isinstance(value, str | bool | int):
         return
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise _refused(step, f"returned {value} at {place}", "no JSON value is that: write None, or leave it out")
+            raise _misfit(step, f"returned {value} at {place}", "no JSON value is that: write None, or leave it out")
     elif isinstance(value, Mapping):
         for key, part in value.items():
             if not isinstance(key, str | int | float) and key is not None:
-                raise _refused(step, f"returned {_named(key)} as a key of {place}", "write its keys as text")
+                raise _misfit(step, f"returned {_type_name(key)} as a key of {place}", "write its keys as text")
             _json(step, part, f"{place}[{key!r}]")
     elif isinstance(value, list | tuple):
         for index, part in enumerate(value):
             _json(step, part, f"{place}[{index}]")
     else:
-        raise _refused(step, f"returned {_named(value)} at {place}", _fix(value))
+        raise _misfit(step, f"returned {_type_name(value)} at {place}", _fix(value))
 
 
 def _fix(value: Any) -> str:
-    if found := next((_FIXES[kind.__name__] for kind in type(value).__mro__ if kind.__name__ in _FIXES), None):
-        return found
+    if fix := next((_FIXES[kind.__name__] for kind in type(value).__mro__ if kind.__name__ in _FIXES), None):
+        return fix
     if type(value).__module__ == "numpy" and hasattr(value, "item"):
         return "write it as a number of Python's, by .item()"
     if hasattr(value, "__dataclass_fields__"):

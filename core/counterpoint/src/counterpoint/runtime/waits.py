@@ -1,4 +1,4 @@
-"""Waiting: what must be there before a step begins, since when it is looked for, and when that was long enough."""
+"""Waits: what must exist before a step begins, since when the step waits, and when it gives up."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What a step still waits for, in words, since when, and until when at most; it is looked for every `poll`."""
+    """What a step still waits for, in words, since when, and until when at most; it is checked every `poll`."""
 
     words: tuple[str, ...]
     since: datetime
@@ -46,41 +46,41 @@ class Waiting:
 
     @property
     def is_late(self) -> bool:
-        """Whether it was waited for long enough."""
+        """Whether the time to wait has passed."""
         return datetime.now(UTC) >= self.until
 
     @property
     def pause(self) -> float:
-        """The seconds until the next look."""
+        """The seconds until the next check."""
         return max(0.0, min(self.poll, self.until - datetime.now(UTC)).total_seconds())
 
 
 def _unmet(context: StepContext, made: list[External]) -> Iterator[tuple[Wait, str]]:
-    """What a step waits for and is not there, with its words; `made` is given what is there on other orchestrators.
+    """The unmet waits of a step, each with a description; met waits on other orchestrators are added to `made`.
 
-    A hook may tell it instead: of a step that another side owns, it is that side which waits for these things.
+    A hook may replace the waits: a step that another side owns waits for that side only, which has the waits itself.
     """
-    instead = installed().awaits(context)
-    if instead is not None:
-        yield from instead
+    hook_waits = installed().awaits(context)
+    if hook_waits is not None:
+        yield from hook_waits
         return
     partition = context.partition
     for wait in context.step.waits:
-        words = wait.of(partition.key)
+        description = wait.of(partition.key)
         try:
-            other = bridged(wait, partition) if wait.kind in BRIDGES else None
-            if other and other.is_made:
-                made.append(other)
-            elif other:
-                yield wait, f"{words} ({other.url} is {other.state})"
+            external = bridged(wait, partition) if wait.kind in BRIDGES else None
+            if external and external.is_made:
+                made.append(external)
+            elif external:
+                yield wait, f"{description} ({external.url} is {external.state})"
             elif wait.kind in BRIDGES or not satisfied(wait, partition, context.store):
-                yield wait, words
+                yield wait, description
         except (StorageError, ServiceError) as error:
-            yield wait, f"{words} ({error})"
+            yield wait, f"{description} ({error})"
 
 
 def look(request: RunRequest, step: str) -> Waiting | None:
-    """What a step still waits for, None when all is there; the first look notes when the waiting began."""
+    """What a step still waits for, or None; the first check stores when the waiting began."""
     if not _may_wait(request, find_pipeline(request.pipeline).step(step)):
         return None
     context = context_of(request, step)
@@ -92,138 +92,138 @@ def look(request: RunRequest, step: str) -> Waiting | None:
     noted = _noted(context.store, context.pipeline, request, step)
     since = datetime.fromisoformat(noted["since"]) if noted else datetime.now(UTC)
     until = since + min(wait.timeout for wait, _ in missing)
-    found = Waiting(tuple(words for _, words in missing), since, until, min(wait.poll for wait, _ in missing))
-    if noted is None or noted["for"] != list(found.words):
-        _note(context, found)
-    return found
+    waiting = Waiting(tuple(words for _, words in missing), since, until, min(wait.poll for wait, _ in missing))
+    if noted is None or noted["for"] != list(waiting.words):
+        _note(context, waiting)
+    return waiting
 
 
 def admit(request: RunRequest, step: str) -> Waiting | None:
-    """Lets a step begin, for nothing is left to wait for (None), or says what it waits for.
+    """Admits a step (None) when it has nothing left to wait for; else returns what it waits for.
 
     Raises:
-        MissingInputError: it has waited long enough; the step has failed, and that is recorded.
-        UsageError: what it waits for is no pipeline or step; likewise.
+        MissingInputError: The time to wait has passed; the failure of the step is recorded.
+        UsageError: It waits for a pipeline or step that does not exist; the failure is recorded, too.
     """
     try:
-        found = look(request, step)
-        _refuse_late(request, step, found)
+        waiting = look(request, step)
+        _refuse_late(request, step, waiting)
     except Exception as error:
         mapped = find_pipeline(request.pipeline).step(step).map_over
         record_failure(request, step, error, index=0 if mapped else None)
         _end(request, step)
         raise
-    if found is None:
+    if waiting is None:
         _end(request, step)
-    return found
+    return waiting
 
 
 def still(request: RunRequest, step: str) -> Waiting | None:
-    """What a step waits for while there is a point in waiting: `admit` then lets it begin or says what is wrong."""
+    """What a step waits for while waiting makes sense; None when `admit` is to be called to admit or refuse it."""
     try:
-        found = look(request, step)
+        waiting = look(request, step)
     except CounterpointError:
         return None
-    return None if found is None or found.is_late else found
+    return None if waiting is None or waiting.is_late else waiting
 
 
 def wait_until_admitted(request: RunRequest, step: str) -> None:
-    """Waits here until a step may begin.
+    """Blocks until a step may begin.
 
     Raises:
-        MissingInputError: it has waited long enough.
-        KeyboardInterrupt: this process is to end.
+        MissingInputError: The time to wait has passed.
+        KeyboardInterrupt: This process is to end.
     """
-    while found := admit(request, step):
-        if STOPPING.wait(found.pause):
+    while waiting := admit(request, step):
+        if STOPPING.wait(waiting.pause):
             raise KeyboardInterrupt
 
 
 def polls_of(pipeline: Pipeline) -> list[timedelta]:
-    """How often it is looked for what steps wait for; with a schedule, any step may come to be another side's."""
+    """The poll intervals of a pipeline's waits; with a schedule, any step may come to be owned by another side."""
     polls = [wait.poll for step in pipeline.steps for wait in step.waits]
     return [*polls, POLL] if pipeline.schedule else polls
 
 
 class Holding:
-    """When whoever runs steps itself looks again for what they wait for."""
+    """When a runner that runs steps itself checks their waits the next time."""
 
     def __init__(self) -> None:
         self._next: dict[tuple[str, str], float] = {}
 
     def holds(self, request: RunRequest, step: str) -> bool:
-        """Whether a step still waits. One that cannot, or whose time is up, does not: `admit` refuses it."""
+        """Whether a step still waits. One whose waits fail or whose time is up does not: `admit` refuses it."""
         name = (request.run_id, step)
         if time.monotonic() < self._next.get(name, 0.0):
             return True
         self._next.pop(name, None)
-        found = still(request, step)
-        if found is None:
+        waiting = still(request, step)
+        if waiting is None:
             return False
-        self._next[name] = time.monotonic() + found.pause
+        self._next[name] = time.monotonic() + waiting.pause
         return True
 
     def pause(self) -> float | None:
-        """The seconds until the next look that is due, or None."""
+        """The seconds until the next check is due, or None."""
         return max(0.0, min(self._next.values()) - time.monotonic()) if self._next else None
 
 
 def held(request: RunRequest) -> dict[str, Mapping[str, Any]]:
-    """What was noted of the steps of a run that wait now: since, until, and for what."""
+    """The stored notes of a run's waiting steps: since, until, and for what."""
     pipeline = find_pipeline(request.pipeline)
     steps = [step.name for step in pipeline.steps if _may_wait(request, step) and request.selects(step.name)]
     if not steps:
         return {}
     store = context_of(request, steps[0]).store
-    # most steps of a scheduled run have noted nothing
+    # most steps of a scheduled run have no note
     files = store.list(layout.run_folder(pipeline.name, request.run_id))
     paths = {path for path in files if path.endswith(layout.WAITING)}
-    told = [step for step in steps if layout.step_waiting(pipeline.name, request.run_id, step) in paths]
-    noted = {step: _noted(store, pipeline, request, step) for step in told}
-    return {name: found for name, found in noted.items() if found}
+    with_note = [step for step in steps if layout.step_waiting(pipeline.name, request.run_id, step) in paths]
+    notes = {step: _noted(store, pipeline, request, step) for step in with_note}
+    return {name: note for name, note in notes.items() if note}
 
 
 def waiting(objects: Objects, pipeline: Pipeline, version: str, keys: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """What is waited for now by the steps of a pipeline in a version, in any run, the longest waiting first.
+    """What the steps of a pipeline wait for now in a version, in all runs, the longest waiting first.
 
-    A run that was killed while it waited is told of until its step would have had to give up.
+    A run that was killed while it waited is included until its step would have had to give up.
     """
     if not any(step.waits for step in pipeline.steps) and read(objects, pipeline.name).found is None:
         return []
     paths = [path for path in objects.list(layout.runs_folder(pipeline.name)) if path.endswith(layout.WAITING)]
-    noted = [found for path in paths if (found := objects.get_json(path)) and not found["ended"]]
+    notes = [note for path in paths if (note := objects.get_json(path)) and not note["ended"]]
     now = datetime.now(UTC)
     return sorted(
         (
-            {**{name: one[name] for name in ("step", "run_id", "since", "until", "for")}, "date": one["partition"]}
-            for one in noted
-            if one["version"] == version
-            and (not keys or one["partition"] in keys)
-            and datetime.fromisoformat(one["until"]) > now
+            {**{name: note[name] for name in ("step", "run_id", "since", "until", "for")}, "date": note["partition"]}
+            for note in notes
+            if note["version"] == version
+            and (not keys or note["partition"] in keys)
+            and datetime.fromisoformat(note["until"]) > now
         ),
-        key=lambda one: (one["since"], one["step"]),
+        key=lambda entry: (entry["since"], entry["step"]),
     )
 
 
 def _may_wait(request: RunRequest, step: Step) -> bool:
-    """Whether a step of a run can have anything to wait for; in a scheduled one another side may own it."""
+    """Whether a step of a run can have waits; in a scheduled run another side may own it."""
     return bool(step.waits) or request.scheduled
 
 
 def _keep(context: StepContext, made: list[External]) -> None:
     if made:
         path = layout.step_bridged(context.pipeline.name, context.request.run_id, context.step.name)
-        context.store.put_json(path, {"bridged": [one.to_dict() for one in made]})
+        context.store.put_json(path, {"bridged": [external.to_dict() for external in made]})
 
 
 def _noted(store: Store, pipeline: Pipeline, request: RunRequest, step: str) -> Mapping[str, Any] | None:
-    found: Mapping[str, Any] | None = store.get_json(layout.step_waiting(pipeline.name, request.run_id, step))
-    return found if found and not found["ended"] else None
+    note: Mapping[str, Any] | None = store.get_json(layout.step_waiting(pipeline.name, request.run_id, step))
+    return note if note and not note["ended"] else None
 
 
 def _note(context: StepContext, waiting: Waiting) -> None:
     log.info("%s %s %s", context.request.partition, context.step.name, waiting)
-    told = {
+    note = {
         "step": context.step.name,
         "partition": context.request.partition,
         "run_id": context.request.run_id,
@@ -233,11 +233,11 @@ def _note(context: StepContext, waiting: Waiting) -> None:
         "for": list(waiting.words),
         "ended": None,
     }
-    context.store.put_json(layout.step_waiting(context.pipeline.name, context.request.run_id, context.step.name), told)
+    context.store.put_json(layout.step_waiting(context.pipeline.name, context.request.run_id, context.step.name), note)
 
 
 def _end(request: RunRequest, step: str) -> None:
-    """Notes that the waiting is over, if there was any."""
+    """Stores that the waiting is over, if the step waited."""
     if not _may_wait(request, find_pipeline(request.pipeline).step(step)):
         return
     context = context_of(request, step)

@@ -1,7 +1,7 @@
-"""Whether the code that runs is the code that stands on disk: else what it makes must not be taken for the latter's.
+"""Detecting that the code that runs is not the code on disk, whose digest must not be given to the output then.
 
-A process may have loaded a module before it was changed, or a module may change while a step runs. What such a step
-makes is published, but as made by unknown code: it is never fresh, so that the next run makes it again.
+A process may have loaded a module before it was changed, or a module may change while a step runs. The output of such a
+step is published as made by unknown code: it is never fresh, so the next run makes it again.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ class Code:
 
     @classmethod
     def of(cls, context: StepContext) -> Code:
-        """That of a step that is about to be executed."""
+        """The code of a step that is about to be executed."""
         reach = step_reach(context.step)
         return cls(reach, own_code_of(context.step), tuple(outdated(reach)))
 
     def changed(self, context: StepContext) -> Sequence[str]:
-        """The modules and distributions of which it is not known whether what ran is what stood at the beginning."""
+        """The modules and distributions that may have run in another state than at the beginning."""
         try:
             now = step_reach(context.step)
         except CounterpointError:
@@ -46,12 +46,12 @@ class Code:
 
 
 def unknown(context: StepContext, digest: str, changed: Sequence[str]) -> str:
-    """In place of a digest one that equals no other, where something changed; else the digest itself."""
+    """A digest that equals no other if something changed; else the digest itself."""
     return digest_of(["unknown", digest, context.request.run_id, list(changed)]) if changed else digest
 
 
 def warn(context: StepContext, changed: Sequence[str]) -> None:
-    """Says which output is of unknown code, and what to do."""
+    """Warns that an output was made by unknown code, and says what to do."""
     if changed:
         log.warning(
             "%s of %s was made while its code changed (%s), so it counts as stale: run it again; if that does not help,"
