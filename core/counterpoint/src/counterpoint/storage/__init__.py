@@ -1,4 +1,4 @@
-"""What is stored: tables as Delta, models and metrics as files, a catalogue of what stands; on disk or S3."""
+"""Storage: tables as Delta, models and metrics as files, and a catalogue of published outputs; on disk or S3."""
 
 from __future__ import annotations
 

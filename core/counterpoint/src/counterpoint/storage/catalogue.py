@@ -1,4 +1,4 @@
-"""What stands of a pipeline in one version of its data; versions other than production lie over production."""
+"""The published outputs of a pipeline in one version of its data; other versions are layered over production."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Catalogue(Objects):
     """The entries of a pipeline in one version of its data.
 
     Raises:
-        UsageError: no version can have that tag.
+        UsageError: No version can have that tag.
     """
 
     def __init__(self, root: str, pipeline: Pipeline, version: str = PRODUCTION) -> None:
@@ -37,17 +37,17 @@ class Catalogue(Objects):
         self.version = version if version == PRODUCTION else check_tag(version)
 
     def publish(self, entry: Materialization) -> None:
-        """Makes an output the one that stands for its step and partition, in one atomic put.
+        """Publishes an output as the current one of its step and partition, in one atomic put.
 
         Raises:
-            UsageError: the version was promoted or is being dropped.
+            UsageError: The version was promoted or is being dropped.
         """
         if self.version == PRODUCTION:
             self._publish_to_production(entry)
             return
         self.refuse_closed()
         self.put(self._path(entry), encoded(self, entry, uuid4().hex))
-        # what was put while somebody promoted may have come too late for it: that must not pass for done
+        # an entry that was put during a promotion may have missed it, which must not count as success
         self.refuse_closed()
 
     def _publish_to_production(self, entry: Materialization) -> None:
@@ -57,52 +57,52 @@ class Catalogue(Objects):
             after = finish(self, self.pipeline.name)
             if after.found == before.found:
                 break
-            # a promotion came in between and may lie over what was put: what is published last stands
+            # a promotion in between may cover the entry: the entry is put again, because the last publication wins
             before = after
         if entry.reference.kind == OutputKind.TABLE:
             self._align(entry.reference)
 
     def _align(self, reference: ArtifactRef) -> None:
-        """Has production's table hold what stands, also when several published at once; whoever is last is right."""
+        """Updates production's table to the published entry; of several concurrent publications the last one wins."""
         key = reference.partition
         if not self.pipeline.step(reference.step).output.partitioned:
             key = max(self.keys(reference.step), default=key)
         while True:
-            standing = self.own_entry(reference.step, key)
-            align(self, self.pipeline.name, reference.step, key, standing)
-            if self.own_entry(reference.step, key) == standing:
+            entry = self.own_entry(reference.step, key)
+            align(self, self.pipeline.name, reference.step, key, entry)
+            if self.own_entry(reference.step, key) == entry:
                 return
 
     def keys(self, step: str) -> list[str]:
-        """The partitions of which a step has entries in this version itself, also those that were taken away."""
+        """The partitions for which this version itself has entries of a step, including removed ones."""
         paths = self.list(layout.catalog_folder(self.version, self.pipeline.name, step))
         return [layout.name_of(path) for path in paths]
 
     def _path(self, entry: Materialization) -> str:
-        about = entry.reference
-        return layout.catalog_entry(self.version, self.pipeline.name, about.step, about.partition)
+        reference = entry.reference
+        return layout.catalog_entry(self.version, self.pipeline.name, reference.step, reference.partition)
 
     def pin(self, entry: Materialization) -> None:
-        """Makes what stands in production stand in this version by itself, whatever production does later."""
+        """Publishes production's entry in this version, too, so that later changes of production do not affect it."""
         reference = entry.reference
         if self.version != PRODUCTION and self.own_entry(reference.step, reference.partition) is None:
             self.publish(entry)
 
     def entry(self, step: str, partition: str) -> Materialization | None:
-        """What stands for a step and partition, in this version or else in production, or None."""
+        """The published entry of a step and partition, in this version or else in production, or None."""
         if self.is_skipped(step, partition):
             return None
         own = self._own(step, partition)
         return own if own or self.version == PRODUCTION else self._in_production(step, partition)
 
     def own_entry(self, step: str, partition: str) -> Materialization | None:
-        """What stands for a step and partition in this version itself, or None."""
+        """The published entry of a step and partition in this version itself, or None."""
         return None if self.is_skipped(step, partition) else self._own(step, partition)
 
     def is_skipped(self, step: str, partition: str) -> bool:
-        """Whether what branches chose keeps a step of a partition from running; what it left before does not stand.
+        """Whether the choices of branches skip a step of a partition; its earlier entries do not count then.
 
-        It is told by the branch's own entry, so that one put both publishes a choice and withdraws what was not chosen.
+        The branch's own entry decides, so that one put both publishes a choice and withdraws what was not chosen.
         """
         key = partition.partition(".")[0]
         return any(self._choice(when.step, key) not in {None, when.choice} for when in self._conditions[step])
@@ -112,7 +112,7 @@ class Catalogue(Objects):
         return defaultdict(frozenset, conditions(self.pipeline))
 
     def _choice(self, branch: str, partition: str) -> str | None:
-        """What a branch chose, or None when it has not, or what it chose is lost: its step then runs again."""
+        """The choice of a branch; None when there is none or it is lost, so that the branch runs again."""
         entry = self.entry(branch, partition)
         if entry is None:
             return None
@@ -124,7 +124,7 @@ class Catalogue(Objects):
         return choice if json_digest(choice) == entry.reference.digest else None
 
     def withdraw(self, partition: str) -> None:
-        """Removes from this version what steps left of a partition before a branch chose otherwise."""
+        """Removes from this version the entries that steps left for a partition before a branch chose otherwise."""
         for step in (name for name, needed in self._conditions.items() if needed):
             for key in self._keys(step, partition) if self.is_skipped(step, partition) else ():
                 self.delete(layout.catalog_entry(self.version, self.pipeline.name, step, key))
@@ -132,7 +132,7 @@ class Catalogue(Objects):
                     align(self, self.pipeline.name, step, key, None)
 
     def _keys(self, step: str, partition: str) -> Iterator[str]:
-        """The partition, or the elements of it, of which this version has an entry."""
+        """The partition, or its elements, for which this version has an entry."""
         mapped = self.pipeline.step(step).map_over is not None
         keys = (f"{partition}.{index}" for index in count()) if mapped else [partition]
         return takewhile(lambda key: self._stored(self.version, step, key), keys)
@@ -147,21 +147,21 @@ class Catalogue(Objects):
         return decoded(promoted) if promoted else self._stored(PRODUCTION, step, partition)
 
     def _stored(self, version: str, step: str, partition: str) -> Materialization | None:
-        found = self.get_json(layout.catalog_entry(version, self.pipeline.name, step, partition))
-        return decoded(found) if found else None
+        values = self.get_json(layout.catalog_entry(version, self.pipeline.name, step, partition))
+        return decoded(values) if values else None
 
     def entries(self, step: str) -> dict[str, Materialization]:
-        """All that stands for a step, in this version or else in production, by partition, oldest first."""
+        """All published entries of a step, in this version or else in production, by partition, oldest first."""
         own = self._all_own(step)
-        found = own if self.version == PRODUCTION else {**self._all_in_production(step), **own}
-        return self._chosen(step, dict(sorted(found.items())))
+        entries = own if self.version == PRODUCTION else {**self._all_in_production(step), **own}
+        return self._chosen(step, dict(sorted(entries.items())))
 
     def own_entries(self, step: str) -> dict[str, Materialization]:
-        """All that stands for a step in this version itself, by partition, oldest first."""
+        """All published entries of a step in this version itself, by partition, oldest first."""
         return self._chosen(step, self._all_own(step))
 
-    def _chosen(self, step: str, found: dict[str, Materialization]) -> dict[str, Materialization]:
-        return {key: entry for key, entry in found.items() if not self.is_skipped(step, key)}
+    def _chosen(self, step: str, entries: dict[str, Materialization]) -> dict[str, Materialization]:
+        return {key: entry for key, entry in entries.items() if not self.is_skipped(step, key)}
 
     def _all_own(self, step: str) -> dict[str, Materialization]:
         if self.version == PRODUCTION:
@@ -171,26 +171,26 @@ class Catalogue(Objects):
     def _all_in_production(self, step: str) -> dict[str, Materialization]:
         before = read(self, self.pipeline.name)
         while True:
-            found = self._all_stored(PRODUCTION, step)
+            stored = self._all_stored(PRODUCTION, step)
             after = read(self, self.pipeline.name)
             if after.found == before.found:
                 break
-            # a promotion came in between: some were read before it and some after, so all are read again
+            # a promotion came in between: some entries were read before it and some after, so all are read again
             before = after
         promoted = {key: decoded(value) for key, value in before.entries.get(step, {}).items()}
-        return {key: entry for key, entry in sorted({**found, **promoted}.items()) if entry is not None}
+        return {key: entry for key, entry in sorted({**stored, **promoted}.items()) if entry is not None}
 
     def _all_stored(self, version: str, step: str) -> dict[str, Materialization]:
         folder = layout.catalog_folder(version, self.pipeline.name, step)
-        found = {layout.name_of(path): self.get_json(path) for path in self.list(folder)}
-        entries = {key: decoded(value) for key, value in found.items() if value}
+        stored = {layout.name_of(path): self.get_json(path) for path in self.list(folder)}
+        entries = {key: decoded(value) for key, value in stored.items() if value}
         return {key: entry for key, entry in entries.items() if entry is not None}
 
     def refuse_closed(self) -> None:
-        """Refuses to change a version that is closed; production never is.
+        """Refuses to change a closed version; production is never closed.
 
         Raises:
-            UsageError: the version was promoted or is being dropped.
+            UsageError: The version was promoted or is being dropped.
         """
         if self.version == PRODUCTION:
             return
@@ -198,6 +198,6 @@ class Catalogue(Objects):
         named = f"version {self.version} of {self.pipeline.name}"
         if self.version in last.dropping:
             raise UsageError(f"{named} is being dropped: drop it again to have that done, or choose another tag")
-        # the mark is put before the journal tells of another promotion, so one of both is found
+        # the mark is put before the journal holds another promotion, so one of the two is always found
         if last.tag == self.version or self.get(layout.version_mark(self.pipeline.name, self.version)):
             raise UsageError(f"{named} was promoted, so it stays as it is: choose another tag")

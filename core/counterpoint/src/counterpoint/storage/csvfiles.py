@@ -1,6 +1,6 @@
 """CSV files as text: all records as Python's csv module reads them, or an error that names the line.
 
-The fields of every record are counted, also where few columns are asked for: a quote in another one swallows no record.
+The fields of every record are counted, even if few columns are read, so a stray quote in another column is noticed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 class CsvError(Exception):
-    """A file that is no whole CSV file; the message says what and where in it, not in which file."""
+    """A file that is no intact CSV file; the message names the problem and the line, but not the file."""
 
 
 class RaggedError(CsvError):
@@ -37,7 +37,7 @@ class RaggedError(CsvError):
 
 @dataclass(frozen=True, slots=True)
 class CsvFile:
-    """A CSV file whose header was read: `names` of its columns, `start` in bytes and `lines` above the records."""
+    """A CSV file whose header was read: column `names`, and the `start` in bytes and `lines` before the records."""
 
     path: Path
     names: tuple[str, ...]
@@ -49,7 +49,7 @@ class CsvFile:
         """The file at a path.
 
         Raises:
-            CsvError: it has no header, or another encoding.
+            CsvError: It has no header, or another encoding.
         """
         with path.open("rb") as stream:
             lines: list[bytes] = []
@@ -65,7 +65,7 @@ class CsvFile:
         """The records, or some columns of them, as strings; null is an empty field without quotes.
 
         Raises:
-            CsvError: a record has more or fewer fields than the header, a quote is never closed, or it is no UTF-8.
+            CsvError: A record has more or fewer fields than the header, a quote is never closed, or it is no UTF-8.
         """
         look = _look(self)
         if look.not_utf8:
@@ -76,20 +76,20 @@ class CsvFile:
         import pyarrow as pa
 
         count, last = 0, None
-        # the last column, too: by its last value it is known whether the last record ended
-        taken = list(dict.fromkeys([*columns, self.names[-1]]))
+        # with the last column, whose last value shows whether the last record ended
+        read_columns = list(dict.fromkeys([*columns, self.names[-1]]))
         try:
-            for batch in self._parsed(taken):
-                named = batch.rename_columns(taken)
+            for batch in self._parsed(read_columns):
+                named = batch.rename_columns(read_columns)
                 count, last = count + batch.num_rows, named
                 yield named.select(list(columns))
         except pa.ArrowInvalid as error:
-            said = str(error).partition("\n")[0]
-            if said == "Empty CSV file":  # nothing but blank lines
+            message = str(error).partition("\n")[0]
+            if message == "Empty CSV file":  # nothing but blank lines
                 return
             if wrong := unfinished(self, _BLOCK):
                 raise CsvError(wrong) from error
-            raise RaggedError(ragged(self) or said) from error
+            raise RaggedError(ragged(self) or message) from error
         self._check_end(last, look)
         if look.lines > count and (wrong := swallowed(self)):
             raise CsvError(wrong)
@@ -99,7 +99,7 @@ class CsvFile:
         from pyarrow import csv as arrow
 
         places = [str(self.names.index(name)) for name in columns]
-        # a file of Arrow's own and no callback: its threads must not meet an interpreter that ends
+        # a file of Arrow's own, not a Python file: its threads must not call an interpreter that shuts down
         with pa.OSFile(str(self.path)) as stream:
             if self.start == stream.size():
                 return
@@ -121,7 +121,7 @@ class CsvFile:
             )
 
     def _check_end(self, last: pa.RecordBatch | None, look: _Look) -> None:
-        """Looks closer where the file ends with what a quote that is never closed would leave."""
+        """Checks for an unclosed quote if the end of the file looks as one would leave it."""
         value = last.column(self.names[-1])[-1].as_py() if last is not None and last.num_rows else None
         if value is None:
             return
@@ -130,13 +130,12 @@ class CsvFile:
             raise CsvError(wrong)
 
     def frame(self, columns: Sequence[str]) -> pl.DataFrame:
-        """Some columns of all records, and `LINE`, in which each begins.
+        """Some columns of all records, and `LINE`, the line in which each record begins.
 
-        A record with more fields than the header loses them, one with fewer has nulls; bytes that are no UTF-8 are
-        replaced by U+FFFD.
+        Fields beyond the header are dropped, and missing fields are null; bytes that are no UTF-8 become U+FFFD.
 
         Raises:
-            CsvError: a quote is never closed, or the last record is unfinished.
+            CsvError: A quote is never closed, or the last record is unfinished.
         """
         import polars as pl
 
@@ -145,18 +144,18 @@ class CsvFile:
             return _by_hand(self, columns, look)
         schema = dict.fromkeys(columns, pl.String)
         try:
-            found = [pl.DataFrame(batch) for batch in self._batches(columns, look)]
+            frames = [pl.DataFrame(batch) for batch in self._batches(columns, look)]
         except RaggedError:
             return _by_hand(self, columns, look)
-        rows = pl.concat([pl.DataFrame(schema=schema), *found])
-        ones = look.lines == len(rows)
-        lines = range(self.lines + 1, self.lines + 1 + len(rows)) if ones else record_lines(self)
+        rows = pl.concat([pl.DataFrame(schema=schema), *frames])
+        one_line_each = look.lines == len(rows)
+        lines = range(self.lines + 1, self.lines + 1 + len(rows)) if one_line_each else record_lines(self)
         return rows.insert_column(0, pl.Series(LINE, lines, pl.UInt32))
 
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What the bytes below the header tell: how many lines, the last bytes, the first line that is no UTF-8, if any."""
+    """Facts about the bytes after the header: the number of lines, the last bytes, the first line that is no UTF-8."""
 
     lines: int
     tail: bytes
@@ -184,43 +183,43 @@ def _look(file: CsvFile) -> _Look:
 
 
 def _by_hand(file: CsvFile, columns: Sequence[str], look: _Look) -> pl.DataFrame:
-    """The columns of a file whose records are of several lengths, or not all text, read by Python."""
+    """The columns of a file whose records differ in length or are not all text, read by Python's csv module."""
     import polars as pl
 
     if wrong := unfinished(file, _BLOCK):
         raise CsvError(wrong)
-    found = list(records(file))
-    if found and not look.ended and len(found[-1][1]) < len(file.names):
-        line, fields = found[-1]
+    lines = list(records(file))
+    if lines and not look.ended and len(lines[-1][1]) < len(file.names):
+        line, fields = lines[-1]
         shown = row_value(",".join(fields)[:80])
         raise CsvError(f"it is cut in the middle: its last line {line} is unfinished ({shown})")
-    if found and not look.ended and (look.not_utf8 or 0) >= found[-1][0]:  # all else is text: it was no other encoding
+    if lines and not look.ended and (look.not_utf8 or 0) >= lines[-1][0]:  # the rest is UTF-8, so it is damage
         raise CsvError(f"it is cut or damaged: its last line {look.not_utf8} has no end, and bytes that are no UTF-8")
-    if look.lines > len(found) and (wrong := swallowed(file)):
+    if look.lines > len(lines) and (wrong := swallowed(file)):
         raise CsvError(wrong)
     places = [file.names.index(name) for name in columns]
-    cells = [[fields[n] if n < len(fields) and fields[n] else None for n in places] for _, fields in found]
+    cells = [[fields[n] if n < len(fields) and fields[n] else None for n in places] for _, fields in lines]
     rows = pl.DataFrame(cells, schema=dict.fromkeys(columns, pl.String), orient="row")
-    return rows.insert_column(0, pl.Series(LINE, [line for line, _ in found], pl.UInt32))
+    return rows.insert_column(0, pl.Series(LINE, [line for line, _ in lines], pl.UInt32))
 
 
-def _header_lines(stream: io.BufferedReader, seen: list[bytes]) -> Iterator[str]:
-    """The lines of a file, each read when it is asked for, so that the file stands behind the header's last one."""
+def _header_lines(stream: io.BufferedReader, lines: list[bytes]) -> Iterator[str]:
+    """The lines of a file, read one at a time, so that the file position is after the header's last line."""
     while line := stream.readline():
         bare = line.find(b"\r")
         if 0 <= bare < len(line) - 2:
             stream.seek(bare + 1 - len(line), io.SEEK_CUR)
             line = line[: bare + 1]
-        if not seen and line.startswith(_UTF16):
+        if not lines and line.startswith(_UTF16):
             raise CsvError("it is UTF-16: convert it to UTF-8")
-        seen.append(line)
-        yield line.decode("utf-8-sig" if len(seen) == 1 else "utf-8", "replace")
+        lines.append(line)
+        yield line.decode("utf-8-sig" if len(lines) == 1 else "utf-8", "replace")
 
 
 def _distinct(names: Sequence[str]) -> list[str]:
-    """The names of columns, those that are there before with a number, as Polars calls them."""
-    found: list[str] = []
+    """The names of columns, with a number added to repeated ones, as Polars does."""
+    distinct: list[str] = []
     for name in names:
-        count = names[: len(found)].count(name)
-        found.append(f"{name}_duplicated_{count - 1}" if count else name)
-    return found
+        count = names[: len(distinct)].count(name)
+        distinct.append(f"{name}_duplicated_{count - 1}" if count else name)
+    return distinct

@@ -1,4 +1,4 @@
-"""Where the records of a CSV file begin, found by Python's csv module: for messages, and where records span lines."""
+"""The lines in which CSV records begin, found by Python's csv module; for messages and for records of several lines."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def records(file: CsvFile) -> Iterator[tuple[int, list[str]]]:
-    """All records, each with the line in which it begins; blank lines are none."""
+    """All records, each with the line in which it begins; blank lines are skipped."""
     with _reader(file) as reader:
         before = 0
         for record in reader:
@@ -26,26 +26,26 @@ def records(file: CsvFile) -> Iterator[tuple[int, list[str]]]:
 
 
 def record_lines(file: CsvFile) -> list[int]:
-    """In which line each record begins."""
+    """The line in which each record begins."""
     return [line for line, _ in records(file)]
 
 
 def ragged(file: CsvFile) -> str | None:
-    """What is wrong with the first record that has more or fewer fields than the header."""
-    wanted = len(file.names)
+    """A description of the first record that has more or fewer fields than the header, or None."""
+    expected = len(file.names)
     for line, fields in records(file):
-        if len(fields) != wanted:
-            few = len(fields) < wanted
+        if len(fields) != expected:
+            few = len(fields) < expected
             hint = "is it cut?" if few else "is there a comma too much, or a text with commas without quotes?"
             shown = row_value(",".join(fields)[:80])
-            return f"its line {line} has {len(fields)} fields, its header {wanted} ({shown}): {hint}"
+            return f"its line {line} has {len(fields)} fields, its header {expected} ({shown}): {hint}"
     return None
 
 
 def swallowed(file: CsvFile) -> str | None:
-    """What is wrong with the first record of several lines in which text stands behind a closing quote.
+    """A description of the first multi-line record with text after a closing quote, or None.
 
-    Python's csv module takes such a quote for the end of the field and reads on: the lines between were never records.
+    Python's csv module takes such a quote as the end of the field and reads on, so the lines between are lost.
     """
     with _reader(file, strict=True) as reader:
         before = 0
@@ -63,7 +63,7 @@ def swallowed(file: CsvFile) -> str | None:
 
 
 def unfinished(file: CsvFile, most: int) -> str | None:
-    """What is wrong with the first record that never ends, or is longer than `most` bytes."""
+    """A description of the first record that never ends or is longer than `most` bytes, or None."""
     with _reader(file, strict=True) as reader:
         before = 0
         while True:

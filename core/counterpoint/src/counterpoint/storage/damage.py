@@ -1,7 +1,7 @@
-"""What is wrong with a table that cannot be read: found only after a reader failed, file by file.
+"""Finding the damage of a table that cannot be read, file by file, after a reader has failed.
 
-Only what was seen to be gone, of another size or unreadable counts as damaged. Whatever else a library complains of,
-such as a store that does not answer, is an error of the root, for making things again would not help.
+Only a file that is missing, unreadable or of another size counts as damaged. Any other error of a library, such as a
+store that does not answer, is an error of the root, because making the output again would not help.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _VERSION_DIGITS = 20
 
 
 def damaged_file(uri: str, files: Iterable[tuple[str, int]]) -> DamagedOutputError | None:
-    """The first of a table's files, given with the sizes that its log tells, that is not what was written.
+    """The first damaged file of a table, or None; `files` are paths and the sizes in the table's log.
 
     Raises:
-        StorageError: the root cannot be read.
+        StorageError: The root cannot be read.
     """
     objects = Objects(uri)
     for path, size in files:
@@ -39,10 +39,10 @@ def damaged_file(uri: str, files: Iterable[tuple[str, int]]) -> DamagedOutputErr
 
 
 def damaged_log(uri: str) -> DamagedOutputError | None:
-    """What is gone or unreadable in the log of a table, or None.
+    """The first missing or unreadable file in the log of a table, or None.
 
     Raises:
-        StorageError: the root cannot be read.
+        StorageError: The root cannot be read.
     """
     objects = Objects(uri)
     names = [path.rpartition("/")[2] for path in objects.list(LOG)]
@@ -59,7 +59,7 @@ def damaged_log(uri: str) -> DamagedOutputError | None:
 
 
 def set_aside(uri: str) -> None:
-    """Moves a log that cannot be read out of the way, so that the table can be written anew; nothing is removed."""
+    """Moves an unreadable log to another folder, so that the table can be written anew; nothing is lost."""
     objects = Objects(uri)
     number = sum(name.startswith(f"{LOG}.damaged") for name in objects.folders(""))
     for path in objects.list(LOG):
@@ -94,5 +94,5 @@ def _is_parquet(data: bytes) -> bool:
 
 
 def is_panic(error: BaseException) -> bool:
-    """Whether a library written in Rust met what its author held to be impossible; each has a class of its own."""
+    """Whether an error is a panic of a Rust library; each library has its own class for it."""
     return type(error).__name__ == "PanicException"

@@ -1,4 +1,4 @@
-"""Digests of content: equal wherever, however often and in whatever order the same thing was made."""
+"""Digests of content: equal for equal content, wherever and in whatever order it was made."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 
 def json_digest(value: Any, *, is_sorted: bool = False) -> str:
-    """The sha256 of a JSON value, independent of the order of keys, or with those as they are.
+    """The sha256 of a JSON value, whose keys are sorted first, unless `is_sorted` says that they are.
 
-    Keys that are numbers are sorted as such and stored as text, so that only their stored order tells the digest.
+    Keys that are numbers are sorted as numbers but stored as text, so a stored value is digested in its stored order.
     """
     text = json.dumps(value, sort_keys=not is_sorted, separators=(",", ":"), allow_nan=False)
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
 def canonical(frame: pl.DataFrame) -> pl.DataFrame:
-    """The same rows as a table keeps them, in one chunk and order, one NaN, no negative zero; columns as given."""
+    """The rows as a table stores them, in one chunk and a fixed order, with one NaN and no negative zero."""
     import polars as pl
 
     frame = as_stored(frame)
@@ -49,7 +49,7 @@ def content_digest(frame: pl.DataFrame, *, is_canonical: bool = False) -> str:
 
 
 def _parts(series: pl.Series) -> Iterator[bytes]:
-    """Nulls and values of a column as bytes, level by level where it is nested."""
+    """Nulls and values of a column as bytes, level by level if it is nested."""
     import numpy as np
     import polars as pl
 
@@ -91,12 +91,12 @@ def _text(series: pl.Series) -> bytes:
 
     array = series.to_arrow(compat_level=pl.CompatLevel.oldest())
     chunks = array.chunks if hasattr(array, "chunks") else [array]
-    found = []
+    parts = []
     for chunk in chunks:
         offsets = np.frombuffer(chunk.buffers()[1], dtype=np.int64)[chunk.offset : chunk.offset + len(chunk) + 1]
         data = chunk.buffers()[2]
-        found.append(b"" if data is None else bytes(memoryview(data)[offsets[0] : offsets[-1]]))
-    return b"".join(found)
+        parts.append(b"" if data is None else bytes(memoryview(data)[offsets[0] : offsets[-1]]))
+    return b"".join(parts)
 
 
 def model_digest(model: Model) -> str:

@@ -1,4 +1,4 @@
-"""Whether the files of outputs are there, by names and sizes alone: each folder is listed once, nothing is read."""
+"""Checking that the files of outputs exist, by name and size only: each folder is listed once, no file is read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Inventory:
-    """The files of a store as they were when they were first asked for."""
+    """The files of a store as they were at their first lookup."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -25,10 +25,10 @@ class Inventory:
         self._newest: dict[str, dict[str | None, list[tuple[str, int]]]] = {}
 
     def lacks(self, reference: ArtifactRef) -> DamagedOutputError | None:
-        """The first file of what a reference refers to that is gone or of another size, or None.
+        """The first file of a referenced output that is missing or of another size, or None.
 
         Raises:
-            StorageError: the root cannot be read.
+            StorageError: The root cannot be read.
         """
         if not reference.uri:
             return None
@@ -48,10 +48,10 @@ class Inventory:
         missing = [path for path in paths if path not in sizes]
         if missing:
             return DamagedOutputError(self._store.uri(missing[0]), "is gone")
-        found = sum(sizes[path] for path in paths)
-        if found == reference.bytes:
+        size = sum(sizes[path] for path in paths)
+        if size == reference.bytes:
             return None
-        return DamagedOutputError(self._store.uri(folder), f"has {found} bytes, not the {reference.bytes} written")
+        return DamagedOutputError(self._store.uri(folder), f"has {size} bytes, not the {reference.bytes} written")
 
     def _of_table(self, reference: ArtifactRef) -> DamagedOutputError | None:
         place, column = self._store.place(reference), self._store.column_of(reference.step)
@@ -59,18 +59,18 @@ class Inventory:
         if sum(size for _, size in newest) == reference.bytes and not self._first_lost(place, newest):
             return None
         files = partition_files(opened(place, reference.table_version), column, reference.partition)
-        found = sum(size for _, size in files)
-        if found != reference.bytes:
-            return DamagedOutputError(f"{place}/{LOG}", f"tells of {found} bytes, not the {reference.bytes} written")
+        total = sum(size for _, size in files)
+        if total != reference.bytes:
+            return DamagedOutputError(f"{place}/{LOG}", f"tells of {total} bytes, not the {reference.bytes} written")
         return self._first_lost(place, files)
 
     def _in_newest(self, place: str, column: str | None) -> dict[str | None, list[tuple[str, int]]]:
         """The files of each partition in the newest version of a table."""
         if place not in self._newest:
-            found = files_of(opened(place, None))
-            keys = found[f"partition.{column}"].to_list() if column and found.height else [None] * found.height
+            listed = files_of(opened(place, None))
+            keys = listed[f"partition.{column}"].to_list() if column and listed.height else [None] * listed.height
             files: dict[str | None, list[tuple[str, int]]] = defaultdict(list)
-            for key, path, size in zip(keys, found["path"].to_list(), found["size_bytes"].to_list(), strict=True):
+            for key, path, size in zip(keys, listed["path"].to_list(), listed["size_bytes"].to_list(), strict=True):
                 files[key].append((path, size))
             self._newest[place] = files
         return self._newest[place]
@@ -79,11 +79,11 @@ class Inventory:
         folder = self._store.path(place, layout.TABLES)
         sizes = self._of_folder(folder)
         for path, size in files:
-            found = sizes.get(f"{folder}/{path}")
-            if found is None:
+            actual = sizes.get(f"{folder}/{path}")
+            if actual is None:
                 return DamagedOutputError(f"{place}/{path}", "is gone")
-            if found != size:
-                return DamagedOutputError(f"{place}/{path}", f"has {found} bytes, not the {size} that were written")
+            if actual != size:
+                return DamagedOutputError(f"{place}/{path}", f"has {actual} bytes, not the {size} that were written")
         return None
 
     def _of_folder(self, folder: str) -> dict[str, int]:

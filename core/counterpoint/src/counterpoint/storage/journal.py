@@ -1,18 +1,18 @@
 """The promotion journal: one object whose put moves all entries of a version into production at once.
 
-Its states, each swapped for the one that was read before, none of which ever returns (every one has a stamp):
+It has two states. Each is swapped for the state that was read before, and none ever returns, because each has a stamp:
 
-- it tells of a promotion and holds its entries: they stand, whatever lies in the catalogue; somebody has production's
-  tables hold them and copies them there;
-- it tells of a promotion and holds no entries: they were copied, and the catalogue says what stands.
+- The journal names a promotion and holds its entries. They are the published ones, whatever the catalogue holds; some
+  process still has to copy them into production's tables and catalogue.
+- The journal names a promotion and holds no entries. They were copied, and the catalogue holds the published entries.
 
-It is emptied and not removed: stores remove without looking, so a late remover would take away a later journal.
+The journal is emptied, not removed: stores delete without a condition, so a late delete would remove a later journal.
 
-Why no late copy undoes a publication. Whoever copies reads what stands in the catalogue, then that the journal is
-still the one to be copied, then swaps what it read. Whoever publishes into production finds the journal without
-entries, puts its entry, and finds the same journal again; else it empties the journal and puts once more. A copy that
-hits after that put must have read the put entry, for nothing that stood before it comes back (every put has a stamp
-too); it asked for the journal after that, and found it emptied: so it is not made.
+Why a late copy cannot undo a publication: a copier reads the catalogue's entries, then checks that the journal is still
+the one to copy, then swaps the entries that it read. A publisher sees a journal without entries, puts its entry, and
+checks that the journal is still the same; otherwise it empties the journal and puts its entry again. If a copier's swap
+succeeds after that put, it must have read the publisher's entry, because stamps keep earlier entries from returning.
+The copier then checked the journal after that read and found it empty, so it made no swap at all.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _STAMP, _REMOVED = "stamp", "removed"
 class Journal:
     """The last promotion into a pipeline's production, and the versions that are being dropped.
 
-    `entries` maps steps and partitions to what is still to be copied, `told` is what the promotion tells of itself.
+    `entries` maps steps and partitions to the entries still to be copied; `told` holds the promotion's counts.
     """
 
     tag: str | None = None
@@ -49,12 +49,12 @@ class Journal:
 
 
 def encoded(objects: Objects, entry: Materialization, stamp: str) -> bytes:
-    """An entry as it is stored; the stamp tells one put of it from another."""
+    """An entry as it is stored; the stamp makes each put different."""
     return objects.encoded({**entry.to_dict(), _STAMP: stamp})
 
 
 def decoded(values: Mapping[str, Any]) -> Materialization | None:
-    """The inverse of `encoded`; None for what was taken away."""
+    """The inverse of `encoded`; None for a removed entry."""
     return (
         None
         if values.get(_REMOVED)
@@ -63,59 +63,59 @@ def decoded(values: Mapping[str, Any]) -> Materialization | None:
 
 
 def removal() -> dict[str, Any]:
-    """What stands in an entry's place when it is taken away: stores remove without looking whether it is the same."""
+    """The mark that replaces a removed entry, because stores cannot delete conditionally."""
     return {_REMOVED: True}
 
 
 def read(objects: Objects, pipeline: str) -> Journal:
-    """The journal as it is now."""
+    """The current journal."""
     path = layout.promotion_journal(pipeline)
-    found = objects.find(path)
-    if found is None:
+    stored = objects.find(path)
+    if stored is None:
         return Journal()
-    values = objects.parsed(path, found.data)
-    return Journal(values["tag"], values["entries"], values["told"], tuple(values["dropping"]), found)
+    values = objects.parsed(path, stored.data)
+    return Journal(values["tag"], values["entries"], values["told"], tuple(values["dropping"]), stored)
 
 
-def compare_and_swap(objects: Objects, pipeline: str, seen: Journal, new: Journal) -> bool:
-    """Puts a journal in place of the one that was read before; False when another one is there by now."""
-    told: dict[str, Any] = {"tag": new.tag, "entries": new.entries, "told": new.told, "dropping": new.dropping}
+def compare_and_swap(objects: Objects, pipeline: str, old: Journal, new: Journal) -> bool:
+    """Replaces the journal that was read before by a new one; False when it has changed since."""
+    values: dict[str, Any] = {"tag": new.tag, "entries": new.entries, "told": new.told, "dropping": new.dropping}
     return objects.compare_and_swap(
-        layout.promotion_journal(pipeline), objects.encoded({**told, _STAMP: uuid4().hex}), seen.found
+        layout.promotion_journal(pipeline), objects.encoded({**values, _STAMP: uuid4().hex}), old.found
     )
 
 
 def finish(objects: Objects, pipeline: str) -> Journal:
-    """Completes the promotion that the journal tells of, if it is not complete; returns the journal without entries."""
-    while (seen := read(objects, pipeline)).entries:
-        if _copied(objects, pipeline, seen):
-            objects.put_json(layout.version_mark(pipeline, str(seen.tag)), {"status": "promoted", **seen.told})
-            compare_and_swap(objects, pipeline, seen, replace(seen, entries={}))
-    return seen
+    """Completes the journal's promotion if it is not complete; returns the journal without entries."""
+    while (journal := read(objects, pipeline)).entries:
+        if _copied(objects, pipeline, journal):
+            objects.put_json(layout.version_mark(pipeline, str(journal.tag)), {"status": "promoted", **journal.told})
+            compare_and_swap(objects, pipeline, journal, replace(journal, entries={}))
+    return journal
 
 
-def _copied(objects: Objects, pipeline: str, seen: Journal) -> bool:
-    """Copies what a journal holds into production's tables, then into the catalogue.
+def _copied(objects: Objects, pipeline: str, journal: Journal) -> bool:
+    """Copies a journal's entries into production's tables, then into the catalogue.
 
-    Returns False when the journal is another one by now.
+    Returns False when the journal has changed since.
     """
-    left: dict[str, bytes] = {}
-    for step, values in seen.entries.items():
-        given, removed = keys_in(values)
-        standing = arrive(objects, pipeline, step, given, removed, str(seen.tag))
-        stamp = f"promoted from {seen.tag}"
+    pending: dict[str, bytes] = {}
+    for step, values in journal.entries.items():
+        entries, removed = keys_in(values)
+        published = arrive(objects, pipeline, step, entries, removed, str(journal.tag))
+        stamp = f"promoted from {journal.tag}"
         entry_of = partial(layout.catalog_entry, PRODUCTION, pipeline, step)
-        left |= {entry_of(key): encoded(objects, entry, stamp) for key, entry in standing.items()}
-        gone = objects.encoded({**removal(), _STAMP: stamp})
-        left |= {entry_of(key): gone for key in removed}
-    while left:
-        found = {path: objects.find(path) for path in left}
-        # after those were read and before any is swapped: see above
-        if read(objects, pipeline).found != seen.found:
+        pending |= {entry_of(key): encoded(objects, entry, stamp) for key, entry in published.items()}
+        removal_mark = objects.encoded({**removal(), _STAMP: stamp})
+        pending |= {entry_of(key): removal_mark for key in removed}
+    while pending:
+        stored = {path: objects.find(path) for path in pending}
+        # checked after the entries were read and before any is swapped: see above
+        if read(objects, pipeline).found != journal.found:
             return False
-        left = {path: data for path, data in left.items() if not _is_put(objects, path, data, found[path])}
+        pending = {path: data for path, data in pending.items() if not _is_put(objects, path, data, stored[path])}
     return True
 
 
-def _is_put(objects: Objects, path: str, data: bytes, standing: Found | None) -> bool:
-    return (standing is not None and standing.data == data) or objects.compare_and_swap(path, data, standing)
+def _is_put(objects: Objects, path: str, data: bytes, stored: Found | None) -> bool:
+    return (stored is not None and stored.data == data) or objects.compare_and_swap(path, data, stored)

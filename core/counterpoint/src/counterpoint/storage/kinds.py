@@ -1,4 +1,4 @@
-"""The types that tables keep: others are widened or refused, so that what is read is what was digested."""
+"""The types that tables store; others are widened or refused, so that a table reads back what was digested."""
 
 from __future__ import annotations
 
@@ -10,22 +10,24 @@ if TYPE_CHECKING:
     import polars as pl
 
 _WIDER = {"UInt8": "Int16", "UInt16": "Int32", "UInt32": "Int64", "UInt64": "Int64"}
-_KEPT = frozenset(("Int8", "Int16", "Int32", "Int64", "Float32", "Float64", "Decimal", "Boolean", "Date", "Null"))
+_STORED_TYPES = frozenset(
+    ("Int8", "Int16", "Int32", "Int64", "Float32", "Float64", "Decimal", "Boolean", "Date", "Null")
+)
 _TEXTS = frozenset(("String", "Categorical", "Enum", "Binary"))
 
 
 def as_stored(frame: pl.DataFrame) -> pl.DataFrame:
-    """The frame in types that a table keeps: unsigned integers one size wider, arrays as lists, moments in us and UTC.
+    """The frame in types that a table stores: unsigned integers one size wider, arrays as lists, times in us and UTC.
 
     Raises:
-        StepError: a column is of a type, or holds a number, that no table keeps.
+        StepError: A column has a type, or holds a number, that no table stores.
     """
     import polars as pl
 
     kinds = {name: _stored(name, kind) for name, kind in frame.schema.items()}
-    other = {name: kind for name, kind in kinds.items() if kind != frame.schema[name]}
+    changed = {name: kind for name, kind in kinds.items() if kind != frame.schema[name]}
     try:
-        return frame.cast(other) if other else frame  # type: ignore[arg-type]
+        return frame.cast(changed) if changed else frame  # type: ignore[arg-type]
     except pl.exceptions.InvalidOperationError as error:
         raise StepError(f"no table keeps these numbers: {str(error).splitlines()[0]}; cast them") from error
 
@@ -40,7 +42,7 @@ def _stored(column: str, kind: pl.DataType) -> pl.DataType:
     if isinstance(kind, pl.Datetime):
         return pl.Datetime("us", "UTC" if kind.time_zone else None)
     name = type(kind).__name__
-    if name not in _KEPT | _TEXTS and name not in _WIDER:
+    if name not in _STORED_TYPES | _TEXTS and name not in _WIDER:
         raise StepError(f"column {column} is of type {kind}, which no table keeps: cast it, to Int64 or String")
     wider: pl.DataType = getattr(pl, _WIDER[name])() if name in _WIDER else kind
     return wider

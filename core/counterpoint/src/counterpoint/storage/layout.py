@@ -1,23 +1,23 @@
-"""Where everything lies below a data root: every path is made here, and taken apart here.
+"""The layout of a data root: every path below it is made and taken apart here.
 
-A path is relative to the root, with `/` between its parts; its first part is a room. These paths are a format: roots
-that were written before must stay readable, so none of them changes.
+A path is relative to the root, with `/` between its parts; its first part is called a room. These paths are a format:
+existing roots must stay readable, so no path may change.
 """
 
 from __future__ import annotations
 
 from counterpoint.model.records import PRODUCTION
 
-# what stands, by version, pipeline and step: entries, and what they refer to
+# published outputs by version, pipeline and step: entries, and the data that they refer to
 CATALOG, TABLES, ARTIFACTS = "catalog", "tables", "artifacts"
 DEAD_LETTERS, CHECKPOINTS, EFFECTS = "dead_letters", "checkpoints", "effects"
-# rows that partitions were given again, and results that are kept by content
+# rows that were resubmitted to partitions, and results that are stored by content
 RESUBMITTED, PARTIALS = "resubmitted", "partials"
 # runs, backfills and versions
 RUNS, BEGUN, NATIVES, BACKFILLS, VERSIONS = "runs", "begun", "natives", "backfills", "versions"
-# what was told, and what is switched off
+# alerts, and steps that are switched off
 ALERTS, ALERTED, BREAKERS = "alerts", "alerted", "breakers"
-# whose a pipeline is, what it is made with, and that a move of it was compared
+# the owner of a pipeline, its settings, and the comparisons for a move of it
 OWNERS, SETTINGS, LEDGER = "owners", "settings", "ledger"
 # services, the registry of models, roots within the root, and files that were moved aside
 SERVICES, REGISTRY, COMPARED, VALIDATED, DAMAGED = "services", "mlflow", "compare", "validate", "damaged"
@@ -40,10 +40,10 @@ SITE = "site.json"
 REGISTRY_DATABASE = "mlflow.db"
 REGISTRY_ARTIFACTS = f"{REGISTRY}/artifacts"
 LIBRARIES = f"{SERVICES}/libraries"
-# beside the rooms: who looks and puts holds it
+# beside the rooms: held by a process that compares and swaps
 LOCK = ".lock"
 
-# before the digits of a digest stands `sha256:`
+# the length of `sha256:` before the digits of a digest
 _DIGITS = 7
 
 
@@ -56,7 +56,7 @@ def _short(digest: str, length: int) -> str:
     return digest[_DIGITS : _DIGITS + length]
 
 
-# what stands
+# published outputs
 
 
 def version_folder(room: str, version: str, pipeline: str) -> str:
@@ -75,12 +75,12 @@ def catalog_folder(version: str, pipeline: str, step: str) -> str:
 
 
 def catalog_entry(version: str, pipeline: str, step: str, partition: str) -> str:
-    """The entry of a step and partition, or of one element of it."""
+    """The entry of a step and partition, or of one element."""
     return f"{CATALOG}/{version}/{pipeline}/{step}/{partition}.json"
 
 
 def catalog_entry_of(path: str) -> tuple[str, str, str, str] | None:
-    """The version, pipeline, step and partition of an entry; None for the path of something else."""
+    """The version, pipeline, step and partition of an entry; None for any other path."""
     room, *parts = path.removesuffix(JSON).split("/")
     return (parts[0], parts[1], parts[2], parts[3]) if room == CATALOG and len(parts) == 4 else None  # noqa: PLR2004
 
@@ -101,7 +101,7 @@ def artifact_folder(version: str, pipeline: str, step: str, partition: str, sett
 
 
 def artifacts_folder(version: str, pipeline: str, step: str, partition: str) -> str:
-    """The folder of all models or JSON values that a step has made of a partition."""
+    """The folder of all models or JSON values that a step has made for a partition."""
     return f"{ARTIFACTS}/{version}/{pipeline}/{step}/{partition}"
 
 
@@ -111,7 +111,7 @@ def artifact_digits_of(path: str) -> str:
 
 
 def artifacts_folder_of(path: str) -> str:
-    """The folder of all artifacts of the step that an artifact is of."""
+    """The folder of all artifacts of an artifact's step."""
     return "/".join(path.split("/")[:4])
 
 
@@ -126,18 +126,18 @@ def dead_letters_table(version: str, pipeline: str, step: str) -> str:
 
 
 def dead_letters_table_of(path: str) -> str | None:
-    """The Delta table of rejected rows of whose log a path is; None for its other files."""
+    """The Delta table of rejected rows to whose log a path belongs; None for its other files."""
     table, log, _ = path.partition("/_delta_log/")
     return table if log and table.count("/") == 3 else None  # noqa: PLR2004
 
 
 def checkpoints_folder(version: str, pipeline: str, step: str) -> str:
-    """The folder of what attempts at a step have saved."""
+    """The folder of the checkpoints of a step."""
     return f"{CHECKPOINTS}/{version}/{pipeline}/{step}"
 
 
 def checkpoint(version: str, pipeline: str, step: str, partition: str, fingerprint: str) -> str:
-    """What attempts with the same inputs, settings and code have saved."""
+    """The checkpoint of attempts with the same inputs, settings and code."""
     return f"{checkpoints_folder(version, pipeline, step)}/{partition}-{_short(fingerprint, 16)}"
 
 
@@ -147,56 +147,56 @@ def checkpoint_partition_of(path: str) -> str:
 
 
 def effect_record(version: str, pipeline: str, step: str, partition: str, run_id: str) -> str:
-    """What an effect left that ended well in a run."""
+    """The record that an effect succeeded in a run."""
     return f"{EFFECTS}/{version}/{pipeline}/{step}/{partition}/{run_id}.json"
 
 
 def version_of(path: str) -> str:
-    """The version of what lies in a room that is `VERSIONED`."""
+    """The version of a path in a room that is `VERSIONED`."""
     return path.split("/")[1]
 
 
 def pipeline_of(path: str) -> str:
-    """The pipeline of what lies in a room that is `VERSIONED`."""
+    """The pipeline of a path in a room that is `VERSIONED`."""
     return path.split("/")[2]
 
 
 def in_production(path: str) -> str:
-    """The place in production for what lies in another version."""
+    """The path in production for a path in another version."""
     room, _, rest = path.split("/", 2)
     return f"{room}/{PRODUCTION}/{rest}"
 
 
-# rows given again, results by content
+# resubmitted rows, results by content
 
 
 def resubmitted_senders(pipeline: str, step: str) -> str:
-    """The folder of what was sent from the partitions of a step."""
+    """The folder of the resubmissions from the partitions of a step."""
     return f"{RESUBMITTED}/{pipeline}/{step}/from"
 
 
 def resubmitted_from(pipeline: str, step: str, partition: str) -> str:
-    """What was sent from a partition."""
+    """The resubmissions from a partition."""
     return f"{RESUBMITTED}/{pipeline}/{step}/from/{partition}.json"
 
 
 def resubmitted_receivers(pipeline: str, step: str) -> str:
-    """The folder of what the partitions of a step were given."""
+    """The folder of the resubmissions to the partitions of a step."""
     return f"{RESUBMITTED}/{pipeline}/{step}/to"
 
 
 def resubmitted_to(pipeline: str, step: str, partition: str) -> str:
-    """What a partition was given."""
+    """The resubmissions to a partition."""
     return f"{RESUBMITTED}/{pipeline}/{step}/to/{partition}.json"
 
 
 def resubmitted_rows(pipeline: str, step: str, name: str) -> str:
-    """A file of rows that were sent."""
+    """A file of resubmitted rows."""
     return f"{RESUBMITTED}/{pipeline}/{step}/rows/{name}.parquet"
 
 
 def partials_folder(pipeline: str, step: str, function: str, digest: str, code_digest: str) -> str:
-    """The folder of the result of a function on a table of one content."""
+    """The folder of a function's result for a table with a certain content."""
     content = f"{_short(digest, 32)}-{_short(code_digest, 16)}"
     return f"{PARTIALS}/{pipeline}/{step}/{function.replace(':', '.')}/{content}"
 
@@ -220,7 +220,7 @@ def run_folder(pipeline: str, run_id: str) -> str:
 
 
 def run_folder_of(path: str) -> str | None:
-    """The folder of the run to which a path belongs, or which it is; None for others."""
+    """The folder of the run to which a path belongs, also for that folder itself; None for other paths."""
     parts = path.split("/")
     return "/".join(parts[:3]) if parts[0] == RUNS and len(parts) >= 3 else None  # noqa: PLR2004
 
@@ -231,7 +231,7 @@ def run_record(pipeline: str, run_id: str) -> str:
 
 
 def run_request(pipeline: str, run_id: str) -> str:
-    """What a run was asked for."""
+    """The request of a run."""
     return f"{RUNS}/{pipeline}/{run_id}/{REQUEST}"
 
 
@@ -241,7 +241,7 @@ def run_lineage(pipeline: str, run_id: str) -> str:
 
 
 def run_pack(folder: str) -> str:
-    """The files of an old run in one, in its folder."""
+    """The pack that holds the files of an old run, in its folder."""
     return f"{folder}/{PACK}"
 
 
@@ -266,12 +266,12 @@ def step_waiting(pipeline: str, run_id: str, step: str) -> str:
 
 
 def step_bridged(pipeline: str, run_id: str, step: str) -> str:
-    """What a step found on other orchestrators in a run."""
+    """What a step of a run waited for on other orchestrators and found."""
     return f"{RUNS}/{pipeline}/{run_id}/{step}{BRIDGED}"
 
 
 def step_handed(pipeline: str, run_id: str, step: str) -> str:
-    """The reference that a step hands on within a run, where its orchestrator keeps none."""
+    """The reference that a step passes on within a run, if its orchestrator stores none."""
     return f"{RUNS}/{pipeline}/{run_id}/handed/{step}.json"
 
 
@@ -280,30 +280,30 @@ def _element(step: str, index: int | None) -> str:
 
 
 def element_of(path: str) -> tuple[str, int | None]:
-    """The step that a file of a run is of, and the index of its element; no name of a step has a dot."""
+    """The step of a run's file, and the index of its element; step names have no dots."""
     step, _, rest = path.rpartition("/")[2].partition(".")
     index = rest.partition(".")[0]
     return step, int(index) if index.isdecimal() else None
 
 
 def begun_step(pipeline: str, partition: str, step: str) -> str:
-    """Which attempt of a step began last for a partition in production."""
+    """The note of the attempt at a step that began last for a partition in production."""
     return f"{BEGUN}/{pipeline}/{partition}/{step}.json"
 
 
 def begun_step_of(path: str) -> tuple[str, str, str]:
-    """The pipeline, partition and step of a note of what began last."""
+    """The pipeline, partition and step of a note of `begun_step`."""
     _, pipeline, partition, file = path.split("/")
     return pipeline, partition, file.removesuffix(JSON)
 
 
 def native_run(native_id: str) -> str:
-    """The run that an orchestrator knows by a name of its own."""
+    """The run that an orchestrator knows by its own id."""
     return f"{NATIVES}/{native_id}.json"
 
 
 def native_run_of(path: str) -> str:
-    """The name that an orchestrator has for a run."""
+    """The orchestrator's own id in a path of `native_run`."""
     return path.removeprefix(f"{NATIVES}/").removesuffix(JSON)
 
 
@@ -316,23 +316,23 @@ def backfills_folder(pipeline: str) -> str:
 
 
 def backfill_folder(pipeline: str, version: str) -> str:
-    """The folder of how the partitions of a backfill are."""
+    """The folder of the states of a backfill's partitions."""
     return f"{BACKFILLS}/{pipeline}/{version}"
 
 
 def backfill_manifest(pipeline: str, version: str) -> str:
-    """What a backfill was asked for, and how it went."""
+    """The request and the report of a backfill."""
     return f"{BACKFILLS}/{pipeline}/{version}.json"
 
 
 def backfill_manifest_of(path: str) -> tuple[str, str] | None:
-    """The pipeline and version of a manifest; None for what a backfill tells of a partition."""
+    """The pipeline and version of a manifest; None for the states of a partition."""
     _, pipeline, *rest = path.split("/")
     return (pipeline, rest[0].removesuffix(JSON)) if len(rest) == 1 else None
 
 
 def backfill_states(pipeline: str, version: str, partition: str) -> str:
-    """How the steps of one partition of a backfill are."""
+    """The states of the steps of one partition of a backfill."""
     return f"{BACKFILLS}/{pipeline}/{version}/{partition}.json"
 
 
@@ -346,7 +346,7 @@ def version_mark(pipeline: str, version: str) -> str:
     return f"{VERSIONS}/{pipeline}/{version}.json"
 
 
-# what was told, what is switched off
+# alerts, steps that are switched off
 
 
 def alert_case(alert_id: str) -> str:
@@ -355,12 +355,12 @@ def alert_case(alert_id: str) -> str:
 
 
 def alerted_step(pipeline: str, version: str, step: str, partition: str) -> str:
-    """Which alerts told of a step and partition, or of one element of it."""
+    """The alerts of a step and partition, or of one element."""
     return f"{alerted_folder(pipeline, version, step)}/{partition}.json"
 
 
 def alerted_folder(pipeline: str, version: str, step: str) -> str:
-    """The folder of which alerts told of a step."""
+    """The folder of the alerts of a step's partitions."""
     return f"{ALERTED}/{pipeline}/{version}/{step}"
 
 
@@ -369,21 +369,21 @@ def breaker(pipeline: str, step: str) -> str:
     return f"{BREAKERS}/{pipeline}/{step}.json"
 
 
-# whose a pipeline is, what it is made with, what was compared
+# owners, settings, comparisons
 
 
 def owner_record(pipeline: str) -> str:
-    """Who owns a pipeline, with all changes of it."""
+    """The owner of a pipeline, with all changes of ownership."""
     return f"{OWNERS}/{pipeline}.json"
 
 
 def served_settings(pipeline: str, orchestrator: str) -> str:
-    """The settings with which the services of an orchestrator run a pipeline by themselves."""
+    """The settings of the runs of a pipeline that an orchestrator starts by itself."""
     return f"{SETTINGS}/{pipeline}/{orchestrator}.json"
 
 
 def made_settings(pipeline: str) -> str:
-    """The settings with which production was last made; no orchestrator has the name of production."""
+    """The settings with which production was last made; no orchestrator is called like production."""
     return served_settings(pipeline, PRODUCTION)
 
 
@@ -416,17 +416,17 @@ def ledger_date_of(path: str) -> str:
 
 
 def services_home(orchestrator: str, bucket: str | None = None) -> str:
-    """The home of an orchestrator's services; that of a root in a bucket has the folder of the bucket above it."""
+    """The home of an orchestrator's services; for a root in a bucket, in a folder named after the bucket."""
     return f"{SERVICES}/{orchestrator}" if bucket is None else f"{SERVICES}/{bucket}/{orchestrator}"
 
 
 def target_record(orchestrator: str, above: str = SERVICES) -> str:
-    """What is kept of the service environment whose home lies in a folder."""
+    """The record of the service environment whose home lies in the folder `above`."""
     return f"{above}/{orchestrator}/{SITE}"
 
 
 def learned_libraries(pipeline: str) -> str:
-    """What the steps of a pipeline were seen to import."""
+    """The libraries that the steps of a pipeline have imported."""
     return f"{LIBRARIES}/{pipeline}.json"
 
 
@@ -441,10 +441,10 @@ def validated_root(side: str) -> str:
 
 
 def set_aside(path: str, mark: str = "") -> str:
-    """The place to which a damaged file is moved; a mark tells it from one that lies there."""
+    """The path to which a damaged file is moved; a mark distinguishes it from an earlier one."""
     return f"{DAMAGED}/{path}{mark}"
 
 
 def set_aside_from(path: str) -> str:
-    """The place where a JSON file lay that was moved aside."""
+    """The original path of a JSON file that was moved aside."""
     return path.removeprefix(f"{DAMAGED}/").partition(JSON)[0] + JSON

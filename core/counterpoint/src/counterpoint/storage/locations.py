@@ -1,9 +1,9 @@
-"""Locations of what a root holds: stored relative to the root, so that a copied or moved root refers to itself alone.
+"""Locations of a root's objects, stored relative to the root, so that a copied or moved root refers only to itself.
 
-A location is a string at the key `uri` of a JSON object that also has a `digest` (a reference), or one that ends with
-`/lineage.json`; the request of a run names no root at all, and is read as one for the root where it lies. Older roots
-stored all of these absolute: what has the form of a location below some other root is taken as the same place below
-this one, for nothing was ever written elsewhere.
+A location is a string at the key `uri` of a JSON object that also has a `digest` (a reference), or a string that ends
+with `/lineage.json`. The request of a run is stored without its root, and read as a request for the root in which it
+lies. Older roots stored all of these as absolute: a location below another root is read as the same place below this
+one, because a root's files never refer to another root.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from counterpoint.storage import layout
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# how many parts the path of an output has below the root, by its first part
+# the number of parts of an output's path below the root, by its first part
 _PARTS = {layout.TABLES: 4, layout.ARTIFACTS: 6, layout.RUNS: 4}
 ROOMS = tuple(_PARTS)
 _LINEAGE = f"/{layout.LINEAGE}"
@@ -25,19 +25,23 @@ _LINEAGE = f"/{layout.LINEAGE}"
 def relative(value: Any, root: str) -> Any:
     """A JSON value with its locations relative to the root."""
     if isinstance(value, dict):
-        told = {key: relative(inner, root) for key, inner in value.items()}
-        return told | {key: told[key].removeprefix(f"{root}/") for key in _keys(told)} | _request(told, "")
+        converted = {key: relative(inner, root) for key, inner in value.items()}
+        return (
+            converted
+            | {key: converted[key].removeprefix(f"{root}/") for key in _keys(converted)}
+            | _request(converted, "")
+        )
     return [relative(inner, root) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def absolute(value: dict[str, Any], root: str) -> dict[str, Any]:
-    """A JSON object as it was stored, with the locations that it holds itself below the root."""
+    """A stored JSON object, with its own locations (not those of nested objects) made absolute."""
     paths = {key: path for key in _keys(value) if (path := path_of(value[key], root, _rooms(value))) is not None}
     return value | {key: f"{root}/{path}" for key, path in paths.items()} | _request(value, root)
 
 
 def path_of(location: str, root: str, rooms: tuple[str, ...] = ROOMS) -> str | None:
-    """The path below the root of a location in one of some rooms, wherever its root was; None when it is none."""
+    """The path below the root of a location, also of one stored under another root; None if it is in no given room."""
     if location.startswith(f"{root}/"):
         return _inside(location.removeprefix(f"{root}/"))
     parts = location.split("/")
@@ -54,26 +58,26 @@ def _inside(path: str) -> str | None:
 
 
 def _keys(value: Mapping[str, Any]) -> list[str]:
-    """The keys of an object at which locations stand."""
-    found = ["uri"] if isinstance(value.get("uri"), str) and "digest" in value else []
+    """The keys of an object that hold locations."""
+    keys = ["uri"] if isinstance(value.get("uri"), str) and "digest" in value else []
     lineage = value.get("lineage")
-    return [*found, "lineage"] if isinstance(lineage, str) and lineage.endswith(_LINEAGE) else found
+    return [*keys, "lineage"] if isinstance(lineage, str) and lineage.endswith(_LINEAGE) else keys
 
 
 def _request(value: Mapping[str, Any], root: str) -> dict[str, str]:
-    """The request that an object holds as text, for another root; nothing where it holds none."""
+    """The request that an object holds as text, with its root replaced; empty if it holds none."""
     text = value.get("request")
     if not isinstance(text, str) or not text.startswith("{"):
         return {}
     try:
-        asked = json.loads(text)
+        request = json.loads(text)
     except ValueError:
         return {}
-    return {"request": json.dumps({**asked, "root": root}, sort_keys=True)} if "root" in asked else {}
+    return {"request": json.dumps({**request, "root": root}, sort_keys=True)} if "root" in request else {}
 
 
 def _rooms(value: Mapping[str, Any]) -> tuple[str, ...]:
-    """Where what an object refers to may lie: only tables have versions, and a mapped step's output may be either."""
+    """The rooms in which an object's output may lie: only tables have versions; a mapped step's may be either."""
     if value.get("table_version") is not None:
         return (layout.TABLES,)
     return (layout.ARTIFACTS, layout.TABLES, layout.RUNS)

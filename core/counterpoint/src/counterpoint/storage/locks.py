@@ -1,4 +1,4 @@
-"""Locks of files that are waited for with a limit: who holds one is told after some seconds, and named in the error."""
+"""File locks with a time limit: the holder is logged after some seconds, and named in the error."""
 
 from __future__ import annotations
 
@@ -27,29 +27,29 @@ _LONGEST_PAUSE = 0.1
 
 @contextmanager
 def locked(file: IO[str], how: int, limit: float | None = None) -> Iterator[None]:
-    """Holds a lock (`fcntl.LOCK_SH` or `LOCK_EX`) of an open file, which closing it gives back.
+    """Holds a lock (`fcntl.LOCK_SH` or `LOCK_EX`) on an open file; closing the file releases it.
 
     Raises:
-        StorageError: another process has held it for `limit` seconds; names it and the fix.
+        StorageError: Another process has held it for `limit` seconds; names the process and the fix.
     """
     limit = LIMIT_SECONDS if limit is None else limit
-    begun, pause, is_told = time.monotonic(), 0.001, False
-    while not _is_taken(file, how):
-        waited = time.monotonic() - begun
+    start, pause, is_logged = time.monotonic(), 0.001, False
+    while not _acquire(file, how):
+        waited = time.monotonic() - start
         if waited >= limit:
             raise StorageError(
                 f"{file.name} has been locked for {waited:.0f} s by {_holders(file)}: it is held for moments only, so"
                 " end that process, or continue it if it is stopped, and run this again"
             )
-        if waited >= TOLD_SECONDS and not is_told:
+        if waited >= TOLD_SECONDS and not is_logged:
             log.warning("waiting for %s, locked by %s, for up to %.0f s", file.name, _holders(file), limit)
-            is_told = True
+            is_logged = True
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)
     yield
 
 
-def _is_taken(file: IO[str], how: int) -> bool:
+def _acquire(file: IO[str], how: int) -> bool:
     try:
         fcntl.flock(file, how | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -58,25 +58,25 @@ def _is_taken(file: IO[str], how: int) -> bool:
 
 
 def _holders(file: IO[str]) -> str:
-    """The processes that hold a lock of a file, as far as the system tells."""
+    """The processes that hold a lock on a file, as far as the system shows them."""
     about = os.fstat(file.fileno())
     place = f"{os.major(about.st_dev):02x}:{os.minor(about.st_dev):02x}:{about.st_ino}"
     lines: list[list[str]] = []
     with suppress(OSError):
         lines = [line.split() for line in Path("/proc/locks").read_text(encoding="ascii").splitlines()]
-    # with "->" in the second field, a process waits for the lock
+    # a process that waits for the lock has "->" in the second field
     pids = {int(line[4]) for line in lines if line[1] == "FLOCK" and line[5] == place}
     return "; ".join(_described(pid) for pid in sorted(pids - {0})) or "a process that this machine does not show"
 
 
 def _described(pid: int) -> str:
-    """A process by its number, its user, its command and its start."""
+    """A process by its id, command, user and start."""
     folder = Path(f"/proc/{pid}")
-    told = f"process {pid}"
+    text = f"process {pid}"
     with suppress(OSError, KeyError):
         about = folder.stat()
         words = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")[:-1]
         user = pwd.getpwuid(about.st_uid).pw_name
         since = datetime.fromtimestamp(about.st_ctime, UTC)
-        told += f" ({shlex.join(words)[:100]}; user {user}; runs since {since:%Y-%m-%dT%H:%M:%SZ})"
-    return told
+        text += f" ({shlex.join(words)[:100]}; user {user}; runs since {since:%Y-%m-%dT%H:%M:%SZ})"
+    return text

@@ -1,4 +1,4 @@
-"""Small objects below the root, on a local disk or S3, each put in place whole or not at all."""
+"""Small objects below the root, on a local disk or S3, each written completely or not at all."""
 
 from __future__ import annotations
 
@@ -24,30 +24,30 @@ if TYPE_CHECKING:
     import builtins
     from collections.abc import Iterator
 
-# what another attempt does not heal; libraries tell it in the system's words only
+# errors that a retry does not fix; libraries report them only by the system's text
 _LASTING = tuple(map(os.strerror, (errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EACCES, errno.EPERM)))
 
 
 @contextmanager
 def guarded(place: str) -> Iterator[None]:
-    """Turns whatever a storage library raises into a StorageError that names the place and the fix."""
+    """Turns an error of a storage library into a StorageError that names the place and the fix."""
     try:
         yield
     except Exception as error:
         if not isinstance(error, (OSError, *_raised_by_libraries())):
             raise
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        found = StorageError(
+        storage_error = StorageError(
             f"{place} cannot be read or written: {reason}; check that it exists, has room and is yours to write,"
             " or choose another --root"
         )
         if any(word in str(error) for word in _LASTING):
-            found.failure = "bad_configuration"
-        raise found from error
+            storage_error.failure = "bad_configuration"
+        raise storage_error from error
 
 
 def _raised_by_libraries() -> tuple[type[Exception], ...]:
-    """The errors of the storage libraries; imported after a failure only, for most steps write no table."""
+    """The errors of the storage libraries; imported only after a failure, because most steps write no table."""
     from deltalake.exceptions import DeltaError
     from obstore.exceptions import BaseError
     from polars.exceptions import ComputeError
@@ -57,7 +57,7 @@ def _raised_by_libraries() -> tuple[type[Exception], ...]:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """An object as it was read, and the name that a remote store has for that state of it."""
+    """An object as it was read, and the remote store's entity tag of that state."""
 
     data: bytes
     e_tag: str | None = field(default=None, compare=False)
@@ -67,7 +67,7 @@ class Objects:
     """The objects of one root.
 
     Raises:
-        StorageError: no data can lie there; see `checked_root`.
+        StorageError: The root is no place for data; see `checked_root`.
     """
 
     def __init__(self, root: str) -> None:
@@ -80,21 +80,23 @@ class Objects:
         return "://" not in self.root
 
     def uri(self, path: str) -> str:
-        """Where a path of the root lies."""
+        """The absolute location of a path below the root."""
         return f"{self.root}/{path}"
 
     def path(self, uri: str, *rooms: str) -> str:
-        """The path below the root of a location: one that `uri` made, or that was stored when the root lay elsewhere.
+        """The path below the root of a location, also of one that was stored when the root lay elsewhere.
 
-        `rooms` are the first parts that the path may have then, by default any.
+        Args:
+            uri: The location.
+            rooms: The first parts that the path may have; any of an output by default.
 
         Raises:
-            DamagedOutputError: it lies outside of the root.
+            DamagedOutputError: It lies outside of the root.
         """
-        found = path_of(uri, self.root, rooms or ROOMS)
-        if found is None:
+        path = path_of(uri, self.root, rooms or ROOMS)
+        if path is None:
             raise DamagedOutputError(uri, f"does not lie below {self.root}")
-        return found
+        return path
 
     def _store(self) -> Any:
         if self._opened is None:
@@ -104,10 +106,10 @@ class Objects:
         return self._opened
 
     def put(self, path: str, data: bytes) -> None:
-        """Puts an object in place; a reader sees the old one or this one.
+        """Writes an object; a reader sees either the old one or this one.
 
         Raises:
-            StorageError: the root cannot be written.
+            StorageError: The root cannot be written.
         """
         import obstore
 
@@ -115,40 +117,40 @@ class Objects:
             obstore.put(self._store(), path, data, use_multipart=False)
 
     def put_among_swaps(self, path: str, data: bytes) -> None:
-        """Puts an object in place that others may `swap`: never between the look and the put of one of them.
+        """Writes an object that others may `compare_and_swap`, but never between their comparison and their swap.
 
         Raises:
-            StorageError: the root cannot be written.
+            StorageError: The root cannot be written.
         """
         with self._lock(path, fcntl.LOCK_SH):
             self.put(path, data)
 
     def compare_and_swap(self, path: str, data: bytes, old: Found | None) -> bool:
-        """Puts an object in place of the one found before (None: of none); False when another one is there by now.
+        """Replaces the object that was found before (None: no object); False when it has changed since.
 
         Raises:
-            StorageError: the root cannot be written.
+            StorageError: The root cannot be written.
         """
         if not self.is_local:
-            return self._swap_there(path, data, old)
-        # a folder knows no conditional put: who looks and puts is alone, until it is done or killed
+            return self._swap_remote(path, data, old)
+        # a file system has no conditional put: a lock is held during the comparison and the put
         with self._lock(path, fcntl.LOCK_EX):
             is_same = self.find(path) == old
             if is_same:
                 self.put(path, data)
             return is_same
 
-    def _swap_there(self, path: str, data: bytes, old: Found | None) -> bool:
+    def _swap_remote(self, path: str, data: bytes, old: Found | None) -> bool:
         import obstore
         from obstore.exceptions import AlreadyExistsError, PreconditionError
 
-        # what was found in a pack does not lie by itself yet
+        # an object that was found in a pack is no object of its own yet
         mode: Any = "create" if old is None or old.e_tag is None else {"e_tag": old.e_tag}
         with guarded(self.uri(path)):
             try:
                 obstore.put(self._store(), path, data, mode=mode, use_multipart=False)
             except (AlreadyExistsError, PreconditionError):
-                # or it was put, its answer was lost, and the library's second try found the first
+                # the put may also have succeeded, its answer been lost, and the library's retry met the first put
                 return self.get(path) == data
         return True
 
@@ -165,10 +167,10 @@ class Objects:
             yield
 
     def find(self, path: str) -> Found | None:
-        """The object at a path, to be swapped, or None; also one that lies in the pack of its run.
+        """The object at a path as `compare_and_swap` needs it, or None; also one in the pack of its run.
 
         Raises:
-            StorageError: the root cannot be read.
+            StorageError: The root cannot be read.
         """
         return self._find(path) or self._packed(path)
 
@@ -183,8 +185,8 @@ class Objects:
             return None
         with guarded(self.uri(path)):
             try:
-                got = obstore.get(self._store(), path)
-                return Found(bytes(got.bytes()), got.meta["e_tag"])
+                response = obstore.get(self._store(), path)
+                return Found(bytes(response.bytes()), response.meta["e_tag"])
             except FileNotFoundError:
                 return None
 
@@ -192,28 +194,28 @@ class Objects:
         """The object at a path, or None.
 
         Raises:
-            StorageError: the root cannot be read.
+            StorageError: The root cannot be read.
         """
-        found = self.find(path)
-        return None if found is None else found.data
+        stored = self.find(path)
+        return None if stored is None else stored.data
 
     def get_or_raise(self, path: str) -> bytes:
-        """The object at a path that refers to something.
+        """The object at a path that must exist.
 
         Raises:
-            DamagedOutputError: it is not there any more.
-            StorageError: the root cannot be read.
+            DamagedOutputError: It no longer exists.
+            StorageError: The root cannot be read.
         """
-        found = self.get(path)
-        if found is None:
+        data = self.get(path)
+        if data is None:
             raise DamagedOutputError(self.uri(path), "is gone")
-        return found
+        return data
 
     def exists(self, path: str) -> bool:
-        """Whether there is an object at a path; nothing of it is read.
+        """Whether there is an object at a path; it is not read.
 
         Raises:
-            StorageError: the root cannot be read.
+            StorageError: The root cannot be read.
         """
         import obstore
 
@@ -227,32 +229,32 @@ class Objects:
             return True
 
     def sizes(self, prefix: str) -> dict[str, int]:
-        """The sizes in bytes of all objects below a folder, by path; of one run also of those in its pack.
+        """The sizes in bytes of all objects below a folder, by path; for a run's folder also those in its pack.
 
         Raises:
-            StorageError: the root cannot be read.
+            StorageError: The root cannot be read.
         """
         packed = members(self, prefix) if layout.run_folder_of(prefix) == prefix else {}
         return {path: len(json_bytes(value)) for path, value in packed.items()} | self.sizes_apart(prefix)
 
     def sizes_apart(self, prefix: str) -> dict[str, int]:
-        """The sizes in bytes of all objects that lie by themselves below a folder, by path.
+        """The sizes in bytes of all objects below a folder that are in no pack, by path.
 
         Raises:
-            StorageError: the root cannot be read.
+            StorageError: The root cannot be read.
         """
         import obstore
 
         if self.is_local and not Path(self.uri(prefix)).is_dir():
             return {}
         with guarded(self.uri(prefix)):
-            return {found["path"]: found["size"] for batch in obstore.list(self._store(), prefix) for found in batch}
+            return {entry["path"]: entry["size"] for batch in obstore.list(self._store(), prefix) for entry in batch}
 
     def delete(self, path: str) -> None:
-        """Removes an object, if it is there.
+        """Removes an object, if it exists.
 
         Raises:
-            StorageError: the root cannot be written.
+            StorageError: The root cannot be written.
         """
         import obstore
 
@@ -263,7 +265,7 @@ class Objects:
         """Removes all objects below a folder.
 
         Raises:
-            StorageError: the root cannot be written.
+            StorageError: The root cannot be written.
         """
         import obstore
 
@@ -274,7 +276,7 @@ class Objects:
                 obstore.delete(self._store(), paths)
 
     def delete_empty(self, folder: str) -> None:
-        """Removes a folder in which nothing is left; a bucket has no folders."""
+        """Removes a folder that holds no files, with its subfolders; a bucket has no folders."""
         if not self.is_local:
             return
         place = Path(self.uri(folder))
@@ -289,15 +291,15 @@ class Objects:
         if self.is_local and not Path(self.uri(prefix)).is_dir():
             return []
         with guarded(self.uri(prefix)):
-            found = obstore.list_with_delimiter(self._store(), prefix)["common_prefixes"]
-        return sorted(path.rpartition("/")[2] for path in found)
+            prefixes = obstore.list_with_delimiter(self._store(), prefix)["common_prefixes"]
+        return sorted(path.rpartition("/")[2] for path in prefixes)
 
     def list(self, prefix: str) -> list[str]:
         """The paths of all objects below a folder, sorted."""
         return sorted(self.sizes(prefix))
 
     def put_json(self, path: str, value: Any) -> None:
-        """Puts a JSON value in place; locations below the root are stored relative to it."""
+        """Writes a JSON value; locations below the root are stored relative to it."""
         self.put(path, self.encoded(value))
 
     def encoded(self, value: Any) -> bytes:
@@ -308,21 +310,21 @@ class Objects:
         """The JSON value at a path, or None.
 
         Raises:
-            StorageError: the root cannot be read, or something else was put there.
+            StorageError: The root cannot be read, or the object is no such JSON value.
         """
         data = self.get(path)
         return None if data is None else self.parsed(path, data)
 
     def parsed(self, path: str, data: bytes) -> Any:
-        """The JSON value that was read at a path.
+        """The JSON value of data that was read at a path.
 
         Raises:
-            DamagedFileError: it is no JSON, or not what such a file holds.
+            DamagedFileError: It is no JSON, or not what such a file holds.
         """
         from counterpoint.storage.shapes import problem
 
         try:
-            value = parsed(data, is_strict=False, each=lambda one: absolute(one, self.root))
+            value = parsed(data, is_strict=False, each=lambda inner: absolute(inner, self.root))
         except ValueError as error:
             raise DamagedFileError(path, self.root, f"no JSON: {error}") from error
         reason = problem(path, value)

@@ -1,7 +1,7 @@
-"""The small files of a run in one object, once the run is old: read by `Objects` as if they still lay by themselves.
+"""Packs: the small files of an old run in one object, read by `Objects` as if they were separate files.
 
-A file that lies by itself comes before the one of its name in the pack, so whoever writes to an old run is right. A
-pack is put before the files that it holds are removed, so at every moment each can be found (docs/decisions/0061).
+A separate file takes precedence over the one of its name in the pack, so an old run can still be written to. A pack is
+put before the files that it holds are removed, so each of them can be found at any moment (docs/decisions/0061).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def members(objects: Objects, path: str) -> Mapping[str, Any]:
     """The values in the pack of the run to which a path belongs, by their paths below the root.
 
     Raises:
-        DamagedFileError: the pack is damaged.
+        DamagedFileError: The pack is damaged.
     """
     folder = layout.run_folder_of(path)
     if folder is None or path == layout.run_pack(folder):

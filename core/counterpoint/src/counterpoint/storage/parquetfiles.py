@@ -1,4 +1,4 @@
-"""What a Parquet file may hold that Polars cannot read, known from its footer alone."""
+"""Detecting Parquet files that Polars cannot read, by their footer alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DIGITS = 38
 
 
 def unreadable(path: Path) -> str | None:
-    """What of a file cannot be read and how to mend it, or None; a file that is none is not told of here."""
+    """A description of what Polars cannot read in a file, with the fix, or None; also None if it is no Parquet file."""
     import pyarrow as pa
     from pyarrow import parquet
 
