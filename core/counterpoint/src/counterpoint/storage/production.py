@@ -1,8 +1,8 @@
-"""Production's tables hold what stands, as ordinary Delta tables that any reader understands.
+"""Production's tables: ordinary Delta tables of the published outputs, which any reader understands.
 
-A promotion copies the files of what it promotes into production's folder, then makes them stand in one commit for each
-table, whose transaction identifier tells whoever completes it later that it was made. An output that has one table for
-all partitions stands there with its newest partition alone.
+A promotion copies the files of its outputs into production's folder, then adds them to each table in one commit. The
+commit's transaction identifier shows a process that completes the promotion later that the commit was made. An output
+with one table for all partitions has only its newest partition there.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Entries = dict[str, Materialization]
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file of a partition: its path below the table, its size in bytes, its rows, and where it lies now."""
+    """A file of a partition: its path below the table, its size in bytes, its rows, and its present path."""
 
     key: str
     path: str
@@ -43,7 +43,7 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What is to stand in a table of production: the files of some partitions, instead of what they have there."""
+    """New content of a production table: the files that replace those of some partitions."""
 
     uri: str
     column: str | None
@@ -53,21 +53,21 @@ class Content:
 
 
 def table_uri(objects: Objects, pipeline: str, step: str) -> str:
-    """Where the table of a step lies in production."""
+    """The location of the table of a step in production."""
     return objects.uri(layout.table_folder(PRODUCTION, pipeline, step))
 
 
 def stage(objects: Objects, pipeline: str, step: str, entries: Entries) -> None:
-    """Copies the files of entries into production, where nobody sees them before `arrive`.
+    """Copies the files of entries into production, where no reader sees them before `arrive`.
 
     Raises:
-        UsageError: a column has another type than in partitions of production that stay.
-        DamagedOutputError: a file is lost.
-        StorageError: the root cannot be written.
+        UsageError: A column has another type than in the partitions of production that stay.
+        DamagedOutputError: A file is lost.
+        StorageError: The root cannot be written.
     """
-    found = _tables(entries)
-    if found:
-        content = _content(objects, table_uri(objects, pipeline, step), found)
+    tables = _tables(entries)
+    if tables:
+        content = _content(objects, table_uri(objects, pipeline, step), tables)
         with guarded(content.uri):
             _merged(writable(content.uri), content)
         for file in content.files:
@@ -80,35 +80,38 @@ def stage(objects: Objects, pipeline: str, step: str, entries: Entries) -> None:
 
 
 def arrive(objects: Objects, pipeline: str, step: str, entries: Entries, removed: Sequence[str], tag: str) -> Entries:
-    """Makes staged entries those of production's table, in one commit, and takes away what was removed.
+    """Adds staged entries to production's table and removes others from it, in one commit.
 
-    Returns the entries with references to production. Called again, also by several at once, it changes nothing.
+    A repeated call changes nothing, also if several processes make it at the same time.
+
+    Returns:
+        The entries with references to production.
 
     Raises:
-        StorageError: the table cannot be written.
+        StorageError: The table cannot be written.
     """
     stage(objects, pipeline, step, entries)
-    found = _tables(entries)
+    tables = _tables(entries)
     uri = table_uri(objects, pipeline, step)
-    moved = {key: _moved(objects, entry, tag) for key, entry in entries.items() if key not in found}
-    if found:
-        content = _content(objects, uri, found)
+    moved = {key: _moved(objects, entry, tag) for key, entry in entries.items() if key not in tables}
+    if tables:
+        content = _content(objects, uri, tables)
     elif removed and writable(uri) is not None:
         content = Content(uri, _column(opened(uri, None)), (), (), None)
     else:
         return moved
-    taken = content.column is None and _is_older(objects, pipeline, step, content)
-    if not taken and (content.column is not None or content.keys):
+    is_outdated = content.column is None and _is_older(objects, pipeline, step, content)
+    if not is_outdated and (content.column is not None or content.keys):
         version = commit(replace(content, keys=(*content.keys, *removed)), f"counterpoint/{pipeline}/{tag}")
         moved |= {
             key: replace(
-                found[key],
-                origin=_origin(objects, found[key], tag),
-                reference=replace(found[key].reference, uri=uri, table_version=version),
+                tables[key],
+                origin=_origin(objects, tables[key], tag),
+                reference=replace(tables[key].reference, uri=uri, table_version=version),
             )
             for key in content.keys
         }
-    return {**found, **moved}
+    return {**tables, **moved}
 
 
 def _tables(entries: Entries) -> Entries:
@@ -116,7 +119,7 @@ def _tables(entries: Entries) -> Entries:
 
 
 def _content(objects: Objects, uri: str, entries: Entries) -> Content:
-    """The files of entries, which may be of several versions; of a table without partitions those of the newest."""
+    """The files of entries, which may be of several versions; without table partitions, those of the newest entry."""
     files: list[File] = []
     fields: dict[str, Any] = {}
     column = None
@@ -144,14 +147,14 @@ def _column(table: DeltaTable) -> str | None:
 
 
 def files_of_partition(objects: Objects, table: DeltaTable, place: str, key: str) -> list[File]:
-    """The files of one partition of a table, or of the whole table where it has none."""
+    """The files of one partition of a table, or of the whole table if it has no partitions."""
     import polars as pl
 
     column, folder = _column(table), objects.path(place, layout.TABLES)
-    found = files_of(table)
+    listed = files_of(table)
     if column is not None:
-        found = found.filter(pl.col(f"partition.{column}") == key)
-    rows = found.select("path", "size_bytes", "num_records").iter_rows() if found.height else ()
+        listed = listed.filter(pl.col(f"partition.{column}") == key)
+    rows = listed.select("path", "size_bytes", "num_records").iter_rows() if listed.height else ()
     return [File(key, path, size, count or 0, f"{folder}/{path}") for path, size, count in rows]
 
 
@@ -162,7 +165,7 @@ def _copy(objects: Objects, source: str, target: str, size: int) -> None:
 
 
 def _folders(objects: Objects, entry: Materialization) -> tuple[str, str]:
-    """Where the files of an entry lie, and where they lie in production."""
+    """The folder of an entry's files, and their folder in production."""
     source = objects.path(entry.reference.uri, layout.ARTIFACTS)
     return source, layout.in_production(source)
 
@@ -175,23 +178,23 @@ def _moved(objects: Objects, entry: Materialization, tag: str) -> Materializatio
 
 
 def _origin(objects: Objects, entry: Materialization, tag: str) -> str | None:
-    """The version in which an output was made: that of the promotion, unless it was taken from production."""
+    """The version in which an output was made: that of the promotion, unless the output was pinned from production."""
     version = layout.version_of(objects.path(entry.reference.uri))
     return entry.origin if version == PRODUCTION else tag if entry.origin is None else entry.origin
 
 
 def _is_older(objects: Objects, pipeline: str, step: str, content: Content) -> bool:
-    """Whether a later partition than all of a content stands already."""
+    """Whether a later partition than those of a content is already published."""
     paths = objects.list(layout.catalog_folder(PRODUCTION, pipeline, step))
     keys = [layout.name_of(path) for path in paths]
     return max(keys, default="") > max(content.keys, default="")
 
 
 def commit(content: Content, transaction: str | None = None) -> int:
-    """Makes a content that of a table in one commit, once for each transaction; returns a version that has it.
+    """Commits a content to a table, once for each transaction; returns a version of the table that has it.
 
     Raises:
-        StorageError: the table cannot be written, or other writers kept winning.
+        StorageError: The table cannot be written, or all attempts lost against other writers.
     """
     for attempt in range(_TRIES):
         with guarded(content.uri):
@@ -212,7 +215,7 @@ def _is_committed(table: DeltaTable, content: Content, transaction: str | None) 
     from deltalake import CommitProperties, Transaction
     from deltalake.exceptions import DeltaError
 
-    told = [Transaction(transaction, 1)] if transaction else []
+    transactions = [Transaction(transaction, 1)] if transaction else []
     try:
         table.create_write_transaction(
             [_added(content, file) for file in content.files],
@@ -220,8 +223,8 @@ def _is_committed(table: DeltaTable, content: Content, transaction: str | None) 
             _merged(table, content),
             [content.column] if content.column else [],
             [(content.column, "in", list(content.keys))] if content.column else None,
-            # on a conflict everything is read anew: another may have made this very commit
-            commit_properties=CommitProperties(max_commit_retries=0, app_transactions=told),
+            # on a conflict everything is read anew, because another process may have made this very commit
+            commit_properties=CommitProperties(max_commit_retries=0, app_transactions=transactions),
         )
     except (DeltaError, OSError) as error:
         if not is_lost_race(error):
@@ -244,10 +247,10 @@ def _added(content: Content, file: File) -> Any:
 
 
 def _merged(table: DeltaTable | None, content: Content) -> Schema:
-    """The columns of a table with those of a content.
+    """The columns of a table together with those of a content.
 
     Raises:
-        UsageError: a column has two types, and partitions with the other one stay.
+        UsageError: A column has two types, and partitions with the other type stay.
     """
     from deltalake import Schema
 
@@ -270,10 +273,10 @@ def _merged(table: DeltaTable | None, content: Content) -> Schema:
 
 def _staying(table: DeltaTable, content: Content) -> list[str]:
     """The partitions of a table that a content does not replace."""
-    found = files_of(table)
-    if content.column is None or not found.height:
+    listed = files_of(table)
+    if content.column is None or not listed.height:
         return []
-    return sorted(set(found[f"partition.{content.column}"].to_list()) - set(content.keys))
+    return sorted(set(listed[f"partition.{content.column}"].to_list()) - set(content.keys))
 
 
 def _version_of(uri: str, table: DeltaTable, transaction: str) -> int:
@@ -288,31 +291,31 @@ def _version_of(uri: str, table: DeltaTable, transaction: str) -> int:
 
 
 def align(objects: Objects, pipeline: str, step: str, key: str, standing: Materialization | None) -> None:
-    """Has the newest version of production's table hold of a partition what stands of it, where it does not yet.
+    """Updates a partition in the newest version of production's table to its published entry, if they differ.
 
-    It differs after a branch chose otherwise, several published one partition at once, or an earlier partition was
-    published of a table without partitions.
+    They differ after a branch chose otherwise, after several processes published one partition at the same time, or
+    after an earlier partition of a table without partitions was published.
     """
     uri = table_uri(objects, pipeline, step)
     with guarded(uri):
         newest = writable(uri)
     if newest is None or (standing is not None and standing.reference.table_version == newest.version()):
         return
-    wanted = _wanted(objects, uri, key, standing)
-    there = files_of_partition(objects, newest, uri, key)
-    if {file.path for file in there} != {file.path for file in wanted.files}:
-        for file in wanted.files:
+    content = _published_content(objects, uri, key, standing)
+    current_files = files_of_partition(objects, newest, uri, key)
+    if {file.path for file in current_files} != {file.path for file in content.files}:
+        for file in content.files:
             _copy(objects, file.source, f"{objects.path(uri, layout.TABLES)}/{file.path}", file.size)
-        commit(wanted)
+        commit(content)
 
 
-def _wanted(objects: Objects, uri: str, key: str, entry: Materialization | None) -> Content:
+def _published_content(objects: Objects, uri: str, key: str, entry: Materialization | None) -> Content:
     if entry is None:
         return Content(uri, _column(opened(uri, None)), (key,), (), None)
     return _content(objects, uri, {key: entry})
 
 
 def keys_in(values: Mapping[str, Any]) -> tuple[Entries, list[str]]:
-    """The entries of a step in a journal, and the partitions that are taken away."""
+    """The entries of a step in a journal, and the partitions that are removed."""
     entries = {key: Materialization.from_dict(value) for key, value in values.items() if not value.get("removed")}
     return entries, [key for key in values if key not in entries]

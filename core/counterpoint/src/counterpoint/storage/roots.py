@@ -1,4 +1,4 @@
-"""What can be a root: a folder, or a place in a bucket."""
+"""Checking roots: a root is a folder, or a place in a bucket."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from urllib.parse import urlsplit
 
 from counterpoint.errors import StorageError
 
-# Delta's library aborts on these, or takes them for something else (%25 for %).
+# Delta's library aborts on these characters or misreads them (%25 as %).
 _NOT_FOR_DELTA = frozenset("%[]^|\\")
 _BUCKETS = frozenset({"s3", "s3a", "gs", "az", "abfs", "abfss"})
-# a path has at most 4,096 bytes, and what lies below the root needs some of them
+# a path has at most 4,096 bytes, some of which the paths below the root need
 _LONGEST = 3000
-# so much of an address stands in the name of a folder
+# the characters of an address that a folder's name contains
 _NAME = 40
 
 
 def checked_root(root: str) -> str:
-    """The root as every process understands it, whatever folder it works in.
+    """The root in a form that does not depend on the working folder.
 
     Raises:
-        StorageError: no data can lie there; names the fix.
+        StorageError: The root is no place for data; names the fix.
     """
     if "://" not in root:
         return _folder(root)
@@ -37,7 +37,7 @@ def checked_root(root: str) -> str:
 
 
 def folder_name(root: str) -> str:
-    """What the folder is called in which lies what a root in a bucket needs on a file system; no two share one."""
+    """The unique name of the local folder for the files that a root in a bucket needs on a file system."""
     place = root.rstrip("/")
     name = re.sub(r"[^\w.-]+", "-", place)[-_NAME:]
     return f"{name}-{hashlib.sha256(place.encode()).hexdigest()[:8]}"
@@ -62,7 +62,7 @@ def _folder(root: str) -> str:
 
 
 def _has_long_name(path: str) -> bool:
-    """Whether one of the folders has a name that the file system does not take."""
+    """Whether one of the folders has a name that the file system refuses."""
     try:
         os.lstat(path)
     except (OSError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""What each JSON file below a root must look like to be worked with: all kinds of files, by their paths."""
+"""The required shape of each kind of JSON file below a root, by the file's path."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from counterpoint.storage import layout
 
 
 def moment(value: Any) -> bool:
-    """Whether a value is a moment with its zone, as ISO 8601 writes it."""
+    """Whether a value is a moment in ISO 8601 with a time zone."""
     try:
         return isinstance(value, str) and datetime.fromisoformat(value).tzinfo is not None
     except ValueError:
@@ -48,7 +48,7 @@ _CASE = {
     **dict.fromkeys(("occurrences", "held", "deliveries"), list),
     **dict.fromkeys(("first_seen", "last_seen", "waiting", "told", "sent", "escalated"), _MAYBE_MOMENT),
 }
-# what stands in the place of an entry that a promotion has taken away
+# the mark that replaces an entry which a promotion has removed
 _REMOVED = {"removed": lambda value: value is True}
 _JOURNAL = {
     "tag": (str, None),
@@ -72,7 +72,7 @@ _PART = r"[^/]+"
 
 
 def _like(place: Callable[..., str], *parts: str) -> str:
-    """A pattern of the paths that a function of the layout makes of patterns in the place of what it is given."""
+    """A pattern of the paths that a layout function makes, with patterns in place of its arguments."""
     marks = [f"<{number}>" for number in range(len(parts))]
     pattern = re.escape(place(*marks))
     for mark, part in zip(marks, parts, strict=True):
@@ -81,7 +81,7 @@ def _like(place: Callable[..., str], *parts: str) -> str:
 
 
 _RUN = (_PART, _PART)
-# the first that fits; the names of groups are what a file says of itself
+# the first that matches counts; group names are fields whose value must be that part of the path
 KINDS: tuple[tuple[str, Any], ...] = (
     (_like(layout.promotion_journal, _PART, _PART), _JOURNAL),
     (_like(layout.catalog_entry, _PART, _PART, rf"(?P<step>{_PART})", rf"(?P<partition>{_PART})"), Materialization),
@@ -115,37 +115,38 @@ KINDS: tuple[tuple[str, Any], ...] = (
 
 
 def problem(path: str, value: Any) -> str | None:
-    """What is wrong with the value of a file at a path below the root, or None."""
+    """A description of what is wrong with the value of a file at a path below the root, or None."""
     for pattern, shape in KINDS:
-        if said := re.fullmatch(pattern, path):
+        if match := re.fullmatch(pattern, path):
             if shape is Materialization and fits(value, _REMOVED):
                 return None
             if not fits(value, shape):
                 return "it does not hold what such a file holds"
             if path.endswith(f"/{layout.PACK}"):
                 return _problem_inside(path, value["files"])
-            about = value["reference"] if shape is Materialization else value
-            other = [name for name, word in said.groupdict().items() if about[name] != word]
+            subject = value["reference"] if shape is Materialization else value
+            other = [name for name, word in match.groupdict().items() if subject[name] != word]
             return f"it is of another {other[0]}" if other else None
     return None
 
 
 def _problem_inside(path: str, files: Mapping[str, Any]) -> str | None:
-    """What is wrong with a file in the pack of a run, or None."""
+    """A description of what is wrong with a file in the pack of a run, or None."""
     folder = path.rpartition("/")[0]
-    told = ((name, problem(layout.run_file(folder, name), value)) for name, value in files.items())
-    return next((f"{name} in it: {wrong}" for name, wrong in told if wrong), None)
+    problems = ((name, problem(layout.run_file(folder, name), value)) for name, value in files.items())
+    return next((f"{name} in it: {wrong}" for name, wrong in problems if wrong), None)
 
 
 def fits(value: Any, shape: Any) -> bool:
-    """Whether a JSON value has a shape: a type, a dataclass, or JSON values with shapes in the place of values.
+    """Whether a JSON value has a shape: a type, a dataclass, or a JSON structure of shapes.
 
-    A tuple lists what it may be; an object's keys are required unless they end with `?`; `{str: shape}` is any object.
+    A tuple lists alternatives. An object's keys are required unless they end with `?`. `{str: shape}` is an object with
+    any keys.
     """
     if isinstance(shape, tuple):
-        return any(fits(value, one) for one in shape)
+        return any(fits(value, alternative) for alternative in shape)
     if isinstance(shape, list):
-        return isinstance(value, list) and all(fits(one, shape[0]) for one in value)
+        return isinstance(value, list) and all(fits(element, shape[0]) for element in value)
     if isinstance(shape, dict):
         return isinstance(value, dict) and _object_fits(value, shape)
     if shape is None or shape is NoneType:
@@ -157,7 +158,7 @@ def fits(value: Any, shape: Any) -> bool:
 
 def _object_fits(value: dict[str, Any], shape: dict[Any, Any]) -> bool:
     if str in shape:
-        return all(fits(one, shape[str]) for one in value.values())
+        return all(fits(member, shape[str]) for member in value.values())
     return all(
         fits(value[key], inner) if (key := name.removesuffix("?")) in value else name.endswith("?")
         for name, inner in shape.items()
@@ -188,14 +189,18 @@ def _annotation_fits(value: Any, shape: Any) -> bool:
 
 def _dataclass_fits(value: dict[str, Any], shape: Any) -> bool:
     hints, required = _hints(shape)
-    # an entry is stamped when it is put
+    # `stamp` is added when an entry is put
     return required <= value.keys() <= {*hints, "stamp"} and all(
-        fits(one, hints[name]) for name, one in value.items() if name in hints
+        fits(member, hints[name]) for name, member in value.items() if name in hints
     )
 
 
 @cache
 def _hints(shape: Any) -> tuple[dict[str, Any], set[str]]:
     hints = get_type_hints(shape, localns={"Mapping": Mapping, "datetime": datetime})
-    required = {one.name for one in fields(shape) if one.default is MISSING and one.default_factory is MISSING}
+    required = {
+        attribute.name
+        for attribute in fields(shape)
+        if attribute.default is MISSING and attribute.default_factory is MISSING
+    }
     return hints, required

@@ -29,12 +29,12 @@ class Store(Catalogue):
     """What a pipeline has stored below a root, in one version of its data."""
 
     def write(self, step: Step, partition: str, value: Any, settings_hash: str) -> ArtifactRef:
-        """Writes an output; it is not published yet, so nobody who reads by the catalogue sees it.
+        """Writes an output without publishing it, so readers of the catalogue do not see it yet.
 
         Raises:
-            StorageError: the root cannot be written.
-            StepError: a table has a column that is not kept.
-            UsageError: the version was promoted or is being dropped.
+            StorageError: The root cannot be written.
+            StepError: A table has a column of a type that is not stored.
+            UsageError: The version was promoted or is being dropped.
         """
         self.refuse_closed()
         if step.output.kind is OutputKind.TABLE:
@@ -61,7 +61,7 @@ class Store(Catalogue):
     def _write_files(
         self, step: Step, partition: str, settings_hash: str, files: dict[str, bytes], digest: str
     ) -> ArtifactRef:
-        # the digest in the path keeps what an older entry refers to as it is while this one is written
+        # with the digest in the path, the files of an older entry stay unchanged while this one is written
         folder = layout.artifact_folder(self.version, self.pipeline.name, step.name, partition, settings_hash, digest)
         for name, data in files.items():
             self.put(layout.artifact_file(folder, name), data)
@@ -72,8 +72,8 @@ class Store(Catalogue):
         """The value that a reference refers to, checked against its digest: a frame, a `Model`, or a JSON value.
 
         Raises:
-            DamagedOutputError: it is lost, or is not what was written.
-            StorageError: the root cannot be read.
+            DamagedOutputError: It is lost, or is not what was written.
+            StorageError: The root cannot be read.
         """
         try:
             return self._checked(reference)
@@ -91,11 +91,11 @@ class Store(Catalogue):
         return value
 
     def load(self, reference: ArtifactRef) -> Any:
-        """What lies now where a reference refers to, as `read` gives it, but unchecked.
+        """The value that a reference refers to, as `read` returns it, but without checking its digest.
 
         Raises:
-            DamagedOutputError: it is lost or unreadable.
-            StorageError: the root cannot be read.
+            DamagedOutputError: It is lost or unreadable.
+            StorageError: The root cannot be read.
         """
         if reference.kind == OutputKind.TABLE:
             column = self.column_of(reference.step)
@@ -112,22 +112,22 @@ class Store(Catalogue):
     def _decoded(self, path: str, decoded: Callable[[], Any]) -> Any:
         try:
             return decoded()
-        except Exception as error:  # whatever a library says of bytes that nobody wrote
+        except Exception as error:  # a library can raise anything for damaged bytes
             reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
             raise DamagedOutputError(self.uri(path), f"is damaged ({reason})") from error
 
     def _newest(self, reference: ArtifactRef) -> Any:
-        """A partition as the newest version of its table has it, if that is what was written: old logs are lost."""
+        """A partition from its table's newest version if it has the digest, for when the old log is lost."""
         if reference.kind != OutputKind.TABLE or reference.table_version is None:
             return None
         try:
-            found = self.load(replace(reference, table_version=None))
+            value = self.load(replace(reference, table_version=None))
         except DamagedOutputError:
             return None
-        return found if is_what_was_written(reference, found) else None
+        return value if is_what_was_written(reference, value) else None
 
     def _file(self, reference: ArtifactRef) -> str:
-        """The first file of what a reference refers to, to be named."""
+        """The first file of a referenced output, for an error message."""
         place = self.place(reference)
         if reference.kind != OutputKind.TABLE:
             return layout.artifact_file(place, layout.MODEL if reference.kind == OutputKind.MODEL else layout.VALUE)
@@ -136,43 +136,47 @@ class Store(Catalogue):
         return f"{place}/{files[0][0]}" if files else f"{place}/{LOG}"
 
     def place(self, reference: ArtifactRef) -> str:
-        """Where what a reference refers to lies below this root, also when the reference was made elsewhere.
+        """The location of a referenced output below this root, also when the reference was made under another root.
 
         Raises:
-            DamagedOutputError: it lies outside of the root.
+            DamagedOutputError: It lies outside of the root.
         """
         room = layout.TABLES if reference.kind == OutputKind.TABLE else layout.ARTIFACTS
         return self.uri(self.path(reference.uri, room))
 
     def column_of(self, step: str) -> str | None:
-        """The column by which the table of a step is partitioned; None where it has one content alone."""
+        """The column by which the table of a step is partitioned; None if it is not partitioned."""
         partitioned = self.pipeline.step(step).output.partitioned
         return self.pipeline.partitions.kind.value if partitioned else None
 
     def partial(self, reference: ArtifactRef, function: str, code_digest: str, *, keeps: bool = True) -> pl.DataFrame:
         """The result of `function` on the table of a reference: computed once per content and code, then read.
 
-        It is not kept (`keeps`) where the code that runs may be another than the digest is of.
+        Args:
+            reference: The reference of the table.
+            function: The function, as `module:name`.
+            code_digest: The digest of its code.
+            keeps: Whether the result is stored; false if the running code may differ from the digest's.
 
         Raises:
-            DamagedOutputError: it was not computed yet, and the table is lost or is not what was written.
+            DamagedOutputError: It was not computed yet, and the table is lost or is not what was written.
         """
         import polars as pl
 
         stored = self.stored_partial(reference, function, code_digest)
         if stored is not None:
             return pl.read_parquet(stored)
-        made: pl.DataFrame = load(function)(self.read(reference))
+        result: pl.DataFrame = load(function)(self.read(reference))
         if keeps:
             buffer = BytesIO()
-            made.write_parquet(buffer)
+            result.write_parquet(buffer)
             data = buffer.getvalue()
             folder = self._partials(reference, function, code_digest)
             self.put(layout.partial_file(folder, sha256(data).hexdigest()), data)
-        return made
+        return result
 
     def stored_partial(self, reference: ArtifactRef, function: str, code_digest: str) -> bytes | None:
-        """The file of a result of `partial` as it was written, which its name tells, or None."""
+        """The stored result of `partial`, verified by the digest in its file name, or None."""
         folder = self._partials(reference, function, code_digest)
         for path in self.list(folder):
             data = self.get(path)
@@ -191,6 +195,6 @@ def is_what_was_written(reference: ArtifactRef, value: Any) -> bool:
     if reference.kind != OutputKind.TABLE:
         return reference.digest in {json_digest(value), json_digest(value, is_sorted=True)}
     if reference.rows == value.height == 0:
-        return True  # of a table without rows there is nothing that could have been changed
-    # as a rule rows come back in the order in which they were written, which spares sorting them
+        return True  # a table without rows has no content that could have changed
+    # rows usually come back in the order in which they were written, which saves sorting them
     return content_digest(value, is_canonical=True) == reference.digest or content_digest(value) == reference.digest

@@ -1,4 +1,4 @@
-"""Tables as Delta tables: one commit replaces one partition; conflicts are tried again from a fresh read."""
+"""Tables as Delta tables: one commit replaces one partition; conflicts are retried from a fresh read."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 _TRIES = 12
 _CHECKPOINT_EVERY = "10"
-_KEPT = "interval 36500 days"
+_LOG_RETENTION = "interval 36500 days"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def options() -> dict[str, str]:
 
 
 def remote(uri: str) -> dict[str, Any]:
-    """What Polars' readers and writers must be told of a place beside its URI."""
+    """The further arguments that Polars' readers and writers need for a URI."""
     return {"storage_options": options()} if "://" in uri else {}
 
 
@@ -61,7 +61,7 @@ def replace_partition(uri: str, frame: pl.DataFrame, column: str | None, key: st
     """Replaces one partition (`column` None: the whole table) by a frame, in one commit.
 
     Raises:
-        StorageError: the table cannot be written, or other writers kept winning.
+        StorageError: The table cannot be written, or all attempts lost against other writers.
     """
     _refuse_without_proc(uri)
     for attempt in range(_TRIES):
@@ -76,14 +76,14 @@ def replace_partition(uri: str, frame: pl.DataFrame, column: str | None, key: st
 
 
 def _refuse_without_proc(uri: str) -> None:
-    """Says what the library's writer would panic about: on Linux it reads the memory that it may use there."""
+    """Refuses to write on Linux without /proc, where the library's writer would panic: it reads /proc/meminfo."""
     if sys.platform == "linux" and not Path("/proc/meminfo").exists():
-        found = StorageError(
+        error = StorageError(
             f"{uri} cannot be written: /proc is not mounted here, and Delta tables need it; mount it"
             " (mount -t proc proc /proc), or let the container or sandbox have it"
         )
-        found.failure = "bad_configuration"
-        raise found
+        error.failure = "bad_configuration"
+        raise error
 
 
 def is_lost_race(error: BaseException | None) -> bool:
@@ -114,7 +114,7 @@ def _commit(uri: str, frame: pl.DataFrame, column: str | None, key: str) -> Writ
 
 
 def writable(uri: str) -> DeltaTable | None:
-    """The newest state of a table, or None where there is none; a damaged log is set aside, and the table made anew."""
+    """The newest state of a table, or None if there is none; a damaged log is moved aside to make the table anew."""
     try:
         table = open_table(uri)
     except BaseException as error:
@@ -127,10 +127,10 @@ def writable(uri: str) -> DeltaTable | None:
 
 
 def _was_set_aside(uri: str) -> bool:
-    """Sets a log aside that is seen to be damaged; tells whether it did."""
+    """Moves a damaged log aside; returns whether it did."""
     try:
         damage = damaged_log(uri) if Objects(uri).list(LOG) else None
-    except StorageError:  # whoever writes is told what is wrong with the root
+    except StorageError:  # the writer reports what is wrong with the root
         return False
     if damage is not None:
         log.warning("%s %s: the table's log is moved aside and the table is written again", damage.place, damage.what)
@@ -139,7 +139,7 @@ def _was_set_aside(uri: str) -> bool:
 
 
 def create_table(uri: str, schema: Any, column: str | None) -> DeltaTable:
-    """A new table without rows: of two first writers of one with rows, the second would add its own to the first's."""
+    """Creates a table without rows: if two writers created it with rows, the second would add to the first's rows."""
     from deltalake import DeltaTable
 
     if "://" not in uri:
@@ -149,24 +149,24 @@ def create_table(uri: str, schema: Any, column: str | None) -> DeltaTable:
         schema,
         mode="error",
         partition_by=None if column is None else [column],
-        # references name versions of the table, which an expired log would forget
-        configuration={"delta.checkpointInterval": _CHECKPOINT_EVERY, "delta.logRetentionDuration": _KEPT},
+        # references name versions of the table, which are lost when the log expires
+        configuration={"delta.checkpointInterval": _CHECKPOINT_EVERY, "delta.logRetentionDuration": _LOG_RETENTION},
         storage_options=options(),
     )
 
 
 def files_of(table: DeltaTable) -> pl.DataFrame:
-    """The files of a table as it is: `path` below its place, `size_bytes`, `num_records`, `partition.NAME` a column."""
+    """The files of a table: `path` below its location, `size_bytes`, `num_records` and `partition.NAME` columns."""
     import polars as pl
 
-    # not by pyarrow: turning what is not its own into a table, it imports pandas, a second for every writer
+    # not by pyarrow, which imports pandas for such a conversion: a second for every writer
     return pl.DataFrame(table.get_add_actions(flatten=True))
 
 
 def partition_files(table: DeltaTable, column: str | None, key: str) -> list[tuple[str, int]]:
     """The files of a partition, each by its path below the table and its size in bytes."""
-    found = _files(table, column, key)
-    return list(zip(found["path"].to_list(), found["size_bytes"].to_list(), strict=True))
+    files = _files(table, column, key)
+    return list(zip(files["path"].to_list(), files["size_bytes"].to_list(), strict=True))
 
 
 def _files(table: DeltaTable, column: str | None, key: str) -> pl.DataFrame:
@@ -181,8 +181,8 @@ def read_partition(uri: str, version: int | None, column: str | None, key: str) 
     """One partition of a table as it was at a version.
 
     Raises:
-        DamagedOutputError: there is no such table or version, or a file of it is lost or damaged.
-        StorageError: it cannot be read now.
+        DamagedOutputError: There is no such table or version, or a file of it is lost or damaged.
+        StorageError: It cannot be read now.
     """
     import polars as pl
 
@@ -193,18 +193,18 @@ def read_partition(uri: str, version: int | None, column: str | None, key: str) 
         raise DamagedOutputError(f"{uri}/{LOG}", f"names the file {outside[0]}, which lies outside of the table")
     if not files:
         return _empty(table, column)
-    # not `file_uris`: it writes a space as %20, which is no file's name
+    # not `file_uris`, which writes a space as %20
     places = [f"{uri}/{path}" for path, _ in files]
     with _examined(uri, lambda: damaged_file(uri, files)):
         return pl.scan_parquet(places, glob=False, hive_partitioning=False, **remote(uri)).collect()
 
 
 def opened(uri: str, version: int | None) -> DeltaTable:
-    """A table that something refers to, at a version.
+    """A table that must exist, at a version.
 
     Raises:
-        DamagedOutputError: there is no such table or version, or its log is damaged.
-        StorageError: it cannot be read now.
+        DamagedOutputError: There is no such table or version, or its log is damaged.
+        StorageError: It cannot be read now.
     """
     with _examined(uri, lambda: damaged_log(uri) or _absent(uri, version)):
         table = open_table(uri, version)
@@ -214,7 +214,7 @@ def opened(uri: str, version: int | None) -> DeltaTable:
 
 
 def _absent(uri: str, version: int | None) -> DamagedOutputError | None:
-    """Tells of a version that the log, which is whole, does not reach: it was written anew."""
+    """The error for a version that an intact log does not reach, because the table was written anew; else None."""
     newest = open_table(uri)
     if newest is None or version is None or version <= newest.version():
         return None
@@ -223,7 +223,7 @@ def _absent(uri: str, version: int | None) -> DamagedOutputError | None:
 
 @contextmanager
 def _examined(uri: str, damage: Callable[[], DamagedOutputError | None]) -> Iterator[None]:
-    """Looks for what is damaged after a reader failed; where nothing is, it is an error of the root."""
+    """Searches for damage after a reader has failed; without damage, the failure is an error of the root."""
     try:
         with guarded(uri):
             yield
@@ -233,9 +233,9 @@ def _examined(uri: str, damage: Callable[[], DamagedOutputError | None]) -> Iter
         if isinstance(error, StorageError) and error.failure != StorageError.failure:
             raise
         with guarded(uri):
-            found = damage()
-        if found is not None:
-            raise found from error
+            damage_error = damage()
+        if damage_error is not None:
+            raise damage_error from error
         if isinstance(error, StorageError):
             raise
         raise StorageError(f"{uri} cannot be read: {error}; run 'counterpoint doctor'") from error
@@ -244,5 +244,5 @@ def _examined(uri: str, damage: Callable[[], DamagedOutputError | None]) -> Iter
 def _empty(table: DeltaTable, column: str | None) -> pl.DataFrame:
     import polars as pl
 
-    found = pl.DataFrame(table.schema().to_arrow().empty_table())
-    return found if column is None else found.drop(column)
+    frame = pl.DataFrame(table.schema().to_arrow().empty_table())
+    return frame if column is None else frame.drop(column)

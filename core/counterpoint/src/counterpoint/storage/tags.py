@@ -19,7 +19,7 @@ def check_tag(tag: str) -> str:
     """The tag, if a version of data can have it.
 
     Raises:
-        UsageError: it cannot; says what a tag is made of.
+        UsageError: It cannot; says what a tag may contain.
     """
     if tag == PRODUCTION:
         raise UsageError(f"{PRODUCTION} is what stands, and no version beside it: choose another tag")
@@ -31,7 +31,7 @@ def check_tag(tag: str) -> str:
 
 
 def unknown(tag: str, pipeline: str, known: Collection[str]) -> UsageError:
-    """The refusal of a tag that no version has, with those that some have, the nearest first."""
+    """The error for a tag that no version has, with the most similar tag and all existing ones."""
     suggest = difflib.get_close_matches(tag, known, 1)
     hint = f"did you mean {suggest[0]!r}? " if suggest else ""
     return UsageError(f"{pipeline} has no version {tag!r}: {hint}there are {', '.join(sorted(known)) or 'none'}")

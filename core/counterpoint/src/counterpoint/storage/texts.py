@@ -1,4 +1,4 @@
-"""Texts as values: only where formatting the value gives the text back, or one of its plain forms (1.0 for 1)."""
+"""Texts as values, only if formatting the value returns the text or one of its plain forms (1.0 for 1)."""
 
 from __future__ import annotations
 
@@ -18,17 +18,20 @@ _ZONED = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(?::[0-5][0-9](?:\.[0-9]{1,9})?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})$"
 )
 _FORMS = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M")
-_SHORT = {pl.Float64: 15, pl.Float32: 6}  # a text of so many bytes has no more digits than each such number holds
+_SHORT = {
+    pl.Float64: 15,
+    pl.Float32: 6,
+}  # a text of at most this length has no more digits than every such number holds
 _DIGITS = 38  # of the largest decimal
 TYPED = (pl.String, pl.Categorical, pl.Enum)
 
 
 def exact(text: pl.Expr, kind: Any) -> pl.Expr:
-    """The values of texts, null where a text is no value of that type exactly; empty texts are null but as texts.
+    """The values of texts, null if a text is not exactly a value of the type; empty texts stay only as texts.
 
     Args:
         text: A column of strings.
-        kind: A type that is no list, struct or binary.
+        kind: A type other than list, struct or binary.
     """
     if isinstance(kind, TYPED):
         return text
@@ -44,24 +47,24 @@ def exact(text: pl.Expr, kind: Any) -> pl.Expr:
 
 
 def value(text: pl.Expr, kind: Any) -> pl.Expr:
-    """The same values of texts that are known to be `exact` all, in less time."""
+    """The values of texts that are all known to be `exact`, computed faster."""
     if kind.is_integer():
         return text.str.replace(r"\.0+$", "").cast(kind, strict=False)
     return text.cast(kind, strict=False) if kind.is_float() else exact(text, kind)
 
 
 def candidates(texts: pl.Series) -> list[Any]:
-    """The types that a few texts allow for a column of such, the best first; none where it stays text."""
-    given = texts.filter((texts != "") & texts.is_not_null())
+    """The types that a sample of texts allows for their column, the best first; empty if it stays text."""
+    sample = texts.filter((texts != "") & texts.is_not_null())
     kinds: dict[str, list[Any]] = {
         _NUMBER: [pl.Int64(), pl.Float64()],
         _DATE: [pl.Date()],
         _STAMP: [pl.Datetime("us"), pl.Datetime("ns")],
         _ZONED: [pl.Datetime("us", "UTC"), pl.Datetime("ns", "UTC")],
     }
-    found = [kind for pattern, several in kinds.items() if given.str.contains(pattern).all() for kind in several]
-    column, rows = pl.col(given.name), given.to_frame()
-    return [kind for kind in found if not rows.select(exact(column, kind).is_null().any()).item()]
+    matching = [kind for pattern, several in kinds.items() if sample.str.contains(pattern).all() for kind in several]
+    column, rows = pl.col(sample.name), sample.to_frame()
+    return [kind for kind in matching if not rows.select(exact(column, kind).is_null().any()).item()]
 
 
 def is_number(texts: pl.Series) -> bool:
@@ -70,20 +73,20 @@ def is_number(texts: pl.Series) -> bool:
 
 
 def wide_numbers(texts: list[pl.LazyFrame], name: str) -> list[Any]:
-    """The types for numbers that neither 64 bits nor doubles hold: integers of 128 bits, decimals."""
+    """The types for numbers that fit neither 64-bit integers nor doubles: 128-bit integers, decimals."""
     measured = [_measured(frame, name) for frame in texts]
-    whole, parts = (max(one[n] for one in measured) for n in (0, 1))
+    whole, parts = (max(digits[n] for digits in measured) for n in (0, 1))
     return [pl.Int128(), *([pl.Decimal(_DIGITS, parts)] if whole + parts <= _DIGITS else [])]
 
 
 def _measured(texts: pl.LazyFrame, name: str) -> tuple[int, int]:
-    """The most digits before and behind the point."""
+    """The largest numbers of digits before and after the decimal point."""
     column = pl.col(name)
-    found = texts.select(
+    digits = texts.select(
         whole=column.str.extract("^-?([0-9]*)").str.len_chars().max(),
         parts=column.str.extract(r"^-?[0-9]+\.([0-9]+)$").str.strip_chars_end("0").str.len_chars().max(),
     ).collect()
-    return found["whole"].item() or 0, found["parts"].item() or 0
+    return digits["whole"].item() or 0, digits["parts"].item() or 0
 
 
 def _where(text: pl.Expr, pattern: str, value: pl.Expr) -> pl.Expr:
@@ -91,23 +94,25 @@ def _where(text: pl.Expr, pattern: str, value: pl.Expr) -> pl.Expr:
 
 
 def _float(text: pl.Expr, kind: Any) -> pl.Expr:
-    """A double holds a text whose digits its own shortest text, or its text of 17 digits, has."""
+    """The floats of texts whose digits equal those of the float's shortest text or of its text of 17 digits."""
     value = text.cast(kind, strict=False)
     plain = text.str.contains(_NUMBER)
     short = (text.str.len_bytes() <= _SHORT[kind.base_type()]) & ~text.str.contains("[a-zE]")
     easy = short | (value.cast(pl.String) == text)
-    # few are left as a rule, and those are asked one by one
-    asked = pl.when(plain & ~easy).then(text)
+    # usually few texts remain, and these are checked one by one
+    remaining = pl.when(plain & ~easy).then(text)
     single = kind == pl.Float32
-    held = asked.map_batches(lambda texts: _held(texts, single=single), return_dtype=pl.Boolean, is_elementwise=True)
+    held = remaining.map_batches(
+        lambda texts: _held(texts, single=single), return_dtype=pl.Boolean, is_elementwise=True
+    )
     return pl.when(plain & (easy | held)).then(value)
 
 
 def _held(texts: pl.Series, *, single: bool) -> pl.Series:
     if texts.len() == texts.null_count():
         return pl.repeat(False, len(texts), dtype=pl.Boolean, eager=True).alias(texts.name)  # noqa: FBT003
-    found = [text is not None and _is_held(text, single=single) for text in texts]
-    return pl.Series(texts.name, found, pl.Boolean)
+    results = [text is not None and _is_held(text, single=single) for text in texts]
+    return pl.Series(texts.name, results, pl.Boolean)
 
 
 def _is_held(text: str, *, single: bool) -> bool:
@@ -124,7 +129,7 @@ def _is_held(text: str, *, single: bool) -> bool:
 
 
 def _digits(text: str) -> str:
-    """The digits of a number, without zeros before and behind."""
+    """The digits of a number, without leading and trailing zeros."""
     return text.lower().partition("e")[0].replace("-", "").replace(".", "").strip("0")
 
 
@@ -147,7 +152,7 @@ def _moment(text: pl.Expr, kind: Any) -> pl.Expr:
 
 
 def _stamp(text: pl.Expr, kind: Any) -> pl.Expr:
-    """A stamp, with digits of a second that the type has not only if they are zeros."""
+    """The datetimes of texts; fractional digits beyond the type's precision must be zeros."""
     spaced = text.str.replace("T", " ", literal=True).str.replace("Z$", "+0000")
     fine = text.str.extract(r"\.([0-9]+)").str.strip_chars_end("0").str.len_chars().fill_null(0)
     room = fine <= {"ms": 3, "us": 6, "ns": 9}[kind.time_unit]
@@ -155,14 +160,14 @@ def _stamp(text: pl.Expr, kind: Any) -> pl.Expr:
     forms = [form + zone for form in _FORMS] + ([] if zone else ["%Y-%m-%d"])
     parsed = [spaced.str.to_datetime(form, time_unit=kind.time_unit, strict=False) for form in forms]
     value = pl.coalesce(parsed)
-    # beyond the years of nanoseconds, the library's parser wraps around
+    # the library's parser wraps around for years that nanoseconds cannot hold
     room = room & ((value.dt.year() - text.str.slice(0, 4).cast(pl.Int32, strict=False)).abs() <= 1)
     value = value.dt.convert_time_zone(kind.time_zone) if kind.time_zone else value
     return pl.when(text.str.contains(_ZONED if zone else _STAMP) & room).then(value)
 
 
 def number_type(texts: pl.LazyFrame, name: str) -> Any:
-    """The first type that holds all texts of a column that are numbers; doubles, the nearest, where none does."""
+    """The first type that holds all numbers in a column of texts; doubles, which round them, if none does."""
     column = pl.col(name)
     for kind in (pl.Int64(), pl.Float64(), *wide_numbers([texts], name)):
         missed = texts.select((column.str.contains(_NUMBER) & exact(column, kind).is_null()).sum()).collect().item()

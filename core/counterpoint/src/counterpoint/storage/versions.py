@@ -1,4 +1,4 @@
-"""Versions of a pipeline's data: promoted into production at once, or dropped; both complete when repeated."""
+"""Versions of a pipeline's data, which can be promoted into production or dropped; a repeated call completes either."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """What a promotion moved: how many entries, and over how many of another content and of an equal one."""
+    """The counts of a promotion: entries moved, entries replaced by other content, and entries with equal content."""
 
     tag: str
     entries: int
@@ -47,45 +47,47 @@ class VersionInfo:
 
 
 def versions(store: Store) -> list[VersionInfo]:
-    """The versions of the store's pipeline beside production, by tag; those being dropped are left out."""
+    """The versions of the store's pipeline other than production, by tag, without those being dropped."""
     name, last = store.pipeline.name, read(store, store.pipeline.name)
     marked = {layout.name_of(path) for path in store.list(layout.versions_folder(name))}
-    found = []
+    infos = []
     for tag in store.folders(layout.CATALOG):
         keys = sorted(key.partition(".")[0] for _, key in _own(store, tag))
         if keys and tag != PRODUCTION and tag not in last.dropping:
             status = VersionStatus.PROMOTED if tag in {*marked, last.tag} else VersionStatus.OPEN
-            found.append(VersionInfo(tag, status, len(keys), keys[0], keys[-1]))
-    return found
+            infos.append(VersionInfo(tag, status, len(keys), keys[0], keys[-1]))
+    return infos
 
 
 def _own(store: Store, tag: str) -> list[tuple[str, str]]:
-    """The step and partition of each entry of a version, as they are listed."""
+    """The step and partition of each entry of a version, in the order of the listing."""
     paths = store.list(layout.version_folder(layout.CATALOG, tag, store.pipeline.name))
-    found = [layout.catalog_entry_of(path) for path in paths]
-    return [(step, key) for _, _, step, key in filter(None, found)]
+    entries = [layout.catalog_entry_of(path) for path in paths]
+    return [(step, key) for _, _, step, key in filter(None, entries)]
 
 
 def promote(store: Store, removed: Collection[tuple[str, str]] = ()) -> Promotion:
-    """Makes all entries of the store's version those of production, at once; completes what was killed in it.
+    """Moves all entries of the store's version into production at once; completes a promotion that was killed.
 
-    `removed` are the steps and partitions that the version does not make any more: they stand no longer.
+    Args:
+        store: The store of the version.
+        removed: The steps and partitions that the version no longer makes, and that are removed from production.
 
     Raises:
-        UsageError: it is production, has no entries, was promoted or is being dropped.
+        UsageError: The version is production, has no entries, was promoted or is being dropped.
     """
     name, tag = store.pipeline.name, check_tag(store.version)
     while True:
-        begun = read(store, name)
-        if begun.tag == tag and begun.entries:
-            return _finished(store, begun)
-        # what was read before this swap holds at it: else the journal was swapped, by a promotion or a drop
-        seen = finish(store, name)
+        unfinished = read(store, name)
+        if unfinished.tag == tag and unfinished.entries:
+            return _finished(store, unfinished)
+        # the checks after this read still hold at the swap: any promotion or drop in between changes the journal
+        journal = finish(store, name)
         store.refuse_closed()
-        new = _journal(store, seen, removed)
+        new = _journal(store, journal, removed)
         for step, values in new.entries.items():
             stage(store, name, step, keys_in(values)[0])
-        if compare_and_swap(store, name, seen, new):
+        if compare_and_swap(store, name, journal, new):
             return _finished(store, new)
 
 
@@ -94,56 +96,56 @@ def _finished(store: Store, journal: Journal) -> Promotion:
     return Promotion(str(journal.tag), **journal.told)
 
 
-def _journal(store: Store, seen: Journal, removed: Collection[tuple[str, str]]) -> Journal:
-    """The journal that promotes what the version has now."""
+def _journal(store: Store, previous: Journal, removed: Collection[tuple[str, str]]) -> Journal:
+    """The journal that promotes the version's current entries."""
     entries: dict[str, dict[str, Any]] = {}
     replaced = equal = 0
     for step, key in _own(store, store.version):
         values = store.get_json(layout.catalog_entry(store.version, store.pipeline.name, step, key))
-        if values is None or store.own_entry(step, key) is None:  # the second: its branch chose otherwise since
+        if values is None or store.own_entry(step, key) is None:  # the second: its branch has chosen otherwise since
             continue
         entry = decoded(values)
-        assert entry is not None  # noqa: S101 - nothing is taken away from a version
+        assert entry is not None  # noqa: S101 - only production has removed entries
         entries.setdefault(step, {})[key] = entry.to_dict()
         stored = store.get_json(layout.catalog_entry(PRODUCTION, store.pipeline.name, step, key))
-        standing = decoded(stored) if stored else None
-        if standing is not None:
-            is_equal = standing.reference.digest == entry.reference.digest
+        replaced_entry = decoded(stored) if stored else None
+        if replaced_entry is not None:
+            is_equal = replaced_entry.reference.digest == entry.reference.digest
             replaced, equal = replaced + (not is_equal), equal + is_equal
     count = sum(map(len, entries.values()))
     if not count:
         raise unknown(store.version, store.pipeline.name, [info.tag for info in versions(store)])
     for step, key in removed:
         entries.setdefault(step, {})[key] = removal()
-    return Journal(store.version, entries, {"entries": count, "replaced": replaced, "equal": equal}, seen.dropping)
+    return Journal(store.version, entries, {"entries": count, "replaced": replaced, "equal": equal}, previous.dropping)
 
 
 def drop(store: Store) -> int:
-    """Forgets the store's version with all its data, unless it was promoted; returns how many entries it had.
+    """Deletes the store's version with all its data, unless it was promoted; returns the number of its entries.
 
     Raises:
-        UsageError: it is production, unknown, or was promoted.
+        UsageError: The version is production, unknown, or was promoted.
     """
     name, tag = store.pipeline.name, check_tag(store.version)
-    while tag not in (seen := finish(store, name)).dropping:
+    while tag not in (journal := finish(store, name)).dropping:
         store.refuse_closed()
         _refuse_unknown(store)
-        # from here on nobody promotes it: who read the journal before cannot swap it any more
-        compare_and_swap(store, name, seen, replace(seen, dropping=(*seen.dropping, tag)))
+        # from here on it cannot be promoted: a process that read the journal before can no longer swap it
+        compare_and_swap(store, name, journal, replace(journal, dropping=(*journal.dropping, tag)))
     count = len(_own(store, tag))
     for room in layout.VERSIONED:
-        # somebody else may have completed this, and somebody begun a version of the same tag anew
+        # another process may have completed the drop, and a new version of the same tag may have begun
         if tag in read(store, name).dropping:
             store.delete_folder(layout.version_folder(room, tag, name))
-    while tag in (seen := finish(store, name)).dropping:
+    while tag in (journal := finish(store, name)).dropping:
         compare_and_swap(
-            store, name, seen, replace(seen, dropping=tuple(other for other in seen.dropping if other != tag))
+            store, name, journal, replace(journal, dropping=tuple(other for other in journal.dropping if other != tag))
         )
     return count
 
 
 def _refuse_unknown(store: Store) -> None:
-    """Refuses a tag that has neither entries nor, after a run that failed, data."""
+    """Refuses a tag that has neither entries nor data; a failed run may leave data without entries."""
     folders = [layout.version_folder(room, store.version, store.pipeline.name) for room in layout.VERSIONED]
     if not any(map(store.list, folders)):
         raise unknown(store.version, store.pipeline.name, [info.tag for info in versions(store)])
