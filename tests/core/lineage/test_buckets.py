@@ -51,7 +51,7 @@ def test_what_was_registered_in_the_shared_folder_is_found(
         old.setattr(registry, "local_folder", lambda _: here)
         Workshop(roots[0]).register(1, run_id="run-1")
         Workshop(roots[1]).register(2, run_id="run-2")
-    shared._told.cache_clear()
+    shared._runs_in.cache_clear()
     assert [place_of(Objects(root)).folder == here for root in roots] == [True, True, False]
     assert find_lineage(roots[0], f"{NAME}/1")["run_id"] == "run-1"
     assert find_lineage(roots[1], f"{NAME}/2")["run_id"] == "run-2"

@@ -1,4 +1,4 @@
-"""Where a run came from, and the registry of the models it made."""
+"""The lineage of runs, and the registry of the models that they made."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Which registered version is champion of production and which challenger: the latest one of its stage.
+"""The aliases champion (production) and challenger (staging), each held by the latest registered version of its stage.
 
-Whoever moves an alias back, deletes a version or archives it has rolled a model back. What was rolled back neither
-stands in the way of the next model, nor is it the bar for that; only a person makes it champion again.
+A model is rolled back by moving its alias back, or by deleting or archiving a version. A version that was rolled back
+does not block the next model, nor is it the baseline for it; only a person can make it champion again.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ class Candidate:
 
     @property
     def rank(self) -> tuple[str, int]:
-        """Later is that of a later partition, or of the same partition and a higher number."""
+        """The order of versions: by partition, then by number."""
         return self.partition, self.number
 
 
 def give_alias(client: MlflowClient, candidate: Candidate, standing: Iterable[Any]) -> bool:
-    """Gives a version of production the alias of its stage, unless a later one stands or holds it; tells whether.
+    """Gives a production version the alias of its stage, unless a later version exists; returns whether it did.
 
-    What was rolled back does not get it: a run that is repeated would undo what a person has decided.
+    A version that was rolled back does not get the alias, so that a repeated run cannot undo a person's decision.
     """
     if candidate.is_rolled_back:
         return False
@@ -55,25 +55,27 @@ def give_alias(client: MlflowClient, candidate: Candidate, standing: Iterable[An
     holder = candidate_of(held) if (held := holder_of(client, candidate.model, alias)) else None
     if holder and holder.number == candidate.number:
         return False
-    made = [c for c in map(candidate_of, standing) if c and (c.model, c.stage) == (candidate.model, candidate.stage)]
-    if any(rival.rank > candidate.rank for rival in ([holder] if holder else made)):
+    candidates = [
+        c for c in map(candidate_of, standing) if c and (c.model, c.stage) == (candidate.model, candidate.stage)
+    ]
+    if any(rival.rank > candidate.rank for rival in ([holder] if holder else candidates)):
         return False
     client.set_registered_model_alias(candidate.model, alias, str(candidate.number))
-    for passed in made:
+    for passed in candidates:
         if holder and holder.rank < passed.rank < candidate.rank:
             client.set_model_version_tag(passed.model, str(passed.number), ROLLED_BACK, "true")
     return True
 
 
 def holder_of(client: MlflowClient, model: str, alias: str) -> Any:
-    """The version that holds an alias of a model, whoever gave it to it; None where none does, or an archived one."""
+    """The version that holds an alias of a model, whoever assigned it; None if it is archived or there is none."""
     number = client.get_registered_model(model).aliases.get(alias)
-    found = None if number is None else client.get_model_version(model, str(number))
-    return None if found is None or found.current_stage == ARCHIVED else found
+    version = None if number is None else client.get_model_version(model, str(number))
+    return None if version is None or version.current_stage == ARCHIVED else version
 
 
 def candidate_of(version: Any) -> Candidate | None:
-    """A registered version as a candidate, or None for a person's, an archived one, and one that has no stage."""
+    """A registered version as a candidate; None if it is archived, has no stage, or was registered by a person."""
     if version.current_stage == ARCHIVED:
         return None
     stage, partition = version.tags.get(f"{TAG}.stage"), version.tags.get(f"{TAG}.partition")
@@ -83,46 +85,47 @@ def candidate_of(version: Any) -> Candidate | None:
 
 
 def promote_models(store: Store, pipeline: Pipeline) -> dict[str, dict[str, int]]:
-    """Gives the aliases to the models of the store's promoted version that are later than who holds them.
+    """Gives the aliases to the models of the store's promoted version that are later than the present holders.
 
-    Returns the number of the version that each alias was given to, by model; nothing when it is done already.
+    Returns:
+        By model and alias, the number of the version that got it; empty when a repeated call changes nothing.
 
     Raises:
-        UsageError: the version was not promoted.
+        UsageError: The version was not promoted.
     """
     if not is_promoted(store):
         raise UsageError(f"version {store.version} of {pipeline.name} was not promoted, so its models stay as they are")
     place = place_of(store)
     if place.is_empty:
         return {}
-    given: dict[str, dict[str, int]] = {}
+    assigned: dict[str, dict[str, int]] = {}
     client = client_of(place)
     with alone(place, "registration.lock"):
         standing = versions_of(client, pipeline.name, PRODUCTION)
         for candidate in _latest(versions_of(client, pipeline.name, store.version)):
             if give_alias(client, candidate, standing):
-                given.setdefault(candidate.model, {})[ALIASES[candidate.stage]] = candidate.number
-    return given
+                assigned.setdefault(candidate.model, {})[ALIASES[candidate.stage]] = candidate.number
+    return assigned
 
 
 def _latest(versions: Iterable[Any]) -> list[Candidate]:
-    """The latest of each model and stage."""
-    found: dict[tuple[str, str], Candidate] = {}
+    """The latest candidate of each model and stage."""
+    latest: dict[tuple[str, str], Candidate] = {}
     for candidate in sorted(filter(None, map(candidate_of, versions)), key=lambda c: c.rank):
-        found[candidate.model, candidate.stage] = candidate
-    return list(found.values())
+        latest[candidate.model, candidate.stage] = candidate
+    return list(latest.values())
 
 
 def champions(store: Store, before: str) -> dict[str, Champion]:
     """The champion of each model of the pipeline: the newest production version of a partition before `before`.
 
-    In production none is newer than the one that holds the alias now: what was newer was rolled back. Partitions to
-    come do not count, so a backfill decides as the run of its own day would have.
+    In production, versions newer than the holder of the alias do not count, because they were rolled back. Later
+    partitions do not count either, so a backfill decides as the run of its own day would have.
     """
     place = place_of(store)
     if place.is_empty:
         return {}
-    client, found = client_of(place), dict[str, Champion]()
+    client, by_model = client_of(place), dict[str, Champion]()
     versions = versions_of(client, store.pipeline.name, store.version)
     for model in sorted({version.name for version in versions}):
         own = [version for version in versions if version.name == model and ROLLED_BACK not in version.tags]
@@ -130,12 +133,12 @@ def champions(store: Store, before: str) -> dict[str, Champion]:
         version = _newest(_not_after(holder, own), before)
         if version is not None:
             metrics = json.loads(version.tags[f"{TAG}.metrics"])
-            found[model] = Champion(model, int(version.version), version.tags[f"{TAG}.partition"], metrics)
-    return found
+            by_model[model] = Champion(model, int(version.version), version.tags[f"{TAG}.partition"], metrics)
+    return by_model
 
 
 def _not_after(holder: Any, versions: list[Any]) -> list[Any]:
-    """Those that are not newer than the one that holds the alias, and that one, which may have been promoted."""
+    """The holder of the alias, which a person may have promoted, and the versions that are older than it."""
     latest = candidate_of(holder) if holder else None
     if latest is None or latest.stage != "production":
         return versions

@@ -14,16 +14,16 @@ def find_lineage(root: str, subject: str) -> dict[str, Any]:
     """The metadata of a run id, or of a registered model written `name` (its champion) or `name/version`.
 
     Raises:
-        UsageError: there is neither a run nor a model of that name below the root.
+        UsageError: There is neither a run nor a model of that name below the root.
     """
     objects = Objects(root)
-    found = _of_run(objects, subject) or _of_model(objects, subject)
-    if found is None:
+    metadata = _of_run(objects, subject) or _of_model(objects, subject)
+    if metadata is None:
         raise UsageError(
             f"neither a run nor a registered model is called {subject!r} below {root}:"
             " name a run id as 'run' prints it, or a model as name or name/version"
         )
-    return found
+    return metadata
 
 
 def _of_run(objects: Objects, run_id: str) -> dict[str, Any] | None:

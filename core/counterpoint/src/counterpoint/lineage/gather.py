@@ -1,4 +1,4 @@
-"""Gathering the metadata of a run from what stands, from the checkout and from the environment."""
+"""Gathering the metadata of a run from its published outputs, the checkout and the environment."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
     from counterpoint.model import Materialization, Pipeline, RunRequest, Step
     from counterpoint.storage import Store
 
-_OF_THE_REGISTRATION = ("mlflow_runs", "registry_versions", "git", "code", "contracts", "packages")
+_FROM_REGISTRATION = ("mlflow_runs", "registry_versions", "git", "code", "contracts", "packages")
 
 
 @dataclass(frozen=True, slots=True)
 class RunEnvironment:
-    """What runs that end together have in common: it costs more to look at than all else of their metadata."""
+    """The metadata that runs of one process share, because it takes longer to gather than the rest."""
 
     git: dict[str, Any]
     packages: dict[str, str]
 
     @classmethod
     def of(cls, pipeline: Pipeline) -> RunEnvironment:
-        """Those of a pipeline's runs in this process, now."""
+        """The present environment of a pipeline's runs in this process."""
         return cls(git_state(source_of(pipeline)), _packages())
 
 
@@ -81,18 +81,18 @@ def keep(store: Store, pipeline: Pipeline, request: RunRequest, metadata: Pipeli
 
 
 def keep_whole(store: Store, pipeline: Pipeline, request: RunRequest, around: RunEnvironment | None = None) -> str:
-    """Stores the metadata of a run that has ended: all outputs, and what its registration told before; returns its URI.
+    """Stores the metadata of a run that has ended, with all its outputs; returns its URI.
 
-    Code, checkout and packages are those of the registration, where there was one.
+    Code, checkout and packages are those stored by the run's registration step, if it had one.
     """
     metadata = gather(store, pipeline, request, around)
-    kept = store.get_json(layout.run_lineage(pipeline.name, request.run_id))
-    told = {name: kept[name] for name in _OF_THE_REGISTRATION if name in kept} if kept else {}
-    return keep(store, pipeline, request, replace(metadata, **told))
+    stored = store.get_json(layout.run_lineage(pipeline.name, request.run_id))
+    of_registration = {name: stored[name] for name in _FROM_REGISTRATION if name in stored} if stored else {}
+    return keep(store, pipeline, request, replace(metadata, **of_registration))
 
 
 def environment(devices: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Python, system and processors of this machine, and what the steps that use PyTorch computed on, by step."""
+    """Python, system and processors of this machine, and the devices of the steps that use PyTorch, by step."""
     return {
         "python": platform.python_version(),
         "system": platform.platform(),
@@ -104,20 +104,20 @@ def environment(devices: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _devices(store: Store, pipeline: Pipeline, request: RunRequest) -> dict[str, Any]:
-    """What was recorded of the device by the runs that made the outputs; for a mapped step, by its first element."""
-    found: dict[str, Any] = {}
+    """The device of each step, as recorded by the run that made its output; of a mapped step, by its first element."""
+    devices: dict[str, Any] = {}
     for step in pipeline.steps:
         index, part = (None, "") if step.map_over is None else (0, ".0")
         entry = store.entry(step.name, f"{request.partition}{part}")
         path = layout.step_record(pipeline.name, entry.run_id, step.name, index) if entry else None
         record = (store.get_json(path) if path else None) or {}
         if device := record.get("details", {}).get("device"):
-            found[step.name] = device
-    return found
+            devices[step.name] = device
+    return devices
 
 
 def source_of(pipeline: Pipeline) -> Path:
-    """Where the code of a pipeline lies: the file of its first step, else the working folder."""
+    """The path of a pipeline's code: the file of its first step, else the working folder."""
     module = pipeline.steps[0].function.partition(":")[0]
     return path_of(module) or Path.cwd()
 
@@ -128,19 +128,19 @@ def _contracts(pipeline: Pipeline) -> dict[str, str]:
 
 
 def _inputs(store: Store, pipeline: Pipeline, request: RunRequest) -> dict[str, Any]:
-    """Every partition that a window of this run reads, by step."""
-    found: dict[str, dict[str, Any]] = {}
+    """The partitions that the windows of this run read, by step."""
+    inputs: dict[str, dict[str, Any]] = {}
     for step in pipeline.steps:
         for name, key in _windowed(pipeline, step, request.partition):
             entry = store.entry(name, key)
             if entry:
-                found.setdefault(name, {})[key] = _described(entry)
-    return {name: dict(sorted(keys.items())) for name, keys in found.items()}
+                inputs.setdefault(name, {})[key] = _described(entry)
+    return {name: dict(sorted(keys.items())) for name, keys in inputs.items()}
 
 
 def _windowed(pipeline: Pipeline, step: Step, key: str) -> list[tuple[str, str]]:
-    windows = [(given.step, given.window) for given in step.inputs if given.window]
-    return [(name, other) for name, window in windows for other in window.keys(pipeline.partitions, key)]
+    windows = [(step_input.step, step_input.window) for step_input in step.inputs if step_input.window]
+    return [(name, read_key) for name, window in windows for read_key in window.keys(pipeline.partitions, key)]
 
 
 def _outputs(store: Store, pipeline: Pipeline, request: RunRequest) -> dict[str, Any]:
@@ -151,8 +151,8 @@ def _outputs(store: Store, pipeline: Pipeline, request: RunRequest) -> dict[str,
 def _bridged(store: Store, pipeline: Pipeline, request: RunRequest) -> dict[str, Any]:
     waits = [step.name for step in pipeline.steps if any(wait.kind in BRIDGES for wait in step.waits)]
     paths = {name: layout.step_bridged(pipeline.name, request.run_id, name) for name in waits}
-    told = {name: store.get_json(path) for name, path in paths.items()}
-    return {name: found["bridged"] for name, found in told.items() if found}
+    records = {name: store.get_json(path) for name, path in paths.items()}
+    return {name: record["bridged"] for name, record in records.items() if record}
 
 
 def _described(entry: Materialization) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The commit that the code of a pipeline stands at, by GitPython."""
+"""The commit of a pipeline's code, by GitPython."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 def git_state(place: Path) -> dict[str, Any]:
     """Commit, branch, and whether the tree is dirty, of the checkout that holds a path.
 
-    Outside a checkout, or where git is missing, `commit` is None and `reason` says why.
+    Outside a checkout, or if git is missing, `commit` is None and `reason` says why.
     """
     try:
         import git
@@ -22,7 +22,7 @@ def git_state(place: Path) -> dict[str, Any]:
     except (git.InvalidGitRepositoryError, git.NoSuchPathError):
         return _none(f"{place} lies in no git checkout")
     except git.GitCommandError as error:
-        # such as a checkout that belongs to somebody else, which git refuses to look into
+        # such as a checkout that belongs to another user, which git refuses to read
         return _none(f"git refuses: {error.stderr.strip()[:200]}")
 
 
@@ -41,7 +41,7 @@ def _none(reason: str) -> dict[str, Any]:
 
 
 def _ignored(repository: Any, place: Path) -> bool:
-    """Whether an environment installed inside a checkout, and not the checkout itself, holds the code."""
+    """Whether the code is ignored by the checkout, such as in an environment that is installed inside of it."""
     return bool(repository.ignored(str(place)))
 
 

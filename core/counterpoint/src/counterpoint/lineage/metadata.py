@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PipelineRunMetadata:
-    """All that a figure of a run rests on, as JSON values.
+    """Everything that the results of a run depend on, as JSON values.
 
     `git` has commit, branch, dirty and the digest of the uncommitted change, or a `reason` why there is none.
     `inputs` and `outputs` map step to partition to digest, Delta version and place. `mlflow_runs` and
-    `registry_versions` map registered model names to what MLflow calls them. `bridged` maps a step to the runs and
-    materializations on other orchestrators that it waited for.
+    `registry_versions` map registered model names to MLflow's run ids and version numbers. `bridged` maps a step to
+    the runs and materializations on other orchestrators that it waited for.
     """
 
     run_id: str

@@ -1,8 +1,8 @@
 """The registered models of a pipeline below a root, as the registry holds them.
 
-A registry may be shared by several pipelines and roots, and by people. A version is of a pipeline below a root if it
-bears the tags of the pipeline and the root knows the run that registered it. On a shared server the root must hold the
-model as well: two installations of an orchestrator give their scheduled runs the same ids.
+A registry may be shared by several pipelines and roots, and by people. A version belongs to a pipeline below a root if
+it has the pipeline's tags and the root knows the run that registered it. On a shared server the root must also hold the
+model, because two installations of an orchestrator give their scheduled runs the same ids.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ PROMOTED = f"{TAG}.promoted"
 class ModelVersion:
     """A version of a registered model.
 
-    `data_version` is the version of the pipeline's data that it was made in. `stage` is production, staging or
-    archived. `promoted` and `rolled_back` say by whom and when; None where that did not happen.
+    `data_version` is the version of the pipeline's data in which it was made. `stage` is production, staging or
+    archived. `promoted` and `rolled_back` say by whom and when; None if that did not happen.
     """
 
     model: str
@@ -49,7 +49,7 @@ class ModelVersion:
 
     @property
     def rank(self) -> tuple[str, int]:
-        """Later is that of a later partition, or of the same partition and a higher number."""
+        """The order of versions: by partition, then by number."""
         return self.partition, self.version
 
     def to_dict(self) -> dict[str, Any]:
@@ -61,17 +61,17 @@ def model_versions(store: Store) -> list[ModelVersion]:
     """The versions that the store's pipeline has registered below its root, by model and number.
 
     Raises:
-        UsageError: mlflow is missing, or the registry cannot be asked from here; names the fix.
+        UsageError: MLflow is missing, or the registry cannot be reached from here; names the fix.
     """
     client = registry_client(store)
     return [] if client is None else versions_in(client, store)
 
 
 def registry_client(store: Store) -> MlflowClient | None:
-    """A client of the registry of a root, or None where nothing can have been registered yet.
+    """A client of the registry of a root, or None if nothing can have been registered yet.
 
     Raises:
-        UsageError: mlflow is missing, or the registry cannot be asked from here; names the fix.
+        UsageError: MLflow is missing, or the registry cannot be reached from here; names the fix.
     """
     place = filled_place(store)
     if place is None:
@@ -81,7 +81,7 @@ def registry_client(store: Store) -> MlflowClient | None:
 
 
 def versions_in(client: MlflowClient, store: Store) -> list[ModelVersion]:
-    """What `model_versions` returns, by a client that is there already."""
+    """The result of `model_versions`, by an existing client."""
     runs = set(store.folders(layout.runs_folder(store.pipeline.name)))
     is_shared = place_of(store).folder is None
     own = [
@@ -90,8 +90,8 @@ def versions_in(client: MlflowClient, store: Store) -> list[ModelVersion]:
         if version.tags.get(f"{TAG}.run_id") in runs and (not is_shared or _holds(store, version.tags))
     ]
     aliases = {name: _aliases(client, name) for name in sorted({version.name for version in own})}
-    found = [_described(version, aliases[version.name].get(int(version.version), [])) for version in own]
-    return sorted(found, key=lambda version: (version.model, version.version))
+    described = [_described(version, aliases[version.name].get(int(version.version), [])) for version in own]
+    return sorted(described, key=lambda version: (version.model, version.version))
 
 
 def _holds(store: Store, tags: Mapping[str, str]) -> bool:
@@ -103,10 +103,10 @@ def _holds(store: Store, tags: Mapping[str, str]) -> bool:
 
 def _aliases(client: MlflowClient, model: str) -> dict[int, list[str]]:
     """The aliases of each version of a model."""
-    found: dict[int, list[str]] = {}
+    by_number: dict[int, list[str]] = {}
     for alias, number in sorted(client.get_registered_model(model).aliases.items()):
-        found.setdefault(int(number), []).append(alias)
-    return found
+        by_number.setdefault(int(number), []).append(alias)
+    return by_number
 
 
 def _described(version: Any, aliases: Sequence[str]) -> ModelVersion:
@@ -127,5 +127,5 @@ def _described(version: Any, aliases: Sequence[str]) -> ModelVersion:
 
 
 def _decided(tags: Mapping[str, str], name: str) -> dict[str, str | None]:
-    """By whom and when; None where it was no person, but a later model that took over."""
+    """By whom and when; None values if a later model, not a person, caused it."""
     return {"by": tags.get(f"{name}_by"), "at": tags.get(f"{name}_at")}

@@ -1,4 +1,4 @@
-"""One registered model of a pipeline below a root, opened to be changed; what is of others is refused by name."""
+"""One registered model of a pipeline below a root, locked to be changed; models of others are refused by name."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CHAMPION = ALIASES["production"]
 
 @dataclass(frozen=True)
 class OwnModel:
-    """A registered model, as far as the pipeline has registered it below the root."""
+    """A registered model, with the versions that the pipeline has registered below the root."""
 
     store: Store
     client: MlflowClient
@@ -34,7 +34,7 @@ class OwnModel:
 
     @property
     def place(self) -> str:
-        """Whose models may be changed, for messages."""
+        """The pipeline and root whose models may be changed, for messages."""
         return f"{self.store.pipeline.name} below {self.store.root}"
 
     def in_production(self, version: ModelVersion) -> bool:
@@ -43,7 +43,7 @@ class OwnModel:
         return tag == PRODUCTION or is_promoted(Store(self.store.root, self.store.pipeline, tag))
 
     def standing(self, number: int) -> ModelVersion:
-        """A version that can be champion; any other is refused with the reason."""
+        """The version with a number, if it can be champion; else it is refused with the reason."""
         version = self.versions.get(number)
         if version is None:
             raise self._unknown(number)
@@ -68,19 +68,19 @@ class OwnModel:
 
 @contextmanager
 def opened(store: Store, model: str) -> Iterator[OwnModel]:
-    """A registered model of the store's pipeline, which nobody else of this root changes meanwhile.
+    """A registered model of the store's pipeline, which no other process of this root changes meanwhile.
 
     Raises:
-        UsageError: the model or its champion is not of this pipeline below this root.
+        UsageError: The model or its champion is not of this pipeline below this root.
     """
     client = registry_client(store)
     if client is None:
         raise UsageError(f"{store.pipeline.name} below {store.root} has no registered models yet: run it first")
     with alone(place_of(store), "registration.lock"):
-        found = versions_in(client, store)
-        own = {version.version: version for version in found if version.model == model}
+        versions = versions_in(client, store)
+        own = {version.version: version for version in versions if version.model == model}
         if not own:
-            raise _foreign_model(client, store, model, sorted({version.model for version in found}))
+            raise _foreign_model(client, store, model, sorted({version.model for version in versions}))
         yield OwnModel(store, client, model, own, _champion(client, store, model, own))
 
 
@@ -108,7 +108,7 @@ def _exists(look: Any) -> bool:
     try:
         look()
     except MlflowException as error:
-        # the second: there can be nothing of such a name
+        # the second: MLflow allows no such name
         if error.error_code not in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
             raise
         return False

@@ -1,7 +1,7 @@
-"""A person moves the alias champion: back to an earlier version, or to any version that stands.
+"""Moving the alias champion by hand: back to an earlier version, or to any valid version.
 
-The versions that are passed are marked as rolled back, as those are that a later model passes over, so the next gate
-compares with the version that stands.
+The versions between the old and the new champion are marked as rolled back, as if a later model had replaced them, so
+the next gate compares with the new champion.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AliasChange:
-    """What a promotion or a rollback did.
+    """The effect of a promotion or a rollback.
 
-    `champion` is the version that holds the alias now, `previous` the one that held it, `rolled_back` those that were
-    marked. Nothing has `changed` where that version held the alias already.
+    `champion` is the version that holds the alias now, `previous` the one before, and `rolled_back` the versions
+    that were marked. `changed` is false if the champion held the alias already.
     """
 
     model: str
@@ -47,19 +47,19 @@ class AliasChange:
 
 
 def promote_model(store: Store, model: str, number: int, by: str) -> AliasChange:
-    """Gives the alias champion to a version that stands, also to one that was rolled back.
+    """Gives the alias champion to a valid version, also to one that was rolled back.
 
     Args:
-        store: the pipeline's, in production.
-        model: the registered name.
-        number: of the version.
-        by: who does it.
+        store: The pipeline's store, in production.
+        model: The registered name.
+        number: The number of the version.
+        by: The user who does it.
 
     Returns:
-        What was changed.
+        The change.
 
     Raises:
-        UsageError: the model, the version or the champion is not of this pipeline, or the version does not stand.
+        UsageError: The model, the version or the champion is not of this pipeline, or the version is not valid.
     """
     with opened(store, model) as registered:
         return _give(registered, registered.standing(number), by)
@@ -69,16 +69,17 @@ def roll_back(store: Store, model: str, number: int | None, by: str) -> AliasCha
     """Gives the alias champion back to an earlier version of production.
 
     Args:
-        store: the pipeline's, in production.
-        model: the registered name.
-        number: of the version; None for the newest before the champion that is neither rolled back nor archived.
-        by: who does it.
+        store: The pipeline's store, in production.
+        model: The registered name.
+        number: The number of the version; None for the newest one before the champion that is neither rolled back nor
+            archived.
+        by: The user who does it.
 
     Returns:
-        What was changed.
+        The change.
 
     Raises:
-        UsageError: the model, the version or the champion is not of this pipeline, or there is nothing to go back to.
+        UsageError: The model, the version or the champion is not of this pipeline, or there is no earlier version.
     """
     with opened(store, model) as registered:
         champion = registered.champion
@@ -113,7 +114,7 @@ def _before(registered: OwnModel, champion: ModelVersion) -> ModelVersion:
 
 
 def _give(registered: OwnModel, target: ModelVersion, by: str) -> AliasChange:
-    """Marks first, gives the alias last: what is killed in between is completed when it is repeated."""
+    """Sets the marks first and the alias last, so that a repeated call completes one that was killed in between."""
     champion = registered.champion
     if champion is target and target.rolled_back is None:
         return AliasChange(target.model, target.version, target.partition, target.version, changed=False)
@@ -133,7 +134,7 @@ def _give(registered: OwnModel, target: ModelVersion, by: str) -> AliasChange:
 
 
 def _passed(registered: OwnModel, target: ModelVersion) -> list[ModelVersion]:
-    """The versions of production between the champion and the next one, and the champion if that goes back."""
+    """The production versions between the old and the new champion, with the old one in a rollback."""
     champion = registered.champion
     if champion is None:
         return []

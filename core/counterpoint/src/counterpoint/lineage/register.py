@@ -1,4 +1,4 @@
-"""Carrying out what the gate decided: one MLflow run a model, a version for those that passed, aliases."""
+"""Carrying out the gate's decisions: an MLflow run for each model, a version for each that passed, and aliases."""
 
 from __future__ import annotations
 
@@ -36,21 +36,29 @@ def register(
     decisions: Sequence[Decision],
     given: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Registers what the gate let pass, and logs what it held back; again for the same content changes nothing.
+    """Registers the models that passed the gate, and logs the others; a repeated call with equal content has no effect.
 
-    Returns, for the step's record, the MLflow run ids and the registry versions by model, and the lineage.
+    Args:
+        store: The store.
+        pipeline: The pipeline.
+        request: The run.
+        decisions: The gate's decisions.
+        given: The references of the step's inputs, by parameter.
+
+    Returns:
+        The details for the step's record: MLflow run ids and registry versions by model, commit and lineage.
     """
     metadata = gather(store, pipeline, request)
     by_step = {ref.step: ref for ref in given.values() if getattr(ref, "kind", None) == "model"}
     with alone(place_of(store), "registration.lock"):
-        desk = _MlflowRegistrar(store, pipeline, request, metadata)
-        made = {d.model: desk.file(d, by_step[d.step]) for d in decisions if d.step in by_step}
+        registrar = _MlflowRegistrar(store, pipeline, request, metadata)
+        registered = {d.model: registrar.file(d, by_step[d.step]) for d in decisions if d.step in by_step}
     metadata = replace(
         metadata,
-        mlflow_runs={name: entry["run_id"] for name, entry in made.items()},
-        registry_versions={name: e["version"] for name, e in made.items() if e["version"] is not None},
+        mlflow_runs={name: entry["run_id"] for name, entry in registered.items()},
+        registry_versions={name: e["version"] for name, e in registered.items() if e["version"] is not None},
     )
-    desk.complete(metadata, made, by_step)
+    registrar.complete(metadata, registered, by_step)
     return {
         "lineage": keep(store, pipeline, request, metadata),
         "git_commit": metadata.git["commit"],
@@ -104,12 +112,12 @@ class _MlflowRegistrar:
         return {f"{TAG}.{name}": value for name, value in values.items()}
 
     def _logged(self, tags: Mapping[str, str]) -> str | None:
-        """The MLflow run of the same model content, partition and stage, when one was logged to its end."""
+        """The finished MLflow run of the same model content, partition and stage, or None."""
         same = [f"{TAG}.{name}" for name in ("model", "version", "partition", "digest", "stage", "metrics")]
         query = " and ".join(f"tags.`{name}` = '{tags[name]}'" for name in same)
-        done = f"{query} and attributes.status = 'FINISHED'"
-        found = self.client.search_runs([self.experiment], done, max_results=1)
-        return str(found[0].info.run_id) if found else None
+        finished = f"{query} and attributes.status = 'FINISHED'"
+        runs = self.client.search_runs([self.experiment], finished, max_results=1)
+        return str(runs[0].info.run_id) if runs else None
 
     def _log(self, decision: Decision, reference: ArtifactRef, tags: Mapping[str, str]) -> str:
         from mlflow.entities import Metric, Param
@@ -118,7 +126,7 @@ class _MlflowRegistrar:
         name = f"{decision.model} {self.request.partition}"
         run_id = str(self.client.create_run(self.experiment, tags=dict(tags), run_name=name).info.run_id)
         numbers = {**decision.metrics, **{f"baseline_{k}": v for k, v in decision.baseline.items()}}
-        # MLflow takes no @ in the name of a metric
+        # MLflow allows no @ in the name of a metric
         metrics = [Metric(key.replace("@", "_at_"), value, moment, 0) for key, value in sorted(numbers.items())]
         step = self.pipeline.step(decision.step)
         settings = {name: self.pipeline.config[name] for name in step.settings}
@@ -147,9 +155,9 @@ class _MlflowRegistrar:
                 return int(version.version)
         self._model(decision.model)
         source = f"{self.client.get_run(run_id).info.artifact_uri}/model"
-        made = self.client.create_model_version(decision.model, source, run_id, tags=dict(tags))
-        self._alias(decision, made, standing)
-        return int(made.version)
+        created = self.client.create_model_version(decision.model, source, run_id, tags=dict(tags))
+        self._alias(decision, created, standing)
+        return int(created.version)
 
     def _model(self, name: str) -> None:
         if not self.client.search_registered_models(f"name='{name}'"):
@@ -163,20 +171,20 @@ class _MlflowRegistrar:
     def complete(
         self, metadata: PipelineRunMetadata, made: Mapping[str, Any], models: Mapping[str, ArtifactRef]
     ) -> None:
-        """Puts the lineage beside each model, in the store and in MLflow."""
+        """Stores the lineage beside each model, in the store and in MLflow."""
         stored = self.store.encoded(metadata.to_dict())
         for reference in models.values():
             folder = self.store.path(reference.uri, layout.ARTIFACTS)
             self.store.put(layout.artifact_file(folder, layout.LINEAGE), stored)
-        # a folder of artifacts in the root is copied and moved with it; a server elsewhere must know where the root is
+        # artifacts in the root are copied and moved with it; another server must know where the root is
         text = stored if self.place.folder else json.dumps(metadata.to_dict(), sort_keys=True, default=str).encode()
         for entry in made.values():
             self._attach(entry["run_id"], {layout.LINEAGE: text}, None)
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    flat: dict[str, Any] = {}
     for key, value in values.items():
         name = f"{prefix}{key}"
-        found.update(_flat(value, f"{name}.") if isinstance(value, dict) else {name: value})
-    return found
+        flat.update(_flat(value, f"{name}.") if isinstance(value, dict) else {name: value})
+    return flat

@@ -1,6 +1,6 @@
-"""MLflow: runs, models and their versions; imported only by the step that registers.
+"""MLflow: runs, models and their versions; imported only by the step that registers models.
 
-By default a SQLite store and a folder of artifacts below the root; any tracking server by MLFLOW_TRACKING_URI.
+The default is a SQLite store and a folder of artifacts below the root; MLFLOW_TRACKING_URI selects another server.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from counterpoint.storage.objects import Objects
 
 TAG = "counterpoint"
-# the folder of a root below which artifacts lie
+# the folder of a root that holds the artifacts
 _BELOW = f"/{layout.REGISTRY_ARTIFACTS}"
 _ELSEWHERE = "SELECT 1 FROM {0} WHERE {1} LIKE ? AND substr({1}, 1, ?) <> ?"
 _MOVE = "UPDATE {0} SET {1} = ? || substr({1}, instr({1}, ?) + ?) WHERE {1} LIKE ? AND substr({1}, 1, ?) <> ?"
@@ -38,7 +38,7 @@ _LOCK_SECONDS = 300.0  # making a database, or registering a large model, takes 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where tracking lies: the URI of the store, that of artifacts (None: the server's), and a local folder."""
+    """The location of tracking: the URIs of the store and of artifacts (None: the server's), and a local folder."""
 
     uri: str
     artifacts: str | None
@@ -51,7 +51,7 @@ class Place:
 
 
 def place_of(store: Objects) -> Place:
-    """Where the tracking of a root lies; that of a root in a bucket has its database in a local folder of its own."""
+    """The location of a root's tracking; a root in a bucket has its database in a local folder of its own."""
     uri = os.environ.get("MLFLOW_TRACKING_URI")
     if uri:
         return Place(uri, None, None)
@@ -64,7 +64,7 @@ def place_of(store: Objects) -> Place:
 
 
 def client_of(place: Place) -> MlflowClient:
-    """A client of the tracking place, whose database is made once, whoever comes first."""
+    """A client of the tracking place; the first client makes the database."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     from mlflow import MlflowClient
 
@@ -81,20 +81,20 @@ def client_of(place: Place) -> MlflowClient:
 
 
 def relocate(place: Place) -> None:
-    """Has the database of a copied or moved root name the artifacts that lie beside it, not those of where it was."""
+    """Updates the artifact URIs in the database of a copied or moved root to its new location."""
     if place.is_empty or place.artifacts is None or not place.artifacts.startswith("file:"):
         return
     with closing(sqlite3.connect(place.folder / layout.REGISTRY_DATABASE)) as database, database:  # type: ignore[operator]
-        known = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         here = (f"file:%{_BELOW}%", len(place.artifacts), place.artifacts)
         for names in ARTIFACTS:
-            if names[0] in known and database.execute(_ELSEWHERE.format(*names), here).fetchone():
+            if names[0] in tables and database.execute(_ELSEWHERE.format(*names), here).fetchone():
                 database.execute(_MOVE.format(*names), (place.artifacts, _BELOW, len(_BELOW), *here))
 
 
 @contextmanager
 def alone(place: Place, name: str) -> Iterator[None]:
-    """One at a time in a folder: several that make a fresh database, or move an alias, at once undo each other."""
+    """Holds a lock in a place's folder, so that concurrent changes of database or aliases do not undo each other."""
     if place.folder is None:
         yield
         return
@@ -106,7 +106,7 @@ def alone(place: Place, name: str) -> Iterator[None]:
 
 
 def once(make: Callable[[], Any]) -> None:
-    """Makes what somebody else may have made a moment ago."""
+    """Calls `make`, and ignores that another process has made the same resource a moment ago."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -118,25 +118,25 @@ def once(make: Callable[[], Any]) -> None:
 
 def versions_of(client: MlflowClient, pipeline: str, version: str | None = None) -> list[Any]:
     """All registered versions that a pipeline made, in one version of its data or in all of them."""
-    wanted = {f"{TAG}.pipeline": pipeline} | ({f"{TAG}.version": version} if version else {})
-    return _all_versions(client, " and ".join(f"tags.`{name}` = '{value}'" for name, value in wanted.items()))
+    tags = {f"{TAG}.pipeline": pipeline} | ({f"{TAG}.version": version} if version else {})
+    return _all_versions(client, " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items()))
 
 
 def _all_versions(client: MlflowClient, query: str) -> list[Any]:
-    found, token = list[Any](), None
+    versions, token = list[Any](), None
     while True:
         page = client.search_model_versions(query, page_token=token)
-        found += page
+        versions += page
         token = page.token
         if not token:
-            return found
+            return versions
 
 
 def filled_place(objects: Objects) -> Place | None:
-    """Where the tracking of a root lies, or None where nothing can have been registered yet.
+    """The location of a root's tracking, or None if nothing can have been registered yet.
 
     Raises:
-        UsageError: models were registered, and the registry cannot be asked from here; names the fix.
+        UsageError: Models were registered, but the registry cannot be reached from here; names the fix.
     """
     place = place_of(objects)
     if not place.is_empty:
@@ -150,18 +150,18 @@ def filled_place(objects: Objects) -> Place | None:
 
 
 def runs_of_models(objects: Objects) -> set[str]:
-    """The runs by which the models below a root were registered, of all pipelines.
+    """The runs that registered the models below a root, of all pipelines.
 
     Raises:
-        UsageError: the registry cannot be asked from here; names the fix.
+        UsageError: The registry cannot be reached from here; names the fix.
     """
     place = filled_place(objects)
     if place is None:
         return set()
     try:
-        found = _all_versions(client_of(place), "")
+        versions = _all_versions(client_of(place), "")
     except ImportError:
         raise UsageError(
             f"{place.uri} knows which runs models are of, and mlflow is not installed here: pip install mlflow"
         ) from None
-    return {version.tags[f"{TAG}.run_id"] for version in found if f"{TAG}.run_id" in version.tags}
+    return {version.tags[f"{TAG}.run_id"] for version in versions if f"{TAG}.run_id" in version.tags}

@@ -1,4 +1,4 @@
-"""Where the registry of a root in a bucket lies; all shared one folder once, and what is registered there is found."""
+"""The location of the registry of a root in a bucket; older ones, which shared one folder, are found, too."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from counterpoint.storage.roots import folder_name
 if TYPE_CHECKING:
     from counterpoint.storage.objects import Objects
 
-# where MLflow keeps absolute URIs of artifacts
+# the tables and columns in which MLflow stores absolute URIs of artifacts
 ARTIFACTS = (
     ("experiments", "artifact_location"),
     ("runs", "artifact_uri"),
@@ -22,13 +22,13 @@ ARTIFACTS = (
     ("model_versions", "storage_location"),
     ("logged_models", "artifact_location"),
 )
-# the tag by which a run of MLflow, or a version of a model, says of which of our runs it is
+# the tag of an MLflow run or model version that holds the id of our run
 _RUN_ID = "counterpoint.run_id"
 _TAGS = ("tags", "model_version_tags")
 
 
 def local_folder(store: Objects) -> Path:
-    """The folder of the registry of a root in a bucket: its own, or the shared one that holds what it registered."""
+    """The registry folder of a root in a bucket: its own, or the shared one if the root has registered models there."""
     shared = Path("counterpoint-data").absolute() / layout.REGISTRY
     own = shared / folder_name(store.root)
     database = shared / layout.REGISTRY_DATABASE
@@ -38,13 +38,13 @@ def local_folder(store: Objects) -> Path:
 
 
 def _registered(store: Objects, database: Path) -> bool:
-    known, seen = _told(database, store.uri(layout.REGISTRY_ARTIFACTS), database.stat().st_mtime_ns)
-    return seen or (bool(known) and not known.isdisjoint(_runs_of(store)))
+    runs, has_artifacts = _runs_in(database, store.uri(layout.REGISTRY_ARTIFACTS), database.stat().st_mtime_ns)
+    return has_artifacts or (bool(runs) and not runs.isdisjoint(_runs_of(store)))
 
 
 @lru_cache(maxsize=16)
-def _told(database: Path, artifacts: str, _changed: int) -> tuple[frozenset[str], bool]:
-    """Of which runs of ours a database tells, and whether artifacts of it lie in that place."""
+def _runs_in(database: Path, artifacts: str, _changed: int) -> tuple[frozenset[str], bool]:
+    """The ids of our runs in a database, and whether it has artifacts in that place."""
     with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as opened:
         tables = {name for (name,) in opened.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         runs = {
@@ -54,14 +54,14 @@ def _told(database: Path, artifacts: str, _changed: int) -> tuple[frozenset[str]
             for (value,) in opened.execute(f"SELECT DISTINCT value FROM {table} WHERE key = ?", (_RUN_ID,))  # noqa: S608 - a name of ours
         }
         below = (len(artifacts) + 1, f"{artifacts}/", artifacts)
-        seen = any(
+        has_artifacts = any(
             opened.execute(f"SELECT 1 FROM {table} WHERE substr({column}, 1, ?) = ? OR {column} = ?", below).fetchone()  # noqa: S608
             for table, column in ARTIFACTS
             if table in tables
         )
-    return frozenset(runs), seen
+    return frozenset(runs), has_artifacts
 
 
 def _runs_of(store: Objects) -> set[str]:
-    """The ids of the runs that a root tells of."""
+    """The ids of a root's runs."""
     return {run_id for name in store.folders(layout.RUNS) for run_id in store.folders(layout.runs_folder(name))}
