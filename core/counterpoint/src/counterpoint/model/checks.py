@@ -1,4 +1,4 @@
-"""What makes a pipeline contradict itself; each refusal names the step and the fix."""
+"""Checks that a pipeline is consistent; each error names the step and the fix."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from counterpoint.model.steps import Input, Step
 
 
-# what is a name to Airflow, Dagster and Prefect, and a file of its own on every file system and S3
+# a valid name for Airflow, Dagster and Prefect, and a valid file name on every file system and S3
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}", re.ASCII)
-# the files that every run has beside the records of its steps
-_OF_RUNS = frozenset({"run", "request", "lineage"})
+# the files of a run other than the records of its steps
+_RUN_FILES = frozenset({"run", "request", "lineage"})
 
 
 def check(pipeline: str, steps: tuple[Step, ...], pools: tuple[Pool, ...]) -> None:
-    """Refuses a pipeline that contradicts itself.
+    """Refuses an inconsistent pipeline.
 
     Raises:
-        DefinitionError: names pipeline, step and fix.
+        DefinitionError: Names pipeline, step and fix.
     """
     if not steps:
         raise DefinitionError(f"pipeline {pipeline} has no steps: give it at least one")
@@ -51,26 +51,26 @@ def check(pipeline: str, steps: tuple[Step, ...], pools: tuple[Pool, ...]) -> No
 
 
 def check_failures(pipeline: str, failures: Mapping[str, str]) -> None:
-    """Refuses classes of exceptions that are none.
+    """Refuses unknown failure classes of exceptions.
 
     Raises:
-        DefinitionError: names pipeline, exception and fix.
+        DefinitionError: Names pipeline, exception and fix.
     """
-    known = [member.value for member in FailureClass]
+    classes = [member.value for member in FailureClass]
     for reference, failure in failures.items():
-        if failure not in known:
+        if failure not in classes:
             raise DefinitionError(
-                f"pipeline {pipeline}: {reference} cannot be of class {failure!r}: choose from {', '.join(known)}"
+                f"pipeline {pipeline}: {reference} cannot be of class {failure!r}: choose from {', '.join(classes)}"
             )
         if ":" not in reference:
             raise DefinitionError(f"pipeline {pipeline}: write the exception {reference!r} as 'module:Class'")
 
 
 def check_retain(pipeline: str, retain: str | None) -> None:
-    """Refuses a time for which records are kept that is none.
+    """Refuses an invalid `retain`, the time for which records are kept.
 
     Raises:
-        DefinitionError: names pipeline and fix.
+        DefinitionError: Names pipeline and fix.
     """
     if retain is None:
         return
@@ -82,7 +82,7 @@ def check_retain(pipeline: str, retain: str | None) -> None:
 
 def _names(pipeline: str, names: list[str]) -> None:
     _name("pipeline", pipeline)
-    if pipeline in names:  # on Dagster both become definitions of one space of names
+    if pipeline in names:  # on Dagster both become definitions in one namespace
         raise DefinitionError(
             f"pipeline {pipeline} has a step of its own name: rename one, for Dagster cannot serve both"
         )
@@ -90,58 +90,58 @@ def _names(pipeline: str, names: list[str]) -> None:
         _name("step", name)
         if count > 1:
             raise DefinitionError(f"pipeline {pipeline} has {count} steps named {name!r}: rename all but one")
-        if name.lower() in _OF_RUNS:
+        if name.lower() in _RUN_FILES:
             raise DefinitionError(f"step {name!r}: that is a file of every run: choose another name")
     _refuse_twins(pipeline, names)
 
 
 def _name(what: str, name: str) -> None:
     if not _NAME.fullmatch(name):
-        said = f"{name[:40]!r}..." if len(name) > 40 else repr(name)  # noqa: PLR2004 - a line
+        shown = f"{name[:40]!r}..." if len(name) > 40 else repr(name)  # noqa: PLR2004 - a line
         raise DefinitionError(
-            f"{what} {said}: its name must be an identifier of up to 100 letters (a to z), digits and _, the first a"
+            f"{what} {shown}: its name must be an identifier of up to 100 letters (a to z), digits and _, the first a"
             " letter, as Airflow, Dagster, Prefect and every store take it"
         )
 
 
 def _refuse_twins(pipeline: str, names: list[str]) -> None:
-    """Refuses names that are one file where a file system does not tell capitals from small letters."""
-    known: dict[str, str] = {}
+    """Refuses names that are the same file on a file system that ignores case."""
+    by_lower_case: dict[str, str] = {}
     for name in names:
-        other = known.setdefault(name.lower(), name)
-        if other != name:
+        first = by_lower_case.setdefault(name.lower(), name)
+        if first != name:
             raise DefinitionError(
-                f"pipeline {pipeline}: steps {other!r} and {name!r} differ in capitals alone: rename one"
+                f"pipeline {pipeline}: steps {first!r} and {name!r} differ in capitals alone: rename one"
             )
 
 
 def _edges(step: Step, steps: dict[str, Step]) -> None:
     for name in (*(i.step for i in step.inputs), *step.upstream):
         if name not in steps:
-            said = f"step {step.name} waits for {name!r}, which is no step of this pipeline"
-            raise DefinitionError(f"{said}: {suggest(name, steps)}")
+            problem = f"step {step.name} waits for {name!r}, which is no step of this pipeline"
+            raise DefinitionError(f"{problem}: {suggest(name, steps)}")
 
 
 def _inputs(step: Step, steps: dict[str, Step]) -> None:
-    for given in step.inputs:
-        upstream = steps[given.step]
-        if given.window and not upstream.output.partitioned:
+    for step_input in step.inputs:
+        upstream = steps[step_input.step]
+        if step_input.window and not upstream.output.partitioned:
             raise DefinitionError(
-                f"step {step.name}: {given.parameter} has the window {given.window}, but the output of"
-                f" {given.step} is not partitioned; drop the window or partition the output"
+                f"step {step.name}: {step_input.parameter} has the window {step_input.window}, but the output of"
+                f" {step_input.step} is not partitioned; drop the window or partition the output"
             )
-        if given.window and upstream.map_over:
+        if step_input.window and upstream.map_over:
             raise DefinitionError(
-                f"step {step.name}: {given.parameter} has a window over the mapped step {given.step};"
+                f"step {step.name}: {step_input.parameter} has a window over the mapped step {step_input.step};"
                 " merge the elements in a step between them, and give that one the window"
             )
-        _partial(step, given)
+        _partial(step, step_input)
 
 
-def _partial(step: Step, given: Input) -> None:
-    if given.partial and not given.window:
+def _partial(step: Step, step_input: Input) -> None:
+    if step_input.partial and not step_input.window:
         raise DefinitionError(
-            f"step {step.name}: {given.parameter} has a partial but no window; give it one, such as t-6..t"
+            f"step {step.name}: {step_input.parameter} has a partial but no window; give it one, such as t-6..t"
         )
 
 
@@ -183,7 +183,7 @@ def _effect(step: Step) -> None:
 
 def _code(step: Step) -> None:
     declared: Any = step.code
-    if not isinstance(declared, list | tuple) or not all(isinstance(each, str) and each for each in declared):
+    if not isinstance(declared, list | tuple) or not all(isinstance(pattern, str) and pattern for pattern in declared):
         raise DefinitionError(
             f"step {step.name}: code={declared!r} is no tuple of module names and patterns: write code=('sql/*.sql',)"
         )
@@ -195,7 +195,7 @@ def _code(step: Step) -> None:
 
 
 def _cycles(pipeline: str, steps: Iterable[Step]) -> None:
-    # a window that ends before t looks at earlier partitions only, so it cannot close a cycle
+    # a window that ends before t reads only earlier partitions, so it cannot close a cycle
     try:
         TopologicalSorter({s.name: s.upstream for s in steps}).prepare()
     except CycleError as error:
@@ -205,9 +205,9 @@ def _cycles(pipeline: str, steps: Iterable[Step]) -> None:
 
 
 def _reachable(step: Step, steps: dict[str, Step]) -> None:
-    """A step whose upstream steps need two choices of one branch at once can never run."""
-    needed = _choices(step.name, steps)
-    for branch, choices in needed.items():
+    """Refuses a step that can never run, because its upstream steps need two choices of one branch."""
+    conditions = _choices(step.name, steps)
+    for branch, choices in conditions.items():
         if len(choices) > 1 and step.trigger_rule is TriggerRule.ALL_SUCCESS:
             raise DefinitionError(
                 f"step {step.name} can never run: it needs {branch} to choose {' and '.join(sorted(choices))}"
@@ -216,11 +216,11 @@ def _reachable(step: Step, steps: dict[str, Step]) -> None:
 
 
 def _choices(name: str, steps: dict[str, Step]) -> dict[str, set[str]]:
-    step, needed = steps[name], dict[str, set[str]]()
+    step, conditions = steps[name], dict[str, set[str]]()
     if step.when:
-        needed.setdefault(step.when.step, set()).add(step.when.choice)
+        conditions.setdefault(step.when.step, set()).add(step.when.choice)
     if step.trigger_rule is TriggerRule.ALL_SUCCESS:
         for upstream in step.upstream:
             for branch, choices in _choices(upstream, steps).items():
-                needed.setdefault(branch, set()).update(choices)
-    return needed
+                conditions.setdefault(branch, set()).update(choices)
+    return conditions

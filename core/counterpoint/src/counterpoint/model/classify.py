@@ -1,4 +1,4 @@
-"""Which class a failure is of, by its exception alone; nothing is imported to know other packages' exceptions."""
+"""The class of a failure, by its exception; other packages' exceptions are known by name, without an import."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _BUILT_IN: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], Fa
     ),
     ((NotImplementedError, RecursionError, ValueError), FailureClass.CODE_BUG),
 )
-# exceptions of packages that pipelines meet, by where their class stands
+# exceptions of other packages, by the full name of their class
 _BY_NAME = {
     "json.decoder.JSONDecodeError": FailureClass.BAD_DATA,
     "pandera.errors.SchemaError": FailureClass.BAD_DATA,
@@ -46,31 +46,32 @@ _BY_NAME = {
 }
 _TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 _FIRST_STATUS = 400
-# errno values of an OSError that no other attempt heals: no room, read-only, too large
+# errno values of an OSError that a retry does not fix: no space, read-only, too large
 _LASTING = frozenset({errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EFBIG, errno.ENAMETOOLONG, errno.EINVAL})
 
 
 def classify(error: BaseException, own: Mapping[str, str] | None = None) -> FailureClass:
     """The class of an error.
 
-    `own` maps exception classes as `module:Class` to classes, before everything else; an exception may also have an
-    attribute `failure`. What is unknown counts as the error that it was raised from.
+    Args:
+        error: The error. It may have an attribute `failure`; an error of unknown class has the class of its cause.
+        own: The pipeline's failure classes by exception (`module:Class`), which take precedence.
     """
-    for one in causes(error):
-        unset = FailureClass.BAD_CONFIGURATION if unset_variable(one) else None
-        found = _declared(one, own or {}) or _told(one) or unset or _by_status(one) or _by_kind(one)
-        if found:
-            return found
+    for cause in causes(error):
+        unset = FailureClass.BAD_CONFIGURATION if unset_variable(cause) else None
+        failure = _declared(cause, own or {}) or _by_attribute(cause) or unset or _by_status(cause) or _by_kind(cause)
+        if failure:
+            return failure
     return FailureClass.UNCLASSIFIED
 
 
 def unset_variable(error: BaseException) -> str | None:
-    """The environment variable whose absence an error tells of; None for any other error."""
+    """The environment variable whose absence caused an error; None for any other error."""
     frame = error.__traceback__
     while frame is not None and frame.tb_next is not None:
         frame = frame.tb_next
-    looked_up = frame is not None and frame.tb_frame.f_code is type(os.environ).__getitem__.__code__
-    return str(error.args[0]) if isinstance(error, KeyError) and looked_up and error.args else None
+    is_lookup = frame is not None and frame.tb_frame.f_code is type(os.environ).__getitem__.__code__
+    return str(error.args[0]) if isinstance(error, KeyError) and is_lookup and error.args else None
 
 
 def is_retryable(error: BaseException) -> bool:
@@ -79,17 +80,17 @@ def is_retryable(error: BaseException) -> bool:
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """An error and those that it was raised from, the innermost last; each once."""
-    seen: list[BaseException] = []
-    found: BaseException | None = error
-    while found is not None and found not in seen:
-        seen.append(found)
-        yield found
-        found = found.__cause__ or (None if found.__suppress_context__ else found.__context__)
+    """An error and its causes, the innermost last; each once."""
+    visited: list[BaseException] = []
+    current: BaseException | None = error
+    while current is not None and current not in visited:
+        visited.append(current)
+        yield current
+        current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
 
 
 def declared(references: Mapping[str, str]) -> dict[type[BaseException], FailureClass]:
-    """The exception classes that references as `module:Class` stand for; those of modules not imported are left out."""
+    """The exception classes of references as `module:Class`; those in modules that are not imported are left out."""
     found = {}
     for reference, failure in references.items():
         module, _, name = reference.partition(":")
@@ -107,13 +108,13 @@ def _declared(error: BaseException, own: Mapping[str, str]) -> FailureClass | No
     return next((known[kind] for kind in type(error).__mro__ if kind in known), None)
 
 
-def _told(error: BaseException) -> FailureClass | None:
-    told = getattr(error, "failure", None)
-    return FailureClass(told) if isinstance(told, str) and told in _CLASSES else None
+def _by_attribute(error: BaseException) -> FailureClass | None:
+    value = getattr(error, "failure", None)
+    return FailureClass(value) if isinstance(value, str) and value in _CLASSES else None
 
 
 def _by_status(error: BaseException) -> FailureClass | None:
-    """By the status that a server answered with."""
+    """The class by the status of a server's answer."""
     answer: Any = getattr(error, "response", None)
     if isinstance(answer, dict):  # botocore's
         answer = answer.get("ResponseMetadata", {}).get("HTTPStatusCode")
@@ -125,11 +126,11 @@ def _by_status(error: BaseException) -> FailureClass | None:
 
 def _by_kind(error: BaseException) -> FailureClass | None:
     for kind in type(error).__mro__:
-        if found := _BY_NAME.get(f"{kind.__module__}.{kind.__name__}"):
-            return found
-    for kinds, found in _BUILT_IN:
+        if failure := _BY_NAME.get(f"{kind.__module__}.{kind.__name__}"):
+            return failure
+    for kinds, failure in _BUILT_IN:
         if isinstance(error, kinds):
-            return found
+            return failure
     if isinstance(error, sqlite3.OperationalError):
         busy = any(word in str(error) for word in ("locked", "busy"))
         return FailureClass.TRANSIENT if busy else FailureClass.CODE_BUG

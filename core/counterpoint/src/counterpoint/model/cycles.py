@@ -1,4 +1,4 @@
-"""Waiting across pipelines that can never end: circles of steps, and waits for what is not there."""
+"""Waits across pipelines that can never end: cycles of steps, and waits for steps that do not exist."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ Node = tuple[str, str]
 
 
 class Problem(NamedTuple):
-    """Something that is wrong, and the fix."""
+    """A problem and its fix."""
 
     what: str
     fix: str
 
 
 def problems(pipelines: Mapping[str, Pipeline]) -> tuple[Problem, ...]:
-    """What is wrong with the waits of pipelines, which are found by these names."""
-    known = {**pipelines, **{pipeline.name: pipeline for pipeline in pipelines.values()}}
-    wrong = [problem for where, wait in _waits(pipelines) if (problem := _unknown(where, wait, known))]
-    circles = [Problem(circle, "remove one of these edges") for circle in cycles(pipelines)]
-    return tuple(dict.fromkeys([*wrong, *circles]))
+    """The problems in the waits of pipelines, which are given by the names that waits use."""
+    by_name = {**pipelines, **{pipeline.name: pipeline for pipeline in pipelines.values()}}
+    unknown = [problem for where, wait in _waits(pipelines) if (problem := _unknown(where, wait, by_name))]
+    cyclic = [Problem(circle, "remove one of these edges") for circle in cycles(pipelines)]
+    return tuple(dict.fromkeys([*unknown, *cyclic]))
 
 
 def cycles(pipelines: Mapping[str, Pipeline]) -> Iterator[str]:
-    """Circles in which each step waits for the next, or depends on it, as `a.x -> b.y -> a.x`.
+    """The cycles in which each step waits for or depends on the next, as `a.x -> b.y -> a.x`.
 
-    Edges to earlier partitions close none. Of circles that share a wait between pipelines, one is told.
+    Edges to earlier partitions close no cycle. Of cycles that share a wait between pipelines, one is returned.
     """
     graph = _graph(pipelines)
     while True:
@@ -45,7 +45,7 @@ def cycles(pipelines: Mapping[str, Pipeline]) -> Iterator[str]:
         except CycleError as error:
             circle: list[Node] = error.args[1][::-1]
             edges = list(pairwise(circle))
-            # begun with its least step, it reads the same whatever was found first
+            # it starts with its smallest step, so that it reads the same wherever the search began
             first = circle.index(min(circle))
             turned = [*circle[first:-1], *circle[:first], circle[first]]
             yield " -> ".join(map(".".join, turned))
@@ -60,10 +60,10 @@ def _graph(pipelines: Mapping[str, Pipeline]) -> dict[Node, set[Node]]:
     graph: dict[Node, set[Node]] = {}
     for pipeline in pipelines.values():
         for step in pipeline.steps:
-            others = [wait for wait in step.waits if wait.kind is WaitKind.PARTITION]
+            pipeline_waits = [wait for wait in step.waits if wait.kind is WaitKind.PARTITION]
             graph[pipeline.name, step.name] = {
                 *((pipeline.name, name) for name in step.upstream),
-                *((names.get(wait.target, wait.target), str(wait.step)) for wait in others),
+                *((names.get(wait.target, wait.target), str(wait.step)) for wait in pipeline_waits),
             }
     return graph
 
@@ -74,15 +74,15 @@ def _waits(pipelines: Mapping[str, Pipeline]) -> Iterator[tuple[str, Wait]]:
             yield from ((f"{pipeline.name}.{step.name}", wait) for wait in step.waits)
 
 
-def _unknown(where: str, wait: Wait, known: Mapping[str, Pipeline]) -> Problem | None:
+def _unknown(where: str, wait: Wait, by_name: Mapping[str, Pipeline]) -> Problem | None:
     if wait.kind is not WaitKind.PARTITION:
         return None
-    said, name = f"{where} waits for", str(wait.step)
-    if wait.target not in known:
-        return Problem(f"{said} pipeline {wait.target!r}, which is not registered", suggest(wait.target, known))
-    other = known[wait.target]
-    if name not in other.step_names:
-        return Problem(f"{said} {wait.target}.{name}, which is no step", suggest(name, other.step_names))
-    if other.step(name).map_over:
-        return Problem(f"{said} {wait.target}.{name}, which is mapped", "wait for a step that merges its elements")
+    problem, name = f"{where} waits for", str(wait.step)
+    if wait.target not in by_name:
+        return Problem(f"{problem} pipeline {wait.target!r}, which is not registered", suggest(wait.target, by_name))
+    pipeline = by_name[wait.target]
+    if name not in pipeline.step_names:
+        return Problem(f"{problem} {wait.target}.{name}, which is no step", suggest(name, pipeline.step_names))
+    if pipeline.step(name).map_over:
+        return Problem(f"{problem} {wait.target}.{name}, which is mapped", "wait for a step that merges its elements")
     return None

@@ -1,6 +1,6 @@
-"""Why steps fail: the classes, and for each whether another attempt can help, how grave it is, who is told.
+"""The classes of step failures, each with its severity, whether a retry can help, and who has to act.
 
-The same on every orchestrator; `docs/explanation/failures.md` has a page of it for the person on call.
+They are the same on every orchestrator; `docs/explanation/failures.md` explains them for the person on call.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class FailureClass(StrEnum):
 
 
 class Severity(StrEnum):
-    """How grave it is, and so who is told: P0 pages, P1 goes to chat and on-call, P2 to chat, P3 to the log alone."""
+    """The severity, which decides the channels: P0 pages, P1 goes to chat and on-call, P2 to chat, P3 to the log."""
 
     P0 = "P0"
     P1 = "P1"
@@ -42,10 +42,10 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Handling:
-    """What is done about a class of failures.
+    """The handling of a class of failures.
 
-    `retry` says whether another attempt can help, `severity` how grave it is when none is left (None: nobody is told,
-    for its cause has been told already), `told` who has to act, `meaning` what it is in one sentence.
+    `retry` says whether another attempt can help. `severity` is that of the alert after the last attempt (None: no
+    alert, because the cause has been reported). `told` is who has to act, `meaning` a description in one sentence.
     """
 
     retry: bool

@@ -1,6 +1,6 @@
 """References to functions by `module:name`, whose parameters are read from the source without importing it.
 
-A scheduler loads the description of a pipeline every few seconds; it must not pay for Polars or torch.
+A scheduler loads the description of a pipeline every few seconds, which must not import Polars or PyTorch.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def reference_of(function: Callable[..., Any]) -> str:
     """The `module:name` of a function, usable in any process that can import its module.
 
     Raises:
-        DefinitionError: the function is local to another one, or a lambda.
+        DefinitionError: The function is local to another one, or a lambda.
     """
     if "<" in function.__qualname__:
         raise DefinitionError(
@@ -37,7 +37,7 @@ def load(reference: str) -> Any:
     """The object that `module:name` refers to.
 
     Raises:
-        DefinitionError: no such module, or it has no such name.
+        DefinitionError: There is no such module, or it has no such name.
     """
     module, _, name = reference.partition(":")
     if not all(part.isidentifier() for part in (*module.split("."), *name.split("."))):
@@ -45,20 +45,20 @@ def load(reference: str) -> Any:
     try:
         with loading():
             imported = importlib.import_module(module)
-        found = reduce(getattr, name.split("."), imported)
+        target = reduce(getattr, name.split("."), imported)
     except ModuleNotFoundError as error:
         raise DefinitionError(f"{reference}: {error}; install the package that holds it") from error
     except AttributeError as error:
         raise DefinitionError(f"{reference}: {error}; name a function as 'package.module:function'") from error
-    # a decorated function stands in its module as the Step that was made of it
-    return getattr(found, "wrapped", None) or found
+    # in its module, a decorated function is the Step that was made from it
+    return getattr(target, "wrapped", None) or target
 
 
 def source_of(module: str) -> str:
     """The source text of a module, found without importing it or its parents.
 
     Raises:
-        DefinitionError: the module is not installed.
+        DefinitionError: The module is not installed.
     """
     path = path_of(module)
     if path is None:
@@ -75,7 +75,7 @@ def parameters_of(reference: str) -> tuple[str, ...]:
     """The parameter names of a function, from its source.
 
     Raises:
-        DefinitionError: the module or the function is not there.
+        DefinitionError: The module or the function does not exist.
     """
     arguments = _definition(reference).args
     return tuple(a.arg for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs))

@@ -1,4 +1,4 @@
-"""Order, parallel stages, critical path, and what becomes of a step when its upstream steps have ended."""
+"""Order, parallel stages, critical path, and the decision about a step once its upstream steps have ended."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Status(StrEnum):
 
 
 class RunDecision(StrEnum):
-    """What is to become of a step whose upstream steps have all ended."""
+    """The decision about a step whose upstream steps have all ended."""
 
     RUN = "run"
     SKIP = "skipped"
@@ -37,13 +37,13 @@ def stages(pipeline: Pipeline) -> tuple[tuple[str, ...], ...]:
     """The steps in parallel stages: all of one stage can run at once, after all earlier ones (Kahn)."""
     sorter = TopologicalSorter({s.name: s.upstream for s in pipeline.steps})
     sorter.prepare()
-    found: list[tuple[str, ...]] = []
+    result: list[tuple[str, ...]] = []
     declared = pipeline.step_names
     while sorter.is_active():
         ready = sorted(sorter.get_ready(), key=declared.index)
-        found.append(tuple(ready))
+        result.append(tuple(ready))
         sorter.done(*ready)
-    return tuple(found)
+    return tuple(result)
 
 
 def order(pipeline: Pipeline) -> tuple[str, ...]:
@@ -52,44 +52,46 @@ def order(pipeline: Pipeline) -> tuple[str, ...]:
 
 
 def downstream(pipeline: Pipeline, name: str) -> tuple[str, ...]:
-    """All steps that wait for a step, directly or not, in topological order."""
+    """All direct and indirect downstream steps of a step, in topological order."""
     reached = {name}
-    for other in order(pipeline):
-        if reached & set(pipeline.step(other).upstream):
-            reached.add(other)
-    return tuple(other for other in order(pipeline) if other in reached and other != name)
+    for candidate in order(pipeline):
+        if reached & set(pipeline.step(candidate).upstream):
+            reached.add(candidate)
+    return tuple(candidate for candidate in order(pipeline) if candidate in reached and candidate != name)
 
 
 def is_read(pipeline: Pipeline, name: str) -> bool:
     """Whether another step waits for a step, or reads it through a window."""
-    return any(name in step.upstream or name in {given.step for given in step.inputs} for step in pipeline.steps)
+    return any(
+        name in step.upstream or name in {step_input.step for step_input in step.inputs} for step in pipeline.steps
+    )
 
 
 def ancestors(pipeline: Pipeline, name: str) -> frozenset[str]:
-    """All steps that a step waits for, directly or not."""
-    found, todo = set[str](), [name]
+    """All direct and indirect upstream steps of a step."""
+    names, todo = set[str](), [name]
     while todo:
-        more = set(pipeline.step(todo.pop()).upstream) - found
-        found |= more
-        todo += more
-    return frozenset(found)
+        new = set(pipeline.step(todo.pop()).upstream) - names
+        names |= new
+        todo += new
+    return frozenset(names)
 
 
 def conditions(pipeline: Pipeline) -> dict[str, frozenset[When]]:
-    """What must have been chosen for each step to run: its own condition, and those of what it needs."""
-    found: dict[str, frozenset[When]] = {}
+    """The branch choices that each step needs to run: its own condition, and those of its required upstream steps."""
+    by_step: dict[str, frozenset[When]] = {}
     for step in map(pipeline.step, order(pipeline)):
-        needed = step.upstream if step.trigger_rule is TriggerRule.ALL_SUCCESS else ()
+        required = step.upstream if step.trigger_rule is TriggerRule.ALL_SUCCESS else ()
         own = frozenset({step.when} if step.when else ())
-        found[step.name] = own.union(*(found[name] for name in needed))
-    return found
+        by_step[step.name] = own.union(*(by_step[name] for name in required))
+    return by_step
 
 
 def hidden(pipeline: Pipeline) -> tuple[str, ...]:
     """The steps whose failure the last steps of a pipeline may not show.
 
-    An orchestrator that judges a run by its last tasks sees a failure only where it is handed on to one of them: not
-    past a step that runs whatever failed, nor past one that may be skipped before the failure is known.
+    An orchestrator that judges a run by its last tasks sees a failure only if it is passed on to one of them: not past
+    a step that runs after any failure, nor past one that may be skipped before the failure is known.
     """
     skippable = _skippable(pipeline)
     readers: dict[str, list[Step]] = {name: [] for name in pipeline.step_names}
@@ -100,20 +102,20 @@ def hidden(pipeline: Pipeline) -> tuple[str, ...]:
     for name in reversed(order(pipeline)):
         after = readers[name]
         passing = (s.name for s in after if s.trigger_rule is not TriggerRule.ALL_DONE and s.name not in skippable)
-        if not after or any(other in shown for other in passing):
+        if not after or any(reader in shown for reader in passing):
             shown.add(name)
     return tuple(name for name in pipeline.step_names if name not in shown)
 
 
 def _skippable(pipeline: Pipeline) -> set[str]:
     """The steps that may be skipped while a step before them still runs."""
-    found: set[str] = set()
+    names: set[str] = set()
     for step in map(pipeline.step, order(pipeline)):
         strict = step.trigger_rule is TriggerRule.ALL_SUCCESS
-        before = any(name in found or pipeline.step(name).effect for name in step.upstream)
+        before = any(name in names or pipeline.step(name).effect for name in step.upstream)
         if step.when or (strict and before):
-            found.add(step.name)
-    return found
+            names.add(step.name)
+    return names
 
 
 def critical_path(pipeline: Pipeline, seconds: Mapping[str, float]) -> tuple[tuple[str, ...], float]:
@@ -127,10 +129,12 @@ def critical_path(pipeline: Pipeline, seconds: Mapping[str, float]) -> tuple[tup
 
 
 def verdict(step: Step, states: Mapping[str, Status], choices: Mapping[str, str]) -> RunDecision:
-    """Whether a step runs, from how its upstream steps ended and what the branches among them chose.
+    """Whether a step runs, by the states of its upstream steps and the choices of the branches among them.
 
-    `states` holds every upstream step of this run; a step that is not in it was not part of the run and
-    counts as done. `choices` maps branch steps to what they returned.
+    Args:
+        step: The step.
+        states: The states of all upstream steps in this run; a step without one is outside the run and counts as done.
+        choices: The choices of branch steps, by step.
     """
     ended = [states[name] for name in step.upstream if name in states]
     if step.when and choices.get(step.when.step, step.when.choice) != step.when.choice:

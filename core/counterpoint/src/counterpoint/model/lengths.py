@@ -16,13 +16,13 @@ def length_of(text: str, what: str) -> timedelta:
     """A length of time written as 30s, 15m, 1h or 2d; `what` names it in the error.
 
     Raises:
-        UsageError: it is written otherwise, or longer than a calendar.
+        UsageError: It is written otherwise, or longer than a calendar.
     """
-    found = _FORM.fullmatch(text)
-    if not found:
+    match = _FORM.fullmatch(text)
+    if not match:
         raise UsageError(f"{what} {text!r} is no length of time: write 30s, 15m, 1h or 2d")
     try:
-        return timedelta(**{_UNITS[found[2]]: float(found[1])})
+        return timedelta(**{_UNITS[match[2]]: float(match[1])})
     except OverflowError:
         raise UsageError(f"{what} {text!r} is longer than a calendar: write less") from None
 
@@ -31,9 +31,9 @@ def kept_for(text: str, what: str) -> timedelta:
     """How long records are kept, as `length_of` reads it.
 
     Raises:
-        UsageError: it is written otherwise, or shorter than an hour: what has just ended may still be written to.
+        UsageError: It is written otherwise, or shorter than an hour: a run that has just ended may still write files.
     """
-    found = length_of(text, what)
-    if found < _SHORTEST:
+    length = length_of(text, what)
+    if length < _SHORTEST:
         raise UsageError(f"{what} {text!r} is too short: records of runs are kept for an hour at least, as for 90d")
-    return found
+    return length

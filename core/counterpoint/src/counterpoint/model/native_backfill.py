@@ -1,4 +1,4 @@
-"""What an orchestrator's own backfill is asked for, and what it tells."""
+"""The order of an orchestrator's own backfill, and its progress."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ Span = tuple[str, str, tuple[str, ...]]
 class BackfillOrder:
     """Steps of several partitions, to be run by one backfill of an orchestrator.
 
-    `request` is what all partitions share: it names none, and its run id is what theirs begin with. `steps` has the
-    steps to run of each partition, oldest first; `parallel` says how much of it may run at once, counted as
-    the orchestrator counts.
+    `request` is the part that all partitions share: it names no partition, and its run id is the prefix of theirs.
+    `steps` has the steps to run of each partition, oldest first; `parallel` limits how much may run at the same time,
+    in the orchestrator's own units.
     """
 
     request: RunRequest
@@ -33,20 +33,20 @@ class BackfillOrder:
 
     def spans(self, partitions: Partitions) -> list[Span]:
         """The partitions as ranges (first, last, steps): unbroken ones, each with the same steps throughout."""
-        found: list[Span] = []
+        ranges: list[Span] = []
         for key, steps in self.steps.items():
-            if found and found[-1][2] == steps and partitions.shift(found[-1][1], 1) == key:
-                found[-1] = (found[-1][0], key, steps)
+            if ranges and ranges[-1][2] == steps and partitions.shift(ranges[-1][1], 1) == key:
+                ranges[-1] = (ranges[-1][0], key, steps)
             else:
-                found.append((key, key, steps))
-        return found
+                ranges.append((key, key, steps))
+        return ranges
 
 
 @dataclass(frozen=True, slots=True)
 class NativeBackfill:
-    """How an orchestrator's backfill goes: `runs` has, by partition, the steps that have ended so far.
+    """The progress of an orchestrator's backfill: `runs` has, by partition, the steps that have ended so far.
 
-    When it is `over`, nothing more will come; `error` says what kept it from running everything, if it tells.
+    When it is `over`, nothing more will run; `error` is the reason for which it did not run everything, if known.
     """
 
     over: bool
@@ -55,7 +55,7 @@ class NativeBackfill:
 
 
 def part_of(request: RunRequest, key: str, steps: tuple[str, ...] | None) -> RunRequest:
-    """A request that several partitions share, for one of them."""
+    """The request of one of several partitions that share a request."""
     return replace(request, partition=key, run_id=f"{request.run_id}-{key}", steps=steps)
 
 

@@ -20,7 +20,7 @@ class PartitionKind(StrEnum):
 
 
 class WindowPolicy(StrEnum):
-    """What becomes of a window that reaches before the first partition: an error, or those that there are."""
+    """The handling of a window that reaches before the first partition: an error, or only the existing partitions."""
 
     REFUSE = "refuse"
     SHRINK = "shrink"
@@ -63,14 +63,14 @@ class Partitions:
 
     @property
     def form(self) -> str:
-        """How keys are written, in the terms of `strftime`."""
+        """The format of keys, for `strftime`."""
         return _FORMATS[self.kind][0]
 
     def partition(self, key: str) -> Partition:
         """The partition of that key.
 
         Raises:
-            UsageError: the key has another form, or lies before the first partition.
+            UsageError: The key has another form, or lies before the first partition.
         """
         moment = self._moment(key)
         if moment < self._moment(self.start):
@@ -93,7 +93,7 @@ class Partitions:
         """The key of the partition that holds a moment.
 
         Raises:
-            UsageError: the moment has no time zone.
+            UsageError: The moment has no time zone.
         """
         if moment.tzinfo is None:
             raise UsageError(f"{moment} has no time zone: give the moment in UTC")
@@ -151,16 +151,16 @@ class Window:
         """The window written as `t-6..t` or `t-6..t-1`.
 
         Raises:
-            DefinitionError: the text has another form.
+            DefinitionError: The text has another form.
         """
-        found = _WINDOW.match(text)
-        if not found:
+        match = _WINDOW.match(text)
+        if not match:
             raise DefinitionError(f"{text!r} is no window: write it like t-6..t or t-6..t-1")
-        return cls(int(found[1] or 0), int(found[2] or 0))
+        return cls(int(match[1] or 0), int(match[2] or 0))
 
     def keys(self, partitions: Partitions, key: str) -> tuple[str, ...]:
-        """The keys of the window of partition `key`, oldest first; see `Incomplete` for the first partitions."""
+        """The keys of the window of partition `key`, oldest first; see `WindowPolicy` for the first partitions."""
         keys = tuple(partitions.shift(key, offset) for offset in range(self.first, self.last + 1))
         if partitions.incomplete is WindowPolicy.REFUSE:
             return keys
-        return tuple(found for found in keys if found >= partitions.start)
+        return tuple(member for member in keys if member >= partitions.start)

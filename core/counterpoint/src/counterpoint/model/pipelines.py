@@ -1,4 +1,4 @@
-"""Pipelines: steps that hang together, checked when they are put together."""
+"""Pipelines: connected steps, checked when the pipeline is created."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Pipeline:
 
     `config` holds its settings, JSON values that step functions receive by parameter name. `deadline` is
     the time after the scheduled start by which a run should have ended. `failures` maps exception classes, as
-    `module:Class`, to the `FailureClass` that they are of. `retain` is how long the records of a run are kept that
-    nothing needs any more, as `90d`: `doctor --clean` goes by it.
+    `module:Class`, to their `FailureClass`. `retain` is how long `doctor --clean` keeps the records of runs that
+    nothing needs any more, as `90d`.
 
     Raises:
-        DefinitionError: the description contradicts itself; the message names the step and the fix.
+        DefinitionError: The description contradicts itself; the message names the step and the fix.
     """
 
     name: str
@@ -57,23 +57,23 @@ class Pipeline:
         """The step of that name.
 
         Raises:
-            UsageError: there is none; the message lists those there are.
+            UsageError: There is none; the message lists the existing ones.
         """
-        for found in self.steps:
-            if found.name == name:
-                return found
+        for member in self.steps:
+            if member.name == name:
+                return member
         raise UsageError(f"pipeline {self.name} has no step {name!r}: choose from {', '.join(self.step_names)}")
 
     @property
     def step_names(self) -> tuple[str, ...]:
         """The names of all steps, as declared."""
-        return tuple(found.name for found in self.steps)
+        return tuple(member.name for member in self.steps)
 
     def pool(self, name: str) -> Pool:
         """The declared pool of that name.
 
         Raises:
-            DefinitionError: it is not declared.
+            DefinitionError: It is not declared.
         """
         for pool in self.pools:
             if pool.name == name:
@@ -81,16 +81,16 @@ class Pipeline:
         raise DefinitionError(f"pipeline {self.name} declares no pool {name!r}")
 
     def own(self, config: Mapping[str, Any]) -> dict[str, Any]:
-        """Of settings, those that the pipeline has: what is kept from earlier may hold others."""
+        """The given settings that the pipeline has; stored ones may be of an earlier version of it."""
         return {name: value for name, value in config.items() if name in self.config}
 
     def configured(self, overrides: Mapping[str, Any]) -> Pipeline:
         """The same pipeline with some settings replaced (a dict setting is merged one level deep).
 
-        The value of one that was masked, for it is a secret, is in the environment.
+        The value of a secret, which is masked in `overrides`, is taken from the environment.
 
         Raises:
-            UsageError: there is no such setting, or the environment does not hold a secret one.
+            UsageError: There is no such setting, or the environment does not hold a secret one.
         """
         merged = dict(self.config)
         for name in overrides:

@@ -11,7 +11,7 @@ from counterpoint.errors import DefinitionError
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How often a failed step is tried again, and how long it waits before.
+    """How often a failed step is retried, and how long it waits before each retry.
 
     The delay before retry k (k = 1, 2, ...) is min(delay * 2**(k-1), max_delay), stretched by a random
     factor of 1 to 1 + jitter (exponential backoff with bounded jitter).
@@ -42,7 +42,7 @@ class RetryPolicy:
 class Breaker:
     """A circuit breaker: a step that failed in `failures` runs in a row (not retries) is switched off for `reset`.
 
-    Then one run may try it again (half-open); if that ends well, the step is on again (closed), else off (open).
+    Then one run may try it (half-open); if that succeeds, the step is on again (closed), else off (open).
     """
 
     failures: int = 3
@@ -55,7 +55,7 @@ class Breaker:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """A named number of slots, shared by every step that says its name, across runs."""
+    """A named number of slots, shared by every step that names the pool, across runs."""
 
     name: str
     slots: int
@@ -77,7 +77,7 @@ class Schedule:
 
 
 class TriggerRule(StrEnum):
-    """What a step asks of its upstream steps before it runs."""
+    """What a step requires of its upstream steps before it runs."""
 
     ALL_SUCCESS = "all_success"
     ALL_DONE = "all_done"

@@ -1,4 +1,4 @@
-"""What passes between steps, and what a run leaves behind: references, entries, requests, records."""
+"""The data that steps pass on and runs leave: references, entries, requests, records."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ class Observed:
 
 @dataclass(frozen=True, slots=True)
 class ArtifactRef:
-    """Where an output lies and what it holds: all that an orchestrator's database ever sees of data.
+    """The location and content of an output: the only part of data that an orchestrator's database holds.
 
-    `rows` is None for what is no table, `bytes` its size as stored, `digest` the digest of its content, `as_of` how new
-    the oldest data is that it was made from (ISO 8601, UTC), where its sources tell.
+    `rows` is None unless it is a table, `bytes` is its stored size, `digest` the digest of its content, and `as_of` the
+    moment of the oldest data that it was made from (ISO 8601, UTC), if its sources have one.
     """
 
     step: str
@@ -63,7 +63,7 @@ class ArtifactRef:
 
 @dataclass(frozen=True, slots=True)
 class Materialization:
-    """What stands for a step and partition: its reference, and what it was made from.
+    """The published output of a step and partition: its reference, and what it was made from.
 
     `fingerprint` digests code, settings and inputs: while it is unchanged the output is fresh. `columns`
     maps the columns of a table to their types. `origin` is the version that it was promoted from.
@@ -111,9 +111,9 @@ class ErrorInfo:
 class RunRequest:
     """One run of one partition: everything that a worker needs to know, as JSON.
 
-    `steps` limits the run to some steps (None: all); `config` overrides settings. One that a schedule began
-    (`scheduled`) leaves to other sides the steps that they own. `effects` says whether steps that are effects are run
-    (None: in production alone); `origin` is the run that this one does again, if it is a retry.
+    `steps` limits the run to some steps (None: all); `config` overrides settings. A `scheduled` run leaves to other
+    sides the steps that they own. `effects` says whether effects are run (None: only in production); `origin` is the
+    run that this one retries, if it is a retry.
     """
 
     pipeline: str
@@ -146,13 +146,13 @@ class RunRequest:
 
     @property
     def runs_effects(self) -> bool:
-        """Whether steps that are effects are run."""
+        """Whether effects are run."""
         return self.version == PRODUCTION if self.effects is None else self.effects
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a step before another one ended in a run: its status, and the type and message of its error if it failed."""
+    """How an upstream step ended in a run: its status, and the type and message of its error if it failed."""
 
     status: Status
     error: str | None = None
@@ -198,7 +198,7 @@ class StepRecord:
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """How one run of one partition went, the same whatever ran it."""
+    """How one run of one partition ended, in the same form for every orchestrator."""
 
     run_id: str
     pipeline: str
@@ -226,9 +226,9 @@ class RunRecord:
 
     def step(self, name: str) -> StepRecord:
         """The record of a step; raises KeyError when the run has none of that name."""
-        for found in self.steps:
-            if found.name == name:
-                return found
+        for record in self.steps:
+            if record.name == name:
+                return record
         raise KeyError(name)
 
 
@@ -259,7 +259,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class NativeStep:
-    """How an orchestrator itself says that a step ended; its error only where nothing better is recorded."""
+    """How a step ended according to its orchestrator; the error is used only if the step recorded none."""
 
     status: Status
     attempts: int = 1
@@ -270,10 +270,10 @@ class NativeStep:
 
 @dataclass(frozen=True, slots=True)
 class NativeRun:
-    """How an orchestrator itself says that a run went.
+    """How a run ended according to its orchestrator.
 
-    `native_id` is its own name of the run, `steps` has a row per step it knows of (also of those not
-    selected, which count as skipped), `failed` its own verdict on the whole run.
+    `native_id` is the orchestrator's id of the run. `steps` has an entry for each step that it knows; those not
+    selected count as skipped. `failed` is its verdict on the whole run.
     """
 
     native_id: str

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def as_json(pipeline: Pipeline) -> dict[str, Any]:
-    """Everything there is to know of a pipeline, with its stages and its critical path; durations in seconds."""
+    """The full description of a pipeline, with its stages and its critical path; durations in seconds."""
     path, length = critical_path(pipeline, {})
     return {
         **to_values(pipeline),
@@ -39,13 +39,13 @@ def as_text(pipeline: Pipeline) -> str:
 
 
 def _about(pipeline: Pipeline) -> list[str]:
-    said = [f"partitioned by {pipeline.partitions.kind.value} from {pipeline.partitions.start}, UTC"]
-    said += ["windows shrink at the start"] if pipeline.partitions.incomplete is WindowPolicy.SHRINK else []
-    said += [f"scheduled {pipeline.schedule.cron} UTC"] if pipeline.schedule else []
-    said += [f"deadline {_span(pipeline.deadline)}"] if pipeline.deadline else []
-    said += [f"records of runs are kept for {pipeline.retain}"] if pipeline.retain else []
-    said += [f"pool {pool.name} ({pool.slots} slots)" for pool in pipeline.pools]
-    return ["; ".join(said)]
+    facts = [f"partitioned by {pipeline.partitions.kind.value} from {pipeline.partitions.start}, UTC"]
+    facts += ["windows shrink at the start"] if pipeline.partitions.incomplete is WindowPolicy.SHRINK else []
+    facts += [f"scheduled {pipeline.schedule.cron} UTC"] if pipeline.schedule else []
+    facts += [f"deadline {_span(pipeline.deadline)}"] if pipeline.deadline else []
+    facts += [f"records of runs are kept for {pipeline.retain}"] if pipeline.retain else []
+    facts += [f"pool {pool.name} ({pool.slots} slots)" for pool in pipeline.pools]
+    return ["; ".join(facts)]
 
 
 def _step_lines(step: Step) -> list[str]:
@@ -56,38 +56,42 @@ def _step_lines(step: Step) -> list[str]:
     return [*lines, "    " + "; ".join(policies)] if policies else lines
 
 
-def _edge(given: Input) -> str:
-    label = given.step if given.parameter in ("", given.step) else f"{given.step} as {given.parameter}"
-    return f"{label} [{given.window}]" if given.window else label
+def _edge(step_input: Input) -> str:
+    label = (
+        step_input.step
+        if step_input.parameter in ("", step_input.step)
+        else f"{step_input.step} as {step_input.parameter}"
+    )
+    return f"{label} [{step_input.window}]" if step_input.window else label
 
 
 def _policies(step: Step) -> list[str]:
-    retry, found = step.retry, []
+    retry, policies = step.retry, []
     if retry.retries:
-        found.append(
+        policies.append(
             f"{retry.retries} retries after {', '.join(f'{d:g}' for d in retry.delays())} s + {retry.jitter:.0%}"
         )
-    found += [f"time-out {_span(step.timeout)}"] if step.timeout else []
-    found += [f"pool {step.pool}"] if step.pool else []
-    found += [f"when {step.when.step} chooses {step.when.choice}"] if step.when else []
-    found += [step.trigger_rule.value] if step.trigger_rule is not TriggerRule.ALL_SUCCESS else []
-    found += [f"one per element of {step.map_over}"] if step.map_over else []
-    found += [f"after {', '.join(step.after)}"] if step.after else []
-    found += [f"fresh for {_span(step.freshness)}"] if step.freshness else []
-    found += ["effect"] if step.effect else []
-    found += [f"contract {step.output.contract}"] if step.output.contract else []
-    return found
+    policies += [f"time-out {_span(step.timeout)}"] if step.timeout else []
+    policies += [f"pool {step.pool}"] if step.pool else []
+    policies += [f"when {step.when.step} chooses {step.when.choice}"] if step.when else []
+    policies += [step.trigger_rule.value] if step.trigger_rule is not TriggerRule.ALL_SUCCESS else []
+    policies += [f"one per element of {step.map_over}"] if step.map_over else []
+    policies += [f"after {', '.join(step.after)}"] if step.after else []
+    policies += [f"fresh for {_span(step.freshness)}"] if step.freshness else []
+    policies += ["effect"] if step.effect else []
+    policies += [f"contract {step.output.contract}"] if step.output.contract else []
+    return policies
 
 
 def _span(length: timedelta) -> str:
-    hours, rest = divmod(length.total_seconds(), 3600)
-    minutes, seconds = divmod(rest, 60)
+    hours, remainder = divmod(length.total_seconds(), 3600)
+    minutes, seconds = divmod(remainder, 60)
     parts = [f"{value:g} {unit}" for value, unit in ((hours, "h"), (minutes, "min"), (seconds, "s")) if value]
     return " ".join(parts) or "0 s"
 
 
 def as_mermaid(pipeline: Pipeline) -> str:
-    """A flowchart for a page that draws Mermaid; windows and conditions stand on the edges."""
+    """A flowchart for a page that draws Mermaid; windows and conditions are labels of the edges."""
     lines = ["flowchart LR"]
     lines += [f'    {step.name}["{step.name}<br/><small>{step.output.kind.value}</small>"]' for step in pipeline.steps]
     for step in pipeline.steps:

@@ -1,4 +1,4 @@
-"""Pipelines as JSON values and back, for what an orchestrator has no native place for."""
+"""Pipelines as JSON values and back, for properties that have no native place in an orchestrator."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def to_values(thing: Any) -> Any:
 
 
 def public_values(pipeline: Pipeline) -> dict[str, Any]:
-    """The JSON value of a pipeline as an orchestrator may keep it: settings that are secrets are masked."""
+    """The JSON value of a pipeline with masked secrets, which an orchestrator may store."""
     return {**to_values(pipeline), "config": redacted_values(to_values(pipeline.config))}
 
 

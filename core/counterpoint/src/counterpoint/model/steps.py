@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from counterpoint.model.waits import Wait
 
-# Parameters that the runner itself provides to a step function that asks for them by name.
+# Parameters that the runner provides to a step function that has them.
 PROVIDED = ("partition", "champions", "resubmitted", "checkpoint", "idempotency_key", "outcomes")
 
 
@@ -71,16 +71,17 @@ class Step:
     step reads from outside the pipeline, so that a changed source makes the output stale, and it raises when the
     source cannot be right, before anything runs.
 
-    `freshness` is how old the output may be when it is used or looked at, `max_input_age` how old what the step reads
-    may be at the end of its partition: with older input it refuses to run. `waits` are things that must be there before
-    it begins. `reprocess` is a function, as `module:name`, of rejected rows (a frame) that returns those to try again,
+    `freshness` is how old the output may be when it is used or checked. `max_input_age` is how old the inputs may be at
+    the end of the partition: with older input the step refuses to run. `waits` are things that must exist before it
+    begins. `reprocess` is a function, as `module:name`, of rejected rows (a frame) that returns those to try again,
     with the partition that each belongs to in its column `partition`.
 
-    `effect` says that the step acts on the world outside, as by a message: it is run once in each run, whatever stands,
-    and in production alone unless it is asked for elsewhere. It is the default of a step without an output.
+    `effect` says that the step acts on external systems, for example by sending a message: it runs once in each run,
+    even if an output exists, and only in production unless a request says otherwise. It is the default of a step
+    without an output.
 
-    `code` declares what decides the output and is not seen in imports: full names of modules (of a package, all of it),
-    and patterns of files relative to the folder of the function's module, such as `sql/*.sql`.
+    `code` declares code and files that decide the output but are not imported: full names of modules (of a package, all
+    of it), and patterns of files relative to the folder of the function's module, such as `sql/*.sql`.
     """
 
     name: str
@@ -123,7 +124,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class StepSpec:
-    """A step whose parameters are not yet told apart; a `Pipeline` does that, for it knows all names."""
+    """A step whose parameters are not classified yet; a `Pipeline` does that, because it knows all names."""
 
     function: Callable[..., Any] | str
     inputs: Mapping[str, str | Input]
@@ -147,43 +148,43 @@ class StepSpec:
         return str(self.policies.get("name") or reference.partition(":")[2])
 
     def resolve(self, steps: set[str], settings: set[str]) -> Step:
-        """The step, its parameters told apart into inputs, settings and what the runner provides.
+        """The step, with its parameters classified as inputs, settings or values that the runner provides.
 
         Raises:
-            DefinitionError: a parameter is none of these.
+            DefinitionError: A parameter is none of these.
         """
         names = parameters(self.function)
-        told: Any = self.inputs
-        if not isinstance(told, Mapping):
-            say = "a mapping from parameters to steps, for example {'days': windowed('orders', 't-6..t')}"
-            raise DefinitionError(f"step {self.name}: inputs={told!r} is none: write {say}")
-        given = {name: self._input(name) for name in self.inputs}
+        declared: Any = self.inputs
+        if not isinstance(declared, Mapping):
+            expected = "a mapping from parameters to steps, for example {'days': windowed('orders', 't-6..t')}"
+            raise DefinitionError(f"step {self.name}: inputs={declared!r} is none: write {expected}")
+        explicit = {name: self._input(name) for name in self.inputs}
         self._refuse_unknown(names, steps, settings)
-        rest = [name for name in names if name not in given]
-        inputs = [given.get(n) or Input(n, n) for n in names if n in given or (n in steps and n not in settings)]
+        other_names = [name for name in names if name not in explicit]
+        inputs = [explicit.get(n) or Input(n, n) for n in names if n in explicit or (n in steps and n not in settings)]
         reference = self.function if isinstance(self.function, str) else reference_of(self.function)
         return Step(
             function=reference,
             inputs=tuple(inputs),
-            settings=tuple(name for name in rest if name in settings),
-            provided=tuple(name for name in rest if name in PROVIDED and name not in settings),
+            settings=tuple(name for name in other_names if name in settings),
+            provided=tuple(name for name in other_names if name in PROVIDED and name not in settings),
             wrapped=self.wrapped,
             **{**self.policies, "name": self.name, **self._output()},
         )
 
     def _output(self) -> dict[str, Any]:
-        """The output as given, else none of a function that returns nothing; without one a step is an effect."""
-        given = self.policies.get("output", Output(OutputKind.NONE) if returns_nothing(self.function) else Output())
-        output = Output(OutputKind.NONE) if given is None else given
+        """The declared output, else none if the function returns nothing; a step without an output is an effect."""
+        declared = self.policies.get("output", Output(OutputKind.NONE) if returns_nothing(self.function) else Output())
+        output = Output(OutputKind.NONE) if declared is None else declared
         return {"output": output, "effect": self.policies.get("effect", output.kind is OutputKind.NONE)}
 
     def _input(self, parameter: str) -> Input:
-        given = self.inputs[parameter]
-        if isinstance(given, str):
-            return Input(parameter, given)
-        if not hasattr(given, "window"):
-            raise DefinitionError(f"step {self.name}: input {parameter!r} is {given!r}: name a step, or windowed(...)")
-        return Input(parameter, given.step, given.window, given.partial)
+        source = self.inputs[parameter]
+        if isinstance(source, str):
+            return Input(parameter, source)
+        if not hasattr(source, "window"):
+            raise DefinitionError(f"step {self.name}: input {parameter!r} is {source!r}: name a step, or windowed(...)")
+        return Input(parameter, source.step, source.window, source.partial)
 
     def _refuse_unknown(self, names: tuple[str, ...], steps: set[str], settings: set[str]) -> None:
         for name in self.inputs:

@@ -1,4 +1,4 @@
-"""What somebody may have meant who wrote a name that is not known."""
+"""Suggestions for an unknown name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
-    """The known name that is nearest, as a question, or all of them."""
+    """The most similar known name, as a question, or all known names."""
     known = tuple(known)
-    found = difflib.get_close_matches(name, known, 1)
-    return f"did you mean {found[0]!r}?" if found else f"there are {', '.join(known)}"
+    matches = difflib.get_close_matches(name, known, 1)
+    return f"did you mean {matches[0]!r}?" if matches else f"there are {', '.join(known)}"

@@ -1,4 +1,4 @@
-"""What a step waits for beside the steps before it: a marker, a table, another pipeline, another orchestrator."""
+"""What a step waits for besides its upstream steps: a marker, a table, another pipeline, another orchestrator."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from counterpoint.errors import DefinitionError
 
 
 class WaitKind(StrEnum):
-    """What is waited for."""
+    """The kind of thing that a step waits for."""
 
     MARKER = "marker"
     TABLE = "table"
@@ -25,15 +25,15 @@ _URL_SUFFIX = "_URL"
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """One thing that must be there before a step begins; `marker` and the functions after it make one.
+    """One thing that must exist before a step begins; `marker` and the functions after it create waits.
 
-    `target` is the URI or path of a marker or a Delta table, with `{partition}` in it where the partition's key belongs
-    (a relative path lies below the root), or the name of another pipeline; `step` is that pipeline's step. It is looked
-    for every `poll`, and the step fails when it is not there `timeout` after it could have begun.
+    `target` is the URI or path of a marker or a Delta table, with `{partition}` in place of the partition's key (a
+    relative path lies below the root), or the name of another pipeline, whose step is `step`. It is checked every
+    `poll`, and the step fails if it does not exist `timeout` after the step could have begun.
 
-    On another orchestrator, at the address in the variable `url_variable`, `target` is the id of an Airflow DAG, whose
-    logical date lies `shift` after the partition's start, or the key of a Dagster asset (`a/b`), whose partition's key
-    is the start in the form `key_format`; None: it has no partitions.
+    On another orchestrator, whose address the variable `url_variable` holds, `target` is the id of an Airflow DAG with
+    a run whose logical date lies `shift` after the partition's start, or the key of a Dagster asset (`a/b`) whose
+    partition key is that start in the format `key_format` (None: it has no partitions).
     """
 
     kind: WaitKind
@@ -55,7 +55,7 @@ class Wait:
             raise DefinitionError(f"{self}: poll must be above zero, and timeout not below poll")
 
     def place(self, partition: str) -> str:
-        """The target for a partition; `file://` is left out."""
+        """The target for a partition, without `file://`."""
         return self.target.replace("{partition}", partition).removeprefix("file://")
 
     def of(self, partition: str) -> str:
@@ -68,7 +68,7 @@ class Wait:
 
 
 def marker(uri: str, *, poll: timedelta = timedelta(minutes=5), timeout: timedelta = timedelta(hours=2)) -> Wait:
-    """Waits until an object is there, such as `s3://lake/{partition}/_SUCCESS`."""
+    """Waits until an object exists, such as `s3://lake/{partition}/_SUCCESS`."""
     return Wait(WaitKind.MARKER, uri, None, poll, timeout)
 
 
@@ -80,7 +80,7 @@ def table_written(uri: str, *, poll: timedelta = timedelta(minutes=5), timeout: 
 def partition_of(
     pipeline: str, step: str, *, poll: timedelta = timedelta(minutes=5), timeout: timedelta = timedelta(hours=2)
 ) -> Wait:
-    """Waits until the same partition of a step of another pipeline stands in production, whatever runs it."""
+    """Waits until the same partition of another pipeline's step is published in production, by any orchestrator."""
     return Wait(WaitKind.PARTITION, pipeline, step, poll, timeout)
 
 
@@ -92,9 +92,9 @@ def airflow_run(
     poll: timedelta = timedelta(minutes=5),
     timeout: timedelta = timedelta(hours=2),
 ) -> Wait:
-    """Waits until the run of a DAG of an Airflow 3 succeeded whose logical date is the partition's start plus `shift`.
+    """Waits until an Airflow 3 DAG's run, whose logical date is the partition's start plus `shift`, has succeeded.
 
-    A DAG on a cron has the tick for its logical date: `shift=timedelta(days=1, hours=2)` for 02:00 on the day after.
+    The logical date of a DAG with a cron is the tick: `shift=timedelta(days=1, hours=2)` for 02:00 on the next day.
     """
     return Wait(WaitKind.AIRFLOW_RUN, dag_id, None, poll, timeout, url_variable, shift)
 

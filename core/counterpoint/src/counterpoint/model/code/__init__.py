@@ -1,4 +1,4 @@
-"""Which code decides an output: what a step reaches of the user's own code, and the digest of it."""
+"""The code that decides an output: the user's own code that a step reaches, and its digest."""
 
 from __future__ import annotations
 

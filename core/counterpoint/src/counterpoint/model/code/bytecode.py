@@ -1,7 +1,7 @@
-"""Bytecode of old code: Python runs a cached file whose source has another content, but the same size and second.
+"""Outdated bytecode: Python runs a cached file whose source has other content, but the same size and time in seconds.
 
-It compares the size of a source and its time in whole seconds with what a cached file was made from. An edit in the
-same second, or a copy that keeps the time, is not seen: the old code runs, while a digest of the source is of the new.
+Python compares only the size of a source and its time in whole seconds with those stored in the cached file. It misses
+an edit within the same second, or a copy that keeps the time: the old code runs, while the digest is of the new source.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ _HEADER, _HASHED, _CHECKED = 16, 0b01, 0b10
 
 
 def wrong_bytecode(source: Path, changed: int) -> str | None:
-    """The file of cached bytecode that Python would take for a source which it was not made from.
+    """The cached bytecode file that Python would use for a source from which it was not made, or None.
 
     Args:
-        source: the file of the module.
-        changed: when it was changed last, in nanoseconds.
+        source: The file of the module.
+        changed: When the source was changed last, in nanoseconds.
     """
     try:
         cached = cache_from_source(source)
-        made = os.stat(cached).st_mtime_ns  # noqa: PTH116 - asked of every module of a step
-    except (OSError, NotImplementedError):  # there is none, or this Python keeps none
+        cached_at = os.stat(cached).st_mtime_ns  # noqa: PTH116 - called for every module of a step
+    except (OSError, NotImplementedError):  # there is no cached file, or this Python caches none
         return None
-    # made long after the last change, it is of this source
-    return cached if made <= changed + TICK and _is_wrong(source, cached) else None
+    # a file made long after the last change is of this source
+    return cached if cached_at <= changed + TICK and _is_wrong(source, cached) else None
 
 
 def _is_wrong(source: Path, cached: str) -> bool:
@@ -41,15 +41,15 @@ def _is_wrong(source: Path, cached: str) -> bool:
         with open(cached, "rb") as file:  # noqa: PTH123
             header, body = file.read(_HEADER), file.read()
         text = source.read_bytes()
-        if header[:4] != MAGIC_NUMBER or not _is_believed(header, source):
+        if header[:4] != MAGIC_NUMBER or not _is_trusted(header, source):
             return False
         return bool(marshal.loads(body) != compile(text, source, "exec", dont_inherit=True))  # noqa: S302 - not run
-    except (OSError, SyntaxError, ValueError, EOFError, TypeError):  # its import will tell
+    except (OSError, SyntaxError, ValueError, EOFError, TypeError):  # its import reports the error
         return False
 
 
-def _is_believed(header: bytes, source: Path) -> bool:
-    """Whether Python takes the file without a look into the source."""
+def _is_trusted(header: bytes, source: Path) -> bool:
+    """Whether Python uses the file without reading the source."""
     flags, first, second = (int.from_bytes(header[at : at + 4], "little") for at in (4, 8, 12))
     if flags & _HASHED:
         return not flags & _CHECKED

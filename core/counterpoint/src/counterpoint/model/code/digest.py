@@ -1,4 +1,4 @@
-"""Digests of the code of steps, of what stands on disk now: each time it is looked whether anything was changed."""
+"""Digests of the code of steps as it is on disk now; each call checks whether anything has changed."""
 
 from __future__ import annotations
 
@@ -20,47 +20,47 @@ if TYPE_CHECKING:
     from counterpoint.model.steps import Step
 
 
-class _Kept(NamedTuple):
+class _CachedReach(NamedTuple):
     seen: dict[str, Look]
     reach: Reach
 
 
-_KEPT: dict[tuple[object, ...], _Kept] = {}
+_REACHES: dict[tuple[object, ...], _CachedReach] = {}
 _DISK: list[tuple[object, Disk]] = []
 
 
 def _disk(search: object) -> Disk:
-    """What was found and read already, if all of that still stands as it did; else nothing."""
+    """The cache of what was found and read, if it is all unchanged on disk; else an empty one."""
     if not _DISK or _DISK[0][0] != search or not still(_DISK[0][1].seen):
         _DISK[:] = [(search, Disk())]
     return _DISK[0][1]
 
 
 def reach_of(references: Sequence[str], declared: Sequence[str] = ()) -> Reach:
-    """What functions (`module:name`) reach now.
+    """The code that functions (`module:name`) reach now.
 
     Raises:
-        DefinitionError: a module is not there, or a declared pattern matches nothing.
+        DefinitionError: A module does not exist, or a declared pattern matches nothing.
     """
     key = (tuple(references), tuple(declared), tuple(search_path()), len(sys.meta_path))
-    kept = _KEPT.get(key)
-    if kept is None or not still(kept.seen):
+    cached = _REACHES.get(key)
+    if cached is None or not still(cached.seen):
         walk = Walk(references, declared, disk=_disk(key[2]))
         try:
-            kept = _KEPT[key] = _Kept(walk.seen, walk.reach())
+            cached = _REACHES[key] = _CachedReach(walk.seen, walk.reach())
         except OSError as error:
             raise DefinitionError(f"the code of {references[0]} cannot be read: {error}; make it readable") from error
-    return kept.reach
+    return cached.reach
 
 
 def code_digest(reference: str) -> str:
-    """A digest of the user's own code that a function reaches, and of the versions of what that imports."""
+    """A digest of the user's own code that a function reaches, and of the versions of the imported distributions."""
     return _digest([reference.partition(":")[0]], reach_of([reference]), versions=True)
 
 
 def references_of(step: Step) -> list[str]:
     """The functions that decide an output: the step's own, its partial ones, its contract."""
-    partials = [given.partial for given in step.inputs if given.partial]
+    partials = [step_input.partial for step_input in step.inputs if step_input.partial]
     return [step.function, *partials, *([step.output.contract] if step.output.contract else [])]
 
 
@@ -70,12 +70,12 @@ def code_of(step: Step) -> str:
 
 
 def own_code_of(step: Step) -> str:
-    """The same without versions: it is the same in every environment that has the user's code."""
+    """The digest without versions, which is equal in every environment with the same user code."""
     return _digest(_form(step), step_reach(step), versions=False)
 
 
 def step_reach(step: Step) -> Reach:
-    """What a step reaches now, with what it declares."""
+    """The code that a step reaches now, including what it declares."""
     return reach_of(references_of(step), step.code)
 
 
@@ -84,25 +84,25 @@ def unfollowed(pipeline: Pipeline) -> list[dict[str, Any]]:
 
     Each has file, line, text (the expression there), why, and the steps that reach it.
     """
-    found: dict[Unfollowed, list[str]] = {}
+    steps_by_place: dict[Unfollowed, list[str]] = {}
     for step in pipeline.steps:
         for place in step_reach(step).unfollowed:
-            found.setdefault(place, []).append(step.name)
+            steps_by_place.setdefault(place, []).append(step.name)
     return [
         {"file": str(u.file), "line": u.spot.line, "text": u.spot.text, "why": u.spot.why, "steps": steps}
-        for u, steps in found.items()
+        for u, steps in steps_by_place.items()
     ]
 
 
 def _form(step: Step) -> object:
-    """What of a step's description decides its output, beside settings and inputs."""
+    """The parts of a step's description that decide its output, besides settings and inputs."""
     output = step.output
-    partials = {given.parameter: given.partial for given in step.inputs if given.partial}
-    kept = [output.kind.value, output.contract, sorted(output.choices), output.partitioned]
-    return [step.function, partials, kept, step.map_over, sorted(step.provided)]
+    partials = {step_input.parameter: step_input.partial for step_input in step.inputs if step_input.partial}
+    output_form = [output.kind.value, output.contract, sorted(output.choices), output.partitioned]
+    return [step.function, partials, output_form, step.map_over, sorted(step.provided)]
 
 
 def _digest(form: object, reach: Reach, *, versions: bool) -> str:
-    made_of = [form, reach.own, reach.versions if versions else {}]
-    text = json.dumps(made_of, sort_keys=True, separators=(",", ":"))
+    parts = [form, reach.own, reach.versions if versions else {}]
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"

@@ -1,4 +1,4 @@
-"""What was found and read on disk at one time: shared by the walks of several steps, until something there changes."""
+"""A cache of what was found and read on disk, shared by the walks of several steps until a file changes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Disk:
-    """Modules, distributions and sources, each looked for once."""
+    """Modules, distributions and sources, each searched once."""
 
     seen: dict[str, Look] = field(default_factory=dict)
     _found: dict[tuple[str, tuple[str, ...] | None], Found | None] = field(default_factory=dict)
@@ -28,25 +28,25 @@ class Disk:
     _read: dict[Path, tuple[str, Facts]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        # Python's own finders believe in what they listed within the same tick of a folder's clock
+        # Python's own finders reuse a folder's listing within the same tick of its clock
         importlib.invalidate_caches()
 
     def look(self, path: str) -> Look:
-        """How a path looked when it was first asked for."""
+        """The state of a path at its first lookup."""
         if path not in self.seen:
             self.seen[path] = witness.look(path)
         return self.seen[path]
 
     def find(self, name: str, places: tuple[str, ...] | None) -> Found | None:
-        """The module of a full name, with all folders that its package asks for."""
+        """The module of a full name, with all folders of its package."""
         if (name, places) not in self._found:
-            found = find(name, places)
-            at_top = found and found.form is Form.SOURCE and found.places and places is None
-            self._found[name, places] = _extended(found, found.file) if at_top and found and found.file else found
+            module = find(name, places)
+            at_top = module and module.form is Form.SOURCE and module.places and places is None
+            self._found[name, places] = _extended(module, module.file) if at_top and module and module.file else module
         return self._found[name, places]
 
     def claim(self, found: Found) -> Claim | None:
-        """The distribution that a module is part of."""
+        """The distribution to which a module belongs, or None."""
         if found.file is None or found.form is Form.STANDARD:
             return None
         if found.file not in self._claims:
@@ -54,7 +54,7 @@ class Disk:
         return self._claims[found.file]
 
     def read(self, file: Path, *, is_source: bool = True) -> tuple[str, Facts]:
-        """The digest of a file, and what stands in it, if it is a source."""
+        """The digest of a file, and the facts about it if it is a source."""
         if file not in self._read:
             content = file.read_bytes()
             digest = hashlib.sha256(content).hexdigest()
@@ -63,7 +63,7 @@ class Disk:
 
 
 def _extended(found: Found, file: Path) -> Found:
-    """With the folders of the same name further on the path, where a package asks for them."""
+    """The package with the folders of its name further on the path, if its source extends its path to them."""
     source = file.read_bytes()
     if b"extend_path" not in source and b"declare_namespace" not in source:
         return found

@@ -19,7 +19,7 @@ _VERSION = re.compile(rb"^Version:[ \t]*(.+?)\s*$", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A distribution that a file is part of; `version` is None for one from a folder, whose content may change."""
+    """The distribution of a file; `version` is None if it was installed from a folder, whose content may change."""
 
     name: str
     version: str | None
@@ -27,7 +27,7 @@ class Claim:
 
 
 def claim_of(file: Path) -> Claim | None:
-    """The distribution that lists a file, or None: for what was put there by hand, or is read from its sources."""
+    """The distribution that lists a file; None for a file that was copied by hand or is an editable install."""
     for folder in file.parents:
         if str(folder) in sys.path:
             part = file.relative_to(folder)
@@ -49,21 +49,21 @@ def _listing(folder: Path, part: Path) -> Path | None:
 
 @lru_cache(maxsize=1024)
 def _listing_top(folder: Path, top: str, _: Look) -> tuple[Path, ...]:
-    """The distributions of a folder that have a file below a name; those that are called so are asked first."""
+    """The distributions of a folder that have a file below a name; those with that name are searched first."""
     start = b"\n" + top.encode() + (b"," if top.endswith(".py") else b"/")
     named = _plain(top.partition(".")[0])
     places = sorted(folder.glob("*.dist-info"), key=lambda place: _plain(place.name.partition("-")[0]) != named)
-    found: list[Path] = []
+    matching: list[Path] = []
     for place in places:
-        if found and _plain(place.name.partition("-")[0]) != named and _is_whole(folder / top):
+        if matching and _plain(place.name.partition("-")[0]) != named and _is_whole(folder / top):
             break
         if start in b"\n" + _record(place):
-            found.append(place)
-    return tuple(found)
+            matching.append(place)
+    return tuple(matching)
 
 
 def _is_whole(place: Path) -> bool:
-    """Whether one distribution alone has it: a module, or a package that is no namespace."""
+    """Whether only one distribution can own the path: a module, or a package that is no namespace."""
     return place.is_file() or (place / "__init__.py").is_file()
 
 
@@ -80,15 +80,15 @@ def _record(place: Path) -> bytes:
 
 def _version(place: Path) -> str | None:
     try:
-        found = _VERSION.search((place / "METADATA").read_bytes())
-        version = found[1].decode() if found else ""
+        match = _VERSION.search((place / "METADATA").read_bytes())
+        version = match[1].decode() if match else ""
     except OSError:
         return None
     try:
         origin = json.loads((place / "direct_url.json").read_bytes())
     except (OSError, ValueError):
         return version
-    # what came from a commit or an archive is known by that; what came from a folder, by its content alone
+    # an install from a commit or an archive is identified by that; one from a folder only by its content
     exact = origin.get("vcs_info", {}).get("commit_id") or _hash(origin.get("archive_info", {}))
     return f"{version} {exact}" if exact else None
 

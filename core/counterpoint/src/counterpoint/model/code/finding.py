@@ -1,4 +1,4 @@
-"""Where a module lies, found as an import would find it, with neither it nor its parents imported."""
+"""Finding a module as an import would, without importing it or its parents."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Form(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A module: its file (none for a namespace or what is built in), and where its submodules are, for a package."""
+    """A module: its file (None for a namespace or a builtin), and, for a package, the folders of its submodules."""
 
     name: str
     form: Form
@@ -41,10 +41,10 @@ class Found:
 
 
 def find(name: str, places: Sequence[str] | None = None) -> Found | None:
-    """The module of a full name, or None; `places` are those of its parent, None for a module at the top."""
+    """The module of a full name, or None; `places` are its parent's folders, None for a top-level module."""
     spec = _spec(name, places) or getattr(sys.modules.get(name), "__spec__", None)
     if spec is None:
-        file = getattr(sys.modules.get(name), "__file__", None)  # such as the script that runs
+        file = getattr(sys.modules.get(name), "__file__", None)  # such as the script that is run
         return Found(name, Form.SOURCE, Path(file)) if file else None
     inner = None if spec.submodule_search_locations is None else tuple(spec.submodule_search_locations)
     form, file = _form(spec)
@@ -52,7 +52,7 @@ def find(name: str, places: Sequence[str] | None = None) -> Found | None:
 
 
 def search_path() -> list[str]:
-    """The folders in which modules at the top are looked for."""
+    """The folders in which top-level modules are searched."""
     return [place or os.getcwd() for place in sys.path]  # noqa: PTH109
 
 
@@ -68,14 +68,14 @@ def _by(finder: Any, name: str, places: Sequence[str] | None) -> ModuleSpec | No
     if finder is PathFinder:
         return _on_path(name, search_path() if places is None else places)
     try:
-        found: ModuleSpec | None = finder.find_spec(name, places, None)
-    except (AttributeError, ImportError, KeyError):  # some want the parent to be imported
+        spec: ModuleSpec | None = finder.find_spec(name, places, None)
+    except (AttributeError, ImportError, KeyError):  # some finders need the parent to be imported
         return None
-    return found
+    return spec
 
 
 def _on_path(name: str, places: Iterable[str]) -> ModuleSpec | None:
-    """As `PathFinder`, which for a namespace in a namespace wants the outer one to be imported."""
+    """As `PathFinder`, but also for a namespace in a namespace that is not imported."""
     portions: list[str] = []
     for place in places:
         finder = pkgutil.get_importer(place)
@@ -117,26 +117,26 @@ def is_standard(file: Path) -> bool:
 
 
 def submodules(found: Found) -> list[str]:
-    """The names of all modules that may lie directly in a package, and of its folders, which may be namespaces."""
+    """The names of all possible modules directly in a package, and of its folders, which may be namespaces."""
     places = found.places or ()
     names = {info.name for info in pkgutil.iter_modules(places)}
-    folders = {each.name for place in map(Path, places) if place.is_dir() for each in place.iterdir() if each.is_dir()}
+    folders = {path.name for place in map(Path, places) if place.is_dir() for path in place.iterdir() if path.is_dir()}
     return [f"{found.name}.{name}" for name in sorted(names | folders - {"__pycache__"}) if name.isidentifier()]
 
 
 def beside(file: Path) -> list[str]:
-    """The names of the modules and packages in the folder of a module."""
+    """The names of the modules and packages in the folder of a module's file."""
     return sorted(info.name for info in pkgutil.iter_modules([str(file.parent)]))
 
 
 def prefixes(name: str) -> list[str]:
-    """A dotted name after each of its parts."""
+    """The prefixes of a dotted name, ending with itself."""
     parts = name.split(".")
     return [".".join(parts[:length]) for length in range(1, len(parts) + 1)]
 
 
 def path_of(module: str) -> Path | None:
-    """The source file of a module, or None; nothing is imported to find it."""
+    """The source file of a module, or None; it is found without an import."""
     found, places = None, None
     for name in prefixes(module):
         found = find(name, places)

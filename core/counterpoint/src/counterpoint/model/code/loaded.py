@@ -1,4 +1,4 @@
-"""Whether the code that this process has loaded is what stands on disk: a digest must be of the code that runs."""
+"""Checking that the code this process has loaded is the code on disk, because a digest must be of running code."""
 
 from __future__ import annotations
 
@@ -16,47 +16,47 @@ if TYPE_CHECKING:
 
     from counterpoint.model.code.walk import Reach
 
-# a module that is here, and of which nothing better is known, was not loaded before this moment, or just before it
+# the load time of modules without a better known one: they were loaded at this moment or just before
 _SINCE = time.time_ns()
 _LOADED: dict[str, int] = {}
-# loaded from bytecode of another source, which is gone meanwhile
+# modules loaded from bytecode of another source, which has been removed since
 _WRONG: set[str] = set()
 
 
 @contextmanager
 def loading() -> Iterator[None]:
-    """Remembers of the modules that are loaded in the block that it was not before its begin."""
-    before, begun = set(sys.modules), time.time_ns()
+    """Records that the modules loaded in the block were not loaded before its start."""
+    before, start = set(sys.modules), time.time_ns()
     try:
         yield
     finally:
         new = sys.modules.keys() - before
-        _LOADED.update(dict.fromkeys(new, begun))
+        _LOADED.update(dict.fromkeys(new, start))
         _WRONG.difference_update(new)
 
 
 def outdated(reach: Reach) -> list[str]:
-    """The modules that this process has loaded, and that may have been changed on disk since.
+    """The modules that this process has loaded and that may have changed on disk since.
 
-    Bytecode of another source is removed, so that what is not loaded yet is made from the source. What was loaded from
-    such a file counts as changed; so does what will be, where the file cannot be removed.
+    Bytecode of another source is removed, so that a later import uses the source. A module loaded from such a file
+    counts as changed, and so does any module whose wrong bytecode cannot be removed.
     """
-    found: set[str] = set()
+    names: set[str] = set()
     for name, file in [*reach.files.items(), *reach.metadata.values()]:
         is_loaded, changed = name in sys.modules, changed_at(file)
         if cached := wrong_bytecode(file, changed):
             if not _removed(cached):
-                found.add(name)
+                names.add(name)
             if is_loaded:
                 _WRONG.add(name)
         if is_loaded and (name in _WRONG or changed > _LOADED.get(name, _SINCE)):
-            found.add(name)
-    return sorted(found)
+            names.add(name)
+    return sorted(names)
 
 
 def _removed(file: str) -> bool:
     try:
         os.unlink(file)  # noqa: PTH108
-    except OSError:  # it lies in a folder that only others may write
+    except OSError:  # it lies in a folder without write permission
         return False
     return True

@@ -1,4 +1,4 @@
-"""What a source file imports, by any form of import, and the places in it that cannot be followed."""
+"""The imports of a source file, in any form, and the places in it that cannot be followed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Reads(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """`from module import names`, `level` dots before it; no names where the module alone is imported."""
+    """`from module import names`, with `level` dots before the module; no names for `import module`."""
 
     level: int
     module: str
@@ -41,7 +41,7 @@ class Spot:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What stands in a source; `exported` is its `__all__`, None where that is computed."""
+    """The facts about a source; `exported` is its `__all__`, None if that is computed."""
 
     imports: tuple[Import, ...] = ()
     spots: tuple[Spot, ...] = ()
@@ -78,7 +78,7 @@ _FILES = {
     **{f"subprocess.{name}": _PROGRAM for name in ("run", "call", "check_call", "check_output", "Popen", "getoutput")},
     **{f"os.{name}": _PROGRAM for name in ("system", "popen", "execv", "execvp", "execve", "spawnv", "posix_spawn")},
 }
-# what is as dangerous when it is handed on under another name
+# names that have the same effect when they are passed on under another name
 _WHOLE = {"importlib": _BY_NAME, "runpy": _FROM_FILE}
 _STORED = {"sys.path", "sys.modules", "builtins.__path__"}
 _BUILTIN = frozenset({"exec", "eval", "__import__", "__file__", "__path__"})
@@ -86,7 +86,7 @@ _LONGEST = 60
 
 
 def facts(source: bytes) -> Facts:
-    """What stands in a source; of one that this Python cannot parse only that."""
+    """The facts about a source; for one that this Python cannot parse, only that."""
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):
@@ -95,12 +95,12 @@ def facts(source: bytes) -> Facts:
     extends = b"extend_path" in source or b"declare_namespace" in source
     reader = _Reader(extends_path=extends)
     reader.read(tree)
-    first = {(each.level, each.module, each.names): each for each in reversed(reader.imports)}
+    first = {(entry.level, entry.module, entry.names): entry for entry in reversed(reader.imports)}
     return Facts(tuple(first.values()), tuple(dict.fromkeys(reader.spots)), _exported(tree), extends)
 
 
 class _Reader(ast.NodeVisitor):
-    """Collects the imports first, for a name may be used above the import that it is bound by."""
+    """Collects the imports first, because a name may be used above the import that binds it."""
 
     def __init__(self, *, extends_path: bool) -> None:
         self.imports: list[Import] = []
@@ -151,7 +151,7 @@ class _Reader(ast.NodeVisitor):
         if not targets:
             self.visit(node.value)
         for level, dotted in targets:
-            # a submodule that something else has imported is there as an attribute
+            # a submodule that other code has imported is available as an attribute
             self.imports.append(Import(level, dotted, (), node.lineno))
         self._judge(node, self._absolute(node))
 
@@ -184,42 +184,46 @@ class _Reader(ast.NodeVisitor):
         return {dotted for level, dotted in self._targets(node) if not level}
 
     def _targets(self, node: ast.expr) -> set[tuple[int, str]]:
-        """What a dotted expression stands for, by the imports that bind its first name."""
-        rest: list[str] = []
+        """The possible targets of a dotted expression, by the imports that bind its first name."""
+        attributes: list[str] = []
         while isinstance(node, ast.Attribute):
-            rest.append(node.attr)
+            attributes.append(node.attr)
             node = node.value
         if not isinstance(node, ast.Name):
             return set()
         own = {(0, f"builtins.{node.id}")} if node.id in _BUILTIN else set[tuple[int, str]]()
-        return {(level, ".".join([base, *reversed(rest)])) for level, base in self.bound.get(node.id, own)}
+        return {(level, ".".join([base, *reversed(attributes)])) for level, base in self.bound.get(node.id, own)}
 
 
 def _literal_import(node: ast.Call) -> Import | None:
-    """`import_module` or `__import__` of what is written there, or None."""
+    """The import of a call of `import_module` or `__import__` with literal arguments, or None."""
     names = ("name", "globals", "locals", "fromlist", "level")
-    given = dict(zip(names, node.args, strict=False)) | {k.arg: k.value for k in node.keywords if k.arg}
-    name = _value(given.get("name"))
+    arguments = dict(zip(names, node.args, strict=False)) | {k.arg: k.value for k in node.keywords if k.arg}
+    name = _value(arguments.get("name"))
     if not isinstance(name, str) or any(isinstance(argument, ast.Starred) for argument in node.args):
         return None
     if name.startswith("."):
-        return _relative(name, given.get("package", given.get("globals")), node.lineno)
-    chosen = _value(given["fromlist"]) if "fromlist" in given else ()
-    level = _value(given["level"]) if "level" in given else 0
-    if not isinstance(chosen, list | tuple) or not isinstance(level, int):
+        return _relative(name, arguments.get("package", arguments.get("globals")), node.lineno)
+    imported = _value(arguments["fromlist"]) if "fromlist" in arguments else ()
+    level = _value(arguments["level"]) if "level" in arguments else 0
+    if not isinstance(imported, list | tuple) or not isinstance(level, int):
         return None
-    return Import(level, name, tuple(map(str, chosen)), node.lineno)
+    return Import(level, name, tuple(map(str, imported)), node.lineno)
 
 
 def _relative(name: str, package: ast.expr | None, line: int) -> Import | None:
-    rest = name.lstrip(".")
-    level, base = len(name) - len(rest), _value(package)
+    relative_name = name.lstrip(".")
+    level, base = len(name) - len(relative_name), _value(package)
     if isinstance(base, str):
         parts = base.split(".")
-        kept = parts[: len(parts) - level + 1]
-        return Import(0, ".".join([*kept, rest]).strip("."), (), line)
-    said = ast.unparse(package) if package else ""
-    return Import(level, rest, (), line) if said in {"__package__", "__name__", "__spec__.parent"} else None
+        parents = parts[: len(parts) - level + 1]
+        return Import(0, ".".join([*parents, relative_name]).strip("."), (), line)
+    package_text = ast.unparse(package) if package else ""
+    return (
+        Import(level, relative_name, (), line)
+        if package_text in {"__package__", "__name__", "__spec__.parent"}
+        else None
+    )
 
 
 def _value(node: ast.expr | None) -> object:
@@ -244,8 +248,8 @@ def _shift(tree: ast.AST, line: int) -> None:
 
 
 def _exported(tree: ast.Module) -> tuple[str, ...] | None:
-    """The names of `__all__`; None where they are not simply written there."""
-    found: list[str] = []
+    """The names of `__all__`; None if they are not literals."""
+    names: list[str] = []
     for node in _uses_of_all(tree):
         value = (
             _value(getattr(node, "value", None))
@@ -254,8 +258,8 @@ def _exported(tree: ast.Module) -> tuple[str, ...] | None:
         )
         if not isinstance(value, list | tuple):
             return None
-        found += map(str, value)
-    return tuple(found)
+        names += map(str, value)
+    return tuple(names)
 
 
 def _uses_of_all(tree: ast.Module) -> Iterator[ast.AST]:

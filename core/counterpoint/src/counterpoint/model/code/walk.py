@@ -1,7 +1,7 @@
-"""What of the user's own code a function can reach, and which distributions that imports directly.
+"""The user's own code that a function can reach, and the distributions that it imports directly.
 
-Own is what a distribution's record does not list: folders, editable installs, modules put somewhere by hand. Own, too,
-is what the function's own distribution lists, and what was installed from a folder. All else counts by its version.
+Own code is code that no distribution's record lists: folders, editable installs, modules copied by hand. The code of
+the function's own distribution, and of installs from a folder, is own code, too. All else counts by its version.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ class Unfollowed:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What functions reach: digests of own modules and files by name, versions of distributions by name.
+    """The code that functions reach: digests of own modules and files, and versions of distributions, by name.
 
-    `files` are those of the modules, `metadata` those that tell the versions, with the modules that were asked for.
+    `files` are the files of the modules; `metadata` holds, by distribution, an imported module and the metadata folder.
     """
 
     own: dict[str, str]
@@ -57,7 +57,7 @@ class Reach:
 
 @dataclass
 class Walk:
-    """One look at what stands on disk now; `declared` are further modules and patterns of files."""
+    """One walk through the code on disk now; `declared` are further modules and patterns of files."""
 
     references: Sequence[str]
     declared: Sequence[str] = ()
@@ -75,10 +75,10 @@ class Walk:
     _ours: set[str] = field(default_factory=set)
 
     def reach(self) -> Reach:
-        """Follows everything.
+        """Follows all imports, and returns the reached code.
 
         Raises:
-            DefinitionError: a module is not there, or a pattern matches nothing.
+            DefinitionError: A module does not exist, or a pattern matches nothing.
         """
         for place in search_path():
             self._note(place)
@@ -94,29 +94,29 @@ class Walk:
         return Reach(self.own, self.versions, unfollowed, self.files, self.metadata)
 
     def _open(self, covered: set[Reads]) -> list[tuple[Unfollowed, str]]:
-        return [(each, top) for each, top in self.unfollowed.items() if each.spot.reads not in covered]
+        return [(place, top) for place, top in self.unfollowed.items() if place.spot.reads not in covered]
 
     def _note(self, path: str | Path) -> None:
         if str(path) not in self.seen:
             self.seen[str(path)] = self.disk.look(str(path))
 
     def _must(self, module: str) -> Found:
-        for found in self._along(module):
-            if found.name == module:
-                return found
+        for member in self._along(module):
+            if member.name == module:
+                return member
         raise DefinitionError(f"module {module!r} cannot be found: install the package that holds it")
 
     def _along(self, name: str) -> Iterator[Found]:
-        """The packages that an import of a name runs, and the module, as far as they are there."""
+        """The packages that an import of a name runs, and the module itself, as far as they exist."""
         places: tuple[str, ...] | None = None
         for dotted in prefixes(name):
             if dotted not in self._found:
                 self._found[dotted] = self._look_for(dotted, places)
-            found = self._found[dotted]
-            if found is None:
+            member = self._found[dotted]
+            if member is None:
                 return
-            yield found
-            places = found.places
+            yield member
+            places = member.places
             if places is None:
                 return
 
@@ -126,19 +126,19 @@ class Walk:
         return self.disk.find(name, places)
 
     def _add(self, name: str, importer: tuple[Path, int] | None = None) -> None:
-        """Takes what an import of a name runs: own modules, to be followed, up to one that counts by its version."""
-        for found in self._along(name):
-            if found.name in self.own:
+        """Adds the modules that an import of a name runs, up to one that counts by its version."""
+        for member in self._along(name):
+            if member.name in self.own:
                 continue
-            if found.name not in self._others:
-                self._others[found.name] = found.form is Form.STANDARD or self._is_others(found)
-            if self._others[found.name]:
+            if member.name not in self._others:
+                self._others[member.name] = member.form is Form.STANDARD or self._is_others(member)
+            if self._others[member.name]:
                 return
-            if found.file:
-                self._take(found, found.file, importer)
+            if member.file:
+                self._take(member, member.file, importer)
 
     def _is_others(self, found: Found) -> bool:
-        """Whether a module counts by its version, which is noted then."""
+        """Whether a module counts by its version; if so, the version is recorded."""
         if found.file and found.file.is_relative_to(KERNEL):
             self.versions["counterpoint"] = __version__
             return True
@@ -147,7 +147,7 @@ class Walk:
             return False
         self._note(claim.metadata)
         self.versions[claim.name.lower()] = claim.version
-        # its folder is made anew with another version; its files may be links to those of other environments
+        # the folder is made anew for another version; its files may be links to those of other environments
         self.metadata[claim.name.lower()] = (found.name, claim.metadata.parent)
         return True
 
@@ -168,9 +168,9 @@ class Walk:
 
     def _follow(self) -> None:
         while self._todo:
-            found, read = self._todo.pop()
-            for each in read.imports:
-                self._import(found, each)
+            module, read = self._todo.pop()
+            for entry in read.imports:
+                self._import(module, entry)
 
     def _import(self, importer: Found, what: Import) -> None:
         assert importer.file  # noqa: S101 - it was read
@@ -186,32 +186,32 @@ class Walk:
                 self._add(f"{module}.{name}", at)
 
     def _star(self, module: str, at: tuple[Path, int]) -> None:
-        """The submodules that `from module import *` imports: those that `__all__` names, or may name."""
-        found = next((each for each in self._along(module) if each.name == module), None)
-        if found is None or found.places is None or module not in self.own or found.form is not Form.SOURCE:
+        """Adds the submodules that `from module import *` imports: those that `__all__` names or may name."""
+        package = next((member for member in self._along(module) if member.name == module), None)
+        if package is None or package.places is None or module not in self.own or package.form is not Form.SOURCE:
             return
-        for place in found.places:
+        for place in package.places:
             self._note(place)
         exported = self.disk.read(self.files[module])[1].exported
-        names = submodules(found) if exported is None else [f"{module}.{name}" for name in exported]
+        names = submodules(package) if exported is None else [f"{module}.{name}" for name in exported]
         for name in names:
             self._add(name, at)
 
     def _widen(self, top: str) -> bool:
-        """Takes all of a package whose code cannot be followed, or all beside a module; whether any is new."""
-        found, before = self._found[top], len(self.own)
-        if found is None:
+        """Adds all of a package whose code cannot be followed, or all beside a module; returns whether any is new."""
+        package, count = self._found[top], len(self.own)
+        if package is None:
             return False
-        if found.places is not None:
-            self._tree(found)
-        elif found.file and not any(found.file.parent.glob("*.dist-info")):
-            for name in beside(found.file):
+        if package.places is not None:
+            self._tree(package)
+        elif package.file and not any(package.file.parent.glob("*.dist-info")):
+            for name in beside(package.file):
                 self._add(name)
                 self._tree(self._found.get(name))
-        return len(self.own) > before
+        return len(self.own) > count
 
     def _tree(self, package: Found | None) -> None:
-        """Takes a package with all that lies in it, each folder once, also where links go round."""
+        """Adds a package with all its submodules; each folder once, even if links form a cycle."""
         if package is None or package.places is None:
             return
         places = [place for place in package.places if os.path.realpath(place) not in self._trees]
@@ -224,7 +224,7 @@ class Walk:
             self._tree(self._found.get(name))
 
     def _declare(self, pattern: str) -> Reads:
-        """Takes what a step declares; whether that is code or files."""
+        """Adds what a pattern declares; returns whether that is code or files."""
         origin = self._must(self.references[0].partition(":")[0])
         assert origin.file  # noqa: S101 - a module that is built in declares nothing
         base = origin.file.parent
@@ -233,14 +233,14 @@ class Walk:
         if paths:
             kinds = {self._file(base, path) for path in paths}
             return Reads.CODE if Reads.CODE in kinds else Reads.FILES
-        found = [each for each in self._along(pattern) if each.name == pattern] if _is_dotted(pattern) else []
-        if not found:
+        modules = [member for member in self._along(pattern) if member.name == pattern] if _is_dotted(pattern) else []
+        if not modules:
             raise DefinitionError(
                 f"code={pattern!r} of {self.references[0]} matches no file below {base}, and no module is called so:"
                 " write a pattern of files relative to that folder, or the full name of a module"
             )
         self._add(pattern)
-        self._tree(found[0])
+        self._tree(modules[0])
         return Reads.CODE
 
     def _file(self, base: Path, path: str) -> Reads:
@@ -259,11 +259,11 @@ class Walk:
         package = origin.name if origin.places is not None else origin.name.rpartition(".")[0]
         parts = [part for part in Path(path).with_suffix("").parts if part != "__init__"]
         name = ".".join(filter(None, [package, *parts]))
-        same = [each for each in self._along(name) if each.name == name and each.file == Path(base, path)]
+        same = [member for member in self._along(name) if member.name == name and member.file == Path(base, path)]
         return name if same else None
 
     def _note_folders(self, base: Path, pattern: str) -> None:
-        """The folders in which a file that matches may appear or go."""
+        """Watches the folders in which a matching file may appear or disappear."""
         self._note(base)
         for folder in Path(pattern).parents:
             for path in _matching(base, str(folder)):
@@ -271,7 +271,7 @@ class Walk:
 
 
 def _matching(base: Path, pattern: str) -> list[str]:
-    # unlike that of a Path, it takes whole paths and those that begin with dots
+    # unlike `Path.glob`, it accepts absolute paths and those that begin with dots
     return sorted(glob.glob(pattern, root_dir=base, recursive=True))  # noqa: PTH207
 
 
@@ -280,7 +280,7 @@ def _is_dotted(name: str) -> bool:
 
 
 def _absolute(importer: Found, what: Import) -> str | None:
-    """The full name that a module imports, or None where there are more dots than packages."""
+    """The full name that a module imports, or None if there are more dots than packages."""
     if not what.level:
         return what.module
     package = importer.name if importer.places is not None else importer.name.rpartition(".")[0]

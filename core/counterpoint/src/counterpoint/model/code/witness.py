@@ -1,4 +1,4 @@
-"""How files and folders look now: what was computed from them holds while they look the same."""
+"""The states of files and folders: a result computed from them is valid while their states are unchanged."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Look = tuple[object, ...] | None
-# a file that changes twice within a tick of its file system's clock looks the same: what is as new as that is read
+# a file that changes twice within a tick of its file system's clock has the same state, so a newer file is read
 TICK = 2_500_000_000
 
 
 def look(path: str) -> Look:
-    """What tells whether a file or folder was changed: times, size and number, and the content of what is very new."""
+    """The state of a file or folder: times, size and inode, and the content if it has just changed."""
     try:
-        state = os.stat(path)  # noqa: PTH116 - asked thousands of times
-        seen = (state.st_mtime_ns, state.st_ctime_ns, state.st_size, state.st_ino)
+        state = os.stat(path)  # noqa: PTH116 - called thousands of times
+        stat_fields = (state.st_mtime_ns, state.st_ctime_ns, state.st_size, state.st_ino)
         is_new = time.time_ns() - max(state.st_mtime_ns, state.st_ctime_ns) < TICK
-        return (*seen, _content(path)) if is_new else seen
+        return (*stat_fields, _content(path)) if is_new else stat_fields
     except OSError:
         return None
 
@@ -35,15 +35,15 @@ def _content(path: str) -> object:
 
 
 def still(seen: Mapping[str, Look]) -> bool:
-    """Whether everything looks as it did."""
+    """Whether all paths have the recorded state."""
     return all(look(path) == before for path, before in seen.items())
 
 
 def changed_at(file: Path) -> int:
-    """When a file was changed last, in nanoseconds; now for one that is gone."""
+    """When a file was changed last, in nanoseconds; the present time if it no longer exists."""
     try:
-        state = os.stat(file)  # noqa: PTH116 - asked of every module of a step
+        state = os.stat(file)  # noqa: PTH116 - called for every module of a step
     except OSError:
         return time.time_ns()
-    # a copy may keep the time of the original, but not that of the change
+    # a copy may keep the original's modification time, but not its change time
     return max(state.st_mtime_ns, state.st_ctime_ns)
