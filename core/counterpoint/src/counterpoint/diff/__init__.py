@@ -1,4 +1,4 @@
-"""Comparing value by value: tables, models, values; versions of a pipeline's data, runs."""
+"""Comparing by value: tables, models and JSON values; versions of a pipeline's data, and runs."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Rows of two tables, hashed and taken bucket by bucket, so that what is in memory does not grow with the tables.
+"""Rows of two tables, hashed and read bucket by bucket, so that memory does not grow with the tables.
 
-Hashes are of 64 bits and made for both sides in this process. They treat values as equality does: null is like null,
-NaN like NaN, 0.0 like -0.0, and nothing else alike.
+Hashes have 64 bits and are computed for both sides in this process. Equal values have equal hashes: null equals null,
+NaN equals NaN, and 0.0 equals -0.0.
 """
 
 from __future__ import annotations
@@ -16,30 +16,30 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 KEY, ROW = "key", "row"
-# rows whose hashes alone are in memory at a time
+# the number of rows whose hashes are in memory at a time
 HASHED_ROWS = 16_000_000
 _BUCKET = "bucket"
 
 
 def key_hash(columns: Sequence[str]) -> pl.Expr:
     """The hash of some columns of a row, each with a seed of its own."""
-    # not one `+` in another, which takes time by the square of the columns
+    # not a nested `+`, whose time grows with the square of the columns
     return pl.sum_horizontal(pl.col(name).hash(seed) for seed, name in enumerate(columns))
 
 
 def hashed(rows: pl.LazyFrame, columns: Sequence[str], key: Sequence[str]) -> pl.LazyFrame:
-    """The rows with the hash of their key and, in 63 bits, that of all `columns`."""
+    """The rows with the hash of their key and a 63-bit hash of all `columns`."""
     row = key_hash(columns) // 2
     return rows.with_columns((key_hash(key) if key else row).alias(KEY), row.alias(ROW))
 
 
 def number_of(rows: int, most: int) -> int:
-    """How many buckets it takes for each to have about `most` rows."""
+    """The number of buckets with about `most` rows each."""
     return max(-(-rows // most), 1)
 
 
 def paired(left: pl.LazyFrame, right: pl.LazyFrame, count: int) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
-    """The rows of both sides, split by the hash of the key; more than one bucket lies in a temporary folder."""
+    """The rows of both sides, split by the hash of the key; several buckets are written to a temporary folder."""
     if count == 1:
         yield left.collect(engine="streaming"), right.collect(engine="streaming")
         return

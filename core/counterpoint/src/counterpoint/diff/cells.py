@@ -25,7 +25,7 @@ _MICROSECONDS = 1e6
 
 @dataclass
 class Tally:
-    """What was found in the buckets so far."""
+    """The differences found in the buckets so far."""
 
     layout: Layout
     key: tuple[str, ...]
@@ -38,13 +38,13 @@ class Tally:
     samples: dict[tuple[str, str | None], list[Sample]] = field(default_factory=dict)
 
     def add(self, left: pl.DataFrame, right: pl.DataFrame, repeated: pl.Series) -> None:
-        """Counts one bucket; rows whose key is repeated on a side, or all where there is no key, count as a whole."""
+        """Counts one bucket; rows with a repeated key, or all rows if there is no key, are compared as a whole."""
         is_whole = pl.lit(not self.key) | pl.col(KEY).is_in(repeated.implode())
         self._whole(left.filter(is_whole), right.filter(is_whole))
-        one, other = left.filter(~is_whole), right.filter(~is_whole)
-        self._only("only_left", one.join(other, on=KEY, how="anti"))
-        self._only("only_right", other.join(one, on=KEY, how="anti"))
-        self._pairs(one.join(other, on=KEY, how="inner", suffix=_RIGHT))
+        left_rows, right_rows = left.filter(~is_whole), right.filter(~is_whole)
+        self._only("only_left", left_rows.join(right_rows, on=KEY, how="anti"))
+        self._only("only_right", right_rows.join(left_rows, on=KEY, how="anti"))
+        self._pairs(left_rows.join(right_rows, on=KEY, how="inner", suffix=_RIGHT))
 
     def _whole(self, left: pl.DataFrame, right: pl.DataFrame) -> None:
         values, surplus = unbalanced(left[ROW].to_numpy(), right[ROW].to_numpy())
@@ -63,7 +63,7 @@ class Tally:
             self._keep(Sample(kind, key, None, left, right))
 
     def _pairs(self, pairs: pl.DataFrame) -> None:
-        """Counts cells of rows with the same key on both sides."""
+        """Counts the changed cells of rows with the same key on both sides."""
         flags = [
             self._changed(name, alias, kind).alias(f"is_{alias}")
             for name, alias, kind in zip(self.layout.names, self.layout.all, self.layout.types, strict=True)
@@ -98,11 +98,11 @@ class Tally:
         self.samples.setdefault((sample.kind, sample.column), []).append(sample)
 
     def rows(self, left: int, right: int) -> Rows:
-        """The numbers of rows, those of each side given."""
+        """The row counts of the comparison, given those of both sides."""
         return Rows(left, right, self.only_left, self.only_right, self.changed)
 
     def columns(self) -> tuple[ColumnDiff, ...]:
-        """What was found of each column, in their order."""
+        """The differences of each column, in the order of the columns."""
         used: Tolerance = self.options.tolerance
         return tuple(
             ColumnDiff(n, self.cells.get(n, 0), self.largest.get(n), used.of(n) if kind.is_numeric() else 0.0)
@@ -110,14 +110,14 @@ class Tally:
         )
 
     def first_samples(self) -> tuple[Sample, ...]:
-        """The first samples by key: so many a column, and so many rows a side."""
+        """The first samples by key, limited for each column and for the rows of each side."""
         order = [("changed", name) for name in self.layout.names] + [("only_left", None), ("only_right", None)]
         groups = (sorted(self.samples.get(group, []), key=_place) for group in order)
         return tuple(sample for group in groups for sample in group[: self.options.samples])
 
 
 def gap(alias: str, kind: Any) -> pl.Expr:
-    """The absolute difference of two columns of a type that has one; times in seconds."""
+    """The absolute difference of two columns of numbers or times; times in seconds."""
     left, right = pl.col(alias), pl.col(f"{alias}{_RIGHT}")
     if kind.is_integer():
         return (left.cast(pl.Int128) - right.cast(pl.Int128)).abs()
@@ -133,12 +133,12 @@ def _largest(changed: pl.DataFrame, alias: str, kind: Any) -> float | None:
     if not (kind.is_numeric() or kind.is_temporal()) or isinstance(kind, pl.Time):
         return None
     gaps = changed.select(gap(alias, kind)).to_series()
-    found = gaps.filter(gaps.is_finite()).max() if gaps.dtype.is_float() else gaps.max()
-    return found if isinstance(found, int | float) and math.isfinite(found) else None
+    largest = gaps.filter(gaps.is_finite()).max() if gaps.dtype.is_float() else gaps.max()
+    return largest if isinstance(largest, int | float) and math.isfinite(largest) else None
 
 
 def _first(rows: pl.DataFrame, by: Sequence[str], count: int) -> pl.DataFrame:
-    """The first few rows in some order, the same whatever order they came in."""
+    """The first rows in the order of `by`, whatever order they came in."""
     return rows.sort(by, nulls_last=True).head(count) if rows.height <= count else rows.bottom_k(count, by=by).sort(by)
 
 

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 def copy_csv(uri: str, files: Sequence[str], copy: Path) -> None:
-    """Copies CSV files, those of one table, to an Arrow file; columns that a file lacks are null.
+    """Copies the CSV files of one table to an Arrow file; columns that a file lacks are null.
 
     Raises:
-        UsageError: one is no whole CSV file; names the file and the line.
+        UsageError: A file is no intact CSV file; names the file and the line.
     """
     import pyarrow as pa
 
@@ -34,10 +34,10 @@ def copy_csv(uri: str, files: Sequence[str], copy: Path) -> None:
 
 
 def read_csv(uri: str, files: Sequence[str]) -> pl.DataFrame:
-    """CSV files, those of one table, as texts.
+    """The CSV files of one table as texts.
 
     Raises:
-        UsageError: as `copy_csv`.
+        UsageError: As `copy_csv`.
     """
     with TemporaryDirectory(prefix="counterpoint-csv-") as folder:
         schema, batches = _texts(uri, files, Path(folder, "copy"))
@@ -45,18 +45,18 @@ def read_csv(uri: str, files: Sequence[str]) -> pl.DataFrame:
 
 
 def _texts(uri: str, files: Sequence[str], copy: Path) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-    """The columns of CSV files, and their rows; those of a remote one are copied here first."""
+    """The columns of CSV files, and their rows; remote files are copied here first."""
     import pyarrow as pa
 
     keys = keys_of(uri, files)
     opened = [_opened(file, copy.with_suffix(f".{number}")) for number, file in enumerate(files)]
-    names = dict.fromkeys([name for one in opened for name in one.names] + list(keys))
+    names = dict.fromkeys([name for csv_file in opened for name in csv_file.names] + list(keys))
     schema = pa.schema([(name, pa.string()) for name in names])
 
     def batches() -> Iterator[pa.RecordBatch]:
-        for number, one in enumerate(opened):
-            values = {key: found[number] for key, found in keys.items()}
-            yield from (_whole(batch, schema, values) for batch in _batches(files[number], one))
+        for number, csv_file in enumerate(opened):
+            values = {key: by_file[number] for key, by_file in keys.items()}
+            yield from (_completed(batch, schema, values) for batch in _batches(files[number], csv_file))
 
     return schema, batches()
 
@@ -89,7 +89,7 @@ def _refused(file: str, error: CsvError) -> UsageError:
     return UsageError(f"{file} cannot be read: {error}; mend the file, or name another")
 
 
-def _whole(batch: pa.RecordBatch, schema: pa.Schema, values: dict[str, str | None]) -> pa.RecordBatch:
+def _completed(batch: pa.RecordBatch, schema: pa.Schema, values: dict[str, str | None]) -> pa.RecordBatch:
     import pyarrow as pa
 
     own = dict(zip(batch.schema.names, batch.columns, strict=True))

@@ -14,7 +14,7 @@ from counterpoint.storage.tables import files_of, open_table
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
-# what a reader must know of, and what is known here; column mapping is told by the configuration in old protocols
+# the reader features that are supported here; old protocols declare column mapping in the configuration
 _READ = frozenset(
     (
         "timestampNtz",
@@ -33,7 +33,7 @@ def open_delta(uri: str, version: int | None = None) -> DeltaTable:
     """The table at a version (None: the newest).
 
     Raises:
-        UsageError: there is no such table or version, or it uses something that is not read here.
+        UsageError: There is no such table or version, or it uses a feature that is not supported here.
     """
     from deltalake.exceptions import DeltaError
 
@@ -61,7 +61,7 @@ def _unread(table: DeltaTable) -> list[str]:
 
 
 def _has_deletions(table: DeltaTable) -> bool:
-    """Whether rows of its files are deleted by a vector; a vector that cannot be read is one."""
+    """Whether rows are deleted by a deletion vector; one that cannot be read counts as well."""
     from deltalake.exceptions import DeltaError
 
     try:
@@ -71,10 +71,10 @@ def _has_deletions(table: DeltaTable) -> bool:
 
 
 def rows_of(table: DeltaTable, uri: str, where: tuple[str, str] | None = None) -> pl.LazyFrame:
-    """The rows of a table, or those of one partition (`where`: its column, which is left out, and key).
+    """The rows of a table, or of one partition (`where`: its column, which is left out, and its key).
 
     Raises:
-        UsageError: a file cannot be read.
+        UsageError: A file cannot be read.
     """
     schema = schema_of(table)
     partitioned = table.metadata().partition_columns
@@ -102,8 +102,8 @@ def schema_of(table: DeltaTable) -> pl.Schema:
 
 
 def place_of_file(uri: str, path: str) -> str:
-    """Where a file of a table lies: below it, or, in a shallow clone, elsewhere."""
-    # the log writes paths as in an address; not `scan_delta`, which takes a space in the table's own for %20
+    """The location of a table's file: below the table, or elsewhere in a shallow clone."""
+    # the log stores paths URL-encoded; not `scan_delta`, which reads a space in the table's path as %20
     plain = unquote(path)
     if plain.startswith("file://"):
         return plain.removeprefix("file://")

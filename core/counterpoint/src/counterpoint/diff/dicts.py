@@ -1,4 +1,4 @@
-"""Rows as Python values; what Python's moments have no room for (nanoseconds, years beyond 9999) as texts."""
+"""Rows as Python values; times that Python cannot hold (nanoseconds, years beyond 9999) as texts."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 
 def dicts_of(rows: pl.DataFrame) -> list[Mapping[str, Any]]:
-    """Each row by the names of its columns."""
+    """The rows as dicts by column name."""
     fine = [name for name, kind in rows.schema.items() if kind == pl.Time or getattr(kind, "time_unit", "") == "ns"]
     rows = rows.with_columns(pl.col(name).cast(pl.String) for name in fine if _is_finer(rows[name]))
     try:
         return list(rows.iter_rows(named=True))
     except (ValueError, OverflowError):
-        # years that Python has not; also within lists and structs
+        # years that Python cannot hold; also within lists and structs
         return [{name: _value(rows[name], number) for name in rows.columns} for number in range(rows.height)]
 
 
@@ -34,5 +34,5 @@ def _value(column: pl.Series, number: int) -> Any:
 
 
 def place_of(value: Any) -> tuple[bool, str, Any]:
-    """By what values of a column are put in order, also where some are texts; null is last."""
+    """The sort key of a value of a column, in which some values may be texts; null is last."""
     return (value is None, "" if value is None else str(isinstance(value, str)), 0 if value is None else value)

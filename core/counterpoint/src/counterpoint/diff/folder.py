@@ -1,4 +1,4 @@
-"""Folders of Parquet or CSV files as one table, as Spark and Hive leave them."""
+"""Folders of Parquet or CSV files as one table, as Spark and Hive write them."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _READERS = 8
 
 
 def files_below(uri: str) -> list[str]:
-    """The Parquet files below a folder, or where there is none the CSV files; none whose path has a part _x or .x.
+    """The Parquet files below a folder, or else the CSV files, without those in paths with a part _x or .x.
 
     Raises:
-        UsageError: there is no such file.
+        UsageError: There is no such file.
     """
     names = [name for name in _names(uri) if not any(part.startswith(("_", ".")) for part in name.split("/"))]
-    found = [name for name in names if name.endswith(".parquet")] or [n for n in names if n.endswith(".csv")]
-    if not found:
+    table_files = [name for name in names if name.endswith(".parquet")] or [n for n in names if n.endswith(".csv")]
+    if not table_files:
         raise UsageError(f"{uri} holds neither a Delta table nor a .parquet file, nor .csv: give the folder of a table")
-    return [f"{uri}/{name}" for name in found]
+    return [f"{uri}/{name}" for name in table_files]
 
 
 def _names(uri: str) -> list[str]:
@@ -41,10 +41,10 @@ def _names(uri: str) -> list[str]:
 
 
 def scan_folder(uri: str, files: Sequence[str]) -> tuple[pl.LazyFrame, list[str]]:
-    """Parquet files as one table, and which of its columns are names of folders; those are texts.
+    """Parquet files as one table, and its columns that come from folder names, which are texts.
 
     Raises:
-        UsageError: a file cannot be read, or files have columns of types that are not alike.
+        UsageError: A file cannot be read, or a column has incompatible types.
     """
     keys = keys_of(uri, files)
     hive: dict[str, Any] = {"hive_schema": dict.fromkeys(keys, pl.String())} if keys else {}
@@ -53,19 +53,21 @@ def scan_folder(uri: str, files: Sequence[str]) -> tuple[pl.LazyFrame, list[str]
 
 
 def keys_of(uri: str, files: Sequence[str]) -> dict[str, list[str | None]]:
-    """The columns that folders called NAME=VALUE give, each with its value for every file.
+    """The columns given by folders called NAME=VALUE, each with its value for every file.
 
     Raises:
-        UsageError: files lie in folders of other names.
+        UsageError: Files lie in folders with different names.
     """
-    found = [_parts(file.removeprefix(f"{uri}/")) for file in files]
-    for file, parts in zip(files, found, strict=True):
-        if list(parts) != list(found[0]):
-            ours, theirs = ("/".join(f"{key}=..." for key in one) or "no such folder" for one in (parts, found[0]))
+    parts_by_file = [_parts(file.removeprefix(f"{uri}/")) for file in files]
+    for file, parts in zip(files, parts_by_file, strict=True):
+        if list(parts) != list(parts_by_file[0]):
+            ours, theirs = (
+                "/".join(f"{key}=..." for key in names) or "no such folder" for names in (parts, parts_by_file[0])
+            )
             raise UsageError(
                 f"{file} lies in {ours}, and {files[0]} in {theirs}: they are no one table; move one of them away"
             )
-    return {key: [parts[key] for parts in found] for key in found[0]}
+    return {key: [parts[key] for parts in parts_by_file] for key in parts_by_file[0]}
 
 
 def _parts(path: str) -> dict[str, str | None]:
@@ -74,7 +76,7 @@ def _parts(path: str) -> dict[str, str | None]:
 
 
 def scan_alike(files: Sequence[str], wanted: Mapping[str, Any] | None = None, **options: Any) -> pl.LazyFrame:
-    """Parquet files as one table, of which each may lack columns or have them in another, alike type.
+    """Parquet files as one table; a file may lack columns, or have them in another, compatible type.
 
     Args:
         files: Paths or URIs, at least one.
@@ -82,7 +84,7 @@ def scan_alike(files: Sequence[str], wanted: Mapping[str, Any] | None = None, **
         options: For `scan_parquet`.
 
     Raises:
-        UsageError: a file cannot be read, or the types are not alike.
+        UsageError: A file cannot be read, or the types are not compatible.
     """
     groups: dict[tuple[tuple[str, Any], ...], list[str]] = {}
     with ThreadPoolExecutor(_READERS) as pool:
@@ -99,32 +101,32 @@ def _schema(file: str) -> pl.Schema:
     try:
         return pl.scan_parquet(file, glob=False, hive_partitioning=False, **remote(file)).collect_schema()
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        said = str(error).strip().partition("\n")[0]
-        raise UsageError(f"{file} cannot be read: {said}; is it cut? Deliver it again, or take it away") from error
+        reason = str(error).strip().partition("\n")[0]
+        raise UsageError(f"{file} cannot be read: {reason}; is it cut? Deliver it again, or take it away") from error
 
 
 def _together(schemas: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """The columns of all files, each in a type that holds those of all."""
-    found: dict[str, Any] = {}
+    """The columns of all files, each in a type that holds the values of all files."""
+    columns: dict[str, Any] = {}
     places: dict[str, str] = {}
     for file, schema in schemas.items():
         for name, kind in schema.items():
-            both = common(found[name], kind, merge=True) if name in found else kind
-            if both is None:
+            merged = common(columns[name], kind, merge=True) if name in columns else kind
+            if merged is None:
                 raise UsageError(
-                    f"{file}: column {name!r} is {kind}, and in {places[name]} {found[name]}, which are not alike:"
+                    f"{file}: column {name!r} is {kind}, and in {places[name]} {columns[name]}, which are not alike:"
                     " write them in one type, or compare the files one by one"
                 )
-            found[name] = both
+            columns[name] = merged
             places.setdefault(name, file)
-    return found
+    return columns
 
 
 def _adapted(
     files: list[str], own: Mapping[str, Any], wanted: Mapping[str, Any], options: Mapping[str, Any]
 ) -> pl.LazyFrame:
-    given = {"glob": False, "hive_partitioning": False, **options}
-    rows = pl.scan_parquet(files, **given, **remote(files[0]))
+    scan_options = {"glob": False, "hive_partitioning": False, **options}
+    rows = pl.scan_parquet(files, **scan_options, **remote(files[0]))
     keys: Iterable[str] = options.get("hive_schema", ())
     cells = [
         (as_type(pl.col(name), own[name], kind) if name in own else pl.lit(None, kind)).alias(name)

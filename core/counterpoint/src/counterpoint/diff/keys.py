@@ -1,9 +1,9 @@
-"""Finding the key of two tables: the fewest columns that tell their rows apart.
+"""Finding the key of two tables: the fewest columns that identify their rows.
 
-Sets of one, then two, then three columns are tried in the order of the left table, of its first twelve columns that are
-neither floats nor nested. A set that repeats within the first 20,000 rows of a side is left at once; at most five of a
-size are then counted on all rows. Of those that are unique on both sides the one with the most keys on both sides is
-taken, the first one where several have as many.
+Sets of one, two and three columns are tried, in the order of the left table's first twelve columns that are neither
+floats nor nested. A set with repeated values in the first 20,000 rows of a side is discarded; at most five sets of a
+size are then counted on all rows. Of the sets that are unique on both sides, the one with the most keys common to both
+sides is chosen, or the first of several with equally many.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _COLUMNS, _SIZES, _SAMPLE, _COUNTED = 12, (1, 2, 3), 20_000, 5
 
 
 def find_key(left: pl.LazyFrame, right: pl.LazyFrame, layout: Layout, rows: int) -> tuple[str, ...]:
-    """The key of two aligned tables by the names of its columns; none when no set of columns is one."""
+    """The names of the key columns of two aligned tables; empty when no set of columns is a key."""
     samples = [side.head(_SAMPLE).collect(engine="streaming") for side in (left, right)]
     distinct = [{name: sample[name].n_unique() for name in _candidates(layout)} for sample in samples]
     for size in _SIZES:
@@ -49,7 +49,7 @@ def _candidates(layout: Layout) -> list[str]:
 
 
 def _unique(samples: list[pl.DataFrame], distinct: list[dict[str, int]], size: int) -> Iterator[tuple[str, ...]]:
-    """Sets of columns that are unique in the samples; only those are counted that can be."""
+    """The sets of columns that are unique in the samples."""
     for columns in combinations(distinct[0], size):
         parts = zip(samples, distinct, strict=True)
         if all(_is_unique(sample, columns, counts) for sample, counts in parts):
@@ -63,11 +63,11 @@ def _is_unique(sample: pl.DataFrame, columns: tuple[str, ...], counts: dict[str,
 
 
 def _shared(left: pl.LazyFrame, right: pl.LazyFrame, columns: tuple[str, ...], rows: int) -> int | None:
-    """How many keys are on both sides, or None when one is there more than once on a side."""
+    """The number of keys that both sides have, or None when a key is repeated on a side."""
     hashes = key_hash(columns).alias(KEY)
     shared = 0
-    for one, other in paired(left.select(hashes), right.select(hashes), number_of(rows, HASHED_ROWS)):
-        left_keys, right_keys = (np.sort(side[KEY].to_numpy()) for side in (one, other))
+    for left_bucket, right_bucket in paired(left.select(hashes), right.select(hashes), number_of(rows, HASHED_ROWS)):
+        left_keys, right_keys = (np.sort(side[KEY].to_numpy()) for side in (left_bucket, right_bucket))
         if any((keys[1:] == keys[:-1]).any() for keys in (left_keys, right_keys)):
             return None
         shared += len(np.intersect1d(left_keys, right_keys, assume_unique=True))

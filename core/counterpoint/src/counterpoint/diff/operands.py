@@ -1,4 +1,4 @@
-"""Comparing what two words of a command line name."""
+"""Comparing two operands of the command line."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
 
 
 def diff(root: str, left: str, right: str, options: Options | None = None) -> TableDiff | OutputsDiff:
-    """How two things differ, each a table's place, `PIPELINE@TAG` or a run's id below the root.
+    """The differences of two operands, each a table, `PIPELINE@TAG` or a run's id below the root.
 
     Raises:
-        UsageError: one names nothing or cannot be read, they are not of the same sort, or the options do not fit.
-        StorageError: something that a version or a run refers to cannot be read any more.
+        UsageError: An operand does not exist or cannot be read, they are of different sorts, or the options do not fit.
+        StorageError: An output that a version or a run refers to can no longer be read.
     """
-    one, other = place_of(root, left), place_of(root, right)
-    if isinstance(one, TablePlace) and isinstance(other, TablePlace):
-        return diff_places(one, other, options)
-    if isinstance(one, VersionPlace) and isinstance(other, VersionPlace):
-        found = diff_versions(store_of(root, one), store_of(root, other), options)
-    elif isinstance(one, RunPlace) and isinstance(other, RunPlace):
-        found = diff_runs(root, one.record, other.record, options)
+    left_place, right_place = place_of(root, left), place_of(root, right)
+    if isinstance(left_place, TablePlace) and isinstance(right_place, TablePlace):
+        return diff_places(left_place, right_place, options)
+    if isinstance(left_place, VersionPlace) and isinstance(right_place, VersionPlace):
+        outputs_diff = diff_versions(store_of(root, left_place), store_of(root, right_place), options)
+    elif isinstance(left_place, RunPlace) and isinstance(right_place, RunPlace):
+        outputs_diff = diff_runs(root, left_place.record, right_place.record, options)
     else:
         raise UsageError(
-            f"{left} is a {one.sort} and {right} a {other.sort}: give two tables, two versions (PIPELINE@TAG) or"
-            " two runs"
+            f"{left} is a {left_place.sort} and {right} a {right_place.sort}: give two tables, two versions"
+            " (PIPELINE@TAG) or two runs"
         )
-    if not (found.outputs or found.only_left or found.only_right):
+    if not (outputs_diff.outputs or outputs_diff.only_left or outputs_diff.only_right):
         raise UsageError(f"neither {left} nor {right} has any output: run or backfill the pipeline first")
-    return found
+    return outputs_diff

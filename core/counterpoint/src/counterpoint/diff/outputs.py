@@ -1,4 +1,4 @@
-"""Outputs of two versions or two runs, matched by step and partition; those of equal digests are never read."""
+"""Outputs of two versions or two runs, matched by step and partition; outputs with equal digests are not read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Report = TableDiff | ModelDiff | ValueDiff
 
 @dataclass(frozen=True, slots=True)
 class OutputDiff:
-    """An output that both sides have; `report` is None when the digests or the kinds say all."""
+    """An output that both sides have; `report` is None if digests or kinds suffice to compare it."""
 
     step: str
     partition: str
@@ -34,10 +34,10 @@ class OutputDiff:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
-        found = {"step": self.step, "partition": self.partition, "kind": self.kind, "equal": self.equal}
+        values = {"step": self.step, "partition": self.partition, "kind": self.kind, "equal": self.equal}
         digests = {"left": self.left, "right": self.right}
         return {
-            **found,
+            **values,
             "digests": digests,
             "read": bool(self.report),
             **(self.report.to_dict() if self.report else {}),
@@ -46,7 +46,7 @@ class OutputDiff:
 
 @dataclass(frozen=True, slots=True)
 class OutputsDiff:
-    """All outputs of two versions or runs; those of one side only by step and partition."""
+    """All outputs of two versions or runs; those on one side only are given by step and partition."""
 
     outputs: tuple[OutputDiff, ...]
     only_left: tuple[tuple[str, str], ...] = ()
@@ -68,17 +68,17 @@ class OutputsDiff:
 
 
 def diff_versions(left: Store, right: Store, options: Options | None = None) -> OutputsDiff:
-    """How two versions of a pipeline's data differ, in what they do not both have from production.
+    """The differences of two versions of a pipeline's data.
 
-    A version lies over production, so each side is what its readers find; steps and partitions that neither has of its
-    own are left out, except between production and production.
+    A version is layered over production, so each side is compared as its readers see it. Steps and partitions that
+    neither version has itself are left out, unless both sides are production.
 
     Raises:
-        StorageError: something that stands cannot be read.
+        StorageError: A published output cannot be read.
     """
     own = [_own(store) for store in (left, right) if store.version != PRODUCTION] or [_own(left), _own(right)]
-    wanted = set().union(*own)
-    return _diff(left, _standing(left, wanted), right, _standing(right, wanted), options or Options())
+    compared = set().union(*own)
+    return _diff(left, _standing(left, compared), right, _standing(right, compared), options or Options())
 
 
 def _own(store: Store) -> set[tuple[str, str]]:
@@ -87,26 +87,26 @@ def _own(store: Store) -> set[tuple[str, str]]:
 
 def _standing(store: Store, wanted: set[tuple[str, str]]) -> Outputs:
     entries = {step: store.entries(step) for step in store.pipeline.step_names}
-    pairs = [(step, key, entry) for step, found in entries.items() for key, entry in found.items()]
+    pairs = [(step, key, entry) for step, by_key in entries.items() for key, entry in by_key.items()]
     return {(step, key): entry.reference for step, key, entry in pairs if (step, key) in wanted}
 
 
 def diff_runs(
     root: str, left: Mapping[str, Any], right: Mapping[str, Any], options: Options | None = None
 ) -> OutputsDiff:
-    """How what two runs made differs, by their stored records; runs of different dates are matched by step.
+    """The differences of two runs' outputs, by their stored records; runs of different dates are matched by step.
 
     Raises:
-        StorageError: something that a run made cannot be read any more.
+        StorageError: An output of a run can no longer be read.
     """
     records = [RunRecord.from_dict(values) for values in (left, right)]
     stores = [Store(root, find_pipeline(record.pipeline), record.version) for record in records]
-    made = [_made(store, record) for store, record in zip(stores, records, strict=True)]
-    return _diff(stores[0], made[0], stores[1], made[1], options or Options())
+    outputs = [_outputs_of(store, record) for store, record in zip(stores, records, strict=True)]
+    return _diff(stores[0], outputs[0], stores[1], outputs[1], options or Options())
 
 
-def _made(store: Store, record: RunRecord) -> Outputs:
-    """What a run made, by step and element of a mapped step."""
+def _outputs_of(store: Store, record: RunRecord) -> Outputs:
+    """The outputs of a run, by step and element of a mapped step."""
     outputs = [output for step in record.steps if step.output for output in _parts(store, record, step.output)]
     return {(output.step, output.partition.removeprefix(record.date)): output for output in outputs}
 
@@ -121,9 +121,9 @@ def _parts(store: Store, record: RunRecord, output: ArtifactRef) -> list[Artifac
 def _diff(left: Store, ours: Outputs, right: Store, theirs: Outputs, options: Options) -> OutputsDiff:
     order = {step: number for number, step in enumerate((*left.pipeline.step_names, *right.pipeline.step_names))}
     keys = sorted({*ours, *theirs}, key=lambda key: (order.get(key[0], len(order)), key))
-    found = [_output(left, ours[key], right, theirs[key], options) for key in keys if key in ours and key in theirs]
+    compared = [_output(left, ours[key], right, theirs[key], options) for key in keys if key in ours and key in theirs]
     return OutputsDiff(
-        tuple(found),
+        tuple(compared),
         tuple((key[0], ours[key].partition) for key in keys if key not in theirs),
         tuple((key[0], theirs[key].partition) for key in keys if key not in ours),
     )
@@ -132,16 +132,16 @@ def _diff(left: Store, ours: Outputs, right: Store, theirs: Outputs, options: Op
 def _output(left: Store, one: ArtifactRef, right: Store, other: ArtifactRef, options: Options) -> OutputDiff:
     partition = one.partition if one.partition == other.partition else f"{one.partition} | {other.partition}"
     kind = one.kind if one.kind == other.kind else f"{one.kind} | {other.kind}"
-    found = OutputDiff(one.step, partition, kind, one.digest == other.digest, one.digest, other.digest)
-    if found.equal or one.kind != other.kind:
-        return replace(found, equal=found.equal and one.kind == other.kind)
+    result = OutputDiff(one.step, partition, kind, one.digest == other.digest, one.digest, other.digest)
+    if result.equal or one.kind != other.kind:
+        return replace(result, equal=result.equal and one.kind == other.kind)
     if one.kind == OutputKind.TABLE:
         report: Report = _tables(_rows(left, one), _rows(right, other), options)
     elif one.kind == OutputKind.MODEL:
         report = diff_models(left.read(one), right.read(other), options.tolerance)
     else:
         report = diff_values(left.read(one), right.read(other), options.tolerance)
-    return replace(found, equal=report.equal, report=report)
+    return replace(result, equal=report.equal, report=report)
 
 
 def _rows(store: Store, reference: ArtifactRef) -> pl.LazyFrame:
@@ -156,7 +156,7 @@ def _rows(store: Store, reference: ArtifactRef) -> pl.LazyFrame:
 
 
 def _tables(left: pl.LazyFrame, right: pl.LazyFrame, options: Options) -> TableDiff:
-    """Two tables, by those of the options that fit them: other outputs may have other columns."""
+    """Compares two tables with the options that apply to them, because other outputs may have other columns."""
     from counterpoint.diff.sources import readable
     from counterpoint.diff.tables import diff_tables
 

@@ -1,4 +1,4 @@
-"""What an operand of `diff` names: a table, a version of a pipeline's data, or a run."""
+"""Parsing the operands of `diff`: a table, a version of a pipeline's data, or a run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _FORMS = (
 
 @dataclass(frozen=True, slots=True)
 class TablePlace:
-    """A table: a Delta folder, perhaps at a version, a Parquet file or folder, a CSV file, or one of PostgreSQL."""
+    """A table: a Delta folder with an optional version, a Parquet file or folder, a CSV file, or a PostgreSQL table."""
 
     uri: str
     version: int | None = None
@@ -58,12 +58,12 @@ Place = TablePlace | VersionPlace | RunPlace
 
 
 def place_of(root: str, text: str) -> Place:
-    """What an operand names.
+    """The table, version or run that an operand names.
 
-    What exists as a path is a table, also with an `@` in its name; then come `TABLE@NUMBER`, `PIPELINE@TAG` and runs.
+    An existing path is a table, also with an `@` in its name; next come `TABLE@NUMBER`, `PIPELINE@TAG` and runs.
 
     Raises:
-        UsageError: it names nothing, or a table that is not there.
+        UsageError: It names nothing, or a table that does not exist.
     """
     if "://" in text:
         return _remote(text)
@@ -85,8 +85,8 @@ def _remote(text: str) -> TablePlace:
         return TablePlace(text)
     if not text.startswith(_REMOTE):
         raise UsageError(f"{text.partition('://')[0]}:// is not read: export the table to Parquet, or {_FORMS}")
-    found = re.fullmatch(r"(.+)@(\d+)", text)
-    return _at_version(found[1].rstrip("/"), found[2]) if found else TablePlace(text.rstrip("/"))
+    match = re.fullmatch(r"(.+)@(\d+)", text)
+    return _at_version(match[1].rstrip("/"), match[2]) if match else TablePlace(text.rstrip("/"))
 
 
 def _at_version(uri: str, number: str) -> TablePlace:
@@ -113,7 +113,7 @@ def store_of(root: str, place: VersionPlace) -> Store:
     """The store of a version.
 
     Raises:
-        UsageError: the pipeline has no such version.
+        UsageError: The pipeline has no such version.
     """
     from counterpoint.model import PRODUCTION
     from counterpoint.storage.tags import unknown
@@ -121,7 +121,7 @@ def store_of(root: str, place: VersionPlace) -> Store:
 
     pipeline = find_pipeline(place.pipeline)
     store = Store(root, pipeline, place.tag)
-    known = [info.tag for info in versions(store)]
-    if place.tag not in {*known, PRODUCTION}:
-        raise unknown(place.tag, place.pipeline, [*known, PRODUCTION])
+    tags = [info.tag for info in versions(store)]
+    if place.tag not in {*tags, PRODUCTION}:
+        raise unknown(place.tag, place.pipeline, [*tags, PRODUCTION])
     return store

@@ -1,4 +1,4 @@
-"""Tables of PostgreSQL, copied to a Parquet file as they are now, batch by batch."""
+"""Copying tables of PostgreSQL to a Parquet file, batch by batch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 SCHEMES = ("postgresql://", "postgres://")
 FORM = "postgresql://USER@HOST/DATABASE?table=SCHEMA.TABLE"
 _BATCH_BYTES = 16 << 20
-# of a decimal of 128 bits
+# the digits of a 128-bit decimal
 _DIGITS = 38
 
 
@@ -23,7 +23,7 @@ def export(uri: str, file: Path) -> None:
     """Copies the table that a URI names (`postgresql://…?table=SCHEMA.TABLE`) to a Parquet file.
 
     Raises:
-        UsageError: no table is named, it cannot be read, or the driver is not installed.
+        UsageError: The URI names no table, it cannot be read, or the driver is not installed.
     """
     server, table = _parted(uri)
     try:
@@ -46,26 +46,26 @@ def export(uri: str, file: Path) -> None:
                     columns = map(_plain, batch.columns, schema.types)
                     writer.write_batch(pa.RecordBatch.from_arrays(list(columns), schema=schema))
     except Error as error:
-        said = str(redacted(" ".join(str(error).split())))
-        raise UsageError(f"{redacted(uri)} cannot be read: {said}; check server, table and rights") from None
+        reason = str(redacted(" ".join(str(error).split())))
+        raise UsageError(f"{redacted(uri)} cannot be read: {reason}; check server, table and rights") from None
 
 
 def _decimals(cursor: Any, table: str) -> dict[str, tuple[int, int]]:
     """Precision and scale of the columns that are declared NUMERIC(precision, scale), as their type modifier has them.
 
-    The driver gives every NUMERIC as text, for one without precision may hold anything; such a column stays text.
+    The driver returns every NUMERIC as text, because one without precision has no bounds; such a column stays text.
     """
     cursor.execute(
         "SELECT attname::text, atttypmod - 4 FROM pg_attribute WHERE attrelid = $1::text::regclass"
         " AND atttypid = 'numeric'::regtype AND atttypmod >= 4 AND NOT attisdropped",
         (table,),
     )
-    found = {name: (modifier >> 16 & 0xFFFF, modifier & 0x7FF) for name, modifier in cursor.fetchall()}
-    return {name: (precision, scale) for name, (precision, scale) in found.items() if scale <= precision <= _DIGITS}
+    declared = {name: (modifier >> 16 & 0xFFFF, modifier & 0x7FF) for name, modifier in cursor.fetchall()}
+    return {name: (precision, scale) for name, (precision, scale) in declared.items() if scale <= precision <= _DIGITS}
 
 
 def _kind(field: Any, decimals: Mapping[str, tuple[int, int]]) -> Any:
-    """The type of a column in the file: what PostgreSQL alone knows is what it is stored as."""
+    """The type of a column in the file: for types that only PostgreSQL has, their storage type."""
     import pyarrow as pa
 
     if field.name in decimals:

@@ -1,4 +1,4 @@
-"""What a comparison found, as plain data and as JSON."""
+"""The results of a comparison, as plain data and as JSON."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ class Tolerance:
     columns: Mapping[str, float] = field(default_factory=dict)
 
     def of(self, name: str) -> float:
-        """That of a column, a tensor or a value."""
+        """The tolerance of a column, a tensor or a value."""
         return self.columns.get(name, self.default)
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to compare: the key (empty: found), the tolerance, and how many samples a column or a side."""
+    """How to compare: the key (empty: determined), the tolerance, and the samples per column and per side."""
 
     key: tuple[str, ...] = ()
     tolerance: Tolerance = field(default_factory=Tolerance)
     samples: int = 10
 
     def __post_init__(self) -> None:
-        if not shows_rows():  # a sample is a value of a row
+        if not shows_rows():  # a sample contains values of rows
             object.__setattr__(self, "samples", 0)
 
 
 @dataclass(frozen=True, slots=True)
 class TypeChange:
-    """A column of another type on each side; `compared` when the types are alike enough to compare values."""
+    """A column with different types on the two sides; `compared` if they are compatible and values are compared."""
 
     name: str
     left: str
@@ -57,7 +57,7 @@ class SchemaDiff:
 
     @property
     def equal(self) -> bool:
-        """Whether every column can be compared; types that are alike do not make a difference by themselves."""
+        """Whether every column can be compared; compatible types are no difference by themselves."""
         return not (self.only_left or self.only_right) and all(change.compared for change in self.types)
 
     def to_dict(self) -> dict[str, Any]:
@@ -73,7 +73,7 @@ class SchemaDiff:
 
 @dataclass(frozen=True, slots=True)
 class KeyUse:
-    """By what rows were matched: no columns when as a whole. `repeated_left` counts keys that occur more than once."""
+    """The columns by which rows were matched; none if as a whole. `repeated_left` counts the repeated keys."""
 
     columns: tuple[str, ...]
     found: bool
@@ -93,7 +93,7 @@ class KeyUse:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Numbers of rows: of each side, of one side only, and with the same key but another value."""
+    """Row counts: of each side, on one side only, and with the same key but other values."""
 
     left: int
     right: int
@@ -103,7 +103,7 @@ class Rows:
 
     @property
     def equal(self) -> bool:
-        """Whether each row has its like."""
+        """Whether each row has an equal row on the other side."""
         return not (self.only_left or self.only_right or self.changed)
 
     def to_dict(self) -> dict[str, Any]:
@@ -113,7 +113,7 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class ColumnDiff:
-    """Changed cells of a column; the largest difference among them of numbers, or of times in seconds."""
+    """The changed cells of a column, and the largest difference of their numbers, or of their times in seconds."""
 
     name: str
     changed: int
@@ -148,7 +148,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class TableDiff:
-    """Two tables. `key` is None, and no column is listed, when they were equal before any value was read."""
+    """The differences of two tables; without key and columns if they were known to be equal without reading values."""
 
     schema: SchemaDiff
     rows: Rows
@@ -158,7 +158,7 @@ class TableDiff:
 
     @property
     def equal(self) -> bool:
-        """Whether schema and rows are."""
+        """Whether schema and rows are equal."""
         return self.schema.equal and self.rows.equal
 
     def to_dict(self) -> dict[str, Any]:
@@ -174,7 +174,7 @@ class TableDiff:
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON has it: what JSON does not know as text, bytes in hexadecimal digits."""
+    """A value as JSON: other types as text, bytes as hexadecimal digits."""
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, float):

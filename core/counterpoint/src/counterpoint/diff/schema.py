@@ -1,4 +1,4 @@
-"""Which columns can be compared, and as what type."""
+"""The columns that can be compared, and the types in which they are."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Layout:
     """The columns that are compared, each with the type that both sides are cast to.
 
-    Within a comparison the columns are called v0, v1, ..., so that no name of a table is in the way.
+    Within a comparison the columns are called v0, v1, ..., so that they cannot clash with a table's names.
     """
 
     names: tuple[str, ...]
@@ -31,22 +31,22 @@ class Layout:
         """These columns of a table, in their common types."""
         import polars as pl
 
-        given = rows.collect_schema()
-        cells = [as_type(pl.col(n), given[n], t) for n, t in zip(self.names, self.types, strict=True)]
+        schema = rows.collect_schema()
+        cells = [as_type(pl.col(n), schema[n], t) for n, t in zip(self.names, self.types, strict=True)]
         return rows.select([cell.alias(alias) for cell, alias in zip(cells, self.all, strict=True)])
 
     @property
     def all(self) -> list[str]:
-        """The columns as they are called within a comparison."""
+        """The names of the columns within a comparison."""
         return [f"v{number}" for number in range(len(self.names))]
 
     def of(self, names: Sequence[str]) -> list[str]:
-        """Some columns as they are called within a comparison."""
+        """The names of some columns within a comparison."""
         return [f"v{self.names.index(name)}" for name in names]
 
 
 def compare_schemas(left: pl.Schema, right: pl.Schema) -> tuple[SchemaDiff, Layout]:
-    """How two schemas differ, and the columns of which the values can be compared, in the left table's order."""
+    """The differences of two schemas, and the columns whose values can be compared, in the left table's order."""
     both = [name for name in left if name in right]
     types = {name: common(left[name], right[name]) for name in both}
     changes = tuple(
@@ -54,16 +54,18 @@ def compare_schemas(left: pl.Schema, right: pl.Schema) -> tuple[SchemaDiff, Layo
         for name in both
         if left[name] != right[name]
     )
-    found = SchemaDiff(tuple(n for n in left if n not in right), tuple(n for n in right if n not in left), changes)
+    differences = SchemaDiff(
+        tuple(n for n in left if n not in right), tuple(n for n in right if n not in left), changes
+    )
     comparable = [name for name in both if types[name] is not None]
-    return found, Layout(tuple(comparable), tuple(types[name] for name in comparable))
+    return differences, Layout(tuple(comparable), tuple(types[name] for name in comparable))
 
 
 def check(options: Options, left: pl.Schema, right: pl.Schema, layout: Layout) -> None:
-    """Refuses a key or a tolerance that these tables cannot be compared by.
+    """Refuses a key or a tolerance that does not fit the tables.
 
     Raises:
-        UsageError: a column is missing or of a type that is none for it; says which there are.
+        UsageError: A column is missing, or its type does not fit; names the existing columns.
     """
     for name in options.key:
         _present(name, left, right, "--key")

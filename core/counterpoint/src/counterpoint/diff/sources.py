@@ -1,4 +1,4 @@
-"""Opening tables wherever they lie, and comparing two of them."""
+"""Opening tables at any location, and comparing two of them."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Source:
-    """A table that can be read; two with the same `files` (None: not known) hold the same rows, `count` of them.
+    """A table that can be read; two with the same `files` (None: unknown) have the same rows, `count` of them.
 
-    `texts` are columns whose type is that of the other side, `inferred` those whose texts may show it. `parts` are the
-    files that are read.
+    `texts` are the columns that are converted to the other side's type, `inferred` those whose type may be inferred
+    from the texts. `parts` are the files that are read.
     """
 
     opened: Callable[[], pl.LazyFrame]
@@ -48,38 +48,40 @@ class Source:
 
     @cached_property
     def rows(self) -> pl.LazyFrame:
-        """All rows; opened when they are first asked for."""
+        """All rows, opened at the first access."""
         return self.opened()
 
     @cached_property
     def schema(self) -> pl.Schema:
-        """The columns, known without the rows of a Delta table."""
+        """The columns; those of a Delta table are known without opening its rows."""
         return self.known or self.rows.collect_schema()
 
 
 def diff_places(left: TablePlace, right: TablePlace, options: Options | None = None) -> TableDiff:
-    """How two tables differ, each given by its place; Delta tables of the same files are equal unread.
+    """The differences of two tables; Delta tables with the same files are equal without being read.
 
     Raises:
-        UsageError: a table is not there or cannot be read, or the key or tolerance do not fit.
+        UsageError: A table does not exist or cannot be read, or the key or tolerance does not fit.
     """
     options = options or Options()
     with TemporaryDirectory(prefix="counterpoint-diff-") as folder:
-        one, other = (open_source(place, Path(folder, side)) for place, side in ((left, "left"), (right, "right")))
-        with readable(f"{left.uri} or {right.uri}", one.parts + other.parts):
-            if one.count is None or one.files is None or one.files != other.files:
-                return diff_tables(*fitted(one, other), options)
-            schemas = one.schema, other.schema
-            found, layout = compare_schemas(*schemas)
+        left_source, right_source = (
+            open_source(place, Path(folder, side)) for place, side in ((left, "left"), (right, "right"))
+        )
+        with readable(f"{left.uri} or {right.uri}", left_source.parts + right_source.parts):
+            if left_source.count is None or left_source.files is None or left_source.files != right_source.files:
+                return diff_tables(*fitted(left_source, right_source), options)
+            schemas = left_source.schema, right_source.schema
+            differences, layout = compare_schemas(*schemas)
             check(options, *schemas, layout)
-            return TableDiff(found, Rows(one.count, one.count))
+            return TableDiff(differences, Rows(left_source.count, left_source.count))
 
 
 def open_source(place: TablePlace, copy: Path | None = None) -> Source:
-    """The table at a place; one of a database is copied to the file `copy`, which must stay while it is read.
+    """The table at a place; a database table is copied to the file `copy`, which must exist while it is read.
 
     Raises:
-        UsageError: there is none, or it cannot be read.
+        UsageError: There is none, or it cannot be read.
     """
     uri = place.uri
     if copy and uri.startswith(SCHEMES):
@@ -127,17 +129,17 @@ def _delta(uri: str, version: int | None) -> Source:
 
 
 def is_delta(uri: str) -> bool:
-    """Whether a Delta table lies there."""
-    # not `is_deltatable`, which asks elsewhere than the storage options say
+    """Whether there is a Delta table at a location."""
+    # not `is_deltatable`, which ignores the storage options
     return Path(uri, "_delta_log").is_dir() if "://" not in uri else open_table(uri) is not None
 
 
 @contextmanager
 def readable(place: str = "a table", parts: Sequence[str] = ()) -> Iterator[None]:
-    """Turns what libraries raise on files that are missing, broken or of another format into a UsageError.
+    """Turns the errors of libraries on files that are missing, damaged or of another format into a UsageError.
 
     Args:
-        place: What is read, for the message.
+        place: The location that is read, for the message.
         parts: Its Parquet files; the first that cannot be read is named instead of the place.
     """
     try:
@@ -151,14 +153,14 @@ def readable(place: str = "a table", parts: Sequence[str] = ()) -> Iterator[None
 
 def _unreadable(place: str, parts: Sequence[str], error: BaseException | None) -> UsageError:
     for part in parts:
-        if part.endswith(".csv"):  # read whole already
+        if part.endswith(".csv"):  # CSV files are read completely before
             continue
         try:
             rows = pl.scan_parquet(part, glob=False, hive_partitioning=False, **remote(part))
             rows.select(pl.all().null_count()).collect(engine="streaming")
-        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as found:
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as part_error:
             return UsageError(
-                f"{part} cannot be read: {_line(found)}; it is damaged: deliver it again, or name another"
+                f"{part} cannot be read: {_line(part_error)}; it is damaged: deliver it again, or name another"
             )
     return UsageError(f"{place} cannot be read: {_line(error)}; check the file, or name another")
 

@@ -1,4 +1,4 @@
-"""Two tables, value by value, in bounded memory: hashes of all rows first, then the values of those without a like."""
+"""Comparing two tables by value in bounded memory: first the hashes of all rows, then the values of unmatched rows."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _ROWS_A_BUCKET = 500_000
 
 
 def diff_tables(left: pl.LazyFrame, right: pl.LazyFrame, options: Options | None = None) -> TableDiff:
-    """How two tables differ, whatever the order of their rows and columns.
+    """The differences of two tables, whatever the order of their rows and columns.
 
     Raises:
-        UsageError: the key or a tolerance names a column that a table has not, or of a type that is none for it.
+        UsageError: The key or a tolerance names a column that a table lacks, or whose type does not fit.
     """
     options = options or Options()
     schemas = left.collect_schema(), right.collect_schema()
@@ -38,7 +38,7 @@ def diff_tables(left: pl.LazyFrame, right: pl.LazyFrame, options: Options | None
     layout = settled((left, right), layout)
     counts = [int(side.select(pl.len()).collect(engine="streaming").item()) for side in (left, right)]
     if not layout.names:
-        # rows of which nothing can be compared have no like
+        # rows without any comparable column match no other row
         return TableDiff(schema, Rows(*counts, *counts), key=KeyUse((), found=True))
     both = [layout.aligned(side) for side in (left, right)]
     key = options.key or find_key(both[0], both[1], layout, max(counts))
@@ -63,10 +63,10 @@ def _compare_few(both: Sequence[pl.LazyFrame], seen: Survey, tally: Tally) -> No
     rows, keys, layout = _series(seen.unmatched), _series(seen.keys), tally.layout
     if rows.is_empty():
         return
-    # by the key first: of a Parquet file, only it is then decoded where nothing differs
-    wanted = key_hash(layout.of(tally.key)).is_in(keys.implode()) if tally.key else pl.lit(value=True)
-    kept = [hashed(side.filter(wanted), layout.all, layout.of(tally.key)) for side in both]
-    left, right = (side.filter(pl.col(ROW).is_in(rows.implode())).collect(engine="streaming") for side in kept)
+    # filtered by the key first, so that only the key of unchanged rows is decoded from a Parquet file
+    may_differ = key_hash(layout.of(tally.key)).is_in(keys.implode()) if tally.key else pl.lit(value=True)
+    filtered = [hashed(side.filter(may_differ), layout.all, layout.of(tally.key)) for side in both]
+    left, right = (side.filter(pl.col(ROW).is_in(rows.implode())).collect(engine="streaming") for side in filtered)
     tally.add(left, right, _series(seen.repeated))
 
 
@@ -82,12 +82,12 @@ def _use(sides: Sequence[pl.LazyFrame], seen: Survey, layout: Layout, key: tuple
 def _examples(
     sides: Sequence[pl.LazyFrame], seen: Survey, layout: Layout, key: tuple[str, ...]
 ) -> Sequence[Mapping[str, Any]]:
-    """A few of the keys that are there more than once on a side."""
+    """Some of the keys that are repeated on a side."""
     few = pl.Series(seen.examples, dtype=pl.UInt64)
     if few.is_empty():
         return []
     columns = layout.of(key)
     named = dict(zip(columns, key, strict=True))
-    kept = [side.select(columns).filter(key_hash(columns).is_in(few.implode())) for side in sides]
-    found = pl.concat(kept).unique().collect(engine="streaming").rename(named)
-    return dicts_of(found.sort(key, nulls_last=True))
+    matching = [side.select(columns).filter(key_hash(columns).is_in(few.implode())) for side in sides]
+    rows = pl.concat(matching).unique().collect(engine="streaming").rename(named)
+    return dicts_of(rows.sort(key, nulls_last=True))

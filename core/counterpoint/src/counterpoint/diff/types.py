@@ -1,4 +1,4 @@
-"""Types of columns that are alike, and columns cast from one to the other."""
+"""Compatible types of columns, and casts between them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _UNITS = ("ns", "us", "ms")
 
 
 def common(left: Any, right: Any, *, merge: bool = False) -> Any:
-    """The type in which values of both types are compared, or None when they are not alike.
+    """The type in which values of both types are compared, or None when they are not compatible.
 
-    Alike are integers of any width, floats of any width, text and categories, decimals, moments with a zone (as
-    instants), moments without one, durations, and lists and structs of what is alike. Structs have the same fields, in
-    any order; with `merge` the fields of either.
+    Compatible are integers of any width, floats of any width, text and categories, decimals, times with a zone (as
+    instants), times without one, durations, and lists and structs of compatible types. Structs must have the same
+    fields, in any order; with `merge` the result has the fields of both.
     """
     import polars as pl
 
@@ -84,7 +84,7 @@ def _struct(left: Any, right: Any, *, merge: bool) -> Any:
 
 
 def as_type(cell: pl.Expr, given: Any, wanted: Any) -> pl.Expr:
-    """A column of a type in another one that holds its values; fields that a struct lacks are null."""
+    """A column cast to a type that holds its values; fields that a struct lacks are null."""
     import polars as pl
 
     if given == wanted:
@@ -108,7 +108,7 @@ def as_type(cell: pl.Expr, given: Any, wanted: Any) -> pl.Expr:
 
 
 def _text(cell: pl.Expr, given: Any) -> pl.Expr:
-    """A text that is the same for equal values of whatever unit or scale."""
+    """A text that is the same for equal values, whatever their unit or scale."""
     import polars as pl
 
     if isinstance(given, pl.Datetime):

@@ -1,4 +1,4 @@
-"""Models by their weights, and JSON values, within a tolerance."""
+"""Comparing models by their weights, and JSON values, within a tolerance."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class ValueChange:
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
         left, right = self.told()
-        found = {"path": self.path, "left": left, "right": right}
-        return {**found, "abs_diff": self.abs_diff, "absent": self.absent}
+        values = {"path": self.path, "left": left, "right": right}
+        return {**values, "abs_diff": self.abs_diff, "absent": self.absent}
 
     def told(self) -> tuple[Any, Any]:
-        """Both sides as they may be told, None where one is absent; a value that was made of rows may hold theirs."""
+        """Both sides as they may be shown, None if absent; hidden where row values are, which they may contain."""
         if shows_rows():
             return plain(self.left), plain(self.right)
         left, right = (None if self.absent == side else UNSHOWN for side in ("left", "right"))
@@ -45,7 +45,7 @@ class ValueChange:
 
 @dataclass(frozen=True, slots=True)
 class ValueDiff:
-    """Two JSON values: what changed in them."""
+    """The differences of two JSON values."""
 
     values: tuple[ValueChange, ...] = ()
 
@@ -61,7 +61,7 @@ class ValueDiff:
 
 @dataclass(frozen=True, slots=True)
 class TensorDiff:
-    """A tensor of one or both models: type and shape a side (None: absent), numbers changed, largest difference."""
+    """A tensor of one or both models: type and shape (None: absent), count of changed numbers, largest difference."""
 
     name: str
     left: str | None
@@ -71,7 +71,7 @@ class TensorDiff:
 
     @property
     def equal(self) -> bool:
-        """Whether type, shape and, within the tolerance, the numbers are."""
+        """Whether type, shape and, within the tolerance, the numbers are equal."""
         return self.left == self.right and self.changed == 0
 
     def to_dict(self) -> dict[str, Any]:
@@ -81,14 +81,14 @@ class TensorDiff:
 
 @dataclass(frozen=True, slots=True)
 class ModelDiff:
-    """Two models: every tensor, and what changed in parameters and metrics."""
+    """The differences of two models: every tensor, and the changed parameters and metrics."""
 
     tensors: tuple[TensorDiff, ...]
     values: tuple[ValueChange, ...] = ()
 
     @property
     def equal(self) -> bool:
-        """Whether all of it is."""
+        """Whether the models are equal."""
         return not self.values and all(tensor.equal for tensor in self.tensors)
 
     def to_dict(self) -> dict[str, Any]:
@@ -101,7 +101,7 @@ class ModelDiff:
 
 
 def diff_values(left: Any, right: Any, tolerance: Tolerance | None = None) -> ValueDiff:
-    """How two JSON values differ; a tolerance by name is that of the values called so, wherever they are."""
+    """The differences of two JSON values; a tolerance by name applies to all values with that name."""
     return ValueDiff(tuple(_changes(left, right, tolerance or Tolerance(), "")))
 
 
@@ -137,7 +137,7 @@ def _scalar(left: Any, right: Any, tolerance: Tolerance, path: str) -> Iterator[
 
 
 def diff_models(left: Model, right: Model, tolerance: Tolerance | None = None) -> ModelDiff:
-    """How two models differ: weights by tensor, parameters and metrics as JSON values."""
+    """The differences of two models: weights by tensor, parameters and metrics as JSON values."""
     used = tolerance or Tolerance()
     names = sorted({*left.weights, *right.weights})
     tensors = tuple(_tensor(name, left.weights.get(name), right.weights.get(name), used.of(name)) for name in names)
