@@ -1,4 +1,4 @@
-"""Holding an output against the contract that its step declares."""
+"""Checking an output against the contract that its step declares."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CHECK_NAME = "contract"
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """How a check went; `metadata` are JSON values worth showing beside it."""
+    """The result of a check; `metadata` are JSON values to show with it."""
 
     name: str
     passed: bool
@@ -26,10 +26,10 @@ class CheckResult:
 
 
 def check(contract: Any, value: Any, step: str, partition: str) -> list[CheckResult]:
-    """Holds a value against its contract: a pandera schema, or a callable that raises ContractError.
+    """Checks a value against its contract: a pandera schema, or a callable that raises ContractError.
 
     Raises:
-        ContractError: names step, partition, column, check, count and three examples.
+        ContractError: Names step, partition, column, check, count and three examples.
     """
     if not hasattr(contract, "validate"):
         contract(value)

@@ -1,4 +1,4 @@
-"""Telling good rows from bad ones: the good go on, the bad become dead letters with a reason."""
+"""Separating good rows from bad ones, which become dead letters with a reason."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _EXAMPLES = 3
 
 @dataclass(frozen=True)
 class Validated:
-    """What a step returns that judges rows.
+    """The result of a step that validates rows.
 
-    `rows` go on; `rejected` become dead letters (their columns `reason`, `column` and `origin` are kept apart,
-    where they have them); `summary` is recorded with the step.
+    `rows` are the output; `rejected` become dead letters (their columns `reason`, `column` and `origin`, if any, are
+    stored separately); `summary` is recorded with the step.
     """
 
     rows: pl.DataFrame
@@ -30,12 +30,16 @@ class Validated:
 
 
 def split(schema: Any, frame: pl.DataFrame, *, max_bad_rate: float = 0.01, minimum_rows: int = 1) -> Validated:
-    """Divides a frame by a pandera schema: each bad row is rejected once, for the first check that it breaks.
+    """Splits a frame by a pandera schema; each bad row is rejected once, for the first check that it fails.
 
-    `max_bad_rate` is a share (0..1) of the rows, `minimum_rows` counts good ones.
+    Args:
+        schema: The pandera schema.
+        frame: The rows.
+        max_bad_rate: The largest accepted share (0..1) of bad rows.
+        minimum_rows: The smallest accepted number of good rows.
 
     Raises:
-        ContractError: more bad rows than that, too few good ones, or a column that is absent or of another type.
+        ContractError: There are too many bad rows or too few good ones, or a column is absent or of another type.
     """
     import polars as pl
 
@@ -56,25 +60,25 @@ def split(schema: Any, frame: pl.DataFrame, *, max_bad_rate: float = 0.01, minim
     return Validated(good, rejected, {"rows": good.height, "rejected": rejected.height})
 
 
-def _refuse(schema: Any, failures: list[dict[str, Any]], found: Validated, limits: tuple[float, int]) -> None:
+def _refuse(schema: Any, failures: list[dict[str, Any]], result: Validated, limits: tuple[float, int]) -> None:
     rate, minimum = limits
-    total = found.rows.height + found.rejected.height
-    if found.rejected.height > rate * total:
+    total = result.rows.height + result.rejected.height
+    if result.rejected.height > rate * total:
         raise ContractError(
-            f"{_name(schema)}: {found.rejected.height} of {total} rows are bad, over the limit of {rate:.2%}:"
+            f"{_name(schema)}: {result.rejected.height} of {total} rows are bad, over the limit of {rate:.2%}:"
             f" {sentence(failures)}; mend the source, or raise the limit",
-            found.rejected,
+            result.rejected,
         )
-    if found.rows.height < minimum:
+    if result.rows.height < minimum:
         raise ContractError(
-            f"{_name(schema)}: {found.rows.height} good rows, fewer than the {minimum} it needs: nothing goes on"
+            f"{_name(schema)}: {result.rows.height} good rows, fewer than the {minimum} it needs: nothing goes on"
             " with so little; mend the source, or lower the limit",
-            found.rejected,
+            result.rejected,
         )
 
 
 def failures_of(schema: Any, frame: pl.DataFrame) -> list[dict[str, Any]]:
-    """Every failure of a frame against a pandera schema: index (None: the whole column), column, check, value."""
+    """All failures of a frame under a pandera schema: index (None: the whole column), column, check, value."""
     import pandera.polars as pa
 
     try:
@@ -87,16 +91,16 @@ def failures_of(schema: Any, frame: pl.DataFrame) -> list[dict[str, Any]]:
 
 
 def sentence(failures: list[dict[str, Any]]) -> str:
-    """Column, check, count and three examples (values, or numbers of rows) of the check that fails most."""
+    """Column, check, count and three examples (values, or numbers of rows) of the check with the most failures."""
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for failure in failures:
         groups.setdefault((str(failure["column"]), str(failure["check"])), []).append(failure)
-    (column, check), found = max(groups.items(), key=lambda group: (len(group[1]), group[0]))
-    return f"column {column}, check {check}: {len(found)} times, such as {_examples(found[:_EXAMPLES])}"
+    (column, check), most_frequent = max(groups.items(), key=lambda group: (len(group[1]), group[0]))
+    return f"column {column}, check {check}: {len(most_frequent)} times, such as {_examples(most_frequent[:_EXAMPLES])}"
 
 
 def _examples(failures: list[dict[str, Any]]) -> str:
-    """Values; where none are shown, the numbers of their rows."""
+    """The values of failures, or, if values may not be shown, their row numbers."""
     if shows_rows() or all(map(_is_of_columns, failures)):
         return ", ".join(repr(failure["failure_case"])[:100] for failure in failures)
     rows = [str(failure["index"]) for failure in failures if failure["index"] is not None]
@@ -104,7 +108,7 @@ def _examples(failures: list[dict[str, Any]]) -> str:
 
 
 def _is_of_columns(failure: dict[str, Any]) -> bool:
-    """Whether a failure tells of a column's name or type, and of no row."""
+    """Whether a failure concerns a column's name or type, and no row."""
     return failure["index"] is None and str(failure["check"]).startswith(("column_", "dtype("))
 
 
