@@ -1,8 +1,8 @@
-"""Keeping secrets out of all that is told or kept: messages, logs, records, databases, alerts, reports.
+"""Keeping secrets out of all output: messages, logs, records, databases, alerts, reports.
 
-A secret is known by its name (a variable or setting such as `DB_PASS`, or one that `COUNTERPOINT_SECRETS` lists), then
-it is masked wherever its value occurs, also encoded; or by its form (a token in an address, a signature, a key block).
-Where `COUNTERPOINT_ROW_VALUES` is off, values of rows are left out, too.
+A secret is recognized by its name (a variable or setting such as `DB_PASS`, or one that `COUNTERPOINT_SECRETS` lists)
+and masked wherever its value occurs, also encoded; or by its form (a token in an address, a signature, a key block).
+If `COUNTERPOINT_ROW_VALUES` is off, values of rows are left out, too.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Masking the secrets in an error's own words, which orchestrators show on their pages and in their logs."""
+"""Masking the secrets in an error's message, which orchestrators show on their pages and in their logs."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ _DEEPEST = 32
 
 
 def scrub(error: BaseException) -> None:
-    """Masks the secrets in an error and in those that it was raised from, as far as they can be changed."""
-    for found in _all(error):
-        _scrub_one(found)
+    """Masks the secrets in an error and its causes, as far as these can be changed."""
+    for member in _all(error):
+        _scrub_one(member)
 
 
 def safe(error: BaseException) -> bool:
-    """Whether an error and those that it was raised from tell no secret, and no value of a row that is not shown."""
-    every = _all(error)
-    told = "".join(line for found in every for line in traceback.format_exception_only(found))
-    return redacted(told) == told and not any(map(checked, every))
+    """Whether an error and its causes show no secret, and no value of a row that may not be shown."""
+    chain = _all(error)
+    text = "".join(line for member in chain for line in traceback.format_exception_only(member))
+    return redacted(text) == text and not any(map(checked, chain))
 
 
 def _all(error: BaseException) -> list[BaseException]:
-    found: list[BaseException] = []
-    waiting: list[BaseException | None] = [error]
-    while waiting and len(found) < _DEEPEST:
-        one = waiting.pop()
-        if one is not None and one not in found:
-            found.append(one)
-            waiting += [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]
-    return found
+    errors: list[BaseException] = []
+    pending: list[BaseException | None] = [error]
+    while pending and len(errors) < _DEEPEST:
+        current = pending.pop()
+        if current is not None and current not in errors:
+            errors.append(current)
+            pending += [current.__cause__, current.__context__, *getattr(current, "exceptions", ())]
+    return errors
 
 
 def _scrub_one(error: BaseException) -> None:
     error.args = tuple(map(_masked, error.args))
     for name in ("__notes__", *_names(error)):
-        with suppress(Exception):  # a property, or a class that allows no change: `safe` tells
+        with suppress(Exception):  # a property, or a class that allows no change: `safe` detects it
             value = getattr(error, name)
             if (masked := _masked(value)) != value:
                 setattr(error, name, masked)

@@ -1,4 +1,4 @@
-"""What looks like a secret wherever it stands: passwords in addresses, headers, signatures, keys of known services."""
+"""Texts with the form of a secret: passwords in addresses, headers, signatures, keys of known services."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from counterpoint.redaction.names import is_secret
 
 MASK = "***"
-# words that stand where a value would, and are none
+# words in place of a value that are no secrets
 _HARMLESS = re.compile(
     r"json|value|"
     r"true|false|none|null|nil|yes|no|on|off|default|unset|empty|missing|required|expired|invalid|unknown|"
@@ -25,7 +25,7 @@ _HOOKS = re.compile(
     r"(https://(?:hooks\.slack\.com/(?:services|workflows|triggers)|discord(?:app)?\.com/api/webhooks"
     r"|[\w.-]*webhook\.office\.com|chat\.googleapis\.com|api\.telegram\.org)/)[^\s\"'<>]+"
 )
-# where a user alone is nobody's secret
+# schemes in which a user name without a password is no secret
 _DATABASES = r"(?:postgres|mysql|mariadb|mssql|oracle|redis|mongodb|amqp|s?ftp|ssh|ldap|git:)"
 _USER_INFO = (
     # scheme://user:password@host; the password of a database may hold @ and /, but a number is a port, with its path
@@ -53,7 +53,7 @@ _VALUE = re.compile(rf"\\+\"[^\"]*\"|\\+'[^']*'|\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|
 
 
 def without_forms(text: str) -> str:
-    """The text with all masked that has the form of a secret, or stands behind a secret's name."""
+    """The text, with everything masked that has the form of a secret or follows a secret's name."""
     if "PRIVATE KEY" in text:
         text = _BLOCK.sub(MASK, text)
     if "://" in text:
@@ -67,29 +67,29 @@ def without_forms(text: str) -> str:
 
 
 def _without_named(text: str) -> str:
-    parts, done = list[str](), 0
-    for found in _NAMED.finditer(text):
-        if found.start() < done or not _is_secret(found):
+    parts, end = list[str](), 0
+    for match in _NAMED.finditer(text):
+        if match.start() < end or not _is_secret(match):
             continue
-        value = _VALUE.match(text, found.end())
-        if value and _tells(value[0]):
-            parts += [text[done : value.start()], _masked(value[0])]
-            done = value.end()
-    return "".join([*parts, text[done:]])
+        value = _VALUE.match(text, match.end())
+        if value and _is_worth_masking(value[0]):
+            parts += [text[end : value.start()], _masked(value[0])]
+            end = value.end()
+    return "".join([*parts, text[end:]])
 
 
-def _is_secret(found: re.Match[str]) -> bool:
-    name, between, flag, _ = found.groups()
+def _is_secret(match: re.Match[str]) -> bool:
+    name, between, flag, _ = match.groups()
     return is_secret(flag) if flag else is_secret(name, prose=between == ": ")
 
 
 def is_word(value: str) -> bool:
-    """Whether a value is a word that stands in many places, and masking it would destroy what is told."""
+    """Whether a value is such a common word that masking it would make texts unreadable."""
     return bool(_HARMLESS.fullmatch(value.lower()))
 
 
-def _tells(value: str) -> bool:
-    """Whether a value is worth masking: not an empty one, not a word that tells that there is none."""
+def _is_worth_masking(value: str) -> bool:
+    """Whether a value is worth masking: not if it is empty, or a word that says there is none."""
     bare = value.strip("\"'\\")
     if not bare or bare.startswith(MASK) or (bare.isdecimal() and len(bare) < _SHORT_NUMBER):
         return False

@@ -1,4 +1,4 @@
-"""Which names of variables and settings say that their value is a secret."""
+"""Names of variables and settings whose value is a secret."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from functools import lru_cache
 
 # names or globs of the user's own, separated by commas, such as STRIPE_SK,ACME_*
 SECRETS = "COUNTERPOINT_SECRETS"
-# with a setting's name behind it: where the value of a secret setting travels, as JSON
+# the prefix of the variables that pass the values of secret settings, as JSON
 PREFIX = "COUNTERPOINT_SETTING_"
 
 # the shell's, of folders
@@ -31,7 +31,7 @@ _KEYS = re.compile(
     r"api|access|private|secret|signing|signature|encryption|fernet|master|shared|account|storage|auth|service|"
     r"client|deploy|hmac|jwt|webhook|subscription|license|session|cookie|cipher|aes|rsa|ssh|ssl|tls|gpg|pgp"
 )
-# these say that a value is about a secret and is none: AWS_WEB_IDENTITY_TOKEN_FILE, token_count
+# last words of names whose value is about a secret but is none: AWS_WEB_IDENTITY_TOKEN_FILE, token_count
 _ABOUT = re.compile(
     r"file|path|dir|folder|home|host|port|user|username|name|type|kind|ttl|seconds|minutes|hours|expires|"
     r"expiry|expiration|endpoint|count|limit|limits|size|length|max|min|budget|rate|version|region|algorithm|"
@@ -43,7 +43,7 @@ _CONNECTION = re.compile(r"AIRFLOW_CONN_|(?:^|_)SQL_?ALCHEMY_CONN(?:$|_)|(?:^|_)
 def is_secret(name: str, *, prose: bool = False) -> bool:
     """Whether the value of a variable or setting of that name is a secret.
 
-    In `prose` the name's last word must say so: a step `secret_report` is a step.
+    In `prose` only the name's last word counts: a step `secret_report` is no secret.
     """
     return _is_secret(name, os.environ.get(SECRETS, ""), prose)
 

@@ -1,4 +1,4 @@
-"""Values of rows in messages: a team whose rows are about persons has them left out."""
+"""Values of rows in messages, which can be left out if the rows are about persons."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import re
 from typing import Any
 
-# on (the default), or off: then messages tell column, check, and how many or which rows, and no value
+# on (the default) or off: then messages have column, check, and count or numbers of rows, but no value
 ROW_VALUES = "COUNTERPOINT_ROW_VALUES"
 UNSHOWN = "(value not shown)"
 _ON = ("", "on", "true", "yes", "1")
@@ -40,17 +40,17 @@ _TOLD = tuple(
 
 
 def shows_rows() -> bool:
-    """Whether messages may show values of rows; what is neither on nor off is taken for off."""
+    """Whether messages may show values of rows; an unknown setting counts as off."""
     return os.environ.get(ROW_VALUES, "").strip().lower() in _ON
 
 
 def row_value(value: Any) -> str:
-    """A value of a row as messages show it."""
+    """A value of a row for a message; hidden if values may not be shown."""
     return repr(value)[:100] if shows_rows() else UNSHOWN
 
 
 def without_rows(text: str) -> str:
-    """The text without the values of rows that errors of known libraries tell, where none may be shown."""
+    """The text, without the values of rows in errors of known libraries if values may not be shown."""
     if shows_rows():
         return text
     for pattern in _TOLD:
@@ -59,14 +59,14 @@ def without_rows(text: str) -> str:
 
 
 def checked(error: BaseException) -> str | None:
-    """What an error of pandera says without values of rows; None of another error, or where they may be shown."""
+    """The message of a pandera error without values of rows; None for other errors, or if values may be shown."""
     if shows_rows() or not type(error).__module__.startswith("pandera."):
         return None
     cases = getattr(error, "failure_cases", None)
     if hasattr(error, "schema_errors") and cases is not None:
         pairs = [(str(column), str(check)) for column, check in zip(cases["column"], cases["check"], strict=True)]
-        told = "; ".join(f"column {c}, check {k}: {pairs.count((c, k))} times" for c, k in dict.fromkeys(pairs))
-        return f"rows break their schema: {told}"
+        counts = "; ".join(f"column {c}, check {k}: {pairs.count((c, k))} times" for c, k in dict.fromkeys(pairs))
+        return f"rows break their schema: {counts}"
     if hasattr(error, "check"):
         name = getattr(getattr(error, "schema", None), "name", None)
         return f"rows break their schema: column {name}, check {getattr(error.check, 'name', error.check)}"

@@ -1,4 +1,4 @@
-"""Settings that are secrets: their values travel by the environment of processes alone, and are kept nowhere."""
+"""Secret settings: their values are passed only by the environment of processes, and stored nowhere."""
 
 from __future__ import annotations
 
@@ -16,25 +16,29 @@ if TYPE_CHECKING:
 
 
 def sealed(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings as they may be kept and sent: secrets are masked, and put into this process's environment."""
-    found = {name: redacted_values(value, name) for name, value in settings.items()}
+    """The settings in a form that can be stored: secrets are masked, and put into this process's environment."""
+    masked = {name: redacted_values(value, name) for name, value in settings.items()}
     for name, value in settings.items():
-        if found[name] != value:
+        if masked[name] != value:
             os.environ[variable_of(name)] = json.dumps(value)
-    return found
+    return masked
 
 
 def unsealed(settings: Mapping[str, Any], owner: str) -> dict[str, Any]:
-    """The settings with the secrets that `sealed` took out; `owner` is whose settings they are.
+    """The settings, with the secrets that `sealed` has masked.
+
+    Args:
+        settings: The sealed settings.
+        owner: The owner of the settings, for messages.
 
     Raises:
-        UsageError: the environment does not hold one, or holds another one than was given; names the setting.
+        UsageError: The environment lacks a secret, or holds another value than was given; names the setting.
     """
     return {name: _opened(name, value, owner) if is_sealed(value) else value for name, value in settings.items()}
 
 
 def is_sealed(value: Any) -> bool:
-    """Whether something in a setting's value is masked."""
+    """Whether any part of a setting's value is masked."""
     return MASK in json.dumps(value, default=str)
 
 

@@ -21,28 +21,28 @@ class Redacting(logging.Formatter):
 
 
 class _Masking:
-    """A stream that passes lines on without the secrets in them."""
+    """A stream that passes lines on without secrets."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream, self._held = stream, ""
 
     def write(self, text: str) -> int:
-        """Passes on what ends with a line's end, and holds the rest: a secret may come in two parts."""
-        lines, end, rest = (self._held + text).rpartition("\n")
-        self._held = rest
+        """Passes on complete lines and holds the rest, because a secret may be written in two parts."""
+        lines, end, incomplete = (self._held + text).rpartition("\n")
+        self._held = incomplete
         if end:
             self._stream.write(redacted(lines) + end)
         return len(text)
 
     def flush(self) -> None:
-        """Passes on what is held."""
-        held, self._held = self._held, ""
-        if held:
-            self._stream.write(redacted(held))
+        """Passes on the held text."""
+        text, self._held = self._held, ""
+        if text:
+            self._stream.write(redacted(text))
         self._stream.flush()
 
     def writelines(self, lines: Any) -> None:
-        """Writes several."""
+        """Writes several lines."""
         for line in lines:
             self.write(line)
 

@@ -19,27 +19,27 @@ from counterpoint.redaction.rows import without_rows
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-# a shorter value is masked nowhere; one shorter than _FREE, or of letters alone, only as a word of its own
+# a shorter value is never masked; one shorter than _FREE, or of letters only, just as a separate word
 _LEAST, _FREE, _LONG_WORD = 4, 8, 16
 _LONG_LINE = 16
-# secrets that stand in no variable of this process: settings, and what was read from files
+# secrets that are in no variable of this process: settings, and values read from files
 _HIDDEN: set[str] = set()
 
 
 def hide(values: Iterable[Any]) -> None:
-    """Has the secrets in some values masked from here on, in this process."""
+    """Registers the secrets in some values, so that this process masks them from now on."""
     for value in values:
         _HIDDEN.update(_leaves(value, secret=True))
 
 
 def redacted(text: str, also: Iterable[str] = ()) -> str:
-    """The text with every secret masked, and without values of rows where none are shown; `also` are more secrets."""
-    pattern = _pattern(frozenset((*_planted(), *_HIDDEN, *also)))
+    """The text with all secrets masked, and without row values if these may not be shown; `also` are more secrets."""
+    pattern = _pattern(frozenset((*_from_environment(), *_HIDDEN, *also)))
     return without_rows(without_forms(pattern.sub(MASK, text) if pattern else text))
 
 
 def redacted_values(value: Any, name: str = "") -> Any:
-    """The JSON value with every secret in it masked; `name` is what it is called."""
+    """The JSON value with all secrets masked; `name` is the name of the value."""
     if isinstance(value, dict):
         inherits = bool(name) and is_secret(name)
         return {key: redacted_values(inner, name if inherits else str(key)) for key, inner in value.items()}
@@ -52,8 +52,8 @@ def redacted_values(value: Any, name: str = "") -> Any:
     return redacted(value) if isinstance(value, str) else value
 
 
-def _planted() -> Iterator[str]:
-    """The secrets that stand in variables of this process."""
+def _from_environment() -> Iterator[str]:
+    """The secrets in variables of this process."""
     for name, value in os.environ.items():
         if name.startswith(PREFIX):
             yield from _setting(name.removeprefix(PREFIX), value)
@@ -76,14 +76,14 @@ def _setting(name: str, text: str) -> tuple[str, ...]:
 @lru_cache(maxsize=256)
 def _password(address: str) -> tuple[str, ...]:
     try:
-        found = urlsplit(address).password
+        password = urlsplit(address).password
     except ValueError:
         return ()
-    return (found, unquote(found)) if found else ()
+    return (password, unquote(password)) if password else ()
 
 
 def _leaves(value: Any, *, secret: bool) -> Iterator[str]:
-    """The secret texts in a JSON value: all where its name says so, else those of secret names and in addresses."""
+    """The secret texts in a JSON value: all of them if it is `secret`, else those with secret names or in addresses."""
     if isinstance(value, dict):
         for name, inner in value.items():
             yield from _leaves(inner, secret=secret or is_secret(str(name)))
@@ -98,51 +98,51 @@ def _leaves(value: Any, *, secret: bool) -> Iterator[str]:
 
 @lru_cache(maxsize=16)
 def _pattern(values: frozenset[str]) -> re.Pattern[str] | None:
-    """What finds these secrets, however they are encoded, the longest first."""
-    found = {spelt for value in values for part in _parts(value) for spelt in _spellings(part)}
-    patterns = [_guarded(spelt) for spelt in sorted(found, key=lambda spelt: (-len(spelt), spelt))]
+    """The pattern of secrets in all their encodings, the longest first."""
+    spellings = {spelling for value in values for part in _parts(value) for spelling in _spellings(part)}
+    patterns = [_guarded(spelling) for spelling in sorted(spellings, key=lambda spelling: (-len(spelling), spelling))]
     return re.compile("|".join(patterns)) if patterns else None
 
 
-def _guarded(spelt: str) -> str:
-    free = len(spelt) >= (_LONG_WORD if spelt.isalpha() else _FREE)
-    return re.escape(spelt) if free else rf"(?<!\w){re.escape(spelt)}(?!\w)"
+def _guarded(spelling: str) -> str:
+    free = len(spelling) >= (_LONG_WORD if spelling.isalpha() else _FREE)
+    return re.escape(spelling) if free else rf"(?<!\w){re.escape(spelling)}(?!\w)"
 
 
 def _parts(value: str) -> Iterator[str]:
-    """A secret, its lines where it has several, what it holds where it is JSON or an address."""
+    """A secret, its lines if it has several, and the secrets in it if it is JSON or an address."""
     value = value.strip()
-    if _is_told(value):
+    if _can_be_secret(value):
         yield value
     if "\n" in value:
         yield from (line.strip() for line in value.splitlines() if len(line.strip()) >= _LONG_LINE)
     if value.startswith("{"):
         try:
-            yield from filter(_is_told, _leaves(json.loads(value), secret=False))
+            yield from filter(_can_be_secret, _leaves(json.loads(value), secret=False))
         except (ValueError, RecursionError):
             return
     elif "://" in value:
-        yield from filter(_is_told, _password(value))
+        yield from filter(_can_be_secret, _password(value))
 
 
-def _is_told(value: str) -> bool:
-    """Whether a value can be a secret: not one that is short, nor a word, a number or a path that stands everywhere."""
+def _can_be_secret(value: str) -> bool:
+    """Whether a value can be a secret: not a short one, nor a common word, a number or an existing path."""
     if value.startswith("/") and Path(value).exists():
         return False
     return len(value) >= _LEAST and not is_word(value) and not (value.isdecimal() and len(value) < _FREE - 1)
 
 
 def _spellings(value: str) -> set[str]:
-    found = {value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1], repr(value)[1:-1]}
-    found |= {quote(value, safe=""), quote(value), quote_plus(value), html.escape(value)}
+    spellings = {value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1], repr(value)[1:-1]}
+    spellings |= {quote(value, safe=""), quote(value), quote_plus(value), html.escape(value)}
     if len(value) >= _FREE:
         data = value.encode(errors="surrogateescape")
-        found |= {data.hex(), *_in_base64(data)}
-    return found
+        spellings |= {data.hex(), *_in_base64(data)}
+    return spellings
 
 
 def _in_base64(data: bytes) -> Iterator[str]:
-    """What base64 makes of it wherever in a longer text it begins, without what its neighbours share."""
+    """The base64 forms of data at any position in a longer text, without the characters shared with its neighbours."""
     for before in range(3):
         encoded = base64.b64encode(b"\0" * before + data).decode()
         whole = encoded[(0, 2, 3)[before] : (before + len(data)) * 8 // 6]
