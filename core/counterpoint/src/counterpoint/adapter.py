@@ -1,4 +1,4 @@
-"""What an adapter is: a function from the description of a pipeline to a native object, and back.
+"""The base of adapters, which translate the description of a pipeline to a native object and back.
 
 An adapter is an object of a subclass of `Adapter`, found by the entry point group `counterpoint.adapters`.
 """
@@ -44,8 +44,8 @@ __all__ = [
 class Limit:
     """Something that an orchestrator does not have.
 
-    `subject` is the property of the model (for example `timeout`), `reason` why it is missing there, and
-    `stand_in` what takes its place; without one, a pipeline that uses the property is refused by `uses`.
+    `subject` is the property of the model (for example `timeout`), `reason` why the orchestrator lacks it, and
+    `stand_in` what replaces it. Without a stand-in, a pipeline for which `uses` is true is refused.
     """
 
     subject: str
@@ -55,7 +55,7 @@ class Limit:
 
 
 class Backfills(Enum):
-    """What an orchestrator has for backfills: nothing, a limit for single runs, backfills of a range, or of any set."""
+    """An orchestrator's support for backfills: none, a limit for single runs, backfills of a range, or of any set."""
 
     NONE = "none"
     RUNS = "runs"
@@ -64,7 +64,7 @@ class Backfills(Enum):
 
     @property
     def words(self) -> str:
-        """What an orchestrator has, as a limit says it."""
+        """The support in words, for a limit."""
         return {"range": "backfills of a range alone", "any": "backfills of any set"}.get(self.value, "no backfill")
 
 
@@ -120,21 +120,21 @@ class Adapter(ABC):
 
     @abstractmethod
     def render(self, pipeline: Pipeline) -> Any:
-        """The native object of a pipeline that uses nothing which the orchestrator cannot be given."""
+        """The native object of a pipeline whose properties the orchestrator can all honour."""
 
     @abstractmethod
     def read_back(self, native: Any) -> Pipeline:
-        """The pipeline that a native object says it is, from native properties wherever it has them."""
+        """The pipeline of a native object, read from native properties wherever these exist."""
 
     @abstractmethod
     def run(self, request: RunRequest, home: Path) -> NativeRun:
         """Runs a request in this process by the orchestrator's own engine, without its servers.
 
-        `home` is a folder for what the engine keeps. Never raises for a failed step.
+        `home` is a folder for the engine's files. It never raises for a failed step.
         """
 
     def plan(self, target: ServiceEnvironment) -> Plan:
-        """What makes the services of a target run; of pipelines that are paused, the schedules are kept off."""
+        """The plan that runs the services of a target, with the schedules of paused pipelines off."""
         found = self.services(target)
         if not target.paused:
             return found
@@ -150,54 +150,54 @@ class Adapter(ABC):
         raise self._has_none()
 
     def paused_variables(self, target: ServiceEnvironment) -> Mapping[str, str]:
-        """The variables that keep schedules off which the services do not know yet."""
+        """The variables that keep off the schedules which the services do not know yet."""
         raise self._has_none()
 
     def pause_before_start(self, pipelines: list[str]) -> None:
-        """Keeps schedules off that the services know from before, while none of them runs."""
+        """Switches off schedules that the services know already, before the services start."""
         raise self._has_none()
 
     def submit(self, target: ServiceEnvironment, request: RunRequest) -> str:
-        """Starts a run on the running services, by their API; returns the orchestrator's own name of it."""
+        """Starts a run on the running services, by their API; returns the orchestrator's own id of the run."""
         self.admit(target, request.pipeline)
         return self.start(target, request)
 
     def admit(self, target: ServiceEnvironment, pipeline: str) -> None:
-        """Refuses a run that the services would hold back for ever.
+        """Refuses a run that the services would never start.
 
         Raises:
-            ServiceError: they would; says why.
+            ServiceError: They would not; says why.
         """
 
     def start(self, target: ServiceEnvironment, request: RunRequest) -> str:
-        """Starts a run that was admitted; returns the orchestrator's own name of it."""
+        """Starts a run that was admitted; returns the orchestrator's own id of the run."""
         raise self._has_none()
 
     def observe(self, target: ServiceEnvironment, request: RunRequest, native_id: str) -> NativeRun | None:
-        """The run as the orchestrator's API tells it, or None while it has not ended."""
+        """The run according to the orchestrator's API, or None while it has not ended."""
         raise self._has_none()
 
     def causes(self, target: ServiceEnvironment, request: RunRequest, native_id: str) -> Mapping[str, ErrorInfo]:
-        """Why steps of a run failed, as the orchestrator's API tells it, by step; why the run did itself as `''`.
+        """The errors of a run's steps according to the orchestrator's API, by step; the run's own error as `''`.
 
-        Asked of what no worker could record: one that was killed, or never began.
+        It is called for failures that no worker could record: a worker that was killed, or never began.
         """
         raise self._has_none()
 
     def answers(self, target: ServiceEnvironment, native_id: str) -> Iterator[str]:
-        """What the orchestrator's own API tells of a run, call by call, as whoever looks for a cause there reads it."""
+        """The answers of the orchestrator's own API about a run, call by call, for a person in search of a cause."""
         raise self._has_none()
 
     def scheduled(self, target: ServiceEnvironment, pipeline: str) -> bool | None:
-        """Whether a served pipeline's schedule is on, on the running services; None where it has none there."""
+        """Whether a served pipeline's schedule is on, on the running services; None if it has none there."""
         raise self._has_none()
 
     def schedule(self, target: ServiceEnvironment, pipeline: str, *, on: bool) -> None:
-        """Starts or pauses the schedule of a served pipeline on the running services; where there is none, nothing."""
+        """Starts or pauses the schedule of a served pipeline on the running services, if it has one."""
         raise self._has_none()
 
     def active_runs(self, target: ServiceEnvironment, pipeline: str) -> tuple[str, ...]:
-        """The runs of a served pipeline that have not ended, by the orchestrator's own names."""
+        """The runs of a served pipeline that have not ended, by the orchestrator's own ids."""
         raise self._has_none()
 
     def page(self, target: ServiceEnvironment, native_id: str | None = None) -> str:
@@ -205,27 +205,27 @@ class Adapter(ABC):
         raise self._has_none()
 
     def backfill(self, target: ServiceEnvironment, order: BackfillOrder) -> str:
-        """Starts a backfill of the orchestrator's own on the running services; returns its own name of it."""
+        """Starts a native backfill on the running services; returns the orchestrator's own id of it."""
         self.admit(target, order.request.pipeline)
         return self.start_backfill(target, order)
 
     def start_backfill(self, target: ServiceEnvironment, order: BackfillOrder) -> str:
-        """Starts a backfill that was admitted; returns its own name of it."""
+        """Starts a backfill that was admitted; returns the orchestrator's own id of it."""
         raise self._has_none("backfills")
 
     def progress(self, target: ServiceEnvironment, order: BackfillOrder, native_id: str) -> NativeBackfill:
-        """How that backfill goes, by the states of its steps."""
+        """The progress of a native backfill, by the states of its steps."""
         raise self._has_none("backfills")
 
     def cancel(self, target: ServiceEnvironment, order: BackfillOrder) -> None:
-        """Ends every backfill of the order's pipeline and version that runs, with its runs."""
+        """Cancels all running backfills of the order's pipeline and version, with their runs."""
         raise self._has_none("backfills")
 
     def need_services(self) -> None:
-        """Refuses what only an orchestrator with servers can do.
+        """Refuses an operation that only an orchestrator with servers supports.
 
         Raises:
-            UsageError: it has none.
+            UsageError: It has no services.
         """
         if not self.has_services:
             raise UsageError(f"{self.name} has no services of its own: use 'run --on {self.name}', without --service")
@@ -235,18 +235,18 @@ class Adapter(ABC):
 
     @contextmanager
     def at_home(self, home: Path) -> Iterator[None]:
-        """Lets the orchestrator be imported in the block: what it makes then is in `home`, unless the user says where.
+        """Has the orchestrator, if imported in the block, create its files in `home`, unless the user names a folder.
 
         Args:
             home: A folder below the root.
         """
-        given = bool(self.home_variable) and self.home_variable not in os.environ
-        if given:
+        is_set_here = bool(self.home_variable) and self.home_variable not in os.environ
+        if is_set_here:
             os.environ[self.home_variable] = str(home)
         try:
             yield
         finally:
-            if given:
+            if is_set_here:
                 del os.environ[self.home_variable]
 
 
@@ -254,15 +254,15 @@ def find_adapter(name: str) -> Adapter:
     """The adapter of that name, loaded.
 
     Raises:
-        ServiceError: it, or its orchestrator, is not installed here; the message holds the command.
+        ServiceError: The adapter or its orchestrator is not installed here; the message holds the command.
     """
-    found = find_adapters().get(name)
-    if found is None:
+    entry_point = find_adapters().get(name)
+    if entry_point is None:
         raise ServiceError(
             f"the adapter for {name} is not installed here: run 'make setup' in the project, or"
             f" 'pip install counterpoint-{name}' in an environment of your own"
         )
-    adapter: Adapter = found.load()
+    adapter: Adapter = entry_point.load()
     if installed_version(adapter.distribution) is None:
         raise ServiceError(
             f"{adapter.distribution} is not installed in this environment: pip install {adapter.distribution}"
@@ -271,10 +271,10 @@ def find_adapter(name: str) -> Adapter:
 
 
 def refuse_unsupported(adapter: str, limits: Sequence[Limit], pipeline: Pipeline) -> None:
-    """Refuses a pipeline that uses what an orchestrator neither has nor can be given a stand-in for.
+    """Refuses a pipeline that uses a property which the orchestrator lacks and nothing replaces.
 
     Raises:
-        UnsupportedError: names the property and the reason.
+        UnsupportedError: Names the property and the reason.
     """
     for limit in limits:
         if limit.stand_in is None and limit.uses(pipeline):

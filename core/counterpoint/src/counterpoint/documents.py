@@ -1,4 +1,4 @@
-"""JSON from outside: parsed in one place, so that whatever a file or an option holds, it is a value or a ValueError."""
+"""Parsing JSON from outside in one place, so that any content of a file or option gives a value or a ValueError."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ _DEEPEST = 100
 def parsed(
     text: str | bytes, *, is_strict: bool = True, each: Callable[[dict[str, Any]], dict[str, Any]] | None = None
 ) -> Any:
-    """The value of a JSON document; what we write ourselves may hold NaN, which only `is_strict` refuses.
+    """The value of a JSON document.
 
-    `each` says what becomes of every object in it.
+    Args:
+        text: The document.
+        is_strict: Whether NaN and infinite numbers are refused; Counterpoint's own files may hold them.
+        each: Converts every object in the document.
 
     Raises:
-        ValueError: it is none, it is nested too deep to be worked with, or it holds a number that JSON does not have.
+        ValueError: It is no JSON, is nested too deep, or holds a number that JSON does not have.
     """
     options: dict[str, Any] = {"parse_constant": _refuse_constant, "parse_float": _finite} if is_strict else {}
     try:
@@ -37,8 +40,12 @@ def _depth(value: Any) -> int:
     depth, level = 0, [value]
     while level:
         depth += 1
-        nested = [one for one in level if isinstance(one, list | dict)]
-        level = [inner for one in nested for inner in (one.values() if isinstance(one, dict) else one)]
+        nested = [container for container in level if isinstance(container, list | dict)]
+        level = [
+            inner
+            for container in nested
+            for inner in (container.values() if isinstance(container, dict) else container)
+        ]
     return depth
 
 

@@ -1,4 +1,4 @@
-"""Files on this machine: written whole or not at all, and documents of commands read again."""
+"""Local files: written completely or not at all; and reading the documents that commands wrote."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 def put(path: Path, text: str) -> None:
-    """Writes a file, whole or not at all; a character that cannot be encoded stands as its escape.
+    """Writes a file completely or not at all; a character that cannot be encoded is escaped.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: It cannot be written.
     """
     part = path.with_name(f"{path.name}.part")
     try:
@@ -27,10 +27,10 @@ def put(path: Path, text: str) -> None:
 
 
 def put_private(path: Path, content: str | bytes) -> None:
-    """Writes a file that its owner alone can read, whole or not at all.
+    """Writes a file that only its owner can read, completely or not at all.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: It cannot be written.
     """
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     part.unlink(missing_ok=True)
@@ -43,16 +43,22 @@ def put_private(path: Path, content: str | bytes) -> None:
 
 
 def read_document(path: Path, name: str, writer: str, option: str = "") -> tuple[Path, Any]:
-    """A JSON document that a command wrote, by its file or its folder: the file, and what it holds.
+    """Reads a JSON document that a command wrote; returns its file and its value.
+
+    Args:
+        path: The file, or its folder.
+        name: The name of the file in a folder.
+        writer: The command that writes such a document, for messages.
+        option: The option that named the path, for messages.
 
     Raises:
-        UsageError: it cannot be read; `writer` is the command that makes one, `option` the one that named it.
+        UsageError: It cannot be read.
     """
     file = path / name if path.is_dir() else path
-    called = f"{option} {file}".strip()
+    shown = f"{option} {file}".strip()
     try:
         return file, parsed(file.read_bytes(), is_strict=False)
     except OSError as error:
-        raise UsageError(f"{called} cannot be read ({error.strerror}): name a {name} that '{writer}' wrote") from error
+        raise UsageError(f"{shown} cannot be read ({error.strerror}): name a {name} that '{writer}' wrote") from error
     except ValueError as error:
-        raise UsageError(f"{called} is no JSON: name a {name} that '{writer}' wrote") from error
+        raise UsageError(f"{shown} is no JSON: name a {name} that '{writer}' wrote") from error

@@ -1,11 +1,10 @@
-"""A command whose garbage is collected by a thread of its own.
+"""Running a command whose garbage is collected by a separate thread.
 
     python -m counterpoint.garbage MODULE [WORD ...]
 
-For a server with an event loop on SQLite. A statement that failed leaves its cursor as garbage (an exception refers to
-it, and it to the exception). Whoever collects it waits for the cursor's connection. Where that is the event loop's
-thread, and the connection waits for a transaction of the same loop, both wait until SQLite's time-out, and the whole
-server with them.
+It is for a server with an event loop on SQLite. A failed statement leaves its cursor as garbage, in a reference cycle
+with the exception. The thread that collects it waits for the cursor's connection. If that is the event loop's thread,
+and the connection waits for a transaction of the same loop, both wait until SQLite's time-out, as does the server.
 """
 
 from __future__ import annotations
@@ -20,13 +19,13 @@ _EVERY_SECONDS = 1.0
 
 
 def collect_apart() -> None:
-    """From now on garbage is collected by a thread that does nothing else, by the interpreter's own thresholds."""
+    """Has a separate thread collect garbage from now on, by the interpreter's own thresholds."""
     gc.disable()
     Thread(target=_collect, name="garbage", daemon=True).start()
 
 
 def command(module: str, *words: str) -> tuple[str, ...]:
-    """What runs a module so."""
+    """The command that runs a module in this way."""
     return (sys.executable, "-P", "-m", __name__, module, *words)
 
 

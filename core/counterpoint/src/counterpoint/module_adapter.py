@@ -1,4 +1,4 @@
-"""An adapter of modules: which functions each of them has."""
+"""Adapters made of modules, with the functions that each module must have."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class ModuleAdapter(Adapter):
     package has a type checker compare its modules with the protocols above.
 
     Attributes:
-        package: Where the modules are.
+        package: The package that holds the modules.
     """
 
     package: str
@@ -122,8 +122,8 @@ class ModuleAdapter(Adapter):
     @property
     def limits(self) -> tuple[Limit, ...]:
         """See `Adapter`."""
-        found: tuple[Limit, ...] = self._part("limits").LIMITS
-        return found
+        declared: tuple[Limit, ...] = self._part("limits").LIMITS
+        return declared
 
     def render(self, pipeline: Pipeline) -> Any:
         """See `Adapter`."""
@@ -205,13 +205,13 @@ class ModuleAdapter(Adapter):
         self._backfill(target).cancel(target, order)
 
     def _observe(self, target: ServiceEnvironment) -> ObservePart:
-        found: ObservePart = self._part("observe", target.home)
-        return found
+        part: ObservePart = self._part("observe", target.home)
+        return part
 
     def _schedules(self, target: ServiceEnvironment) -> SchedulesPart:
-        found: SchedulesPart = self._part("schedules", target.home)
-        return found
+        part: SchedulesPart = self._part("schedules", target.home)
+        return part
 
     def _backfill(self, target: ServiceEnvironment) -> BackfillPart:
-        found: BackfillPart = self._part("backfill", target.home)
-        return found
+        part: BackfillPart = self._part("backfill", target.home)
+        return part

@@ -1,4 +1,4 @@
-"""Processes: known by more than their number, and ended with all that they have started."""
+"""Processes: identified by more than their id, and ended with all their descendants."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-# names the process of the step that a program belongs to, in the environment of everything that a step starts
+# the environment variable that names the step's process to everything that the step starts
 ATTEMPT = "COUNTERPOINT_ATTEMPT"
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _STATE, _PARENT, _SESSION, _STARTED = 0, 1, 3, 19
 _ROUNDS = 20
 # seconds until a server listens, on a machine with much else to do
 _LISTENS_WITHIN, _LOOK_SECONDS, _LOOK_AGAIN = 120.0, 5.0, 0.1
-# found before anything is forked, for nothing can be loaded between a fork and the program that it becomes
+# loaded before any fork, because nothing can be loaded between a fork and its exec
 _LINUX: bool = sys.platform == "linux"
 _LIBC = ctypes.CDLL(None) if _LINUX else None
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessId:
-    """Which process it is: its number is another's after its end, its start another's after the machine's restart."""
+    """The identity of a process: its id may be reused after its end, and its start time after a reboot."""
 
     pid: int
     started: str
@@ -39,35 +39,35 @@ class ProcessId:
 
     @classmethod
     def of(cls, pid: int) -> ProcessId:
-        """The identity of a process that runs; one that is gone is given a start that no process has."""
+        """The identity of a running process; one that has ended gets a start that no process has."""
         return cls(pid, started_at(pid) or "never", boot())
 
     @classmethod
     def parse(cls, text: str) -> ProcessId:
-        """The identity that was written as one word."""
+        """The identity from its text form."""
         pid, started, boot = text.split(".")
         return cls(int(pid), started, boot)
 
     @property
     def lives(self) -> bool:
-        """Whether that process, and not another one of its number, still runs."""
+        """Whether this process, not another with the same id, still runs."""
         return self.boot == boot() and started_at(self.pid) == self.started
 
     def __str__(self) -> str:
-        """One word, as it stands in an environment."""
+        """The identity as one word, for an environment variable."""
         return f"{self.pid}.{self.started}.{self.boot}"
 
 
 @cache
 def boot() -> str:
-    """What changes when the machine is started again."""
+    """The id of the machine's present boot; empty if unknown."""
     with suppress(OSError):
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     return ""
 
 
 def started_at(pid: int) -> str | None:
-    """When a process began, in a clock that nobody can turn; None when it has ended."""
+    """When a process began, by a clock that cannot be set; None when it has ended."""
     if _LINUX:
         stat = _stat(pid)
         return None if not stat or stat[_STATE] in "ZX" else stat[_STARTED]
@@ -80,26 +80,26 @@ def started_at(pid: int) -> str | None:
 
 
 def _stat(pid: int) -> list[str]:
-    """What the system says of a process, from its state on; nothing of one that is gone."""
+    """The fields of a process's `/proc` stat from its state on; empty if it has ended."""
     with suppress(OSError):
         return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
     return []
 
 
 def die_with_parent(number: signal.Signals = signal.SIGKILL) -> Callable[[], None]:
-    """What a new process runs first so that the system sends it a signal when the process that started it dies."""
+    """A function for a new process to call first, so that the system sends it a signal when its parent dies."""
     parent = os.getpid()
 
     def arrange() -> None:
         _prctl(_PR_SET_PDEATHSIG, number)
-        if os.getppid() != parent:  # it was killed while this process was starting
+        if os.getppid() != parent:  # the parent was killed while this process was starting
             os.kill(os.getpid(), number)
 
     return arrange
 
 
 def adopt_orphans() -> None:
-    """Makes this process the parent of what its children have started and left behind."""
+    """Makes this process the parent of orphans that its children leave."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
@@ -109,21 +109,21 @@ def _prctl(option: int, value: int) -> None:
 
 
 def descendants(pid: int) -> set[int]:
-    """All that a process has started and what that has started, as far as the parents between them live."""
+    """All descendants of a process, as far as the parents between them live."""
     parents: dict[int, list[int]] = {}
-    for other, stat in _all():
-        parents.setdefault(int(stat[_PARENT]), []).append(other)
-    found: set[int] = set()
+    for child_pid, stat in _all():
+        parents.setdefault(int(stat[_PARENT]), []).append(child_pid)
+    pids: set[int] = set()
     todo = [pid]
     while todo:
-        children = [child for child in parents.get(todo.pop(), ()) if child not in found]
-        found.update(children)
+        children = [child for child in parents.get(todo.pop(), ()) if child not in pids]
+        pids.update(children)
         todo += children
-    return found
+    return pids
 
 
 def _all() -> Iterator[tuple[int, list[str]]]:
-    """Every process that runs, with what the system says of it."""
+    """Every running process, with the fields of its stat."""
     for folder in Path("/proc").glob("[0-9]*"):
         stat = _stat(int(folder.name))
         if stat and stat[_STATE] not in "ZX":
@@ -131,29 +131,29 @@ def _all() -> Iterator[tuple[int, list[str]]]:
 
 
 def end_step(process: ProcessId) -> None:
-    """Kills the process of a step with all that it has started, also when it is gone itself.
+    """Kills the process of a step with all that it has started, even if the process itself has ended.
 
-    What it has started is known by its parents, by its session, and by the mark in its environment: a program that
-    leaves one of these behind is found by another.
+    Its descendants are found by their parents, by their session, and by the mark in their environment: a program that
+    changes one of these is found by another.
     """
     if not _LINUX:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         return
     for _ in range(_ROUNDS):
-        # first the step itself, which could start more
-        found = [process.pid] if process.lives else []
-        found += sorted(descendants(process.pid) if found else ())
-        found += [pid for pid, stat in _all() if pid not in found and _belongs(pid, stat, process)]
-        for pid in found:
+        # first the step itself, which could start further processes
+        pids = [process.pid] if process.lives else []
+        pids += sorted(descendants(process.pid) if pids else ())
+        pids += [pid for pid, stat in _all() if pid not in pids and _belongs(pid, stat, process)]
+        for pid in pids:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
-        if not found:
+        if not pids:
             return
 
 
 def _belongs(pid: int, stat: list[str], step: ProcessId) -> bool:
-    """Whether the step started a process; its session is another's once a process of its number has begun since."""
+    """Whether the step started a process; its session counts only while no other process has the step's id."""
     if pid == os.getpid():
         return False
     own = int(stat[_SESSION]) == step.pid and started_at(step.pid) in {None, step.started}
@@ -167,7 +167,7 @@ def _environment(pid: int) -> list[bytes]:
 
 
 def await_listener(family: int, place: Any) -> None:
-    """Returns when something listens at an address; after two minutes also when nothing does: others will tell."""
+    """Waits until something listens at an address, for two minutes at most; a caller notices if nothing does."""
     end = time.monotonic() + _LISTENS_WITHIN
     while time.monotonic() < end:
         with suppress(OSError), socket.socket(family) as probe:

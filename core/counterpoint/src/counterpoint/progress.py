@@ -1,6 +1,6 @@
-"""What a command tells while it works: how each step is, by partition, passed on with the lines of its log.
+"""The progress of a command: the states of steps by partition, passed on with log records.
 
-Whoever shows progress, such as the command line on a terminal, reads the attribute `steps` of a log record.
+A display of progress, such as the command line on a terminal, reads the attribute `steps` of a log record.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ PLANNED, RUNNING = "planned", "running"
 
 @dataclass(frozen=True, slots=True)
 class StepState:
-    """How a step of a partition is now.
+    """The present state of a step of a partition.
 
     Attributes:
-        partition: the partition's key.
-        step: the step's name.
-        state: planned, running, or the status by which it ended.
-        rows: of its output, where that is known.
-        seconds: from its start to its end, where that is known.
+        partition: The partition's key.
+        step: The step's name.
+        state: `planned`, `running`, or the status with which it ended.
+        rows: The rows of its output, if known.
+        seconds: The time from its start to its end, if known.
     """
 
     partition: str
@@ -48,25 +48,25 @@ def plan(log: logging.Logger, steps: Iterable[tuple[str, str]]) -> None:
 
 
 def start(log: logging.Logger, partition: str, step: str) -> None:
-    """Tells that a step has started; no line is logged."""
+    """Reports that a step has started; no line is logged."""
     _tell(log, logging.DEBUG, [StepState(partition, step, RUNNING)])
 
 
 def end(log: logging.Logger, partition: str, step: str, native: NativeStep, reference: Any = None) -> None:
-    """Tells how a step has ended, in a line of the log, too.
+    """Reports how a step has ended, also in a line of the log.
 
     Args:
-        log: where.
-        partition: the partition's key.
-        step: the step's name.
-        native: its status, start and end.
-        reference: its output, or a list of those of its elements.
+        log: The logger.
+        partition: The partition's key.
+        step: The step's name.
+        native: Its status, start and end.
+        reference: The reference of its output, or a list of those of its elements.
     """
     seconds = None
     if native.started and native.ended:
         seconds = (datetime.fromisoformat(native.ended) - datetime.fromisoformat(native.started)).total_seconds()
     references = reference if isinstance(reference, list) else [reference]
-    counted = [rows for one in references if (rows := getattr(one, "rows", None)) is not None]
+    counted = [rows for output in references if (rows := getattr(output, "rows", None)) is not None]
     rows = sum(counted) if counted else None
     _tell(log, logging.INFO, [StepState(partition, step, native.status.value, rows, seconds)])
 
