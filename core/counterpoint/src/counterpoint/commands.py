@@ -9,6 +9,7 @@ and no settings matter, as for `retry`, which reads them from the run, the root 
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,10 +22,17 @@ if TYPE_CHECKING:
     from counterpoint.model import RunRequest
 
 SOURCE = "source"
+# names the environment of counterpoint.toml that a process goes by
+ENV = "COUNTERPOINT_ENV"
 
 
 def command(
-    *words: str, root: str | None, config: Mapping[str, Any] | None = None, on: str = "local", service: bool = False
+    *words: str,
+    root: str | None,
+    config: Mapping[str, Any] | None = None,
+    on: str = "local",
+    service: bool = False,
+    env: str | None = None,
 ) -> str:
     """A command line of `counterpoint`.
 
@@ -34,16 +42,20 @@ def command(
         config: the settings that were given; secrets are masked: the environment has to hold them.
         on: the orchestrator.
         service: whether the run was one of its services.
+        env: the environment; default that of this process.
     """
     place = ["--on", on] if on != "local" else []
     place += ["--service"] if service and place else []
     where = ["--root", root] if root else []
+    name = env or os.environ.get(ENV)
+    where += ["--env", name] if name and root else []
     return shlex.join(["counterpoint", *words, *place, *setting_words(config or {}), *where])
 
 
 def command_of(request: RunRequest, *words: str, service: bool = False) -> str:
     """A command line that repeats what a run was given: its settings, where it ran, and its root."""
-    return command(*words, root=request.root, config=request.config, on=request.orchestrator, service=service)
+    on, env = request.orchestrator, request.env
+    return command(*words, root=request.root, config=request.config, on=on, service=service, env=env)
 
 
 def setting_words(config: Mapping[str, Any]) -> list[str]:
@@ -59,9 +71,14 @@ def _setting(name: str, value: Any) -> Iterator[str]:
         yield from ("--set", f"{name}={json.dumps(told)}")
 
 
-def absolute_source(source: str) -> str:
-    """The same source from whatever folder it is read: its path and its profile's made absolute."""
+def absolute_source(source: str, folder: Path | None = None) -> str:
+    """The same source from whatever folder it is read: its path and its profile's made absolute.
+
+    Args:
+        source: as `--source` takes it.
+        folder: what its paths are relative to; default the working folder.
+    """
     if source.partition(":")[0].strip() == "synthetic":
         return source
     parts = source.split(",profile=", 1)
-    return ",profile=".join(str(Path(part.strip()).absolute()) for part in parts)
+    return ",profile=".join(str((folder or Path()).joinpath(part.strip()).absolute()) for part in parts)

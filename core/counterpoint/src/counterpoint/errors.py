@@ -15,6 +15,7 @@ The tree, with the exit code of the command that ends with it; a step that fails
     │   └── DamagedFileError     2   a file of the root does not hold what it should
     └── StepError                1   a step failed
         ├── TransientError       1   what another attempt may heal
+        ├── MissingSecretError   1   a secret that a step asks for cannot be read where it runs
         ├── SourceError          2   the source of a partition is absent or unreadable
         ├── MissingInputError    1   an upstream output is absent
         │   └── StaleInputError  1   an input is older than its limit
@@ -135,6 +136,12 @@ class SourceError(StepError):
 
     exit_code = 2
     failure = "missing_input"
+
+
+class MissingSecretError(StepError):
+    """A secret that a step asks for cannot be read where it runs; another attempt would not find it either."""
+
+    failure = "bad_configuration"
 
 
 class MissingInputError(StepError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from counterpoint.cli.configured import environment_of
 from counterpoint.cli.environments import ORCHESTRATORS, python_of
 from counterpoint.cli.output import answer, echo
 from counterpoint.cli.run import PIPELINE
@@ -102,6 +103,7 @@ def run_rollback(args: argparse.Namespace) -> int:
 
 
 def _move(args: argparse.Namespace) -> Move:
+    from counterpoint.configuration import configuration_of
     from counterpoint.runtime import find_pipeline
     from counterpoint.services.service_environments import absolute
     from counterpoint.storage.objects import Objects
@@ -117,7 +119,9 @@ def _move(args: argparse.Namespace) -> Move:
             return LegacyDag(**party.legacy)
         return Served(party.name, root, args.pipeline, python_of(party.name))
 
-    return Move(Objects(root), find_pipeline(args.pipeline), side_of, args.wait, args.pipeline)
+    environment = environment_of(args)
+    configuration = configuration_of(environment, args.pipeline, root=root) if environment else None
+    return Move(Objects(root), find_pipeline(args.pipeline), side_of, args.wait, args.pipeline, configuration)
 
 
 def _tell(args: argparse.Namespace, move: Move, seen: Owners) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from counterpoint.cli.configured import environment_of
 from counterpoint.cli.environments import SIDES, python_of
 from counterpoint.cli.output import answer, echo, say, table
 from counterpoint.cli.run import PIPELINE, setting_options
@@ -78,6 +79,7 @@ def question_of(args: argparse.Namespace, folder: str | None = None) -> Question
     """
     from counterpoint.cli.diff import tolerance_of
     from counterpoint.cli.run import settings
+    from counterpoint.configuration import configuration_of
     from counterpoint.diff import Options
     from counterpoint.errors import UsageError
     from counterpoint.runtime import find_pipeline
@@ -89,7 +91,7 @@ def question_of(args: argparse.Namespace, folder: str | None = None) -> Question
     if not args.pipeline or not args.dates:
         raise UsageError("name what to compare: PIPELINE --dates A..B, or --again VERDICT")
     first, dots, last = args.dates.partition("..")
-    config = settings(args)
+    config = dict(configuration_of(environment_of(args), args.pipeline, settings(args)).settings)
     sides = ("--from", args.from_side, "--to", args.to_side, "--dates", args.dates)
     words = ("migrate", args.action, args.pipeline, *sides, *(["--service"] if args.service else []))
     question = Question(

@@ -18,12 +18,13 @@ from counterpoint.runtime import schedule_ownership
 from counterpoint.runtime.schedule_ownership import CUTOVER, DONE, ROLLBACK, UNDONE, Party
 from counterpoint.services.processes import Owner
 from counterpoint_migrate.cutover.proof import proof_of
+from counterpoint_migrate.cutover.served import refuse_other_configuration
 from counterpoint_migrate.cutover.step_ownership import Change, brought_back, given, refuse_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from counterpoint.model import Pipeline
+    from counterpoint.model import Configuration, Pipeline
     from counterpoint.runtime.schedule_ownership import Owners
     from counterpoint.storage.objects import Objects
     from counterpoint_migrate.cutover.schedules import Side
@@ -38,7 +39,7 @@ _LONGEST = timedelta(minutes=20)
 class Move:
     """A pipeline whose owner may change; `side_of` gives a party's schedule, `wait` waits for what still runs.
 
-    `called` is how commands find the pipeline.
+    `called` is how commands find the pipeline; `configuration` is that of the environment which the command names.
     """
 
     objects: Objects
@@ -46,6 +47,7 @@ class Move:
     side_of: Callable[[Party], Side]
     wait: bool = False
     called: str = ""
+    configuration: Configuration | None = None
 
     def typed(self, action: str, *words: str) -> str:
         """A command of `migrate` for the pipeline, as a person types it."""
@@ -76,7 +78,9 @@ def cut_over(move: Move, source: Party, target: Party, after: int, steps: Sequen
     if change.before == change.after:
         _turn(move, change, mends=True)
         return seen
-    return _change(move, seen, CUTOVER, change, proof_of(move, source, target, after))
+    streak = proof_of(move, source, target, after)
+    refuse_other_configuration(move, source, target)
+    return _change(move, seen, CUTOVER, change, streak)
 
 
 def roll_back(move: Move, steps: Sequence[str] = ()) -> Owners:

@@ -1,4 +1,7 @@
-"""The routes of alerts: a TOML file named by COUNTERPOINT_ALERTS; without it alerts only go to the log."""
+"""The routes of alerts: a TOML file named by COUNTERPOINT_ALERTS; without it alerts only go to the log.
+
+A table of the file is named behind `#`, as in `counterpoint.toml#env.prod.alerts`.
+"""
 
 from __future__ import annotations
 
@@ -56,9 +59,20 @@ def load_routes() -> Routes:
     if not name:
         return Routes()
     try:
-        return _parsed(tomllib.loads(Path(name).read_text(encoding="utf-8")))
+        return _parsed(_document(name))
     except (OSError, UnicodeError, tomllib.TOMLDecodeError, ValueError, UsageError) as error:
         raise UsageError(f"{ROUTES}={name}: {error}; docs/how-to/alerts.md shows such a file") from None
+
+
+def _document(name: str) -> Mapping[str, Any]:
+    """The document, or the table of it, that is named."""
+    path, _, table = (name, "", "") if Path(name).exists() else name.partition("#")
+    document: Any = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    for key in filter(None, table.split(".")):
+        document = document.get(key) if isinstance(document, dict) else None
+    if not isinstance(document, dict):
+        raise UsageError(f"there is no table [{table}]")
+    return document
 
 
 def _parsed(document: Mapping[str, Any]) -> Routes:

@@ -73,6 +73,10 @@ class Prepared:
             config=requested.config,
             force=requested.force,
             effects=requested.effects,
+            env=requested.env,
+            tracking=requested.tracking,
+            secrets=requested.secrets,
+            variables=requested.variables,
         )
 
 

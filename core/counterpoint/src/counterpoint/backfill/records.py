@@ -21,7 +21,10 @@ DROPPED = "dropped"
 
 @dataclass(frozen=True)
 class BackfillRequest:
-    """The request of a backfill, with all that a retry needs to repeat it."""
+    """The request of a backfill, with all that a retry needs to repeat it.
+
+    `env`, `tracking`, `secrets` (references) and `variables` are those of its `Configuration`.
+    """
 
     pipeline: str
     first: str
@@ -35,6 +38,10 @@ class BackfillRequest:
     force: bool = False
     stale_only: bool = False
     effects: bool = False
+    env: str | None = None
+    tracking: str | None = None
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 def manifests(store: Store) -> dict[str, dict[str, Any]]:

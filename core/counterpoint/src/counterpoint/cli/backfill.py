@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.cli.environments import reexec
 from counterpoint.cli.output import answer, echo, say, table
-from counterpoint.cli.run import place_words, run_options, settings, target_options
+from counterpoint.cli.run import configuration_from, place_words, run_options, target_options
 from counterpoint.commands import command
 
 if TYPE_CHECKING:
@@ -71,7 +71,6 @@ def asked_of(args: argparse.Namespace) -> BackfillRequest:
     from counterpoint.errors import UsageError
     from counterpoint.runtime import find_pipeline
     from counterpoint.runtime.settings import refuse_unsaid
-    from counterpoint.services.service_environments import absolute
     from counterpoint.storage.objects import Objects
     from counterpoint.storage.tags import check_tag
 
@@ -84,7 +83,8 @@ def asked_of(args: argparse.Namespace) -> BackfillRequest:
     if args.max_parallel < 1:
         raise UsageError(f"--max-parallel {args.max_parallel}: give 1 or more")
     version = check_tag(args.version or f"backfill-{args.first}-{args.last}")
-    config, root = settings(args), absolute(args.root)
+    configuration = configuration_from(args, args.words[0])
+    config, root = configuration.settings, configuration.root
     stale = ["--stale"] if args.stale else []
     words = ("backfill", args.words[0], "--from", args.first, "--to", args.last, "--version", version, *stale)
     refuse_unsaid(Objects(root), find_pipeline(args.words[0]), config, *words, *place_words(args))
@@ -101,6 +101,7 @@ def asked_of(args: argparse.Namespace) -> BackfillRequest:
         force=args.force,
         stale_only=args.stale,
         effects=args.effects,
+        **configuration.carried,
     )
 
 
@@ -119,9 +120,9 @@ def carry_out(asked: BackfillRequest, args: argparse.Namespace, *, verify: bool 
     root = absolute(args.root)
     prepared = prepare(asked, root, upstream=not getattr(args, "no_upstream", False), verify=verify)
     say(f"{asked.version}: {len(prepared.plan.cells)} steps to run, {len(prepared.plan.saved)} already exist")
-    options = target_options(args)
+    options, served = target_options(args), prepared.shared.configuration
     with engine_for(
-        asked.orchestrator, root, (asked.pipeline,), service=asked.service, options=options, config=asked.config
+        asked.orchestrator, root, (asked.pipeline,), service=asked.service, options=options, config=served
     ) as engine:
         report = run_backfill(prepared, engine, take_over=args.take_over)
     tell(report, as_json=args.json)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from typing import Any
 
 
@@ -43,9 +42,11 @@ def common_options(parser: argparse.ArgumentParser, *, behind: bool) -> None:
         behind: whether it reads what stands behind a command, where an option counts only if it is given.
     """
     off = argparse.SUPPRESS if behind else False
-    root = argparse.SUPPRESS if behind else os.environ.get("COUNTERPOINT_ROOT", "counterpoint-data")
-    about = "folder or s3:// URI of all data; default COUNTERPOINT_ROOT, else ./counterpoint-data"
-    parser.add_argument("--root", default=root, metavar="URI", help=about)
+    unsaid = argparse.SUPPRESS if behind else None
+    about = "environment of counterpoint.toml; default COUNTERPOINT_ENV, else the default that the file names"
+    parser.add_argument("--env", default=unsaid, metavar="NAME", help=about)
+    about = "folder or s3:// URI of all data; default that of the environment, COUNTERPOINT_ROOT or ./counterpoint-data"
+    parser.add_argument("--root", default=unsaid, metavar="URI", help=about)
     parser.add_argument(
         "--json", action="store_true", default=off, help="print the result as one JSON document on stdout"
     )

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.cli.cleaning import clean_root, options, refuse_contradictions
+from counterpoint.cli.configured import environment_of
 from counterpoint.cli.environments import known, python_of
 from counterpoint.cli.output import answer, echo, table
+from counterpoint.cli.shown_environment import REFERENCE, environment_checks
 from counterpoint.errors import CounterpointError
 from counterpoint.orchestrators import installed_version
 from counterpoint.remote_env import UnusableError, asked_of_adapter
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 HELP = "check the installation and the root; print versions, problems and fixes"
 EXAMPLE = "counterpoint doctor\ncounterpoint doctor --clean --older-than 90d --dry-run"
 _CODE = "code"
+# a secret may be one of a worker elsewhere, and code may be followed nowhere: neither is wrong here
+_TOLD = (_CODE, REFERENCE)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,6 +46,7 @@ def run(args: argparse.Namespace) -> int:
         _own("mlflow"),
         *map(_orchestrator, known()),
         _root(args.root),
+        *environment_checks(environment_of(args)),
     ]
     waits = _waits()
     checks += [*waits, *_code(), _hooks()]
@@ -51,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
         table("Doctor", ("check", "state", "fix"), [(c["what"], c["state"], c["fix"]) for c in checks])
     if any(check["fix"] for check in waits):
         return 2
-    return 3 if any(check["fix"] for check in checks if check["what"] != _CODE) else 0
+    return 3 if any(check["fix"] for check in checks if check["what"] not in _TOLD) else 0
 
 
 def _repair(args: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ import sys
 import traceback
 from typing import TYPE_CHECKING
 
+from counterpoint.cli.configured import going_by
 from counterpoint.cli.live import showing
 from counterpoint.cli.output import say
 from counterpoint.cli.parser import parser
@@ -29,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup
         signal.signal(signal.SIGHUP, _interrupt)
     try:
-        with showing(quiet=args.quiet, verbose=args.verbose):
+        with showing(quiet=args.quiet, verbose=args.verbose), going_by(args):
             code = int(args.run(args))
         sys.stdout.flush()  # who reads it may have gone
     except CounterpointError as error:

@@ -84,9 +84,9 @@ def _run(args: argparse.Namespace, store: object) -> int:
     origin = request.origin or request.run_id
     request = replace(request, run_id=run_id, force=False, scheduled=False, origin=origin)
     service = bool(stored.get("service"))
-    names = (request.pipeline,)
+    names, options, served = (request.pipeline,), target_options(args), request.configuration
     with engine_for(
-        request.orchestrator, request.root, names, service=service, options=target_options(args), config=request.config
+        request.orchestrator, request.root, names, service=service, options=options, config=served
     ) as engine:
         record = launch(request, engine)
     tell(record, as_json=args.json)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from counterpoint.cli.configured import environment_of
 from counterpoint.cli.environments import SIDES, reexec
 from counterpoint.cli.output import answer, echo, table
 from counterpoint.cli.secrets import DATABASE, database_of
@@ -14,7 +15,7 @@ from counterpoint.redaction import redacted
 if TYPE_CHECKING:
     import argparse
 
-    from counterpoint.model import RunRecord, RunRequest
+    from counterpoint.model import Configuration, RunRecord, RunRequest
 
 HELP = "run one partition of a pipeline"
 EXAMPLE = """\
@@ -119,16 +120,28 @@ def settings(args: argparse.Namespace) -> dict[str, Any]:
     return values
 
 
+def configuration_from(args: argparse.Namespace, pipeline: str) -> Configuration:
+    """The configuration of a pipeline by a command line: its options beat the environment.
+
+    Raises:
+        UsageError: an option is not written as it should be, or the environment says what the pipeline has not.
+    """
+    from counterpoint.configuration import configuration_of
+    from counterpoint.services.service_environments import absolute
+
+    return configuration_of(environment_of(args), pipeline, settings(args), absolute(args.root))
+
+
 def request_of(args: argparse.Namespace) -> RunRequest:
     """The request of a command line."""
     from counterpoint.model import RunRequest
     from counterpoint.runtime.registry import find_pipeline
     from counterpoint.runtime.settings import refuse_unsaid
     from counterpoint.services.launch import new_run_id
-    from counterpoint.services.service_environments import absolute
     from counterpoint.storage.objects import Objects
 
-    pipeline, config, root = find_pipeline(args.pipeline), settings(args), absolute(args.root)
+    pipeline, configuration = find_pipeline(args.pipeline), configuration_from(args, args.pipeline)
+    config, root = configuration.settings, configuration.root
     pipeline.configured(config).partitions.partition(args.date)
     words = ("run", args.pipeline, "--date", args.date, *place_words(args))
     refuse_unsaid(Objects(root), pipeline, config, *words)
@@ -141,6 +154,7 @@ def request_of(args: argparse.Namespace) -> RunRequest:
         config=config,
         force=args.force,
         effects=False if args.no_effects else None,
+        **configuration.carried,
     )
 
 
@@ -155,7 +169,7 @@ def run(args: argparse.Namespace) -> int:
     request = request_of(args)
     options = target_options(args)
     with engine_for(
-        args.on, request.root, (args.pipeline,), service=args.service, options=options, config=request.config
+        args.on, request.root, (args.pipeline,), service=args.service, options=options, config=request.configuration
     ) as engine:
         record = launch(request, engine, upstream=not args.no_upstream)
     tell(record, as_json=args.json)

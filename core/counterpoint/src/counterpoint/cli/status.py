@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.cli.marks import MARKS
 from counterpoint.cli.output import answer, console_of, echo, say, shown
-from counterpoint.cli.run import PIPELINE, setting_options, settings
+from counterpoint.cli.run import PIPELINE, configuration_from, setting_options
 from counterpoint.commands import command, setting_words
 
 if TYPE_CHECKING:
@@ -52,7 +52,8 @@ def run(args: argparse.Namespace) -> int:
     if bool(args.first) != bool(args.last):
         raise UsageError("give both --from and --to, or neither")
     root, pipeline = absolute(args.root), find_pipeline(args.pipeline)
-    store, overridden = Store(root, pipeline, args.version), settings(args)
+    store = Store(root, pipeline, args.version)
+    overridden = configuration_from(args, args.pipeline).settings
     is_production = args.version == PRODUCTION
     recorded = made_with(store, pipeline.name) if is_production else manifest_of(store, args.version)["asked"]["config"]
     # settings that the pipeline no longer has are left out

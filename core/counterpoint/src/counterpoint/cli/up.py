@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from counterpoint.cli.configured import environment_of
 from counterpoint.cli.environments import ORCHESTRATORS, reexec
 from counterpoint.cli.output import answer, echo, say
 from counterpoint.cli.run import service_options, setting_options, settings, target_options
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from counterpoint.adapter import Adapter, ServiceEnvironment
+    from counterpoint.configuration import Environment
+    from counterpoint.model import Configuration
+    from counterpoint.storage.objects import Objects
 
 _LOOK_SECONDS = 0.5
 HELP = "start an orchestrator's services with pipelines, schedules and sensors, until Ctrl-C"
@@ -55,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     adapter.need_services()
     refuse_running(root, args.orchestrator)
     names = tuple(args.pipeline or served_pipelines())
-    _serve(root, names, adapter.name, settings(args))
+    _serve(root, names, adapter.name, settings(args), environment_of(args))
     target = new_target(adapter, root, names, schedules=True, **target_options(args))
     # the schedules of these pipelines stay paused until `_turn` has set them
     target = replace(target, paused=held_back(root, names, adapter.name))
@@ -88,8 +92,16 @@ def _watch(adapter: Adapter, target: ServiceEnvironment) -> int:
     return 0
 
 
-def _serve(root: str, names: Sequence[str], orchestrator: str, overridden: Mapping[str, Any]) -> None:
-    """Records the settings of scheduled runs: those of production, with the overrides of the command line.
+def _serve(
+    root: str,
+    names: Sequence[str],
+    orchestrator: str,
+    overridden: Mapping[str, Any],
+    environment: Environment | None = None,
+) -> None:
+    """Records the configuration of scheduled runs: that of commands in the same environment.
+
+    Without an environment, it has the settings of production, with the overrides of the command line.
 
     Raises:
         UsageError: no pipeline has such a setting, or a cut-over to these services rests on another.
@@ -97,7 +109,7 @@ def _serve(root: str, names: Sequence[str], orchestrator: str, overridden: Mappi
     from counterpoint.errors import UsageError
     from counterpoint.runtime import find_pipeline
     from counterpoint.runtime.proofs import refuse_unproved
-    from counterpoint.runtime.settings import made_with, serve, served_with
+    from counterpoint.runtime.settings import serve
     from counterpoint.storage.objects import Objects
 
     pipelines, objects = {name: find_pipeline(name) for name in names}, Objects(root)
@@ -105,17 +117,30 @@ def _serve(root: str, names: Sequence[str], orchestrator: str, overridden: Mappi
         if not any(name in pipeline.config for pipeline in pipelines.values()):
             raise UsageError(f"none of {', '.join(pipelines)} has a setting {name!r}: leave it out")
     for name, pipeline in pipelines.items():
-        # the settings of a cut-over count until production has an output
-        settings_of_runs = {
-            **(made_with(objects, pipeline.name) or served_with(objects, pipeline.name, orchestrator)),
-            **overridden,
-        }
-        config = pipeline.own(settings_of_runs)
+        configuration = _configuration(objects, name, orchestrator, overridden, environment)
+        config = configuration.settings
         pipeline.configured(config)
         refuse_unproved(objects, pipeline, orchestrator, config)
-        serve(objects, pipeline.name, orchestrator, config)
+        serve(objects, pipeline.name, orchestrator, configuration)
         if config:
             say(f"scheduled runs of {name} use {shlex.join(setting_words(config))}")
+
+
+def _configuration(
+    objects: Objects, name: str, orchestrator: str, overridden: Mapping[str, Any], environment: Environment | None
+) -> Configuration:
+    from counterpoint.configuration import configuration_of
+    from counterpoint.runtime import find_pipeline
+    from counterpoint.runtime.settings import made_with, refuse_unsaid, served_with
+
+    pipeline = find_pipeline(name)
+    if environment is None:
+        # the settings of a cut-over count until production has an output
+        recorded = made_with(objects, pipeline.name) or served_with(objects, pipeline.name, orchestrator)
+        return configuration_of(None, name, pipeline.own({**recorded, **overridden}), objects.root)
+    configuration = configuration_of(environment, name, pipeline.own(overridden), objects.root)
+    refuse_unsaid(objects, pipeline, configuration.settings, "up", orchestrator, "--pipeline", name)
+    return configuration
 
 
 def _turn(adapter: Adapter, target: ServiceEnvironment) -> None:

@@ -70,6 +70,7 @@ def gather(
         environment=environment(_devices(store, pipeline, request)),
         packages=around.packages,
         bridged=_bridged(store, pipeline, request),
+        env=request.env,
     )
 
 

@@ -17,6 +17,7 @@ class PipelineRunMetadata:
     `inputs` and `outputs` map step to partition to digest, Delta version and place. `mlflow_runs` and
     `registry_versions` map registered model names to MLflow's run ids and version numbers. `bridged` maps a step to
     the runs and materializations on other orchestrators that it waited for.
+    `env` is the environment of `counterpoint.toml`.
     """
 
     run_id: str
@@ -37,6 +38,7 @@ class PipelineRunMetadata:
     mlflow_runs: Mapping[str, str] = field(default_factory=dict)
     registry_versions: Mapping[str, int] = field(default_factory=dict)
     bridged: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    env: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from counterpoint.model.classify import causes, classify, is_retryable, unset_variable
 from counterpoint.model.code import code_digest, code_of
+from counterpoint.model.configuration import Configuration
 from counterpoint.model.failures import HANDLING, FailureClass, Handling, Severity
 from counterpoint.model.functions import load
 from counterpoint.model.graph import (
@@ -38,6 +39,7 @@ from counterpoint.model.records import (
     RunRequest,
     StepRecord,
 )
+from counterpoint.model.secrets import Secret
 from counterpoint.model.steps import Input, Output, OutputKind, Step, step, windowed
 from counterpoint.model.waits import (
     BRIDGES,
@@ -58,6 +60,7 @@ __all__ = [
     "BackfillOrder",
     "Breaker",
     "Champion",
+    "Configuration",
     "Decision",
     "ErrorInfo",
     "FailureClass",
@@ -81,6 +84,7 @@ __all__ = [
     "RunRecord",
     "RunRequest",
     "Schedule",
+    "Secret",
     "Severity",
     "Status",
     "Step",

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from counterpoint.errors import UsageError
+from counterpoint.model.configuration import Configuration
 from counterpoint.model.graph import Status
 
 if TYPE_CHECKING:
@@ -113,7 +114,8 @@ class RunRequest:
 
     `steps` limits the run to some steps (None: all); `config` overrides settings. A `scheduled` run leaves to other
     sides the steps that they own. `effects` says whether effects are run (None: only in production); `origin` is the
-    run that this one retries, if it is a retry.
+    run that this one retries, if it is a retry. `env`, `tracking`, `secrets` (references) and `variables` are those of its
+    `Configuration`.
     """
 
     pipeline: str
@@ -128,6 +130,15 @@ class RunRequest:
     scheduled: bool = False
     effects: bool | None = None
     origin: str | None = None
+    env: str | None = None
+    tracking: str | None = None
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def configuration(self) -> Configuration:
+        """What the run goes by."""
+        return Configuration(self.env, self.root, self.tracking, self.config, self.secrets, self.variables)
 
     def to_json(self) -> str:
         """As one line of JSON."""
@@ -198,7 +209,7 @@ class StepRecord:
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """How one run of one partition ended, in the same form for every orchestrator."""
+    """How one run of one partition ended, in the same form for every orchestrator; `env` is its environment."""
 
     run_id: str
     pipeline: str
@@ -212,6 +223,7 @@ class RunRecord:
     steps: tuple[StepRecord, ...]
     lineage: str | None = None
     upstream: tuple[Mapping[str, Any], ...] = ()
+    env: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""

@@ -79,6 +79,7 @@ def _policies(step: Step) -> list[str]:
     policies += [f"after {', '.join(step.after)}"] if step.after else []
     policies += [f"fresh for {_span(step.freshness)}"] if step.freshness else []
     policies += ["effect"] if step.effect else []
+    policies += [f"secrets {', '.join(secret.name for secret in step.secrets)}"] if step.secrets else []
     policies += [f"contract {step.output.contract}"] if step.output.contract else []
     return policies
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from counterpoint.model.partitions import PartitionKind, Partitions, Window, WindowPolicy
 from counterpoint.model.pipelines import Pipeline
 from counterpoint.model.policies import Breaker, Pool, RetryPolicy, Schedule, TriggerRule, When
+from counterpoint.model.secrets import Secret
 from counterpoint.model.steps import Input, Output, OutputKind, Step
 from counterpoint.model.waits import Wait, WaitKind
 from counterpoint.redaction import redacted_values
@@ -101,6 +102,7 @@ _FIELDS: dict[str, Callable[[Any], Any]] = {
     "waits": lambda values: tuple(_wait(value) for value in values),
     "when": lambda values: When(**values) if values else None,
     "trigger_rule": TriggerRule,
+    "secrets": lambda values: tuple(Secret(**value) for value in values),
 }
 
 

@@ -11,6 +11,7 @@ from counterpoint.errors import DefinitionError
 from counterpoint.model.functions import parameters, reference_of, returns_nothing
 from counterpoint.model.partitions import Window
 from counterpoint.model.policies import Breaker, RetryPolicy, TriggerRule, When
+from counterpoint.model.secrets import Secret, secrets_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,6 +83,8 @@ class Step:
 
     `code` declares code and files that decide the output but are not imported: full names of modules (of a package, all
     of it), and patterns of files relative to the folder of the function's module, such as `sql/*.sql`.
+
+    `secrets` are parameters that receive secrets, resolved in the worker: their names alone decide the output.
     """
 
     name: str
@@ -105,6 +108,7 @@ class Step:
     reprocess: str | None = None
     effect: bool = False
     code: tuple[str, ...] = ()
+    secrets: tuple[Secret, ...] = ()
     description: str = ""
     wrapped: Callable[..., Any] | None = field(default=None, compare=False, repr=False)
 
@@ -159,6 +163,9 @@ class StepSpec:
             expected = "a mapping from parameters to steps, for example {'days': windowed('orders', 't-6..t')}"
             raise DefinitionError(f"step {self.name}: inputs={declared!r} is none: write {expected}")
         explicit = {name: self._input(name) for name in self.inputs}
+        secrets = secrets_of(self.name, self.policies.get("secrets", ()))
+        self._refuse_taken(secrets, names, steps, settings)
+        names = tuple(name for name in names if name not in {secret.name for secret in secrets})
         self._refuse_unknown(names, steps, settings)
         other_names = [name for name in names if name not in explicit]
         inputs = [explicit.get(n) or Input(n, n) for n in names if n in explicit or (n in steps and n not in settings)]
@@ -169,7 +176,7 @@ class StepSpec:
             settings=tuple(name for name in other_names if name in settings),
             provided=tuple(name for name in other_names if name in PROVIDED and name not in settings),
             wrapped=self.wrapped,
-            **{**self.policies, "name": self.name, **self._output()},
+            **{**self.policies, "name": self.name, "secrets": secrets, **self._output()},
         )
 
     def _output(self) -> dict[str, Any]:
@@ -186,6 +193,22 @@ class StepSpec:
             raise DefinitionError(f"step {self.name}: input {parameter!r} is {source!r}: name a step, or windowed(...)")
         return Input(parameter, source.step, source.window, source.partial)
 
+    def _refuse_taken(
+        self, secrets: tuple[Secret, ...], names: tuple[str, ...], steps: set[str], settings: set[str]
+    ) -> None:
+        """Refuses a secret that no parameter receives, or whose parameter receives something else."""
+        kinds = {"an input": set(self.inputs), "a setting": settings, "a step": steps, "provided": set(PROVIDED)}
+        for secret in secrets:
+            if secret.name not in names:
+                raise DefinitionError(
+                    f"step {self.name}: its function has no parameter {secret.name!r} for that secret; it has {names}"
+                )
+            for kind, taken in kinds.items():
+                if secret.name in taken:
+                    raise DefinitionError(
+                        f"step {self.name}: secret {secret.name!r} is {kind}, too: rename one of them"
+                    )
+
     def _refuse_unknown(self, names: tuple[str, ...], steps: set[str], settings: set[str]) -> None:
         for name in self.inputs:
             if name not in names:
@@ -195,7 +218,7 @@ class StepSpec:
                 raise DefinitionError(
                     f"step {self.name}: parameter {name!r} is neither a step ({', '.join(sorted(steps))}),"
                     f" nor a setting ({', '.join(sorted(settings))}), nor provided ({', '.join(PROVIDED)});"
-                    f" rename it, or name its step in inputs={{{name!r}: ...}}"
+                    f" rename it, or name its step in inputs={{{name!r}: ...}}, or list it in secrets="
                 )
 
 
@@ -210,7 +233,8 @@ def step(
     Parameters of the function are, by their names: steps (their outputs), settings of the pipeline, or what
     the runner provides (`partition`, `champions`, `resubmitted`, `checkpoint`, `idempotency_key`, `outcomes`). `inputs`
     names the step of a parameter called otherwise, or its window. `policies` are the other fields of `Step`;
-    `output=None` says that there is none.
+    `output=None` says that there is none. `secrets` lists parameters that receive secrets, or maps them to default
+    references: `secrets={"api_key": "env:API_KEY"}`.
     """
     unknown = sorted(set(policies) - set(Step.__dataclass_fields__))
     if unknown:

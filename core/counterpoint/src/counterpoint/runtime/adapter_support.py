@@ -9,19 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import UsageError
 from counterpoint.model import ArtifactRef, NativeStep, OutputKind, RunDecision, RunRequest, Status, order, verdict
+from counterpoint.redaction import sealed
 from counterpoint.runtime.context import context_of
 from counterpoint.runtime.effects import held_back
 from counterpoint.runtime.inputs import choice_of
 from counterpoint.runtime.registry import find_pipeline, registered, registered_by_users
 from counterpoint.runtime.request_store import keep_request
-from counterpoint.runtime.settings import served_with
+from counterpoint.runtime.settings import served_configuration, served_with
 from counterpoint.storage import layout
 from counterpoint.storage.objects import Objects
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from counterpoint.model import Pipeline
+    from counterpoint.model import Configuration, Pipeline
 
 ROOT = "COUNTERPOINT_ROOT"
 PIPELINES = "COUNTERPOINT_PIPELINES"
@@ -29,42 +30,61 @@ PIPELINES = "COUNTERPOINT_PIPELINES"
 PARALLEL = int(os.environ.get("COUNTERPOINT_PARALLEL", os.cpu_count() or 2))
 
 
-def native_request(pipeline: str, partition: str, native_id: str, orchestrator: str, **more: Any) -> RunRequest:
+def native_request(
+    pipeline: str,
+    partition: str,
+    native_id: str,
+    orchestrator: str,
+    configuration: Configuration | None = None,
+    **more: Any,
+) -> RunRequest:
     """The request of a run that the orchestrator itself started, by its schedule or from its web page.
 
-    The run uses the settings that are served when its first step begins, and keeps them if others are served later.
+    The run uses the configuration that is served when its first step begins, and keeps it if another is served later.
 
     Args:
         pipeline: The registered name, or `package.module:object`.
         partition: The partition key.
         native_id: The orchestrator's own id of the run; empty when there is none yet.
         orchestrator: The orchestrator's name.
+        configuration: Replaces the served configuration and the root that the environment names.
         more: Other fields of the request: `scheduled`, `steps`, and in `config` the settings given on the web page.
 
     Returns:
         The stored request of this run if there is one, else a new one, which is stored when `native_id` is given.
 
     Raises:
-        UsageError: The environment does not name the root.
+        UsageError: No configuration is given, and the environment does not name the root.
     """
-    root = os.environ.get(ROOT)
+    root = configuration.root if configuration else os.environ.get(ROOT)
     if not root:
         raise UsageError(f"{ROOT} is not set, so {orchestrator} does not know where data lives: set it to the root")
     objects, name = Objects(root), find_pipeline(pipeline).name
     run_id = f"{orchestrator}-{native_id}"
     stored = objects.get_json(layout.run_request(name, run_id)) if native_id else None
     if stored:
-        return replace(RunRequest.from_json(stored["request"]), root=root)
-    config = {**served_with(objects, name, orchestrator), **more.pop("config", {})}
-    request = RunRequest(pipeline, partition, run_id, root, orchestrator, config=config, **more)
+        return replace(RunRequest.from_json(stored["request"]), root=objects.root)
+    configuration = configuration or served_configuration(objects, name, orchestrator)
+    config = {**sealed(configuration.settings), **more.pop("config", {})}
+    request = RunRequest(
+        pipeline, partition, run_id, objects.root, orchestrator, config=config, **configuration.carried, **more
+    )
     if native_id:
         keep_request(objects, name, request, service=True)
     return request
 
 
-def configured_pipeline(name: str, orchestrator: str) -> Pipeline:
-    """A pipeline with the settings that an orchestrator's services serve; as it is if the environment names no root."""
+def configured_pipeline(name: str, orchestrator: str, configuration: Configuration | None = None) -> Pipeline:
+    """A pipeline with the settings of a configuration, else with those that an orchestrator's services serve.
+
+    Without a configuration, and without a root in the environment, the pipeline has its defaults.
+
+    Raises:
+        UsageError: The configuration has a setting that the pipeline does not have.
+    """
     pipeline, root = find_pipeline(name), os.environ.get(ROOT)
+    if configuration:
+        return pipeline.configured(configuration.settings)
     if not root:
         return pipeline
     served = served_with(Objects(root), pipeline.name, orchestrator)

@@ -32,7 +32,9 @@ from counterpoint.runtime.meter import Meter
 from counterpoint.runtime.outputs import Checked, Product, check, keep_rejected, write
 from counterpoint.runtime.provided import provided
 from counterpoint.runtime.reuse import renewed, reusable, standing_product
+from counterpoint.runtime.secrets import secret_values
 from counterpoint.runtime.staleness import as_of, refuse_old
+from counterpoint.runtime.surroundings import surroundings
 from counterpoint.runtime.written import Code, unknown, warn
 from counterpoint.storage import layout
 
@@ -86,11 +88,16 @@ def execute(
     Raises:
         Exception: Any error of the step function, after it has been recorded; nothing is published then.
     """
-    context, meter, given = context_of(request, step, index, attempt), Meter(), dict[str, Given]()
     following = Hooks([*installed(), *hooks]) if hooks else installed()
+    with surroundings(request):
+        return _attempt(context_of(request, step, index, attempt), references or {}, following)
+
+
+def _attempt(context: StepContext, references: Mapping[str, Any], following: Hooks) -> ArtifactRef:
+    meter, given = Meter(), dict[str, Given]()
     with keeping_log() as lines:
         try:
-            product = _executed(context, references or {}, given, following)
+            product = _executed(context, references, given, following)
         except Exception as error:
             record = failed(context, error, given=given, log=lines)
             _fail(context, meter, record, following)
@@ -163,6 +170,7 @@ def _call(context: StepContext, given: Mapping[str, Given], stamp: Stamp, hooks:
     hooked = hooks.calling(context, stamp.fingerprint)
     values = {**values_of(context, given), **stamp.values}
     values |= {name: value for name, value in hooked.items() if name in context.step.provided}
+    values |= secret_values(context.request, context.step)
     resubmitted = values.get("resubmitted")
     try:
         with loading():

@@ -123,6 +123,8 @@ def fingerprint(context: StepContext, inputs: Mapping[str, str], seen: Observed 
         "inputs": dict(inputs),
         "index": context.index,
         "outside": seen.digest if seen else None,
+        # what a secret is worth is known to workers alone, and a new one must make nothing stale
+        **({"secrets": sorted(secret.name for secret in context.step.secrets)} if context.step.secrets else {}),
         **_resubmitted(context),
     }
     return digest_of(parts)

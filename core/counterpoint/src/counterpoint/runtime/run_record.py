@@ -75,6 +75,7 @@ def assemble(pipeline: Pipeline, store: Store, request: RunRequest, native: Nati
         ended=native.ended,
         steps=steps,
         lineage=store.uri(lineage) if store.get_json(lineage) is not None else None,
+        env=request.env,
     )
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.commands import SOURCE, command, setting_words
 from counterpoint.errors import UsageError
-from counterpoint.model import PRODUCTION
+from counterpoint.model import PRODUCTION, Configuration
 from counterpoint.model.functions import parameters_of
 from counterpoint.redaction import sealed
 from counterpoint.runtime.hooks import StepHook
@@ -37,8 +37,21 @@ def made_with(objects: Objects, pipeline: str) -> dict[str, Any]:
 
 def served_with(objects: Objects, pipeline: str, orchestrator: str) -> dict[str, Any]:
     """The settings of runs that an orchestrator starts by itself."""
-    stored = objects.get_json(layout.served_settings(pipeline, orchestrator))
-    return dict(stored["config"]) if stored else made_with(objects, pipeline)
+    return dict(served_configuration(objects, pipeline, orchestrator).settings)
+
+
+def served_configuration(objects: Objects, pipeline: str, orchestrator: str) -> Configuration:
+    """The configuration of runs that an orchestrator starts by itself."""
+    served = objects.get_json(layout.served_settings(pipeline, orchestrator))
+    if served is None:
+        return Configuration(None, objects.root, settings=made_with(objects, pipeline))
+    carried = {name: value for name, value in served.items() if name != "config"}
+    return Configuration(**{"env": None, **carried, "root": objects.root, "settings": dict(served["config"])})
+
+
+def is_served(objects: Objects, pipeline: str, orchestrator: str) -> bool:
+    """Whether services of an orchestrator were ever started with a pipeline, or given its configuration."""
+    return objects.get_json(layout.served_settings(pipeline, orchestrator)) is not None
 
 
 def is_settled(objects: Objects, pipeline: str, orchestrator: str) -> bool:
@@ -47,10 +60,13 @@ def is_settled(objects: Objects, pipeline: str, orchestrator: str) -> bool:
     return any(map(objects.get_json, paths))
 
 
-def serve(objects: Objects, pipeline: str, orchestrator: str, config: Mapping[str, Any]) -> None:
-    """Stores the settings with which services are started; secrets are passed by the environment."""
+def serve(objects: Objects, pipeline: str, orchestrator: str, configuration: Configuration | Mapping[str, Any]) -> None:
+    """Stores the configuration, or the settings alone, with which services are started; no secret is stored."""
+    if not isinstance(configuration, Configuration):
+        configuration = Configuration(None, objects.root, settings=configuration)
     path = layout.served_settings(pipeline, orchestrator)
-    if objects.get_json(path) != (stored := {"config": sealed(config)}):
+    carried = {name: value for name, value in configuration.carried.items() if value}
+    if objects.get_json(path) != (stored := {"config": sealed(configuration.settings), **carried}):
         objects.put_json(path, stored)
 
 

@@ -20,6 +20,7 @@ from counterpoint.model import ArtifactRef, ErrorInfo, RunRequest
 from counterpoint.model.code import outdated, step_reach
 from counterpoint.runtime.forkserver_client import STEPS, Forked, Libraries, fork, take
 from counterpoint.runtime.preload_cache import learn, learned, preloaded
+from counterpoint.runtime.secrets import foreign_values, receive
 
 if TYPE_CHECKING:
     import socket
@@ -60,12 +61,13 @@ def execute_in_child(attempt: Attempt, timeout: float | None = None, *, others: 
         ChildStepError: The step failed; carries the error from the process.
         KeyboardInterrupt: This process is to end.
     """
+    secrets = _foreign_secrets(attempt)
     libraries = partial(learned, attempt.request, attempt.step) if others else Libraries
     with tempfile.TemporaryFile() as stack, closing(fork(stack.fileno(), libraries)) as process:
         _LIVING.add(process)
         try:
             _refuse_when_stopping()
-            answer = _ask(process, attempt, timeout, stack.fileno())
+            answer = _ask(process, attempt, timeout, stack.fileno(), secrets)
             _refuse_when_stopping()
             return _read(attempt, answer, process.returncode)
         except (StepTimeoutError, StepKilledError) as error:
@@ -112,9 +114,24 @@ def _refuse_when_stopping() -> None:
         raise KeyboardInterrupt
 
 
-def _ask(process: Forked, attempt: Attempt, timeout: float | None, stack: int) -> Any:
+def _foreign_secrets(attempt: Attempt) -> Mapping[str, str]:
+    """Secrets that the process of the step could not read: an orchestrator gives them to its own process alone."""
+    from counterpoint.runtime.registry import find_pipeline
+
     try:
-        return process.ask(_encode(attempt), timeout)
+        step = find_pipeline(attempt.request.pipeline).step(attempt.step)
+    except CounterpointError:
+        return {}  # its execution will tell
+    try:
+        return foreign_values(attempt.request, step)
+    except Exception as error:
+        _record(attempt, error)
+        raise
+
+
+def _ask(process: Forked, attempt: Attempt, timeout: float | None, stack: int, secrets: Mapping[str, str]) -> Any:
+    try:
+        return process.ask(_encode(attempt, secrets), timeout)
     except TimeoutError:
         raise StepTimeoutError(
             f"step {attempt.step} of {attempt.request.partition} exceeded its time-out of {timeout:g} s and"
@@ -135,16 +152,16 @@ def _where(process: Forked, stack: int) -> tuple[str, ...]:
     return tuple(f"{name}:{line} in {function}" for name, line, function in reversed(_FRAME.findall(text)))
 
 
-def _encode(attempt: Attempt) -> bytes:
-    return json.dumps({**asdict(attempt), "request": attempt.request.to_json()}, default=_plain).encode()
+def _encode(attempt: Attempt, secrets: Mapping[str, str]) -> bytes:
+    values = {**asdict(attempt), "request": attempt.request.to_json()}
+    return json.dumps({"attempt": values, "secrets": dict(secrets)}, default=_plain).encode()
 
 
 def _plain(value: Any) -> Any:
     return value.to_dict()
 
 
-def _decode(text: str) -> Attempt:
-    values = json.loads(text)
+def _decode(values: dict[str, Any]) -> Attempt:
     references = {name: decode_references(reference) for name, reference in values["references"].items()}
     return Attempt(**{**values, "request": RunRequest.from_json(values["request"]), "references": references})
 
@@ -195,7 +212,9 @@ def main(asking: socket.socket, tells: int) -> int:
     with asking.makefile("r", encoding="utf-8") as question:
         take(json.loads(question.readline()))
         log_warnings()
-        attempt = _decode(question.read())
+        asked = json.loads(question.read())
+        attempt = _decode(asked["attempt"])
+        receive(asked["secrets"])
     try:
         reference = execute(
             attempt.request, attempt.step, attempt.references, attempt=attempt.number, index=attempt.index

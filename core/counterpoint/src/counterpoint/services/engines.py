@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from counterpoint.adapter import Adapter, ServiceEnvironment
-    from counterpoint.model import NativeRun, RunRequest
+    from counterpoint.model import Configuration, NativeRun, RunRequest
 
 log = logging.getLogger(__name__)
 RUN_SECONDS = 6 * 3600.0
@@ -190,12 +190,12 @@ def engine_for(
     *,
     service: bool = False,
     options: Mapping[str, Any] | None = None,
-    config: Mapping[str, Any] | None = None,
+    config: Configuration | Mapping[str, Any] | None = None,
 ) -> Iterator[Engine]:
     """The engine of an orchestrator (`local`: none); services are started when none run, and end with their last user.
 
-    `options` are those of `new_target`: ports, database, schedules. `config` holds the settings of runs that somebody
-    starts on the page of services that are started here.
+    `options` are those of `new_target`: ports, database, schedules. `config` holds the configuration, or the settings
+    alone, of runs that somebody starts on the page of services that are started here.
 
     Raises:
         ServiceError: the orchestrator is not installed here, or did not start.
