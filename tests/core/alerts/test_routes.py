@@ -14,12 +14,23 @@ from counterpoint.model import Severity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 
 def test_without_a_file_alerts_are_logged_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COUNTERPOINT_ALERTS", raising=False)
     assert load_routes() == Routes()
     assert load_routes().throttle == timedelta(hours=2)
+
+
+def test_a_table_of_a_file_is_named_behind_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "counterpoint.toml"
+    path.write_text('[env.prod.alerts.routes]\nP0 = ["json://host"]\n', encoding="utf-8")
+    monkeypatch.setenv("COUNTERPOINT_ALERTS", f"{path}#env.prod.alerts")
+    assert load_routes().urls == {"P0[0]": "json://host"}
+    monkeypatch.setenv("COUNTERPOINT_ALERTS", f"{path}#env.dev.alerts")
+    with pytest.raises(UsageError, match=r"there is no table \[env.dev.alerts\]"):
+        load_routes()
 
 
 def test_a_file_is_read_with_names_from_the_environment(

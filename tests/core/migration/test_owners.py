@@ -13,11 +13,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 from bakery import AIRFLOW, DAGSTER, PREFECT, Scene, Stand, bread, equal_days, scene_in
 
 from counterpoint.errors import ServiceError, UsageError
+from counterpoint.model import Configuration
 from counterpoint.runtime import schedule_ownership
 from counterpoint.runtime.schedule_ownership import Party, held_back
-from counterpoint.runtime.settings import serve
+from counterpoint.runtime.settings import serve, served_configuration
 from counterpoint.services.processes import Owner
-from counterpoint.storage.layout import made_settings
+from counterpoint.storage.layout import made_settings, served_settings
 from counterpoint.storage.objects import Objects
 from counterpoint_migrate.cutover.cutover import cut_over, roll_back
 from counterpoint_migrate.cutover.proof import refuse_unproved
@@ -68,6 +69,34 @@ def test_other_settings_than_were_compared_are_refused_by_name(scene: Scene) -> 
     assert scene.ons == {"airflow": True, "dagster": False}
     equal_days(scene, 7, pipeline=bread.configured({"flour": "wheat"}))
     assert scene.to_dagster(after=7).owner == DAGSTER
+
+
+def test_sides_that_would_run_by_other_configurations_are_told_apart(scene: Scene) -> None:
+    objects, rye = scene.move.objects, {"flour": "rye"}
+    serve(objects, "bread", "airflow", Configuration("prod", objects.root, "https://a", rye, {"key": "env:A"}))
+    others = (
+        ({"flour": "wheat"}, "https://a", {"key": "env:A"}, "flour is rye in airflow and wheat on dagster"),
+        (rye, "https://b", {"key": "env:A"}, "tracking is https://a in airflow and https://b on dagster"),
+        (rye, "https://a", {"key": "env:B"}, "secret key is env:A in airflow and env:B on dagster"),
+    )
+    for settings, tracking, references, told in others:
+        serve(objects, "bread", "dagster", Configuration("prod", objects.root, tracking, settings, references))
+        with pytest.raises(UsageError, match=f"bread: {told}: start the services of dagster .* --env prod"):
+            scene.to_dagster()
+        assert scene.ons == {"airflow": True, "dagster": False}
+    objects.delete(served_settings("bread", "dagster"))
+    assert scene.to_dagster().owner == DAGSTER
+    assert served_configuration(objects, "bread", "dagster") == served_configuration(objects, "bread", "airflow")
+
+
+def test_the_environment_of_the_command_counts_before_the_other_side(scene: Scene) -> None:
+    objects = scene.move.objects
+    serve(objects, "bread", "airflow", {"flour": "wheat"})
+    serve(objects, "bread", "dagster", {"flour": "wheat"})
+    named = replace(scene.move, configuration=Configuration("prod", objects.root, settings={"flour": "rye"}))
+    with pytest.raises(UsageError, match="flour is rye in the environment and wheat on dagster"):
+        cut_over(named, AIRFLOW, DAGSTER, 0)
+    assert scene.to_dagster().owner == DAGSTER
 
 
 def test_after_it_services_run_with_what_was_compared_or_made_production(scene: Scene) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 from typing import Any
 
+from counterpoint.cli.configured import environment_of
 from counterpoint.cli.environments import SIDES, python_of
 from counterpoint.cli.output import answer, echo, say, table
-from counterpoint.cli.run import PIPELINE, setting_options
+from counterpoint.cli.run import PIPELINE, setting_options, settings
+from counterpoint.commands import SOURCE
 from counterpoint_compare.cli import between
 
 HELP = "run a pipeline on every orchestrator and report data and measurements side by side"
@@ -94,6 +97,7 @@ def _tests(args: argparse.Namespace) -> tuple[str, ...]:
 
 
 def _comparison(args: argparse.Namespace) -> Any:
+    from counterpoint.configuration import configuration_of
     from counterpoint.errors import UsageError
     from counterpoint.services.service_environments import absolute
     from counterpoint_compare.runs import Comparison
@@ -105,13 +109,19 @@ def _comparison(args: argparse.Namespace) -> Any:
     unknown = [name for name in names if name not in SIDES]
     if unknown or not names:
         raise UsageError(f"--on {args.on}: choose from {','.join(SIDES)}")
+    environment, source, overrides = environment_of(args), args.source, tuple(args.set)
+    if environment:
+        # the sides of a comparison are other commands, which get all settings by their options
+        config = dict(configuration_of(environment, args.pipeline, settings(args)).settings)
+        source = config.pop(SOURCE, None)
+        overrides = tuple(f"{name}={json.dumps(value)}" for name, value in sorted(config.items()))
     return Comparison(
         args.pipeline,
         args.date or _newest(args.pipeline, args.days),
         names,
         absolute(args.root),
-        args.source,
-        tuple(args.set),
+        source,
+        overrides,
     )
 
 

@@ -116,6 +116,8 @@ def _words(args: argparse.Namespace, config: Mapping[str, Any]) -> tuple[str, ..
     """The settings and the quiet, as each side's own command takes them."""
     words = [word for setting in args.set for word in ("--set", setting)]
     words += ["--source", config["source"]] if args.source else []
+    environment = environment_of(args)
+    words += ["--env", environment.name] if environment else []
     return (*words, *(["--quiet"] if args.quiet else []))
 
 

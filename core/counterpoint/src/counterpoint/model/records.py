@@ -114,8 +114,8 @@ class RunRequest:
 
     `steps` limits the run to some steps (None: all); `config` overrides settings. A `scheduled` run leaves to other
     sides the steps that they own. `effects` says whether effects are run (None: only in production); `origin` is the
-    run that this one retries, if it is a retry. `env`, `tracking`, `secrets` (references) and `variables` are those of its
-    `Configuration`.
+    run that this one retries, if it is a retry. `env`, `tracking`, `secrets` (references) and `variables` are those of
+    its `Configuration`.
     """
 
     pipeline: str
