@@ -24,7 +24,12 @@ if TYPE_CHECKING:
 
 FORM = 1
 _LEGACY = "legacy-"
-_WORDS = {PartitionKind.DAILY: "days", PartitionKind.HOURLY: "hours", PartitionKind.MONTHLY: "months"}
+_WORDS = {
+    PartitionKind.DAILY: "days",
+    PartitionKind.HOURLY: "hours",
+    PartitionKind.WEEKLY: "weeks",
+    PartitionKind.MONTHLY: "months",
+}
 
 
 def pair_of(source: str, target: str, *, legacy: bool) -> str:

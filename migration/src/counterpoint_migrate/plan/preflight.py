@@ -165,9 +165,11 @@ def _whole(uses: Callable[[Pipeline], Any]) -> Callable[[Pipeline], tuple[str, .
 USES: dict[str, Callable[[Pipeline], tuple[str, ...]]] = {
     "always": _whole(lambda _: True),
     "schedule": _whole(lambda pipeline: pipeline.schedule),
+    "zoned": _whole(lambda pipeline: pipeline.schedule and pipeline.schedule.timezone != "UTC"),
     "deadline": _whole(lambda pipeline: pipeline.deadline),
     "retries": _steps(lambda step: step.retry.retries),
     "trigger_rules": _steps(lambda step: step.trigger_rule is not TriggerRule.ALL_SUCCESS),
+    "one_success": _steps(lambda step: step.trigger_rule is TriggerRule.ONE_SUCCESS),
     "branches": _steps(lambda step: step.when),
     "timeouts": _steps(lambda step: step.timeout),
     "windows": _steps(lambda step: any(given.window for given in step.inputs)),

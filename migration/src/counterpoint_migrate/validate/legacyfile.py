@@ -33,7 +33,7 @@ class _Moment:
         self._partition = partition
 
     def __format__(self, form: str) -> str:
-        return self._partition.start.strftime(form) if form else self._partition.key
+        return self._partition.local_start.strftime(form) if form else self._partition.key
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,12 @@ PIPELINE = "a registered name, or package.module:object"
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The pipeline, its partition, and where and how it runs."""
     parser.add_argument("pipeline", metavar="PIPELINE", help=PIPELINE)
-    parser.add_argument("--date", required=True, metavar="D", help="logical date, YYYY-MM-DD, in UTC")
+    parser.add_argument(
+        "--date",
+        required=True,
+        metavar="D",
+        help="key of the partition: YYYY-MM-DD, YYYY-MM-DDTHH, YYYY-MM; of a week the Monday",
+    )
     parser.add_argument("--no-effects", action="store_true", help="skip effect steps")
     run_options(parser)
 

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from counterpoint.model.steps import Step
 
 
+# rules by which a step runs when one of its upstream steps ended well
+_MIN_ONE = frozenset({TriggerRule.ONE_SUCCESS, TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS})
+# rules by which a step may run although an upstream step failed
+_TOLERANT = frozenset({TriggerRule.ALL_DONE, TriggerRule.ONE_SUCCESS})
+
+
 class Status(StrEnum):
     """How a step ended."""
 
@@ -81,9 +87,12 @@ def conditions(pipeline: Pipeline) -> dict[str, frozenset[When]]:
     """The branch choices that each step needs to run: its own condition, and those of its required upstream steps."""
     by_step: dict[str, frozenset[When]] = {}
     for step in map(pipeline.step, order(pipeline)):
-        required = step.upstream if step.trigger_rule is TriggerRule.ALL_SUCCESS else ()
-        own = frozenset({step.when} if step.when else ())
-        by_step[step.name] = own.union(*(by_step[name] for name in required))
+        own, above = frozenset({step.when} if step.when else ()), [by_step[name] for name in step.upstream]
+        if step.trigger_rule is TriggerRule.ALL_SUCCESS:
+            own = own.union(*above)
+        elif step.trigger_rule in _MIN_ONE and above:
+            own |= frozenset.intersection(*above)
+        by_step[step.name] = own
     return by_step
 
 
@@ -101,19 +110,19 @@ def hidden(pipeline: Pipeline) -> tuple[str, ...]:
     shown: set[str] = set()
     for name in reversed(order(pipeline)):
         after = readers[name]
-        passing = (s.name for s in after if s.trigger_rule is not TriggerRule.ALL_DONE and s.name not in skippable)
+        passing = (s.name for s in after if s.trigger_rule not in _TOLERANT and s.name not in skippable)
         if not after or any(reader in shown for reader in passing):
             shown.add(name)
     return tuple(name for name in pipeline.step_names if name not in shown)
 
 
 def _skippable(pipeline: Pipeline) -> set[str]:
-    """The steps that may be skipped while a step before them still runs."""
+    """The steps that may be skipped while a step before them, or one after a skipped one, still runs."""
     names: set[str] = set()
     for step in map(pipeline.step, order(pipeline)):
-        strict = step.trigger_rule is TriggerRule.ALL_SUCCESS
-        before = any(name in names or pipeline.step(name).effect for name in step.upstream)
-        if step.when or (strict and before):
+        above = [name in names or pipeline.step(name).effect for name in step.upstream]
+        strict = step.trigger_rule is TriggerRule.ALL_SUCCESS and any(above)
+        if step.when or strict or (step.trigger_rule in _MIN_ONE and above and all(above)):
             names.add(step.name)
     return names
 
@@ -139,10 +148,10 @@ def verdict(step: Step, states: Mapping[str, Status], choices: Mapping[str, str]
     ended = [states[name] for name in step.upstream if name in states]
     if step.when and choices.get(step.when.step, step.when.choice) != step.when.choice:
         return RunDecision.SKIP
-    if step.trigger_rule is TriggerRule.ALL_DONE:
+    is_well = Status.SUCCESS in ended or len(ended) < len(step.upstream)
+    if step.trigger_rule is TriggerRule.ALL_DONE or (step.trigger_rule is TriggerRule.ONE_SUCCESS and is_well):
         return RunDecision.RUN
     if any(state in {Status.FAILED, Status.UPSTREAM_FAILED} for state in ended):
         return RunDecision.UPSTREAM_FAILED
-    if step.trigger_rule is TriggerRule.ALL_SUCCESS and Status.SKIPPED in ended:
-        return RunDecision.SKIP
-    return RunDecision.RUN
+    is_lacking = step.trigger_rule is TriggerRule.ALL_SUCCESS or (step.trigger_rule in _MIN_ONE and not is_well)
+    return RunDecision.SKIP if is_lacking and Status.SKIPPED in ended else RunDecision.RUN

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from counterpoint.errors import DefinitionError, UsageError
 from counterpoint.model.checks import check, check_failures, check_retain
 from counterpoint.model.partitions import Partitions
+from counterpoint.model.schedules import check_schedule
 from counterpoint.model.steps import Step, StepSpec
 from counterpoint.redaction import unsealed
 
@@ -46,6 +47,7 @@ class Pipeline:
         object.__setattr__(self, "steps", tuple(self._resolved(self.steps)))
         check_failures(self.name, self.failures)
         check_retain(self.name, self.retain)
+        check_schedule(self.name, self.partitions, self.schedule)
         check(self.name, self.steps, self.pools)
 
     def _resolved(self, drafts: Iterable[Step | StepSpec]) -> list[Step]:

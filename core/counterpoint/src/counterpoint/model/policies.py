@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 
 from counterpoint.errors import DefinitionError
+from counterpoint.model.timezones import zone_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,21 +68,29 @@ class Pool:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """When a pipeline runs by itself: a cron expression in UTC; each run processes the partition before."""
+    """When a pipeline runs by itself: a cron expression in a time zone; each run processes the partition before."""
 
     cron: str
+    timezone: str = field(default="UTC", metadata={"omit_default": True})
 
     def __post_init__(self) -> None:
         if len(self.cron.split()) != 5:  # noqa: PLR2004 - a cron expression has five fields
             raise DefinitionError(f"schedule {self.cron!r}: write the five fields of cron, for example '0 2 * * *'")
+        zone_of(self.timezone)
 
 
 class TriggerRule(StrEnum):
-    """What a step requires of its upstream steps before it runs."""
+    """What a step requires of its upstream steps before it runs; each rule waits until all of them have ended.
+
+    `ONE_SUCCESS`: one of them ended well, whatever became of the others. `NONE_FAILED_MIN_ONE_SUCCESS`: one ended well,
+    and no other failed. When all of them were skipped, a step with one of these two is skipped too.
+    """
 
     ALL_SUCCESS = "all_success"
     ALL_DONE = "all_done"
     NONE_FAILED = "none_failed"
+    ONE_SUCCESS = "one_success"
+    NONE_FAILED_MIN_ONE_SUCCESS = "none_failed_min_one_success"
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,9 +39,10 @@ def as_text(pipeline: Pipeline) -> str:
 
 
 def _about(pipeline: Pipeline) -> list[str]:
-    facts = [f"partitioned by {pipeline.partitions.kind.value} from {pipeline.partitions.start}, UTC"]
-    facts += ["windows shrink at the start"] if pipeline.partitions.incomplete is WindowPolicy.SHRINK else []
-    facts += [f"scheduled {pipeline.schedule.cron} UTC"] if pipeline.schedule else []
+    partitions = pipeline.partitions
+    facts = [f"partitioned by {partitions.kind.value} from {partitions.start}, {partitions.timezone}"]
+    facts += ["windows shrink at the start"] if partitions.incomplete is WindowPolicy.SHRINK else []
+    facts += [f"scheduled {pipeline.schedule.cron} {pipeline.schedule.timezone}"] if pipeline.schedule else []
     facts += [f"deadline {_span(pipeline.deadline)}"] if pipeline.deadline else []
     facts += [f"records of runs are kept for {pipeline.retain}"] if pipeline.retain else []
     facts += [f"pool {pool.name} ({pool.slots} slots)" for pool in pipeline.pools]

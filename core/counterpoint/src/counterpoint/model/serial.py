@@ -17,6 +17,7 @@ from counterpoint.redaction import redacted_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from dataclasses import Field
 
 
 def to_values(thing: Any) -> Any:
@@ -30,8 +31,13 @@ def to_values(thing: Any) -> Any:
     if isinstance(thing, dict):
         return {name: to_values(value) for name, value in thing.items()}
     if hasattr(thing, "__dataclass_fields__"):
-        return {f.name: to_values(getattr(thing, f.name)) for f in fields(thing) if f.compare}
+        return {f.name: to_values(getattr(thing, f.name)) for f in fields(thing) if f.compare and _is_said(thing, f)}
     return thing
+
+
+def _is_said(thing: Any, field: Field[Any]) -> bool:
+    """Whether a field is in the JSON value: one that is newer than values that were kept is not, at its default."""
+    return "omit_default" not in field.metadata or getattr(thing, field.name) != field.default
 
 
 def public_values(pipeline: Pipeline) -> dict[str, Any]:
@@ -107,4 +113,5 @@ _FIELDS: dict[str, Callable[[Any], Any]] = {
 
 
 def _partitions(values: Mapping[str, Any]) -> Partitions:
-    return Partitions(PartitionKind(values["kind"]), values["start"], WindowPolicy(values.get("incomplete", "refuse")))
+    policy, timezone = WindowPolicy(values.get("incomplete", "refuse")), values.get("timezone", "UTC")
+    return Partitions(PartitionKind(values["kind"]), values["start"], policy, timezone)

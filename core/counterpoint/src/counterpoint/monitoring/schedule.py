@@ -1,4 +1,4 @@
-"""The due runs of a pipeline by its cron, in UTC; a tick belongs to the partition that ended before it."""
+"""The due runs of a pipeline by its schedule; a tick belongs to the partition that ended before it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from counterpoint.errors import DefinitionError
 from counterpoint.extras import need
+from counterpoint.model import Schedule
+from counterpoint.model.ticks import next_tick, previous_tick
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,10 +67,17 @@ def due_of(pipeline: Pipeline, key: str) -> Due:
 
 def _tick(pipeline: Pipeline, moment: datetime, *, back: bool = False) -> datetime | None:
     """The tick next to a moment, after it or before it."""
-    expression = pipeline.schedule.cron if pipeline.schedule else ""
+    schedule = pipeline.schedule or Schedule("* * * * *")
     cronsim = need("cronsim", "operate", "deadlines of scheduled runs")
+
+    def times(clock: datetime) -> Iterator[datetime]:
+        found: Iterator[datetime] = cronsim.CronSim(schedule.cron, clock, reverse=back)
+        return found
+
+    look = previous_tick if back else next_tick
     try:
-        tick: datetime | None = next(cronsim.CronSim(expression, moment, reverse=back), None)
+        return look(times, moment, schedule.timezone)
     except cronsim.CronSimError as error:
-        raise DefinitionError(f"pipeline {pipeline.name}: its schedule {expression!r} is no cron: {error}") from error
-    return tick
+        raise DefinitionError(
+            f"pipeline {pipeline.name}: its schedule {schedule.cron!r} is no cron: {error}"
+        ) from error

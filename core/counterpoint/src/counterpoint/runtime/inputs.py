@@ -126,6 +126,7 @@ def fingerprint(context: StepContext, inputs: Mapping[str, str], seen: Observed 
         # what a secret is worth is known to workers alone, and a new one must make nothing stale
         **({"secrets": sorted(secret.name for secret in context.step.secrets)} if context.step.secrets else {}),
         **_resubmitted(context),
+        **({"partitions": extent} if (extent := context.pipeline.partitions.extent) else {}),
     }
     return digest_of(parts)
 

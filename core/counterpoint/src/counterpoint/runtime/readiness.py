@@ -110,4 +110,4 @@ def bridged(wait: Wait, partition: Partition) -> External | None:
         return run_of(server, wait.target, partition.start + wait.shift)
     if wait.key_format is None:
         return materialization_of(server, wait.target, None, partition.end)
-    return materialization_of(server, wait.target, partition.start.strftime(wait.key_format))
+    return materialization_of(server, wait.target, partition.local_start.strftime(wait.key_format))

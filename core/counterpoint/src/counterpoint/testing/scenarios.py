@@ -1,8 +1,8 @@
 """Small real pipelines, one for each thing that an orchestrator must get right, and how their steps must end.
 
-Each pipeline is an object of this module, so that every process of an orchestrator can import it by
-`counterpoint.testing.scenarios:NAME`; `SCENARIOS` holds them with what is expected of them. Step names are
-unique over all of them: one service environment can serve them all.
+Each pipeline is an object of this module, or of the one that its scenario names, so that every process of an
+orchestrator can import it by `counterpoint.testing.scenarios:NAME`. `SCENARIOS` holds them with what is expected of
+them. Step names are unique over all of them: one service environment can serve them all.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from counterpoint.model import (
     step,
     windowed,
 )
+from counterpoint.testing import trigger_rules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -178,6 +179,17 @@ window = Pipeline(
             inputs={"days": windowed("window_events", "t-2..t", partial=f"{_FUNCTIONS}:counts")},
         ),
         _step("window_before", "window_rows", inputs={"days": windowed("window_events", "t-2..t-1")}),
+    ),
+)
+
+local_weeks = Pipeline(
+    "local_weeks",
+    description="Weeks of a time zone, of which one has a day of 23 hours.",
+    partitions=Partitions(PartitionKind.WEEKLY, "2026-03-02", timezone="Europe/Berlin"),
+    schedule=Schedule("0 6 * * 1", "Europe/Berlin"),
+    steps=(
+        _step("weeks_hours", "hours"),
+        _step("weeks_window", "by_week", inputs={"weeks": windowed("weeks_hours", "t-1..t")}),
     ),
 )
 
@@ -360,6 +372,35 @@ SCENARIOS = (
         errors={"done_badly": "RuntimeError"},
     ),
     Scenario(
+        "one_success",
+        "2026-01-03",
+        _all_ran(
+            trigger_rules.one_success,
+            one_small=_SKIPPED,
+            one_little=_SKIPPED,
+            one_fails=(Status.FAILED, 1),
+            one_skipped=_SKIPPED,
+            one_never=_UNREACHED,
+        ),
+        errors={"one_fails": "RuntimeError"},
+        module=trigger_rules.__name__,
+    ),
+    Scenario(
+        "min_one_success",
+        "2026-01-03",
+        _all_ran(
+            trigger_rules.min_one_success,
+            min_small=_SKIPPED,
+            min_little=_SKIPPED,
+            min_fails=(Status.FAILED, 1),
+            min_skipped=_SKIPPED,
+            min_never=_UNREACHED,
+            min_after=_SKIPPED,
+        ),
+        errors={"min_fails": "RuntimeError"},
+        module=trigger_rules.__name__,
+    ),
+    Scenario(
         "retry_then_success",
         "2026-01-03",
         _all_ran(retry_then_success, heals=(Status.SUCCESS, 3), patient=(Status.SUCCESS, 7)),
@@ -390,6 +431,12 @@ SCENARIOS = (
         "2026-01-03",
         _all_ran(window),
         earlier={"2026-01-01": ("window_events",), "2026-01-02": ("window_events",)},
+    ),
+    Scenario(
+        "local_weeks",
+        "2026-03-23",
+        _all_ran(local_weeks),
+        earlier={"2026-03-16": ("weeks_hours",)},
     ),
     Scenario("mapped", "2026-01-03", _all_ran(mapped)),
     Scenario(

@@ -157,6 +157,16 @@ def events(partition: Partition) -> Any:
     return pl.DataFrame({"number": list(range(partition.start.day)), "name": [partition.key] * partition.start.day})
 
 
+def hours(partition: Partition) -> float:
+    """How long the partition is."""
+    return (partition.end - partition.start).total_seconds() / 3600
+
+
+def by_week(weeks: Mapping[str, float]) -> dict[str, float]:
+    """The lengths of the weeks of a window."""
+    return dict(weeks)
+
+
 def counts(table: Any) -> Any:
     """The partial aggregate of one day."""
     return table.select(rows=table["number"].count(), total=table["number"].sum())
