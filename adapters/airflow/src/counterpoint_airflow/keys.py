@@ -6,6 +6,9 @@ from __future__ import annotations
 ELEMENTS = "__elements"
 # the task that fails with hidden failures; no step of a pipeline can have this name
 WATCHER = "__watcher"
+# behind the name of a step that one upstream step is enough for: tasks that end when one of these has succeeded, and
+# when all have ended
+GATES = {"__any": "one_success", "__ended": "all_done"}
 # in the conf of a run: its request
 REQUEST = "counterpoint"
 # in the conf of the runs of a backfill, beside the request: which steps of which partitions it runs

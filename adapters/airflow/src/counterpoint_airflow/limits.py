@@ -17,6 +17,7 @@ backfill.order | a backfill goes through days in one direction only | prioritize
 backfill.max_parallel | a backfill counts DAG runs, not steps | that many days at once; pools hold back their steps
 deadline | it counts from the queue or the logical date, not from the schedule | from 3.3 on a reference of ours
 freshness | assets have no freshness policy | kept with the task; `counterpoint watch` judges it
+trigger_rule.one_success | it starts at the first success, while others run | two tasks before it, without a worker
 pools | dag.test() knows no pools | it runs one task at a time; on the services pools are Airflow's own
 """
 LIMITS = limits_of(_ROWS, BACKFILLS)

@@ -10,7 +10,7 @@ from counterpoint.errors import ServiceError, UnansweredError
 from counterpoint.model import ErrorInfo, NativeRun, NativeStep, Status
 from counterpoint.runtime import find_pipeline, iso, merged
 from counterpoint_airflow.client import call, rows_of
-from counterpoint_airflow.keys import ELEMENTS, REQUEST, WATCHER
+from counterpoint_airflow.keys import ELEMENTS, GATES, REQUEST, WATCHER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -45,8 +45,10 @@ def native_of(request: RunRequest, run: Any, rows: Iterable[dict[str, Any]], *, 
     """The result of a DAG run, from its task instances."""
     instances: dict[str, list[NativeStep]] = {}
     for row in rows:
+        if row["task_id"].endswith((WATCHER, *GATES)):
+            continue
         name = row["task_id"].removesuffix(ELEMENTS)
-        if name != WATCHER and request.selects(name) and (row["task_id"] == name or row["state"] == "failed"):
+        if request.selects(name) and (row["task_id"] == name or row["state"] == "failed"):
             instances.setdefault(name, []).append(_step(row))
     steps = {name: merged(parts) for name, parts in instances.items()}
     return NativeRun(native_id, str(run.state) != "success", iso(run.start_date), iso(run.end_date), steps)

@@ -13,23 +13,22 @@ from counterpoint_airflow.timetable import PartitionTimetable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from counterpoint.model import Partitions, Pipeline
+    from counterpoint.model import Partitions, Pipeline, Schedule
 
 
 def timetable(pipeline: Pipeline, *, scheduled: bool) -> PartitionTimetable:
     """The timetable of a pipeline; without a schedule, runs are created on demand only."""
-    return PartitionTimetable(pipeline.partitions, pipeline.schedule.cron if scheduled and pipeline.schedule else None)
+    return PartitionTimetable(pipeline.partitions, pipeline.schedule if scheduled else None)
 
 
 def partitions_of(native: Any, kept: Partitions) -> Partitions:
     """The partitions of a DAG, which start at the DAG's start date."""
-    return replace(kept, start=native.start_date.strftime(kept.form))
+    return replace(kept, start=kept.key_of(native.start_date))
 
 
-def cron_of(native: Any) -> str | None:
-    """The cron expression of a DAG's timetable."""
-    cron: str | None = native.expression
-    return cron
+def schedule_of(native: PartitionTimetable) -> Schedule | None:
+    """The schedule of a DAG's timetable."""
+    return native.schedule
 
 
 def key_of(partitions: Partitions, run: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import DownstreamTasksSkipped
 
@@ -12,6 +12,9 @@ from counterpoint_airflow.keys import ELEMENTS
 from counterpoint_airflow.partitions import request_of
 from counterpoint_airflow.policies import to_airflow_exception
 from counterpoint_airflow.waits import defer_while_waiting
+
+if TYPE_CHECKING:
+    from counterpoint.model import Pipeline
 
 log = logging.getLogger(__name__)
 # the index of no element: Airflow skips a task that expands over an empty list, and all tasks after it
@@ -35,7 +38,7 @@ def execute_step(
     request = request_of(served, context)
     if not is_selected(pipeline, request, step_name) or index == NOTHING:
         return None
-    references = references_of(upstream)
+    references = references_of(upstream or pulled(pipeline, step_name, native))
     skip_unless_chosen(request, step_name, references)
     limit = pipeline.step(step_name).timeout
     try:
@@ -57,12 +60,21 @@ def count_elements(served: str, step_name: str, upstream: dict[str, Any], **cont
     from counterpoint.runtime import find_pipeline
     from counterpoint.runtime.execute import element_count
 
-    request, references = request_of(served, context), references_of(upstream)
-    if not is_selected(find_pipeline(served), request, step_name):
+    pipeline, request = find_pipeline(served), request_of(served, context)
+    if not is_selected(pipeline, request, step_name):
         return [NOTHING]
+    references = references_of(upstream or pulled(pipeline, step_name, context["ti"]))
     skip_unless_chosen(request, step_name, references)
     count = element_count(request, step_name, references, attempt=context["ti"].try_number)
     return list(range(count)) or [NOTHING]
+
+
+def pulled(pipeline: Pipeline, step: str, native: Any) -> dict[str, Any]:
+    """What upstream tasks passed on to a step that is not connected with them but through gates."""
+    passed = {name: native.xcom_pull(task_ids=name) for name in pipeline.step(step).upstream}
+    # of a task with one element Airflow gives the element
+    single = [n for n, value in passed.items() if pipeline.step(n).map_over and isinstance(value, dict)]
+    return {**passed, **{name: [passed[name]] for name in single}}
 
 
 def references_of(upstream: dict[str, Any]) -> dict[str, Any]:

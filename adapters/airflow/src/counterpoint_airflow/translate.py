@@ -10,20 +10,22 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, Asset, task
 from airflow.sdk.bases.decorator import task_decorator_factory
 
-from counterpoint.model import Schedule, hidden, order
+from counterpoint.model import TriggerRule, hidden, order
 from counterpoint.model.render import as_text
 from counterpoint.model.serial import pipeline_from, public_values, step_from, to_values
 from counterpoint.redaction import is_sealed
 from counterpoint.terminal import markdown_block
 from counterpoint_airflow.conditions import rule_of
 from counterpoint_airflow.deadlines import deadline
-from counterpoint_airflow.keys import ELEMENTS, METADATA_KEY, WATCHER
-from counterpoint_airflow.partitions import cron_of, partitions_of, timetable
+from counterpoint_airflow.keys import ELEMENTS, GATES, METADATA_KEY, WATCHER
+from counterpoint_airflow.partitions import partitions_of, schedule_of, timetable
 from counterpoint_airflow.policies import retries, retry_of, timeout, timeout_of
 from counterpoint_airflow.step import count_elements, execute_step, tell_failure
 from counterpoint_airflow.waits import StepOperator
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from counterpoint.model import Pipeline, Step
 
 DEFAULT_POOL = "default_pool"
@@ -66,7 +68,9 @@ def translate(pipeline: Pipeline, *, served: str | None = None, scheduled: bool 
 
 
 def _task(pipeline: Pipeline, step: Step, tasks: dict[str, Any], served: str) -> Any:
-    common = {"multiple_outputs": False, "trigger_rule": step.trigger_rule.value, "on_failure_callback": tell_failure}
+    gates = _gates(step, tasks) if step.trigger_rule is TriggerRule.ONE_SUCCESS else []
+    rule = TriggerRule.ALL_SUCCESS if gates else step.trigger_rule
+    common = {"multiple_outputs": False, "trigger_rule": rule.value, "on_failure_callback": tell_failure}
     decorated = task_decorator_factory(
         decorated_operator_class=StepOperator,
         task_id=step.name,
@@ -78,11 +82,28 @@ def _task(pipeline: Pipeline, step: Step, tasks: dict[str, Any], served: str) ->
         **common,
         **retries(step),
     )(execute_step)
-    arguments = {"served": served, "step_name": step.name, "upstream": {name: tasks[name] for name in step.upstream}}
+    passed = {} if gates else {name: tasks[name] for name in step.upstream}
+    arguments = {"served": served, "step_name": step.name, "upstream": passed}
     if step.map_over is None:
-        return decorated(**arguments)
+        native = decorated(**arguments)
+        native.operator.set_upstream(gates)
+        return native
     indices = task(task_id=f"{step.name}{ELEMENTS}", retries=0, **common)(count_elements)(**arguments)
+    indices.operator.set_upstream(gates)
     return decorated.partial(**arguments).expand(index=indices)
+
+
+def _gates(step: Step, tasks: Mapping[str, Any]) -> list[EmptyOperator]:
+    """Two tasks that no worker starts, after both of which a step begins that one upstream step is enough for.
+
+    By Airflow's own rule it would begin at the first success, and what it reads of the others would depend on chance.
+    """
+    if not step.upstream:
+        return []
+    gates = [EmptyOperator(task_id=f"{step.name}{suffix}", trigger_rule=rule) for suffix, rule in GATES.items()]
+    for gate in gates:
+        gate.set_upstream([tasks[name] for name in step.upstream])
+    return gates
 
 
 def asset_of(pipeline: Pipeline, step: Step) -> Asset:
@@ -92,16 +113,15 @@ def asset_of(pipeline: Pipeline, step: Step) -> Asset:
 
 def read_back(native: DAG) -> Pipeline:
     """The pipeline that a DAG describes, read from native properties wherever Airflow has them."""
-    tasks = {name: native.get_task(name) for name in native.task_ids if not name.endswith((ELEMENTS, WATCHER))}
+    tasks = {name: native.get_task(name) for name in native.task_ids if not name.endswith((ELEMENTS, WATCHER, *GATES))}
     stored = pipeline_from(json.loads(native.user_defined_macros[METADATA_KEY]))
-    cron = cron_of(native.timetable)
     alert = native.deadline[0] if isinstance(native.deadline, list) and native.deadline else native.deadline
     return replace(
         stored,
         name=native.dag_id,
         description=native.description or "",
         partitions=partitions_of(native, stored.partitions),
-        schedule=Schedule(cron) if cron else None,
+        schedule=schedule_of(native.timetable),
         config={**{name: value for name, value in stored.config.items() if is_sealed(value)}, **native.params.dump()},
         deadline=alert.interval if alert else None,
         steps=tuple(_step(tasks[name], native) for name in stored.step_names if name in tasks),
@@ -112,9 +132,11 @@ def _step(native: Any, dag: DAG) -> Step:
     """The step of a task; an edge that is missing in the DAG is missing in the step too."""
     operator = getattr(native, "partial_kwargs", None)
     stored = step_from(json.loads(operator["doc_json"] if operator else native.doc_json))
-    above = {name.removesuffix(ELEMENTS) for name in native.upstream_task_ids}
+    above, rule = {name.removesuffix(ELEMENTS) for name in native.upstream_task_ids}, rule_of(native.trigger_rule)
     if operator:
         above = (above - {stored.name}) | dag.get_task(f"{stored.name}{ELEMENTS}").upstream_task_ids
+    if gates := [name for name in above if name.endswith(tuple(GATES))]:
+        above, rule = dag.get_task(gates[0]).upstream_task_ids, TriggerRule.ONE_SUCCESS
     return replace(
         stored,
         name=native.task_id,
@@ -124,7 +146,7 @@ def _step(native: Any, dag: DAG) -> Step:
         retry=retry_of(native, stored.retry),
         timeout=timeout_of(native),
         pool=None if native.pool == DEFAULT_POOL else native.pool,
-        trigger_rule=rule_of(native.trigger_rule),
+        trigger_rule=rule,
         map_over=stored.map_over if operator else None,
         description=(operator["doc_md"] if operator else native.doc_md) or "",
     )

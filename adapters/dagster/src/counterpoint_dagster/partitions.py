@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import dagster as dg
 
 from counterpoint.model import PartitionKind, Partitions, RunRequest, Step, part_of
 from counterpoint.runtime import native_request
 from counterpoint_dagster.keys import PARTITION, REQUEST, SCHEDULE
 
+# days of the week count from Sunday
+_MONDAY = 1
 _DEFINITIONS = {
     PartitionKind.DAILY: dg.DailyPartitionsDefinition,
     PartitionKind.HOURLY: dg.HourlyPartitionsDefinition,
+    PartitionKind.WEEKLY: dg.WeeklyPartitionsDefinition,
     PartitionKind.MONTHLY: dg.MonthlyPartitionsDefinition,
 }
 
 
 def partitions_def(partitions: Partitions) -> dg.TimeWindowPartitionsDefinition:
-    """Dagster's time window partitions in UTC, with core's keys."""
-    return _DEFINITIONS[partitions.kind](start_date=partitions.start, timezone="UTC", fmt=partitions.form)
+    """Dagster's time window partitions, in the time zone of the partitions, with core's keys."""
+    more: dict[str, Any] = {"day_offset": _MONDAY} if partitions.kind is PartitionKind.WEEKLY else {}
+    definition: dg.TimeWindowPartitionsDefinition = _DEFINITIONS[partitions.kind](
+        start_date=partitions.start, timezone=partitions.timezone, fmt=partitions.form, **more
+    )
+    return definition
 
 
 def partitions_of(native: dg.TimeWindowPartitionsDefinition) -> Partitions:
     """The partitions that a definition stands for."""
     kind = next(kind for kind, definition in _DEFINITIONS.items() if isinstance(native, definition))
-    return Partitions(kind, native.start.strftime(native.fmt))
+    return Partitions(kind, native.start.strftime(native.fmt), timezone=native.timezone)
 
 
 def window_offsets(step: Step, upstream: str) -> tuple[int, int]:

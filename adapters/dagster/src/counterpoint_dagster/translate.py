@@ -38,7 +38,7 @@ def translate(pipeline: Pipeline, served: str | None = None) -> dg.Definitions:
     return dg.Definitions(
         assets=assets,
         jobs=[job],
-        schedules=[_schedule(pipeline, job)] if pipeline.schedule else [],
+        schedules=[_schedule(pipeline, pipeline.schedule, job)] if pipeline.schedule else [],
         sensors=following(pipeline, served, job),
         resources={f"{pipeline.name}_references": CatalogueIOManager(pipeline=served)},
     )
@@ -69,7 +69,7 @@ def _asset(pipeline: Pipeline, step: Step, served: str) -> dg.AssetsDefinition:
     return decorated(body(served, step, sorted(inputs)))
 
 
-def _schedule(pipeline: Pipeline, job: Any) -> dg.ScheduleDefinition:
+def _schedule(pipeline: Pipeline, schedule: Schedule, job: Any) -> dg.ScheduleDefinition:
     partitions = pipeline.partitions
 
     def newest(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
@@ -79,8 +79,8 @@ def _schedule(pipeline: Pipeline, job: Any) -> dg.ScheduleDefinition:
 
     return dg.ScheduleDefinition(
         name=f"{pipeline.name}_schedule",
-        cron_schedule=pipeline.schedule.cron if pipeline.schedule else "",
-        execution_timezone="UTC",
+        cron_schedule=schedule.cron,
+        execution_timezone=schedule.timezone,
         job=job,
         execution_fn=newest,
         default_status=dg.DefaultScheduleStatus("RUNNING" if os.environ.get(SCHEDULES) else "STOPPED"),
@@ -93,15 +93,19 @@ def read_back(native: dg.Definitions) -> Pipeline:
     stored = pipeline_from(job.metadata[METADATA_KEY].value)
     assets = {a.key.to_user_string(): a for a in native.assets or () if isinstance(a, dg.AssetsDefinition)}
     steps = tuple(_step(assets[name]) for name in stored.step_names if name in assets)
-    cron = getattr(next(iter(native.schedules or ()), None), "cron_schedule", None)
+    scheduled = next(iter(native.schedules or ()), None)
     return replace(
         stored,
         name=job.name,
         steps=steps,
-        schedule=Schedule(str(cron)) if cron else None,
+        schedule=_schedule_of(scheduled) if isinstance(scheduled, dg.ScheduleDefinition) else None,
         partitions=replace(partitions_of(job.partitions_def), incomplete=stored.partitions.incomplete),
         description=job.description or "",
     )
+
+
+def _schedule_of(native: dg.ScheduleDefinition) -> Schedule:
+    return Schedule(str(native.cron_schedule), native.execution_timezone or "UTC")
 
 
 def _step(asset: dg.AssetsDefinition) -> Step:

@@ -214,7 +214,8 @@ def _make_deployment(client: SyncPrefectClient, pipeline: Pipeline, pool: str, m
     from counterpoint_prefect.translate import translate
 
     active = bool(os.environ.get(SCHEDULES))
-    cron = CronSchedule(cron=pipeline.schedule.cron, timezone="UTC") if pipeline.schedule else None
+    schedule = pipeline.schedule
+    cron = CronSchedule(cron=schedule.cron, timezone=schedule.timezone) if schedule else None
     flow = translate(pipeline)
     deployment = client.create_deployment(
         client.create_flow(flow),
