@@ -58,6 +58,22 @@ def test_the_example_of_waiting() -> None:
     assert names["marker"]("s3://lake/{partition}/_SUCCESS").of("2026-01-07") == "marker s3://lake/2026-01-07/_SUCCESS"
 
 
+def test_the_example_of_partitions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (example,) = fenced("how-to/partitions.md", "python")
+    (tmp_path / "shop").mkdir()
+    steps = "def orders(partition):\n    return partition.key\n\n\ndef trend(weeks):\n    return len(weeks)\n"
+    (tmp_path / "shop/steps.py").write_text(steps)
+    monkeypatch.syspath_prepend(tmp_path)
+    names: dict[str, Any] = {}
+    exec(compile(example, "partitions.md", "exec"), names)  # noqa: S102 - the page's own example
+    week = names["sales"].partitions.partition("2026-03-23")
+    assert ((week.end - week.start).days, (week.end - week.start).seconds, f"{week.day}") == (
+        6,
+        23 * 3600,
+        "2026-03-23",
+    )
+
+
 def test_the_examples_of_extending(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     import argparse
 

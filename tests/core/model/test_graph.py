@@ -88,20 +88,27 @@ def reader(rule: TriggerRule, *, when: When | None = None) -> Step:
     return Step("c", "m:f", (Input("a", "a"), Input("b", "b")), trigger_rule=rule, when=when)
 
 
-# how two upstream steps ended, whichever is which: what all_success, none_failed and all_done make of it
+# how two upstream steps ended, whichever is which: what all_success, none_failed, all_done, one_success and
+# none_failed_min_one_success make of it
 TABLE = {
-    (S, S): (RUN, RUN, RUN),
-    (S, F): (FAIL, FAIL, RUN),
-    (S, K): (SKIP, RUN, RUN),
-    (S, U): (FAIL, FAIL, RUN),
-    (F, F): (FAIL, FAIL, RUN),
-    (F, K): (FAIL, FAIL, RUN),
-    (F, U): (FAIL, FAIL, RUN),
-    (K, K): (SKIP, RUN, RUN),
-    (K, U): (FAIL, FAIL, RUN),
-    (U, U): (FAIL, FAIL, RUN),
+    (S, S): (RUN, RUN, RUN, RUN, RUN),
+    (S, F): (FAIL, FAIL, RUN, RUN, FAIL),
+    (S, K): (SKIP, RUN, RUN, RUN, RUN),
+    (S, U): (FAIL, FAIL, RUN, RUN, FAIL),
+    (F, F): (FAIL, FAIL, RUN, FAIL, FAIL),
+    (F, K): (FAIL, FAIL, RUN, FAIL, FAIL),
+    (F, U): (FAIL, FAIL, RUN, FAIL, FAIL),
+    (K, K): (SKIP, RUN, RUN, SKIP, SKIP),
+    (K, U): (FAIL, FAIL, RUN, FAIL, FAIL),
+    (U, U): (FAIL, FAIL, RUN, FAIL, FAIL),
 }
-RULES = (TriggerRule.ALL_SUCCESS, TriggerRule.NONE_FAILED, TriggerRule.ALL_DONE)
+RULES = (
+    TriggerRule.ALL_SUCCESS,
+    TriggerRule.NONE_FAILED,
+    TriggerRule.ALL_DONE,
+    TriggerRule.ONE_SUCCESS,
+    TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
+)
 
 
 def test_the_table_is_complete() -> None:
@@ -110,7 +117,7 @@ def test_the_table_is_complete() -> None:
 
 
 @pytest.mark.parametrize("ended", TABLE)
-@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize("number", range(5))
 def test_verdicts(ended: tuple[Status, Status], number: int) -> None:
     for one, other in permutations(ended):
         assert verdict(reader(RULES[number]), {"a": one, "b": other}, {}) is TABLE[ended][number]
