@@ -62,6 +62,7 @@ PATHS: list[tuple[Callable[..., str], tuple[object, ...], str]] = [
     (layout.step_failures, ("farm", "r-1", "milk", 12), "runs/farm/r-1/milk.12.failures.json"),
     (layout.step_waiting, ("farm", "r-1", "milk"), "runs/farm/r-1/milk.waiting.json"),
     (layout.step_bridged, ("farm", "r-1", "milk"), "runs/farm/r-1/milk.bridged.json"),
+    (layout.step_approval, ("farm", "r-1", "milk"), "runs/farm/r-1/milk.approval.json"),
     (layout.step_handed, ("farm", "r-1", "milk"), "runs/farm/r-1/handed/milk.json"),
     (layout.begun_step, ("farm", "2026-01", "milk"), "begun/farm/2026-01/milk.json"),
     (layout.native_run, ("farm::manual__1",), "natives/farm::manual__1.json"),

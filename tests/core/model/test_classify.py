@@ -14,6 +14,7 @@ from counterpoint.errors import (
     ContractError,
     DefinitionError,
     MissingInputError,
+    RejectedError,
     ServiceError,
     SourceError,
     StaleInputError,
@@ -38,6 +39,7 @@ OF_OUR_OWN = {
     StepTimeoutError("no"): "timeout",
     StepKilledError("no"): "killed",
     ServiceError("no"): "orchestrator",
+    RejectedError("no"): "rejected",
     SwitchedOffError("no"): "switched_off",
 }
 OF_PYTHON = {

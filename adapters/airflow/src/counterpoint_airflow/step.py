@@ -42,7 +42,7 @@ def execute_step(
     skip_unless_chosen(request, step_name, references)
     limit = pipeline.step(step_name).timeout
     try:
-        defer_while_waiting(request, step_name)
+        defer_while_waiting(request, step_name, native.id)
         attempt = Attempt(request, step_name, references, native.try_number, index)
         reference = execute_attempt(attempt, limit.total_seconds() if limit else None)
     except Exception as error:

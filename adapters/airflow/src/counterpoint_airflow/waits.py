@@ -17,11 +17,13 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from counterpoint.model import FailureClass, RunRequest, steps_in
 from counterpoint.runtime import find_pipeline
+from counterpoint_airflow import approvals
 from counterpoint_airflow.keys import SPANS
 from counterpoint_airflow.partitions import request_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
+    from uuid import UUID
 
 log = logging.getLogger(__name__)
 # seconds before a trigger's first check: if a task is queued again before its executor has reported the end of the
@@ -57,12 +59,15 @@ class StepOperator(DecoratedOperator, PythonOperator):
         return self.resume(context, {"failed": failed})
 
     def resume(self, context: Any, event: Mapping[str, Any]) -> Any:
-        """Executes the step.
+        """Executes the step; keeps what a person responded on the page.
 
         Raises:
             BlockedError: a step that it waited for failed.
         """
-        if event["failed"]:
+        if approvals.ANSWER in event:
+            request = request_of(self.op_kwargs["served"], context)
+            approvals.keep_response(request, self.op_kwargs["step_name"], event)
+        elif event["failed"]:
             raise BlockedError(f"not started: {', '.join(event['failed'])} failed")
         return super().execute(context)
 
@@ -119,11 +124,12 @@ class WindowTrigger(BaseTrigger):
         yield TriggerEvent({"failed": failed})
 
 
-def defer_while_waiting(request: RunRequest, step: str) -> None:
-    """Returns when the step may start, and defers its task otherwise.
+def defer_while_waiting(request: RunRequest, step: str, ti_id: UUID) -> None:
+    """Returns when the step may start, and defers its task (instance `ti_id`) otherwise.
 
     Raises:
         TaskDeferred: an input that the step waits for is not ready yet.
+        RejectedError: a person rejected the step.
         MissingInputError: the step has waited for its whole time-out.
     """
     from counterpoint.runtime.waits import admit
@@ -131,29 +137,42 @@ def defer_while_waiting(request: RunRequest, step: str) -> None:
     waiting = admit(request, step)
     if waiting:
         log.warning("%s %s", step, waiting)  # a warning, because lower levels are not shown
-        raise TaskDeferred(trigger=WaitTrigger(request.to_json(), step), method_name="resume")
+        if waiting.approval:
+            approvals.ask(ti_id, request, step, waiting.approval)
+        instance = str(ti_id) if waiting.approval else None
+        raise TaskDeferred(trigger=WaitTrigger(request.to_json(), step, instance), method_name="resume")
 
 
 class WaitTrigger(BaseTrigger):
-    """Fires when the inputs that a step waits for are ready, or when its wait has timed out."""
+    """Fires when the inputs that a step waits for are ready, or when its wait has timed out.
 
-    def __init__(self, request: str, step: str) -> None:
+    `ti_id` is the task instance at which a person may respond on Airflow's page.
+    """
+
+    def __init__(self, request: str, step: str, ti_id: str | None = None) -> None:
         super().__init__()
-        self.request, self.step = request, step
+        self.request, self.step, self.ti_id = request, step, ti_id
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The class path and the arguments by which the triggerer creates this trigger."""
-        return f"{__name__}.WaitTrigger", {"request": self.request, "step": self.step}
+        return f"{__name__}.WaitTrigger", {"request": self.request, "step": self.step, "ti_id": self.ti_id}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Checks at every poll; logs on the task's page what the step waits for."""
         from counterpoint.runtime.waits import still
 
-        logged = ""
+        logged, request = "", RunRequest.from_json(self.request)
         await asyncio.sleep(_SETTLING)
-        while waiting := await asyncio.to_thread(still, RunRequest.from_json(self.request), self.step):
+        while waiting := await asyncio.to_thread(still, request, self.step):
+            # where Airflow does not resume the task itself: before 3.3, or if it was not yet deferred
+            response = await asyncio.to_thread(approvals.response, self.ti_id) if self.ti_id else None
+            if response:
+                yield TriggerEvent(response)
+                return
             if str(waiting) != logged:
                 logged = str(waiting)
                 self.log.warning("%s %s", self.step, logged)
             await asyncio.sleep(waiting.pause)
+        if self.ti_id:
+            await asyncio.to_thread(approvals.close, self.ti_id, request, self.step)
         yield TriggerEvent({"failed": []})

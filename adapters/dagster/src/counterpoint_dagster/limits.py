@@ -11,6 +11,7 @@ trigger_rule | whatever is downstream of a failed or skipped op is skipped | a r
 retry.max_delay | the delay (2**n - 1) * delay has no upper limit | the op asks for each retry with core's own delay
 map_over | an asset is one op, and cannot become one per element | the op executes the elements one after the other
 waits | an op cannot be put off, nor an asset of a backfill | its op ends, a sensor goes on; a run for each part
+approval | Dagster has no approval of a step on its page | `counterpoint approve`; tags of the run say what waits
 backfill | an asset backfill has neither an order nor a limit | a backfill for each day; a tag with a limit on runs
 deadline | a run has no deadline; freshness policies look at assets | in the job's metadata; `counterpoint watch`
 """

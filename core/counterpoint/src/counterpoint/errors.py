@@ -19,6 +19,7 @@ The tree, with the exit code of the command that ends with it; a step that fails
         ├── SourceError          2   the source of a partition is absent or unreadable
         ├── MissingInputError    1   an upstream output is absent
         │   └── StaleInputError  1   an input is older than its limit
+        ├── RejectedError        1   a person rejected the step
         ├── SwitchedOffError     1   a step failed in several runs in a row and is switched off for a while
         ├── ContractError        1   data breaks its contract; carries the rejected rows
         ├── StepTimeoutError     1   a step exceeded its time-out
@@ -152,6 +153,12 @@ class MissingInputError(StepError):
 
 class StaleInputError(MissingInputError):
     """A step refuses to run on an input that is older than its limit."""
+
+
+class RejectedError(StepError):
+    """A person rejected the step, for the inputs that it has."""
+
+    failure = "rejected"
 
 
 class SwitchedOffError(StepError):

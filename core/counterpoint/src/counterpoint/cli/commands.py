@@ -25,6 +25,7 @@ ORDER = (
     "run",
     "backfill",
     "retry",
+    "approve",
     "status",
     "watch",
     "compare",

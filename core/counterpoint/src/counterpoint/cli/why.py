@@ -82,12 +82,20 @@ def _lines(explanation: Mapping[str, Any]) -> Iterator[str]:
     if not explanation["causes"]:
         yield "no step failed"
     yield from (f"not promoted by the gate: {model['model']}: {model['reason']}" for model in explanation["held"])
+    for step, decisions in explanation.get("approvals", {}).items():
+        yield from (f"step {step}: {_decision(decision)}" for decision in decisions)
     if explanation["skipped"]:
         yield f"skipped: {', '.join(explanation['skipped'])}"
     yield ""
     yield from (
         f"{word} {explanation[key]}" for word, key in (("redo:", "redo"), ("page:", "page")) if explanation[key]
     )
+
+
+def _decision(told: Mapping[str, Any]) -> str:
+    verb, reason = "approved" if told["approved"] else "rejected", f": {told['reason']}" if told["reason"] else ""
+    place = f" on {told['host']}" if told["host"] else ""
+    return f"{verb} by {told['by']} ({told['login']}{place}, {told['via']}) at {told['at'][:19]}Z{reason}"
 
 
 def _cause(cause: Mapping[str, Any]) -> Iterator[str]:

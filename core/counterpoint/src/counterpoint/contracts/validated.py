@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from counterpoint.contracts.scale import least_rows, most_rows
 from counterpoint.errors import ContractError
 from counterpoint.redaction import UNSHOWN, shows_rows
 
@@ -35,8 +36,8 @@ def split(schema: Any, frame: pl.DataFrame, *, max_bad_rate: float = 0.01, minim
     Args:
         schema: The pandera schema.
         frame: The rows.
-        max_bad_rate: The largest accepted share (0..1) of bad rows.
-        minimum_rows: The smallest accepted number of good rows.
+        max_bad_rate: The largest accepted share (0..1) of bad rows; scaled on a sample.
+        minimum_rows: The smallest accepted number of good rows; scaled on a sample.
 
     Raises:
         ContractError: There are too many bad rows or too few good ones, or a column is absent or of another type.
@@ -61,9 +62,9 @@ def split(schema: Any, frame: pl.DataFrame, *, max_bad_rate: float = 0.01, minim
 
 
 def _refuse(schema: Any, failures: list[dict[str, Any]], result: Validated, limits: tuple[float, int]) -> None:
-    rate, minimum = limits
+    rate, minimum = limits[0], least_rows(limits[1])
     total = result.rows.height + result.rejected.height
-    if result.rejected.height > rate * total:
+    if result.rejected.height > most_rows(rate, total):
         raise ContractError(
             f"{_name(schema)}: {result.rejected.height} of {total} rows are bad, over the limit of {rate:.2%}:"
             f" {sentence(failures)}; mend the source, or raise the limit",

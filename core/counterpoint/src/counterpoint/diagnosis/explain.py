@@ -12,6 +12,7 @@ from counterpoint.diagnosis.evidence import Evidence, read
 from counterpoint.errors import ServiceError
 from counterpoint.model import ArtifactRef, ErrorInfo, OutputKind, Status
 from counterpoint.runtime.adapter_support import runnable
+from counterpoint.runtime.approvals import approval_wait, decisions_of
 from counterpoint.services.processes import Owner
 from counterpoint.services.service_environments import running_target
 from counterpoint.storage import Store
@@ -46,6 +47,7 @@ def explain(objects: Objects, place: Place, ask: Ask) -> dict[str, Any]:
         "causes": [cause.to_dict() for cause in grouped(causes)],
         "skipped": [name for name, state in states.items() if state is Status.SKIPPED],
         "held": [] if causes else held(objects.root, evidence),
+        "approvals": approvals(objects, evidence),
         "redo": redo(evidence) if status in {"failed", "interrupted"} else None,
         "page": page(evidence),
     }
@@ -138,6 +140,14 @@ def page(evidence: Evidence) -> str | None:
         return None
     paths = [path for path in evidence.kept.get("native", {}).values() if path]
     return f"{target.url()}{paths[-1] if paths else ''}"
+
+
+def approvals(objects: Objects, evidence: Evidence) -> dict[str, list[dict[str, Any]]]:
+    """What people decided on the steps of a run or of the run that it retries, oldest first."""
+    origin = evidence.request.origin or evidence.request.run_id
+    steps = [step.name for step in evidence.pipeline.steps if approval_wait(step)]
+    decided = {name: decisions_of(objects, evidence.pipeline.name, origin, name) for name in steps}
+    return {name: [decision.to_dict() for decision in told] for name, told in decided.items() if told}
 
 
 def held(root: str, evidence: Evidence) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.lineage.git import git_state
 from counterpoint.lineage.metadata import PipelineRunMetadata
-from counterpoint.model import BRIDGES, code_digest, code_of
+from counterpoint.model import BRIDGES, WaitKind, code_digest, code_of
 from counterpoint.model.code.finding import path_of
 from counterpoint.orchestrators import version_of
 from counterpoint.redaction import redacted_values
@@ -71,6 +71,7 @@ def gather(
         packages=around.packages,
         bridged=_bridged(store, pipeline, request),
         env=request.env,
+        approvals=_approvals(store, pipeline, request),
     )
 
 
@@ -154,6 +155,14 @@ def _bridged(store: Store, pipeline: Pipeline, request: RunRequest) -> dict[str,
     paths = {name: layout.step_bridged(pipeline.name, request.run_id, name) for name in waits}
     records = {name: store.get_json(path) for name, path in paths.items()}
     return {name: record["bridged"] for name, record in records.items() if record}
+
+
+def _approvals(store: Store, pipeline: Pipeline, request: RunRequest) -> dict[str, Any]:
+    """What people decided on the steps of a run, or of the run that it retries, oldest first."""
+    steps = [s.name for s in pipeline.steps if any(wait.kind is WaitKind.APPROVAL for wait in s.waits)]
+    origin = request.origin or request.run_id
+    told = {name: store.get_json(layout.step_approval(pipeline.name, origin, name)) for name in steps}
+    return {name: kept["decisions"] for name, kept in told.items() if kept}
 
 
 def _described(entry: Materialization) -> dict[str, Any]:

@@ -16,7 +16,7 @@ class PipelineRunMetadata:
     `git` has commit, branch, dirty and the digest of the uncommitted change, or a `reason` why there is none.
     `inputs` and `outputs` map step to partition to digest, Delta version and place. `mlflow_runs` and
     `registry_versions` map registered model names to MLflow's run ids and version numbers. `bridged` maps a step to
-    the runs and materializations on other orchestrators that it waited for.
+    the runs and materializations on other orchestrators that it waited for, `approvals` to the decisions of people.
     `env` is the environment of `counterpoint.toml`.
     """
 
@@ -39,6 +39,7 @@ class PipelineRunMetadata:
     registry_versions: Mapping[str, int] = field(default_factory=dict)
     bridged: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     env: str | None = None
+    approvals: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""

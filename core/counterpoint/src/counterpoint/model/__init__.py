@@ -40,12 +40,14 @@ from counterpoint.model.records import (
     StepRecord,
 )
 from counterpoint.model.secrets import Secret
+from counterpoint.model.smoke import Sample, Smoke
 from counterpoint.model.steps import Input, Output, OutputKind, Step, step, windowed
 from counterpoint.model.waits import (
     BRIDGES,
     Wait,
     WaitKind,
     airflow_run,
+    approval,
     dagster_asset,
     marker,
     partition_of,
@@ -83,9 +85,11 @@ __all__ = [
     "RunDecision",
     "RunRecord",
     "RunRequest",
+    "Sample",
     "Schedule",
     "Secret",
     "Severity",
+    "Smoke",
     "Status",
     "Step",
     "StepRecord",
@@ -97,6 +101,7 @@ __all__ = [
     "WindowPolicy",
     "airflow_run",
     "ancestors",
+    "approval",
     "causes",
     "classify",
     "code_digest",

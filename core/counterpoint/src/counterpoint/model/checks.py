@@ -13,6 +13,7 @@ from counterpoint.model.failures import FailureClass
 from counterpoint.model.lengths import kept_for
 from counterpoint.model.policies import TriggerRule
 from counterpoint.model.suggest import suggest
+from counterpoint.model.waits import WaitKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -44,6 +45,7 @@ def check(pipeline: str, steps: tuple[Step, ...], pools: tuple[Pool, ...]) -> No
         _condition(step, by_name)
         _mapping(step)
         _effect(step)
+        _approval(step)
         _code(step)
     _cycles(pipeline, steps)
     for step in steps:
@@ -178,6 +180,14 @@ def _effect(step: Step) -> None:
     if "idempotency_key" in step.provided and not step.effect:
         raise DefinitionError(
             f"step {step.name} asks for an idempotency_key but is not run once in every run: give it effect=True"
+        )
+
+
+def _approval(step: Step) -> None:
+    if sum(wait.kind is WaitKind.APPROVAL for wait in step.waits) > 1:
+        raise DefinitionError(
+            f"step {step.name} waits for several approvals: a step has one; name all who may give it in its `by`, or"
+            " put a step before it that needs the other approval"
         )
 
 

@@ -24,6 +24,7 @@ class FailureClass(StrEnum):
     KILLED = "killed"
     CODE_BUG = "code_bug"
     GATE_NOT_PASSED = "gate_not_passed"
+    REJECTED = "rejected"
     UPSTREAM_FAILED = "upstream_failed"
     ORCHESTRATOR = "orchestrator"
     SWITCHED_OFF = "switched_off"
@@ -78,6 +79,9 @@ HANDLING: Mapping[FailureClass, Handling] = {
     ),
     FailureClass.GATE_NOT_PASSED: Handling(
         retry=False, severity=Severity.P2, told="who owns the model", meaning="A model was not good enough; no failure."
+    ),
+    FailureClass.REJECTED: Handling(
+        retry=False, severity=Severity.P2, told="who owns the pipeline", meaning="A person did not approve the step."
     ),
     FailureClass.UPSTREAM_FAILED: Handling(
         retry=False, severity=None, told="nobody", meaning="A step before it failed, which is told instead."

@@ -9,6 +9,7 @@ from counterpoint.errors import DefinitionError, UsageError
 from counterpoint.model.checks import check, check_failures, check_retain
 from counterpoint.model.partitions import Partitions
 from counterpoint.model.schedules import check_schedule
+from counterpoint.model.smoke import Smoke
 from counterpoint.model.steps import Step, StepSpec
 from counterpoint.redaction import unsealed
 
@@ -26,7 +27,7 @@ class Pipeline:
     `config` holds its settings, JSON values that step functions receive by parameter name. `deadline` is
     the time after the scheduled start by which a run should have ended. `failures` maps exception classes, as
     `module:Class`, to their `FailureClass`. `retain` is how long `doctor --clean` keeps the records of runs that
-    nothing needs any more, as `90d`.
+    nothing needs any more, as `90d`. `smoke` has the small settings of a smoke test.
 
     Raises:
         DefinitionError: The description contradicts itself; the message names the step and the fix.
@@ -42,12 +43,14 @@ class Pipeline:
     description: str = ""
     failures: Mapping[str, str] = field(default_factory=dict)
     retain: str | None = None
+    smoke: Smoke = field(default_factory=Smoke)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "steps", tuple(self._resolved(self.steps)))
         check_failures(self.name, self.failures)
         check_retain(self.name, self.retain)
         check_schedule(self.name, self.partitions, self.schedule)
+        self.smoke.check(self.name, self.config)
         check(self.name, self.steps, self.pools)
 
     def _resolved(self, drafts: Iterable[Step | StepSpec]) -> list[Step]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from counterpoint.errors import UsageError
 from counterpoint.model.configuration import Configuration
 from counterpoint.model.graph import Status
+from counterpoint.model.smoke import Sample
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -115,7 +116,8 @@ class RunRequest:
     `steps` limits the run to some steps (None: all); `config` overrides settings. A `scheduled` run leaves to other
     sides the steps that they own. `effects` says whether effects are run (None: only in production); `origin` is the
     run that this one retries, if it is a retry. `env`, `tracking`, `secrets` (references) and `variables` are those of
-    its `Configuration`.
+    its `Configuration`. A run with a `sample` is a smoke test below a root of its own: it keeps only a part of the rows
+    and waits for nothing.
     """
 
     pipeline: str
@@ -134,6 +136,7 @@ class RunRequest:
     tracking: str | None = None
     secrets: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
+    sample: Sample | None = None
 
     @property
     def configuration(self) -> Configuration:
@@ -148,8 +151,9 @@ class RunRequest:
     def from_json(cls, text: str) -> Self:
         """The inverse of `to_json`."""
         values = json.loads(text)
-        steps = values.get("steps")
-        return cls(**{**values, "steps": None if steps is None else tuple(steps)})
+        steps, sample = values.get("steps"), values.get("sample")
+        told = {"steps": None if steps is None else tuple(steps), "sample": Sample(**sample) if sample else None}
+        return cls(**{**values, **told})
 
     def selects(self, step: str) -> bool:
         """Whether the run includes the step."""

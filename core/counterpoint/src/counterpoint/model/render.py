@@ -8,6 +8,7 @@ from counterpoint.model.graph import critical_path, stages
 from counterpoint.model.partitions import WindowPolicy
 from counterpoint.model.policies import TriggerRule
 from counterpoint.model.serial import to_values
+from counterpoint.model.waits import WaitKind
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -79,6 +80,7 @@ def _policies(step: Step) -> list[str]:
     policies += [f"one per element of {step.map_over}"] if step.map_over else []
     policies += [f"after {', '.join(step.after)}"] if step.after else []
     policies += [f"fresh for {_span(step.freshness)}"] if step.freshness else []
+    policies += [wait.of("") for wait in step.waits if wait.kind is WaitKind.APPROVAL]
     policies += ["effect"] if step.effect else []
     policies += [f"secrets {', '.join(secret.name for secret in step.secrets)}"] if step.secrets else []
     policies += [f"contract {step.output.contract}"] if step.output.contract else []

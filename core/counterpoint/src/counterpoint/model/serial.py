@@ -11,6 +11,7 @@ from counterpoint.model.partitions import PartitionKind, Partitions, Window, Win
 from counterpoint.model.pipelines import Pipeline
 from counterpoint.model.policies import Breaker, Pool, RetryPolicy, Schedule, TriggerRule, When
 from counterpoint.model.secrets import Secret
+from counterpoint.model.smoke import Smoke
 from counterpoint.model.steps import Input, Output, OutputKind, Step
 from counterpoint.model.waits import Wait, WaitKind
 from counterpoint.redaction import redacted_values
@@ -42,7 +43,9 @@ def _is_said(thing: Any, field: Field[Any]) -> bool:
 
 def public_values(pipeline: Pipeline) -> dict[str, Any]:
     """The JSON value of a pipeline with masked secrets, which an orchestrator may store."""
-    return {**to_values(pipeline), "config": redacted_values(to_values(pipeline.config))}
+    values = to_values(pipeline)
+    smoke = {**values["smoke"], "settings": redacted_values(values["smoke"]["settings"])}
+    return {**values, "config": redacted_values(values["config"]), "smoke": smoke}
 
 
 def step_from(values: Mapping[str, Any]) -> Step:
@@ -63,6 +66,7 @@ def pipeline_from(values: Mapping[str, Any]) -> Pipeline:
         description=values["description"],
         failures=values["failures"],
         retain=values.get("retain"),
+        smoke=Smoke(**values.get("smoke", {})),
     )
 
 
@@ -90,7 +94,7 @@ def _breaker(values: Mapping[str, Any] | None) -> Breaker | None:
 
 def _wait(values: Mapping[str, Any]) -> Wait:
     times = {name: timedelta(seconds=values[name]) for name in ("poll", "timeout", "shift") if name in values}
-    return Wait(**{**values, "kind": WaitKind(values["kind"]), **times})
+    return Wait(**{**values, "kind": WaitKind(values["kind"]), "by": tuple(values.get("by", ())), **times})
 
 
 def _output(values: Mapping[str, Any]) -> Output:

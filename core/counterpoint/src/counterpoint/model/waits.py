@@ -1,4 +1,4 @@
-"""What a step waits for besides its upstream steps: a marker, a table, another pipeline, another orchestrator."""
+"""What a step waits for besides its upstream steps: data, another pipeline, another orchestrator, a person."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ class WaitKind(StrEnum):
     PARTITION = "partition"
     AIRFLOW_RUN = "airflow_run"
     DAGSTER_ASSET = "dagster_asset"
+    APPROVAL = "approval"
 
 
 BRIDGES = {WaitKind.AIRFLOW_RUN: "run of the Airflow DAG", WaitKind.DAGSTER_ASSET: "Dagster asset"}
@@ -34,6 +35,9 @@ class Wait:
     On another orchestrator, whose address the variable `url_variable` holds, `target` is the id of an Airflow DAG with
     a run whose logical date lies `shift` after the partition's start, or the key of a Dagster asset (`a/b`) whose
     partition key is that start in the format `key_format` (None: it has no partitions).
+
+    For an approval, `target` is the note for the person who decides, and `by` has the names of those who may (empty:
+    anyone).
     """
 
     kind: WaitKind
@@ -44,6 +48,7 @@ class Wait:
     url_variable: str | None = None
     shift: timedelta = timedelta(0)
     key_format: str | None = None
+    by: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.kind in BRIDGES) != (self.url_variable or "").endswith(_URL_SUFFIX):
@@ -53,6 +58,9 @@ class Wait:
             )
         if self.poll <= timedelta(0) or self.timeout < self.poll:
             raise DefinitionError(f"{self}: poll must be above zero, and timeout not below poll")
+
+        if self.by and self.kind is not WaitKind.APPROVAL:
+            raise DefinitionError(f"{self}: by has the names of those who may approve, of an approval alone")
 
     def place(self, partition: str) -> str:
         """The target for a partition, without `file://`."""
@@ -64,6 +72,8 @@ class Wait:
             return f"{self.step} of {self.target} for {partition}"
         if self.kind in BRIDGES:
             return f"{BRIDGES[self.kind]} {self.target} for {partition}"
+        if self.kind is WaitKind.APPROVAL:
+            return f"approval by {' or '.join(self.by)}" if self.by else "approval"
         return f"{self.kind.value} {self.place(partition)}"
 
 
@@ -112,3 +122,21 @@ def dagster_asset(
     An asset without partitions (`key_format=None`) must have been materialized at or after the end of the partition.
     """
     return Wait(WaitKind.DAGSTER_ASSET, key, None, poll, timeout, url_variable, key_format=key_format)
+
+
+def approval(
+    *,
+    by: str | tuple[str, ...] = (),
+    note: str = "",
+    poll: timedelta = timedelta(seconds=30),
+    timeout: timedelta = timedelta(days=7),
+) -> Wait:
+    """Waits until a person approves the step for the inputs that it has in this run; a rejection fails the step.
+
+    Args:
+        by: The name of a person or a role that has to approve, or several, of whom one has to; empty: anyone.
+        note: What the person should look at.
+        poll: How often the orchestrator looks for an answer.
+        timeout: The step fails when nobody has answered by then.
+    """
+    return Wait(WaitKind.APPROVAL, note, None, poll, timeout, by=(by,) if isinstance(by, str) else by)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from counterpoint.contracts.scale import on_sample
 from counterpoint.errors import ContractError
 from counterpoint.model import ArtifactRef, Materialization, OutputKind, RunRequest, StepRecord
 from counterpoint.model.code import loading
@@ -32,6 +33,7 @@ from counterpoint.runtime.meter import Meter
 from counterpoint.runtime.outputs import Checked, Product, check, keep_rejected, write
 from counterpoint.runtime.provided import provided
 from counterpoint.runtime.reuse import renewed, reusable, standing_product
+from counterpoint.runtime.sampling import drawn, share_of
 from counterpoint.runtime.secrets import secret_values
 from counterpoint.runtime.staleness import as_of, refuse_old
 from counterpoint.runtime.surroundings import surroundings
@@ -173,13 +175,15 @@ def _call(context: StepContext, given: Mapping[str, Given], stamp: Stamp, hooks:
     values |= secret_values(context.request, context.step)
     resubmitted = values.get("resubmitted")
     try:
-        with loading():
+        with loading(), on_sample(share_of(context)):
             result = function_of(context.step)(**values)
     except ContractError as error:
         if error.rejected is not None:
             keep_rejected(context, error.rejected, resubmitted)
         raise
-    return check(context, result, resubmitted), replace(stamp, details=hooks.called(context, hooked))
+    with on_sample(share_of(context)):
+        checked = drawn(context, check(context, result, resubmitted))
+    return checked, replace(stamp, details=hooks.called(context, hooked))
 
 
 def _publish(context: StepContext, product: Product, stamp: Stamp) -> Product:

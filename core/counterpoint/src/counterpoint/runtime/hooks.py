@@ -32,6 +32,7 @@ GROUP = "counterpoint.hooks"
 # listed here, not in this distribution's metadata: with outdated metadata steps would run without these hooks
 OWN = (
     "counterpoint.runtime.ownership_gate:Ownership",
+    "counterpoint.runtime.approvals:Approvals",
     "counterpoint.runtime.last_started:Begun",
     "counterpoint.runtime.breaker:CircuitBreaker",
     "counterpoint.runtime.checkpoints:Checkpoints",

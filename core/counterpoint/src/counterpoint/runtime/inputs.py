@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import CounterpointError, DamagedOutputError, MissingInputError, SourceError
@@ -127,6 +128,7 @@ def fingerprint(context: StepContext, inputs: Mapping[str, str], seen: Observed 
         **({"secrets": sorted(secret.name for secret in context.step.secrets)} if context.step.secrets else {}),
         **_resubmitted(context),
         **({"partitions": extent} if (extent := context.pipeline.partitions.extent) else {}),
+        **({"sample": asdict(context.request.sample)} if context.request.sample else {}),
     }
     return digest_of(parts)
 

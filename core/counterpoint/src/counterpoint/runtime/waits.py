@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import CounterpointError, MissingInputError, ServiceError, StorageError
-from counterpoint.model import BRIDGES, RunRequest, Wait
+from counterpoint.model import BRIDGES, RunRequest, Wait, WaitKind
+from counterpoint.runtime.approvals import ApprovalRequest, requested
 from counterpoint.runtime.context import context_of
 from counterpoint.runtime.execute import record_failure
 from counterpoint.runtime.hooks import installed
@@ -30,16 +31,22 @@ if TYPE_CHECKING:
     from counterpoint.storage.objects import Objects
 
 log = logging.getLogger(__name__)
+# of what is noted of a waiting step, what `status` tells
+_SHOWN = ("step", "run_id", "since", "until", "for", "approval")
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What a step still waits for, in words, since when, and until when at most; it is checked every `poll`."""
+    """What a step still waits for, in words, since when, and until when at most; it is checked every `poll`.
+
+    `approval` is what a person has to decide, if the step waits for that.
+    """
 
     words: tuple[str, ...]
     since: datetime
     until: datetime
     poll: timedelta
+    approval: ApprovalRequest | None = None
 
     def __str__(self) -> str:
         return f"waits for {', '.join(self.words)} until {self.until:%Y-%m-%dT%H:%M:%SZ}"
@@ -56,16 +63,11 @@ class Waiting:
 
 
 def _unmet(context: StepContext, made: list[External]) -> Iterator[tuple[Wait, str]]:
-    """The unmet waits of a step, each with a description; met waits on other orchestrators are added to `made`.
-
-    A hook may replace the waits: a step that another side owns waits for that side only, which has the waits itself.
-    """
-    hook_waits = installed().awaits(context)
-    if hook_waits is not None:
-        yield from hook_waits
-        return
+    """The unmet waits of a step but approvals, each with a description; met waits elsewhere are added to `made`."""
     partition = context.partition
     for wait in context.step.waits:
+        if wait.kind is WaitKind.APPROVAL:
+            continue
         description = wait.of(partition.key)
         try:
             external = bridged(wait, partition) if wait.kind in BRIDGES else None
@@ -85,14 +87,20 @@ def look(request: RunRequest, step: str) -> Waiting | None:
         return None
     context = context_of(request, step)
     made: list[External] = []
-    missing = list(_unmet(context, made))
+    # of a step that another side owns, it is that side which waits for these things
+    theirs = installed().awaits(context)
+    missing = list(_unmet(context, made) if theirs is None else theirs)
+    approval = requested(context) if theirs is None else None
+    if approval:
+        missing.append((approval.wait, approval.words))
     if not missing:
         _keep(context, made)
         return None
     noted = _noted(context.store, context.pipeline, request, step)
     since = datetime.fromisoformat(noted["since"]) if noted else datetime.now(UTC)
     until = since + min(wait.timeout for wait, _ in missing)
-    waiting = Waiting(tuple(words for _, words in missing), since, until, min(wait.poll for wait, _ in missing))
+    words, poll = tuple(words for _, words in missing), min(wait.poll for wait, _ in missing)
+    waiting = Waiting(words, since, until, poll, approval)
     if noted is None or noted["for"] != list(waiting.words):
         _note(context, waiting)
     return waiting
@@ -103,6 +111,7 @@ def admit(request: RunRequest, step: str) -> Waiting | None:
 
     Raises:
         MissingInputError: The time to wait has passed; the failure of the step is recorded.
+        RejectedError: A person rejected the step; the failure is recorded, too.
         UsageError: It waits for a pipeline or step that does not exist; the failure is recorded, too.
     """
     try:
@@ -195,7 +204,7 @@ def waiting(objects: Objects, pipeline: Pipeline, version: str, keys: Sequence[s
     now = datetime.now(UTC)
     return sorted(
         (
-            {**{name: note[name] for name in ("step", "run_id", "since", "until", "for")}, "date": note["partition"]}
+            {**{name: note[name] for name in _SHOWN if name in note}, "date": note["partition"]}
             for note in notes
             if note["version"] == version
             and (not keys or note["partition"] in keys)
@@ -206,8 +215,8 @@ def waiting(objects: Objects, pipeline: Pipeline, version: str, keys: Sequence[s
 
 
 def _may_wait(request: RunRequest, step: Step) -> bool:
-    """Whether a step of a run can have waits; in a scheduled run another side may own it."""
-    return bool(step.waits) or request.scheduled
+    """Whether a step of a run can have waits; in a scheduled run another side may own it, a smoke test has none."""
+    return (bool(step.waits) or request.scheduled) and request.sample is None
 
 
 def _keep(context: StepContext, made: list[External]) -> None:
@@ -222,8 +231,9 @@ def _noted(store: Store, pipeline: Pipeline, request: RunRequest, step: str) -> 
 
 
 def _note(context: StepContext, waiting: Waiting) -> None:
-    log.info("%s %s %s", context.request.partition, context.step.name, waiting)
-    note = {
+    level = logging.WARNING if waiting.approval else logging.INFO  # a person has to act
+    log.log(level, "%s %s %s", context.request.partition, context.step.name, waiting)
+    note: dict[str, Any] = {
         "step": context.step.name,
         "partition": context.request.partition,
         "run_id": context.request.run_id,
@@ -233,6 +243,8 @@ def _note(context: StepContext, waiting: Waiting) -> None:
         "for": list(waiting.words),
         "ended": None,
     }
+    if waiting.approval:
+        note["approval"] = waiting.approval.to_dict()
     context.store.put_json(layout.step_waiting(context.pipeline.name, context.request.run_id, context.step.name), note)
 
 

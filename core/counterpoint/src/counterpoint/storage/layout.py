@@ -33,7 +33,7 @@ JSON = ".json"
 # files of a run, and endings of files of its steps
 RECORD, REQUEST, LINEAGE = "run.json", "request.json", "lineage.json"
 PACK = "packed-run.json"  # no step can have this name
-FAILURES, WAITING, BRIDGED = ".failures.json", ".waiting.json", ".bridged.json"
+FAILURES, WAITING, BRIDGED, APPROVAL = ".failures.json", ".waiting.json", ".bridged.json", ".approval.json"
 # files of artifacts: JSON values and models
 VALUE, WEIGHTS, MODEL = "value.json", "weights.safetensors", "model.json"
 SITE = "site.json"
@@ -268,6 +268,11 @@ def step_waiting(pipeline: str, run_id: str, step: str) -> str:
 def step_bridged(pipeline: str, run_id: str, step: str) -> str:
     """What a step of a run waited for on other orchestrators and found."""
     return f"{RUNS}/{pipeline}/{run_id}/{step}{BRIDGED}"
+
+
+def step_approval(pipeline: str, run_id: str, step: str) -> str:
+    """Who approved or rejected a step in a run."""
+    return f"{RUNS}/{pipeline}/{run_id}/{step}{APPROVAL}"
 
 
 def step_handed(pipeline: str, run_id: str, step: str) -> str:

@@ -65,6 +65,19 @@ _WAITING = {
     **dict.fromkeys(("since", "until"), moment),
     "for": [str],
     "ended": _MAYBE_MOMENT,
+    "approval?": {"by": [str], "note": str, "origin": str, "digest": str, "inputs": {str: str}},
+}
+_APPROVALS = {
+    "decisions": [
+        {
+            **dict.fromkeys(("step", "run_id", "partition", "version", "by", "via", "login", "digest"), str),
+            "approved": bool,
+            "reason": str,
+            "host": (str, None),
+            "at": moment,
+            "inputs": {str: str},
+        }
+    ]
 }
 _BEGUN = {"run_id": str, "orchestrator": str, "attempt": int, "at": moment}
 _SITE = {"root": str, "pipelines": [str], "ports": {str: int}, "database": (str, None), "schedules": bool}
@@ -93,6 +106,7 @@ KINDS: tuple[tuple[str, Any], ...] = (
     (_like(layout.step_failures, *_RUN, _PART), {"attempts": [_ATTEMPT]}),
     (_like(layout.step_bridged, *_RUN, _PART), {"bridged": [dict]}),
     (_like(layout.step_waiting, *_RUN, _PART), _WAITING),
+    (_like(layout.step_approval, *_RUN, _PART), _APPROVALS),
     (_like(layout.step_record, *_RUN, r"(?P<name>\w+)(\.\d+)?"), StepRecord),
     (_like(layout.step_record, *_RUN, _PART), dict),
     (_like(layout.backfill_manifest, _PART, _PART), ({"status": lambda value: value == "dropped"}, _BACKFILL)),
