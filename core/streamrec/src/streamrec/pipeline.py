@@ -12,6 +12,7 @@ from counterpoint.model import (
     Pool,
     RetryPolicy,
     Schedule,
+    Smoke,
     TriggerRule,
     step,
     windowed,
@@ -24,6 +25,16 @@ READING_RETRY = RetryPolicy(retries=1, delay=timedelta(seconds=30))
 
 # Training sees t-6..t-1 only: day t is held out, and a training step has no edge by which to read it.
 TRAINING_DAYS = windowed("validated_interactions", "t-6..t-1")
+
+# Whole users, for a user's history is what the models learn from; few rows cannot hold the limits of a whole day.
+SMOKE = Smoke(
+    {
+        "contract": {"minimum_rows": 1, "max_bad_rate": 0.1, "max_null_rate": 0.5, "max_user_share": 1.0},
+        "retrieval": {"epochs": 1},
+        "ranking": {"epochs": 1, "least_steps": 1},
+    },
+    key="user_id",
+)
 
 
 def _table(contract: str) -> Output:
@@ -38,6 +49,7 @@ pipeline = Pipeline(
     deadline=timedelta(hours=4),
     pools=(Pool("gpu_pool", 4), Pool("feature_store_pool", 2), Pool("model_registry_pool", 1)),
     config=CONFIG,
+    smoke=SMOKE,
     steps=(
         step(
             "streamrec.source:raw_interactions",

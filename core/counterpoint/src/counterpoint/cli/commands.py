@@ -23,6 +23,7 @@ ORDER = (
     "init",
     "show",
     "run",
+    "smoke",
     "backfill",
     "retry",
     "approve",
