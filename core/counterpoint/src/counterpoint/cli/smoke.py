@@ -6,7 +6,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.cli.output import answer, echo, table
-from counterpoint.cli.run import PIPELINE, setting_options, settings
+from counterpoint.cli.run import PIPELINE, configuration_from, setting_options, settings
 from counterpoint.commands import setting_words
 
 if TYPE_CHECKING:
@@ -37,14 +37,13 @@ def run(args: argparse.Namespace) -> int:
     """Runs the test and prints a table of its steps; 1 if a step failed or the limit was reached."""
     from counterpoint.errors import UsageError
     from counterpoint.model.lengths import length_of
-    from counterpoint.services.service_environments import absolute
     from counterpoint.services.smoke import smoke
 
     limit = length_of(args.limit, "--limit").total_seconds()
     if limit <= 0:
         raise UsageError("--limit must be above zero, for example 120s")
-    sample, root = _sample(args), absolute(args.root)
-    report = smoke(args.pipeline, root, sample, date=args.date, limit=limit, config=settings(args))
+    configuration, sample = configuration_from(args, args.pipeline), _sample(args)
+    report = smoke(args.pipeline, configuration, sample, date=args.date, limit=limit, overrides=settings(args))
     if args.json:
         answer(report.to_dict())
     else:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from counterpoint.model import Pipeline, Sample
+    from counterpoint.model.configuration import Configuration
 
 # how the variables begin that would let a test reach a real registry, a lineage server, or people
 _OUTSIDE = ("MLFLOW_TRACKING_", "MLFLOW_REGISTRY_", "OPENLINEAGE_", "COUNTERPOINT_ALERTS")
@@ -70,17 +71,24 @@ class SmokeReport:
 
 
 def smoke(
-    name: str, root: str, sample: Sample, *, date: str | None, limit: float, config: Mapping[str, Any]
+    name: str,
+    configuration: Configuration,
+    sample: Sample,
+    *,
+    date: str | None,
+    limit: float,
+    overrides: Mapping[str, Any],
 ) -> SmokeReport:
     """Runs all steps of a pipeline on a sample, without effects, waits or alerts, and forgets what they made.
 
     Args:
         name: The pipeline, as it is found.
-        root: Where production lies: its newest partition and its settings are read, nothing is written.
+        configuration: Where production lies, whose newest partition and settings are read, and what the runs of the
+            pipeline go by; nothing is written there, and its tracking server is not used.
         sample: The rows that are kept of what comes from outside.
         date: The partition; None for the newest.
         limit: Seconds, after which the steps that run are ended.
-        config: Settings that were given, over the small ones of the pipeline.
+        overrides: Settings over the small ones of the pipeline.
 
     Returns:
         How it went; a step that fails raises nothing.
@@ -88,10 +96,11 @@ def smoke(
     Raises:
         UsageError: no partition is named or known, or a setting is none.
     """
-    described = find_pipeline(name)
-    settings = _settings(described, Store(root, described), config)
+    described, root = find_pipeline(name), configuration.root
+    kept = described.own(made_with(Store(root, described), described.name))
+    settings = _merged(kept, configuration.settings, described.smoke.settings, overrides)
     pipeline = described.configured(settings)
-    request = RunRequest(name, date or "", "", root, config=settings, effects=False, sample=sample)
+    request = _request(name, configuration, settings, sample)
     key = date or newest_partition(pipeline, Store(root, pipeline), request)
     pipeline.partitions.partition(key)
     waits = [f"{step.name}: {wait.of(key)}" for step in pipeline.steps for wait in step.waits]
@@ -105,10 +114,17 @@ def smoke(
     return report
 
 
-def _settings(pipeline: Pipeline, store: Store, overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of production, over them the small ones of the pipeline, over them those that were given."""
-    merged = pipeline.own(made_with(store, pipeline.name))
-    for settings in (pipeline.smoke.settings, overrides):
+def _request(name: str, configuration: Configuration, settings: Mapping[str, Any], sample: Sample) -> RunRequest:
+    """The request of a run that has the secrets of its environment, and not its tracking server."""
+    variables = {n: value for n, value in configuration.variables.items() if not n.startswith(_OUTSIDE)}
+    carried = {**configuration.carried, "tracking": None, "variables": variables}
+    return RunRequest(name, "", "", configuration.root, config=settings, effects=False, sample=sample, **carried)
+
+
+def _merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of several layers, the later over the earlier; a dict setting is merged one level deep."""
+    merged: dict[str, Any] = {}
+    for settings in layers:
         for name, value in settings.items():
             both = isinstance(merged.get(name), dict) and isinstance(value, dict)
             merged[name] = {**merged[name], **value} if both else value
