@@ -9,7 +9,7 @@ from airflow.plugins_manager import AirflowPlugin
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from counterpoint.model import Pipeline
 
@@ -44,19 +44,38 @@ def due() -> Any:
     return REFERENCES[0]() if REFERENCES else DeadlineReference.DAGRUN_QUEUED_AT
 
 
-async def late(context: Mapping[str, Any]) -> None:
-    """Reports a late scheduled run; the triggerer calls it. Backfill runs and manual runs have no deadline."""
-    from counterpoint.monitoring import tell_late
+async def late(context: Mapping[str, Any], served: str | None = None, deployed: str | None = None) -> None:
+    """Reports a late scheduled run; the triggerer calls it. Backfill runs and manual runs have no deadline.
 
+    `served` and `deployed` are those that a generated DAG file gives to its tasks.
+    """
     run = context["dag_run"]
     if run["run_type"] == "scheduled":
-        await asyncio.to_thread(tell_late, run["dag_id"], run["data_interval_start"], "airflow")
+        await asyncio.to_thread(_tell, run, served, deployed)
+
+
+def _tell(run: Mapping[str, Any], served: str | None, deployed: str | None) -> None:
+    from counterpoint.monitoring import tell_late
+    from counterpoint.runtime import find_pipeline
+    from counterpoint_airflow.binding import configuration_of
+
+    moment = run.get("partition_key") or run["data_interval_start"] or run["run_after"]
+    configuration = configuration_of(find_pipeline(served), deployed) if served else None
+    tell_late(run["dag_id"], moment, "airflow", reference=served, configuration=configuration)
 
 
 def deadline(pipeline: Pipeline) -> Any:
-    """The deadline alert of a DAG, which fires when the pipeline's deadline has passed since the run was due."""
-    if pipeline.deadline is None:
-        return None
+    """The deadline alert of a DAG; None without a deadline."""
+    return deadline_of(pipeline.deadline) if pipeline.deadline else None
+
+
+def deadline_of(interval: timedelta, **binding: str) -> Any:
+    """The alert of a DAG whose runs should end that long after they were due by its schedule.
+
+    Args:
+        interval: The time from when a run is due.
+        binding: `served` and `deployed`, where a generated file makes the alert.
+    """
     from airflow.sdk.definitions.deadline import AsyncCallback, DeadlineAlert
 
-    return DeadlineAlert(due(), pipeline.deadline, AsyncCallback(late))
+    return DeadlineAlert(due(), interval, AsyncCallback(late, kwargs=binding))

@@ -13,7 +13,7 @@ from counterpoint_airflow.timetable import PartitionTimetable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from counterpoint.model import Partitions, Pipeline, Schedule
+    from counterpoint.model import Configuration, Partitions, Pipeline, Schedule
 
 
 def timetable(pipeline: Pipeline, *, scheduled: bool) -> PartitionTimetable:
@@ -45,10 +45,11 @@ def key_of(partitions: Partitions, run: Any) -> str:
     return key if run.logical_date and run.run_type == "manual" else partitions.shift(key, -1)
 
 
-def request_of(served: str, context: Mapping[str, Any]) -> RunRequest:
+def request_of(served: str, context: Mapping[str, Any], configuration: Configuration | None = None) -> RunRequest:
     """The request in a run's conf; for a run that Airflow or a person started, a new request for its partition.
 
-    Such a run takes settings from its conf, where the page puts the parameters that a person enters.
+    Such a run takes settings from its conf, where the page puts the parameters that a person enters. A generated DAG
+    file gives the configuration of its environment.
     """
     run, pipeline = context["dag_run"], find_pipeline(served)
     conf = dict(run.conf or {})
@@ -57,4 +58,6 @@ def request_of(served: str, context: Mapping[str, Any]) -> RunRequest:
         key = request.partition or key_of(pipeline.partitions, run)
         return request if request.partition else part_of(request, key, steps_in(conf[SPANS], key))
     key, scheduled = key_of(pipeline.partitions, run), run.run_type == "scheduled"
-    return native_request(served, key, run.run_id, "airflow", scheduled=scheduled, config=pipeline.own(conf))
+    return native_request(
+        served, key, run.run_id, "airflow", configuration=configuration, scheduled=scheduled, config=pipeline.own(conf)
+    )

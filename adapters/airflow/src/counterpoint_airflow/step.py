@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import DownstreamTasksSkipped
 
+from counterpoint_airflow.binding import configuration_of
 from counterpoint_airflow.conditions import idle_after, is_selected, skip_unless_chosen
 from counterpoint_airflow.keys import ELEMENTS
 from counterpoint_airflow.partitions import request_of
@@ -22,7 +23,12 @@ NOTHING = -1
 
 
 def execute_step(
-    served: str, step_name: str, upstream: dict[str, Any], index: int | None = None, **context: Any
+    served: str,
+    step_name: str,
+    upstream: dict[str, Any],
+    index: int | None = None,
+    deployed: str | None = None,
+    **context: Any,
 ) -> dict[str, Any] | None:
     """Executes a step of the pipeline that is found as `served`; returns its reference, None if not selected.
 
@@ -35,7 +41,7 @@ def execute_step(
     from counterpoint.runtime import Attempt, execute_attempt, find_pipeline
 
     pipeline, native = find_pipeline(served), context["ti"]
-    request = request_of(served, context)
+    request = request_of(served, context, configuration_of(pipeline, deployed))
     if not is_selected(pipeline, request, step_name) or index == NOTHING:
         return None
     references = references_of(upstream or pulled(pipeline, step_name, native))
@@ -55,12 +61,15 @@ def execute_step(
     return reference.to_dict()
 
 
-def count_elements(served: str, step_name: str, upstream: dict[str, Any], **context: Any) -> list[int]:
+def count_elements(
+    served: str, step_name: str, upstream: dict[str, Any], deployed: str | None = None, **context: Any
+) -> list[int]:
     """The indices of the elements of a mapped step."""
     from counterpoint.runtime import find_pipeline
     from counterpoint.runtime.execute import element_count
 
-    pipeline, request = find_pipeline(served), request_of(served, context)
+    pipeline = find_pipeline(served)
+    request = request_of(served, context, configuration_of(pipeline, deployed))
     if not is_selected(pipeline, request, step_name):
         return [NOTHING]
     references = references_of(upstream or pulled(pipeline, step_name, context["ti"]))
@@ -87,14 +96,15 @@ def references_of(upstream: dict[str, Any]) -> dict[str, Any]:
 
 def tell_failure(context: Any) -> None:
     """Records a final failure that the step itself could not record; Airflow calls it as a failure callback."""
-    from counterpoint.runtime import step_record
+    from counterpoint.runtime import find_pipeline, step_record
     from counterpoint.runtime.execute import record_failure
 
     task, native, error = context["task"], context["ti"], context.get("exception")
     step, index = task.task_id.removesuffix(ELEMENTS), max(native.map_index, 0)
     index = index if step != task.task_id or native.map_index >= 0 else None
     log.error("%s failed for good: %s: %s", task.task_id, type(error).__name__, error)
-    request = request_of(task.op_kwargs["served"], context)
+    served, deployed = task.op_kwargs["served"], task.op_kwargs.get("deployed")
+    request = request_of(served, context, configuration_of(find_pipeline(served), deployed))
     record = step_record(request, step, index)
     if isinstance(error, Exception) and (not record.get("error") or record["attempts"] != native.try_number):
         record_failure(request, step, error, attempt=native.try_number, index=index)

@@ -68,41 +68,59 @@ def translate(pipeline: Pipeline, *, served: str | None = None, scheduled: bool 
 
 
 def _task(pipeline: Pipeline, step: Step, tasks: dict[str, Any], served: str) -> Any:
-    gates = _gates(step, tasks) if step.trigger_rule is TriggerRule.ONE_SUCCESS else []
-    rule = TriggerRule.ALL_SUCCESS if gates else step.trigger_rule
-    common = {"multiple_outputs": False, "trigger_rule": rule.value, "on_failure_callback": tell_failure}
-    decorated = task_decorator_factory(
-        decorated_operator_class=StepOperator,
-        task_id=step.name,
-        outlets=[asset_of(pipeline, step)],
-        pool=step.pool or DEFAULT_POOL,
-        execution_timeout=timeout(step),
-        doc_md=step.description or None,
-        doc_json=json.dumps(to_values(step)),
-        **common,
+    arguments = {"served": served, "step_name": step.name, "upstream": {name: tasks[name] for name in step.upstream}}
+    native = {**native_of(pipeline, step), "doc_json": json.dumps(to_values(step))}
+    return step_task(arguments, native, mapped=step.map_over is not None)
+
+
+def native_of(pipeline: Pipeline, step: Step) -> dict[str, Any]:
+    """The arguments of a step's task in Airflow's own terms, but for its edges."""
+    return {
+        "outlets": [asset_of(pipeline, step)],
+        "pool": step.pool or DEFAULT_POOL,
+        "trigger_rule": step.trigger_rule.value,
+        "execution_timeout": timeout(step),
         **retries(step),
-    )(execute_step)
-    passed = {} if gates else {name: tasks[name] for name in step.upstream}
-    arguments = {"served": served, "step_name": step.name, "upstream": passed}
-    if step.map_over is None:
-        native = decorated(**arguments)
-        native.operator.set_upstream(gates)
-        return native
-    indices = task(task_id=f"{step.name}{ELEMENTS}", retries=0, **common)(count_elements)(**arguments)
+        "doc_md": step.description or None,
+    }
+
+
+def step_task(arguments: Mapping[str, Any], native: Mapping[str, Any], *, mapped: bool) -> Any:
+    """The task of a step in the DAG that is being made; of a mapped one, the task of each element.
+
+    Args:
+        arguments: What `execute_step` is called with, `step_name` and `upstream` (by step, their tasks) among them.
+        native: As from `native_of`.
+        mapped: Whether the step is executed once for each element of a list.
+    """
+    name, upstream = arguments["step_name"], arguments["upstream"]
+    gates = _gates(name, upstream) if native.get("trigger_rule") == TriggerRule.ONE_SUCCESS else []
+    if gates:
+        native, arguments = {**native, "trigger_rule": TriggerRule.ALL_SUCCESS.value}, {**arguments, "upstream": {}}
+    common = {"multiple_outputs": False, "on_failure_callback": tell_failure}
+    decorated = task_decorator_factory(decorated_operator_class=StepOperator, task_id=name, **common, **native)
+    body = decorated(execute_step)
+    if not mapped:
+        executed = body(**arguments)
+        executed.operator.set_upstream(gates)
+        return executed
+    rule = native.get("trigger_rule", TriggerRule.ALL_SUCCESS.value)
+    count = task(task_id=f"{name}{ELEMENTS}", retries=0, trigger_rule=rule, **common)(count_elements)
+    indices = count(**arguments)
     indices.operator.set_upstream(gates)
-    return decorated.partial(**arguments).expand(index=indices)
+    return body.partial(**arguments).expand(index=indices)
 
 
-def _gates(step: Step, tasks: Mapping[str, Any]) -> list[EmptyOperator]:
+def _gates(step: str, upstream: Mapping[str, Any]) -> list[EmptyOperator]:
     """Two tasks that no worker starts, after both of which a step begins that one upstream step is enough for.
 
     By Airflow's own rule it would begin at the first success, and what it reads of the others would depend on chance.
     """
-    if not step.upstream:
+    if not upstream:
         return []
-    gates = [EmptyOperator(task_id=f"{step.name}{suffix}", trigger_rule=rule) for suffix, rule in GATES.items()]
+    gates = [EmptyOperator(task_id=f"{step}{suffix}", trigger_rule=rule) for suffix, rule in GATES.items()]
     for gate in gates:
-        gate.set_upstream([tasks[name] for name in step.upstream])
+        gate.set_upstream(list(upstream.values()))
     return gates
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from counterpoint.build.order import Build, NativeFiles
     from counterpoint.model import BackfillOrder, ErrorInfo, NativeBackfill, NativeRun, Pipeline, RunRequest
 
 __all__ = [
@@ -125,6 +126,10 @@ class Adapter(ABC):
     @abstractmethod
     def read_back(self, native: Any) -> Pipeline:
         """The pipeline of a native object, read from native properties wherever these exist."""
+
+    def build(self, build: Build) -> NativeFiles:
+        """The files by which an installation that a team already has runs a pipeline; no server is asked."""
+        raise UsageError(f"{self.name} builds no files: choose another --target")
 
     @abstractmethod
     def run(self, request: RunRequest, home: Path) -> NativeRun:

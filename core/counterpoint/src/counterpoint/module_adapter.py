@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from counterpoint.adapter import Limit
+    from counterpoint.build.order import Build, NativeFiles
     from counterpoint.model import BackfillOrder, ErrorInfo, NativeBackfill, NativeRun, Pipeline, RunRequest
     from counterpoint.service_environment import Plan, ServiceEnvironment
 
@@ -24,6 +25,13 @@ class TranslatePart(Protocol):
         """See `Adapter.render`."""
 
     def read_back(self, native: Any) -> Pipeline:
+        """See `Adapter`."""
+
+
+class BuildPart(Protocol):
+    """The module `build`."""
+
+    def build(self, build: Build) -> NativeFiles:
         """See `Adapter`."""
 
 
@@ -134,6 +142,11 @@ class ModuleAdapter(Adapter):
         """See `Adapter`."""
         part: TranslatePart = self._part("translate")
         return part.read_back(native)
+
+    def build(self, build: Build) -> NativeFiles:
+        """See `Adapter`."""
+        part: BuildPart = self._part("build")
+        return part.build(build)
 
     def run(self, request: RunRequest, home: Path) -> NativeRun:
         """See `Adapter`."""

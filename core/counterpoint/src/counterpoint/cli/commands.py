@@ -38,6 +38,7 @@ ORDER = (
     "alerts",
     "lineage",
     "models",
+    "build",
     "up",
     "down",
     "doctor",

@@ -65,9 +65,12 @@ def _run(args: argparse.Namespace, store: object) -> int:
     from dataclasses import replace
 
     from counterpoint.cli.environments import reexec
+    from counterpoint.cli.output import say
     from counterpoint.cli.run import target_options, tell
     from counterpoint.errors import UsageError
     from counterpoint.model import RunRequest
+    from counterpoint.orchestrators import LOCAL
+    from counterpoint.runtime.adapter_support import DEPLOYED
     from counterpoint.services import engine_for
     from counterpoint.services.launch import launch, new_run_id
     from counterpoint.storage import layout
@@ -77,6 +80,9 @@ def _run(args: argparse.Namespace, store: object) -> int:
         raise UsageError(f"pipeline {args.pipeline} has no run {args.run_id!r} below {args.root}: name another --root?")
     request = RunRequest.from_json(stored["request"])
     _refuse_others(args, request.config)
+    if stored.get(DEPLOYED):
+        say(f"{args.run_id} ran in an installation that Counterpoint does not control; the retry runs here")
+        request = replace(request, orchestrator=LOCAL)
     code = reexec(request.orchestrator, args.argv)
     if code is not None:
         return code

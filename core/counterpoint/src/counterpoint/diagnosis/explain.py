@@ -11,7 +11,7 @@ from counterpoint.diagnosis.causes import Cause, grouped, recorded, told
 from counterpoint.diagnosis.evidence import Evidence, read
 from counterpoint.errors import ServiceError
 from counterpoint.model import ArtifactRef, ErrorInfo, OutputKind, Status
-from counterpoint.runtime.adapter_support import runnable
+from counterpoint.runtime.adapter_support import DEPLOYED, runnable
 from counterpoint.runtime.approvals import approval_wait, decisions_of
 from counterpoint.services.processes import Owner
 from counterpoint.services.service_environments import running_target
@@ -111,6 +111,8 @@ def _of_a_command(evidence: Evidence, causes: list[Cause]) -> tuple[list[Cause],
 
 def is_served(evidence: Evidence) -> bool:
     """Whether the run belongs to an orchestrator's services, which can be asked about it."""
+    if evidence.kept.get(DEPLOYED):
+        return False
     if "owner" in evidence.kept:
         return bool(evidence.kept["service"])
     return evidence.request.orchestrator != "local"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.alerts import Alert, tell
 from counterpoint.commands import command
+from counterpoint.errors import UsageError
 from counterpoint.model import HANDLING, FailureClass, Severity
 from counterpoint.monitoring.findings import Punctuality, look_at_run
 from counterpoint.monitoring.schedule import due_of
@@ -22,7 +23,7 @@ from counterpoint.storage.objects import Objects
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from counterpoint.model import Pipeline
+    from counterpoint.model import Configuration, Partitions, Pipeline
     from counterpoint.monitoring.findings import Output, Run
     from counterpoint.monitoring.states import StepState
 
@@ -81,6 +82,13 @@ def _command(name: str, run: Run, root: str, settings: Mapping[str, Any]) -> str
     return command("status", name, "--from", run.due.partition, "--to", run.due.partition, root=root, config=settings)
 
 
+def _key(partitions: Partitions, moment: str) -> str:
+    try:
+        return partitions.partition(moment).key
+    except UsageError:
+        return partitions.key_of(datetime.fromisoformat(moment))
+
+
 def alert_of_output(name: str, pipeline: Pipeline, output: Output, now: datetime, root: str) -> Alert | None:
     """The alert of an output that is past its limit; None when it is not."""
     if not output.is_too_old:
@@ -101,15 +109,28 @@ def alert_of_output(name: str, pipeline: Pipeline, output: Output, now: datetime
     )
 
 
-def tell_late(pipeline: str, moment: str, orchestrator: str) -> None:
-    """Sends the alert of a run whose deadline has passed in an orchestrator, unless the run has ended; never raises.
+def tell_late(
+    pipeline: str,
+    moment: str,
+    orchestrator: str,
+    *,
+    reference: str | None = None,
+    configuration: Configuration | None = None,
+) -> None:
+    """Sends the alert of a run whose deadline an orchestrator saw pass, unless it has ended by now; never raises.
 
-    `pipeline` is the pipeline's own name, `moment` a time in the run's partition (ISO 8601).
+    Args:
+        pipeline: Its own name.
+        moment: A moment in the run's partition (ISO 8601), or the key of the partition.
+        orchestrator: Which one saw it.
+        reference: How the pipeline is found; default the served pipeline of that name.
+        configuration: What a generated file gives to its runs; default what is served.
     """
     try:
-        name = next(served for served in served_pipelines() if find_pipeline(served).name == pipeline)
+        name = reference or next(served for served in served_pipelines() if find_pipeline(served).name == pipeline)
         described, now = find_pipeline(name), datetime.now(UTC)
-        request = native_request(name, described.partitions.key_of(datetime.fromisoformat(moment)), "", orchestrator)
+        key = _key(described.partitions, moment)
+        request = native_request(name, key, "", orchestrator, configuration=configuration)
         due = due_of(described, request.partition)
         passed = due._replace(deadline=min(due.deadline or now, now))
         store = Store(request.root, described)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 ROOT = "COUNTERPOINT_ROOT"
 PIPELINES = "COUNTERPOINT_PIPELINES"
+# kept beside the request of a run that a team's own installation made, by a generated file
+DEPLOYED = "deployed"
 # how many steps of a run are executed in parallel where an orchestrator leaves that to its adapter
 PARALLEL = int(os.environ.get("COUNTERPOINT_PARALLEL", os.cpu_count() or 2))
 
@@ -64,13 +66,15 @@ def native_request(
     stored = objects.get_json(layout.run_request(name, run_id)) if native_id else None
     if stored:
         return replace(RunRequest.from_json(stored["request"]), root=objects.root)
+    deployed = configuration is not None
     configuration = configuration or served_configuration(objects, name, orchestrator)
     config = {**sealed(configuration.settings), **more.pop("config", {})}
     request = RunRequest(
         pipeline, partition, run_id, objects.root, orchestrator, config=config, **configuration.carried, **more
     )
     if native_id:
-        keep_request(objects, name, request, service=True)
+        # services that commands start can run it again; a team's own installation is not theirs to use
+        keep_request(objects, name, request, **({"service": False, DEPLOYED: True} if deployed else {"service": True}))
     return request
 
 

@@ -6,7 +6,7 @@ import difflib
 import os
 import sys
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import Distribution, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +35,12 @@ def registered_by_users() -> dict[str, str]:
 
 def _entries(group: str) -> dict[str, str]:
     return {entry.name: entry.value for entry in sorted(entry_points(group=group), key=lambda entry: entry.name)}
+
+
+def distribution_of(name: str) -> Distribution | None:
+    """The distribution that registers a pipeline by that name, or None."""
+    entries = [entry for group in (GROUP, EXAMPLES) for entry in entry_points(group=group) if entry.name == name]
+    return entries[0].dist if entries else None
 
 
 @cache

@@ -1,0 +1,1 @@
+"""A team's package: it registers its pipeline, and knows no orchestrator."""
