@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from counterpoint.module_adapter import ModuleAdapter
 from counterpoint_dagster.limits import BACKFILLS
 
 if TYPE_CHECKING:
-    from counterpoint.module_adapter import BackfillPart, Parts
-    from counterpoint_dagster import backfill, causes, deploy, observe, schedules, translate
+    from counterpoint.module_adapter import BackfillPart, BuildPart, Parts
+    from counterpoint_dagster import backfill, build, causes, deploy, observe, schedules, translate
 
     _PARTS: Parts = (translate, observe, causes, deploy, schedules, backfill)
     _BACKFILL: BackfillPart = backfill
+    _BUILD: BuildPart = build
 
 
 class DagsterAdapter(ModuleAdapter):
@@ -26,3 +27,20 @@ class DagsterAdapter(ModuleAdapter):
 
 
 ADAPTER = DagsterAdapter()
+
+# the class that a `defs.yaml` names; its module imports Dagster, which the adapter's does not
+_COMPONENT = "PipelineComponent"
+
+
+def __getattr__(name: str) -> Any:
+    """The component, imported when it is first looked up."""
+    if name == _COMPONENT:
+        from counterpoint_dagster.component import PipelineComponent
+
+        return PipelineComponent
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """The names of this module with the component's: `dg` looks for components among them."""
+    return sorted([*globals(), _COMPONENT])

@@ -84,7 +84,7 @@ def progress(target: ServiceEnvironment, order: BackfillOrder, native_id: str) -
     chains = _chains(runs_with(target, BACKFILL, native_id))
     ended: dict[str, NativeRun] = {}
     for (key, _), chain in chains.items():
-        steps = tuple(asset["path"][0] for asset in chain[0]["assetSelection"])
+        steps = tuple(asset["path"][-1] for asset in chain[0]["assetSelection"])
         request = part_of(order.request, key, steps)
         run = native_of(find_pipeline(request.pipeline), request, chain[0]["runId"], chain)
         if run is not None:

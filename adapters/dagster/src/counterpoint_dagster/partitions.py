@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from counterpoint.model import PartitionKind, Partitions, RunRequest, Step, part_of
 from counterpoint.runtime import native_request
 from counterpoint_dagster.keys import PARTITION, REQUEST, SCHEDULE
+
+if TYPE_CHECKING:
+    from counterpoint.model import Configuration
 
 # days of the week count from Sunday
 _MONDAY = 1
@@ -57,11 +60,16 @@ def offsets_of(native: dg.PartitionMapping | None) -> tuple[int, int]:
     return 0, 0
 
 
-def request_of(pipeline: str, run: dg.DagsterRun) -> RunRequest:
-    """The request in a run's tags (a backfill's names no partition); without one, a request for the run's selection."""
-    steps = tuple(sorted(key.to_user_string() for key in run.asset_selection or ())) or None
+def request_of(pipeline: str, run: dg.DagsterRun, configuration: Configuration | None = None) -> RunRequest:
+    """The request in a run's tags (a backfill's names no partition); without one, a request for the run's selection.
+
+    Generated definitions give the configuration of their environment to such a run.
+    """
+    steps = tuple(sorted(key.path[-1] for key in run.asset_selection or ())) or None
     if REQUEST not in run.tags:
         key, scheduled = run.tags[PARTITION], SCHEDULE in run.tags
-        return native_request(pipeline, key, run.run_id, "dagster", scheduled=scheduled, steps=steps)
+        return native_request(
+            pipeline, key, run.run_id, "dagster", configuration=configuration, scheduled=scheduled, steps=steps
+        )
     request = RunRequest.from_json(run.tags[REQUEST])
     return request if request.partition else part_of(request, run.tags[PARTITION], steps)

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 # the instance. A missing module (the name is Dagster's own) is skipped, and then each step takes 0.5 s longer.
 _IMPORTED = ["counterpoint_dagster.definitions", "dagster._core.storage.sqlite_storage"]
 
+# how each step gets a process in a team's own installation
+FORKED: dict[str, Any] = {"start_method": {"forkserver": {}}}
+
 
 def retry_policy(retry: RetryPolicy) -> dg.RetryPolicy | None:
     """The policy that the page shows; core computes the delays, see `raise_retry`."""
@@ -49,9 +52,21 @@ def execution(pipeline: Pipeline, steps: Sequence[str]) -> dict[str, Any]:
 
     Otherwise each step has a process, forked from one that has already imported Dagster and the definitions.
     """
-    parallel = any(len(set(stage) & set(steps)) > 1 for stage in stages(pipeline))
+    parallel = is_parallel(pipeline, steps)
     multiprocess = {"max_concurrent": PARALLEL, "start_method": {"forkserver": {"preload_modules": _IMPORTED}}}
     return {"execution": {"config": {"multiprocess": multiprocess} if parallel else {"in_process": {}}}}
+
+
+def is_parallel(pipeline: Pipeline, steps: Sequence[str]) -> bool:
+    """Whether two of some steps may be executed side by side."""
+    return any(len(set(stage) & set(steps)) > 1 for stage in stages(pipeline))
+
+
+def executor(pipeline: Pipeline) -> dg.ExecutorDefinition:
+    """What executes the runs of a team's own installation: as `execution`, with Dagster's own defaults."""
+    if is_parallel(pipeline, pipeline.step_names):
+        return dg.multiprocess_executor.configured(FORKED)
+    return dg.in_process_executor
 
 
 def raise_retry(step: Step, error: Exception, retry: int) -> NoReturn:

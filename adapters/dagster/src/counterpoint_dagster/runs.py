@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import dagster as dg
 
     from counterpoint.model import Pipeline, RunRequest
+    from counterpoint_dagster.binding import Binding
 
 
 def tags_of(request: RunRequest) -> dict[str, str]:
@@ -26,18 +27,24 @@ def tags_after(request: RunRequest, first: dg.DagsterRun) -> dict[str, str]:
     return {**inherited, REQUEST: request.to_json(), FIRST: first.run_id}
 
 
-def is_of(pipeline: Pipeline, run: dg.DagsterRun) -> bool:
+def is_of(pipeline: Pipeline, binding: Binding, run: dg.DagsterRun) -> bool:
     """Whether a run selects assets of a pipeline; runs of a person or a backfill belong to Dagster's own job."""
-    chosen = {key.to_user_string() for key in run.asset_selection or ()}
-    return bool(chosen & set(pipeline.step_names)) if chosen else run.job_name == pipeline.name
+    chosen = set(run.asset_selection or ())
+    return bool(chosen & set(binding.keys(pipeline.step_names))) if chosen else run.job_name == pipeline.name
 
 
-def states_of(stats: Iterable[Any], pipeline: Pipeline) -> dict[str, Status]:
+def states_of(stats: Iterable[Any], pipeline: Pipeline, ops: Mapping[str, str] | None = None) -> dict[str, Status]:
     """The states of the steps of finished runs; a step whose process was killed has no end, and counts as failed.
 
     A step that Dagster skipped has no state here: core decides what becomes of it.
+
+    Args:
+        stats: Dagster's statistics of the ops.
+        pipeline: Whose steps are looked for.
+        ops: The steps by the names of their ops; None: both have the same names.
     """
-    known = {s.step_key: (s, getattr(s.status, "value", s.status)) for s in stats if s.step_key in pipeline.step_names}
+    names = dict(zip(pipeline.step_names, pipeline.step_names, strict=True)) if ops is None else ops
+    known = {names[s.step_key]: (s, getattr(s.status, "value", s.status)) for s in stats if s.step_key in names}
     status = {True: Status.SUCCESS, False: Status.SKIPPED}
     succeeded = {n: status[bool(s.materialization_events)] for n, (s, word) in known.items() if word == "SUCCESS"}
     return succeeded | {
@@ -45,12 +52,15 @@ def states_of(stats: Iterable[Any], pipeline: Pipeline) -> dict[str, Status]:
     }
 
 
-def chain_states(instance: dg.DagsterInstance, pipeline: Pipeline, first: dg.DagsterRun) -> dict[str, Status]:
+def chain_states(
+    instance: dg.DagsterInstance, pipeline: Pipeline, binding: Binding, first: dg.DagsterRun
+) -> dict[str, Status]:
     """The states of the steps of a run and its follow-up runs."""
     import dagster as dg
 
     runs = [first, *reversed(instance.get_runs(dg.RunsFilter(tags={FIRST: first.run_id})))]
-    return {n: s for run in runs for n, s in states_of(instance.get_run_step_stats(run.run_id), pipeline).items()}
+    stats, ops = [instance.get_run_step_stats(run.run_id) for run in runs], binding.ops(pipeline)
+    return {name: state for steps in stats for name, state in states_of(steps, pipeline, ops).items()}
 
 
 def is_dead(states: Mapping[str, Status], *, failed: bool) -> bool:

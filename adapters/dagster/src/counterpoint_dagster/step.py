@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from counterpoint_dagster.binding import Binding
 from counterpoint_dagster.keys import CHECK
-from counterpoint_dagster.partitions import request_of
 from counterpoint_dagster.policies import raise_retry
 from counterpoint_dagster.waits import must_wait
 
@@ -26,6 +26,8 @@ class CatalogueIOManager(dg.ConfigurableIOManager):
     """
 
     pipeline: str
+    # JSON, in definitions of a team's own installation
+    configuration: str | None = None
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Stores the reference (a list for a mapped step) under the run."""
@@ -42,19 +44,21 @@ class CatalogueIOManager(dg.ConfigurableIOManager):
         return decode_references(document["given"]) if document else None
 
     def _place(self, context: dg.InputContext | dg.OutputContext) -> tuple[Any, str]:
+        from counterpoint.model import Configuration
         from counterpoint.runtime import context_of
         from counterpoint.storage import layout
 
-        step, run = context.asset_key.to_user_string(), context.step_context.dagster_run
-        step_context = context_of(request_of(self.pipeline, run), step)
+        step, run = context.asset_key.path[-1], context.step_context.dagster_run
+        configuration = Configuration.from_json(self.configuration) if self.configuration else None
+        step_context = context_of(Binding(self.pipeline, configuration=configuration).request_of(run), step)
         return step_context.store, layout.step_handed(step_context.pipeline.name, step_context.request.run_id, step)
 
 
-def body(served: str, step: Step, loaded: list[str]) -> Callable[..., Any]:
+def body(binding: Binding, step: Step, loaded: list[str]) -> Callable[..., Any]:
     """The function of an asset; its parameters are the loaded steps, which Dagster reads from the signature."""
 
     def materialize(context: dg.AssetExecutionContext, **upstream: Any) -> Iterator[Any]:
-        yield from _materialize(context, request_of(served, context.run), step, upstream)
+        yield from execute(context, binding.request_of(context.run), step, upstream)
 
     kinds = inspect.Parameter
     parameters = [kinds("context", kinds.POSITIONAL_OR_KEYWORD, annotation=dg.AssetExecutionContext)]
@@ -64,9 +68,21 @@ def body(served: str, step: Step, loaded: list[str]) -> Callable[..., Any]:
     return materialize
 
 
-def _materialize(
+def execute(
     context: dg.AssetExecutionContext, request: RunRequest, step: Step, upstream: Mapping[str, Any]
 ) -> Iterator[Any]:
+    """Executes a step, and yields its output and the result of its asset check.
+
+    Args:
+        context: What Dagster gives to the op.
+        request: The request of the run.
+        step: The step.
+        upstream: The references of the outputs that it reads, by step.
+
+    Raises:
+        dagster.RetryRequested: The step failed, and another attempt is due.
+        dagster.Failure: The step failed for good.
+    """
     from counterpoint.runtime import describe, step_record, why_skipped
 
     references = {name: reference for name, reference in upstream.items() if reference is not None}
@@ -79,12 +95,14 @@ def _materialize(
     except Exception as error:  # noqa: BLE001 - `raise_retry` tells Dagster the error, and whether to retry
         info = describe(error)
         if step.output.contract and info.type == "ContractError":
-            yield dg.AssetCheckResult(passed=False, check_name=CHECK, asset_key=step.name, description=info.message)
+            yield dg.AssetCheckResult(
+                passed=False, check_name=CHECK, asset_key=context.asset_key, description=info.message
+            )
         raise_retry(step, error, context.retry_number)
     record = step_record(request, step.name, 0 if step.map_over else None)
     yield dg.Output(output, metadata=metadata_of(output, record))
     if step.output.contract:
-        yield dg.AssetCheckResult(passed=True, check_name=CHECK, asset_key=step.name)
+        yield dg.AssetCheckResult(passed=True, check_name=CHECK, asset_key=context.asset_key)
 
 
 def _execute(request: RunRequest, step: Step, references: Mapping[str, Any], attempt: int) -> Any:

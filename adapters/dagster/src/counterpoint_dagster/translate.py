@@ -11,10 +11,11 @@ import dagster as dg
 from counterpoint.model import Schedule, WindowPolicy, code_of
 from counterpoint.model.serial import pipeline_from, public_values, step_from, to_values
 from counterpoint.service_environment import SCHEDULES, tags_of_target
+from counterpoint_dagster.binding import Binding
 from counterpoint_dagster.conditions import following
 from counterpoint_dagster.keys import CHECK, METADATA_KEY
 from counterpoint_dagster.partitions import mapping, offsets_of, partitions_def, partitions_of, window_offsets
-from counterpoint_dagster.policies import execution, retry_of, retry_policy
+from counterpoint_dagster.policies import execution, executor, retry_of, retry_policy
 from counterpoint_dagster.step import CatalogueIOManager, body
 
 if TYPE_CHECKING:
@@ -23,66 +24,121 @@ if TYPE_CHECKING:
 
 def translate(pipeline: Pipeline, served: str | None = None) -> dg.Definitions:
     """The definitions of a pipeline, which its runs find as `served` (None: by its own name)."""
-    served = served or pipeline.name
-    assets = [_asset(pipeline, step, served) for step in pipeline.steps]
+    return definitions(pipeline, Binding(served or pipeline.name))
+
+
+def definitions(pipeline: Pipeline, binding: Binding) -> dg.Definitions:
+    """The definitions of a pipeline; where the binding has a configuration, those of a team's own installation."""
+    assets = [_asset(pipeline, step, binding) for step in pipeline.steps]
     job = dg.define_asset_job(
-        pipeline.name,
-        dg.AssetSelection.assets(*assets),
-        description=pipeline.description,
+        **job_of(pipeline),
+        selection=dg.AssetSelection.assets(*assets),
         partitions_def=partitions_def(pipeline.partitions),
-        executor_def=dg.multi_or_in_process_executor,
-        config=execution(pipeline, pipeline.step_names),
         metadata={METADATA_KEY: dg.JsonMetadataValue(public_values(pipeline))},
-        run_tags=tags_of_target(),
+        **(_served(pipeline) if binding.configuration is None else {"executor_def": executor(pipeline)}),
     )
     return dg.Definitions(
         assets=assets,
         jobs=[job],
-        schedules=[_schedule(pipeline, pipeline.schedule, job)] if pipeline.schedule else [],
-        sensors=following(pipeline, served, job),
-        resources={f"{pipeline.name}_references": CatalogueIOManager(pipeline=served)},
+        schedules=[_schedule(pipeline, job)] if pipeline.schedule else [],
+        sensors=following(pipeline, binding, job),
+        resources={references_key(pipeline): references(binding)},
     )
 
 
-def _asset(pipeline: Pipeline, step: Step, served: str) -> dg.AssetsDefinition:
-    inputs = {i.step for i in step.inputs if i.window is None} | ({step.when.step} if step.when else set())
+def _served(pipeline: Pipeline) -> dict[str, Any]:
+    """The arguments of a job that Counterpoint's services run."""
+    return {
+        "executor_def": dg.multi_or_in_process_executor,
+        "config": execution(pipeline, pipeline.step_names),
+        "run_tags": tags_of_target(),
+    }
+
+
+def job_of(pipeline: Pipeline) -> dict[str, Any]:
+    """The arguments of a pipeline's job in Dagster's own terms, but for its assets and what executes them."""
+    return {"name": pipeline.name, "description": pipeline.description}
+
+
+def references_key(pipeline: Pipeline) -> str:
+    """The key of the resource that passes references of outputs on."""
+    return f"{pipeline.name}_references"
+
+
+def references(binding: Binding) -> CatalogueIOManager:
+    """The resource that passes references of outputs on."""
+    configuration = binding.configuration.to_json() if binding.configuration else None
+    return CatalogueIOManager(pipeline=binding.served, configuration=configuration)
+
+
+def _asset(pipeline: Pipeline, step: Step, binding: Binding) -> dg.AssetsDefinition:
+    metadata = {METADATA_KEY: dg.JsonMetadataValue(to_values(step))}
+    decorated = dg.asset(**native_of(pipeline, step, binding), metadata=metadata)
+    return decorated(body(binding, step, loaded(step)))
+
+
+def loaded(step: Step) -> list[str]:
+    """The steps whose references Dagster gives to a step; core finds those of other partitions."""
+    return sorted({i.step for i in step.inputs if i.window is None} | ({step.when.step} if step.when else set()))
+
+
+def native_of(pipeline: Pipeline, step: Step, binding: Binding) -> dict[str, Any]:
+    """The arguments of a step's asset in Dagster's own terms."""
+    inputs = loaded(step)
     around = dict.fromkeys([*(i.step for i in step.inputs), *step.upstream])
     shrinks = pipeline.partitions.incomplete is WindowPolicy.SHRINK
     offsets = {name: mapping(*window_offsets(step, name), shrinks=shrinks) for name in around}
-    decorated = dg.asset(
-        name=step.name,
-        ins={name: dg.AssetIn(partition_mapping=offsets[name]) for name in inputs},
-        deps=[dg.AssetDep(n, partition_mapping=offsets[n]) for n in around if n not in inputs],
-        partitions_def=partitions_def(pipeline.partitions) if step.output.partitioned else None,
-        io_manager_key=f"{pipeline.name}_references",
-        retry_policy=retry_policy(step.retry),
-        freshness_policy=dg.FreshnessPolicy.time_window(step.freshness) if step.freshness else None,
-        pool=step.pool,
-        check_specs=[dg.AssetCheckSpec(CHECK, asset=step.name)] if step.output.contract else [],
-        output_required=False,
-        code_version=code_of(step)[7:19],
-        group_name=pipeline.name,
-        kinds={"python", step.output.kind.value},
-        description=step.description or None,
-        metadata={METADATA_KEY: dg.JsonMetadataValue(to_values(step))},
-    )
-    return decorated(body(served, step, sorted(inputs)))
+    key = binding.key(step.name)
+    return {
+        "key": key,
+        "ins": {name: dg.AssetIn(key=binding.key(name), partition_mapping=offsets[name]) for name in inputs},
+        "deps": [dg.AssetDep(binding.key(n), partition_mapping=offsets[n]) for n in around if n not in inputs],
+        "partitions_def": partitions_def(pipeline.partitions) if step.output.partitioned else None,
+        "io_manager_key": references_key(pipeline),
+        "retry_policy": retry_policy(step.retry),
+        "freshness_policy": dg.FreshnessPolicy.time_window(step.freshness) if step.freshness else None,
+        "pool": step.pool,
+        "check_specs": [dg.AssetCheckSpec(CHECK, asset=key)] if step.output.contract else [],
+        "output_required": False,
+        "code_version": code_version(step),
+        "group_name": pipeline.name,
+        "kinds": {"python", step.output.kind.value},
+        "description": step.description or None,
+    }
 
 
-def _schedule(pipeline: Pipeline, schedule: Schedule, job: Any) -> dg.ScheduleDefinition:
+def code_version(step: Step) -> str:
+    """The version of a step's code, as Dagster shows it."""
+    return code_of(step)[7:19]
+
+
+def newest(pipeline: Pipeline, context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """What a tick of the schedule requests: a run of the newest partition that had ended by then."""
     partitions = pipeline.partitions
+    key = partitions.shift(partitions.key_of(context.scheduled_execution_time), -1)
+    ended = key >= partitions.start
+    return dg.RunRequest(run_key=key, partition_key=key) if ended else dg.SkipReason("no partition has ended yet")
 
-    def newest(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        key = partitions.shift(partitions.key_of(context.scheduled_execution_time), -1)
-        ended = key >= partitions.start
-        return dg.RunRequest(run_key=key, partition_key=key) if ended else dg.SkipReason("no partition has ended yet")
+
+def schedule_of(pipeline: Pipeline) -> dict[str, Any]:
+    """The arguments of a pipeline's schedule in Dagster's own terms, but for its job; empty without a schedule."""
+    if pipeline.schedule is None:
+        return {}
+    return {
+        "name": f"{pipeline.name}_schedule",
+        "cron_schedule": pipeline.schedule.cron,
+        "execution_timezone": pipeline.schedule.timezone,
+    }
+
+
+def _schedule(pipeline: Pipeline, job: Any) -> dg.ScheduleDefinition:
+    def tick(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        return newest(pipeline, context)
 
     return dg.ScheduleDefinition(
-        name=f"{pipeline.name}_schedule",
-        cron_schedule=schedule.cron,
-        execution_timezone=schedule.timezone,
+        **schedule_of(pipeline),
         job=job,
-        execution_fn=newest,
+        execution_fn=tick,
         default_status=dg.DefaultScheduleStatus("RUNNING" if os.environ.get(SCHEDULES) else "STOPPED"),
     )
 
@@ -91,7 +147,7 @@ def read_back(native: dg.Definitions) -> Pipeline:
     """The pipeline that definitions describe, read from native properties wherever Dagster has them."""
     job = next(iter(native.jobs or ()))
     stored = pipeline_from(job.metadata[METADATA_KEY].value)
-    assets = {a.key.to_user_string(): a for a in native.assets or () if isinstance(a, dg.AssetsDefinition)}
+    assets = {a.key.path[-1]: a for a in native.assets or () if isinstance(a, dg.AssetsDefinition)}
     steps = tuple(_step(assets[name]) for name in stored.step_names if name in assets)
     scheduled = next(iter(native.schedules or ()), None)
     return replace(
@@ -112,12 +168,12 @@ def _step(asset: dg.AssetsDefinition) -> Step:
     """The step of an asset; an edge or window that is missing in the asset is missing in the step too."""
     stored = step_from(asset.metadata_by_key[asset.key][METADATA_KEY].value)
     spec = asset.get_asset_spec()
-    native = {dep.asset_key.to_user_string(): offsets_of(dep.partition_mapping) for dep in spec.deps}
+    native = {dep.asset_key.path[-1]: offsets_of(dep.partition_mapping) for dep in spec.deps}
     same = {name for name in native if native[name] == window_offsets(stored, name)}
     window = getattr(spec.freshness_policy, "fail_window", None)
     return replace(
         stored,
-        name=asset.key.to_user_string(),
+        name=asset.key.path[-1],
         inputs=tuple(i for i in stored.inputs if i.step in same),
         after=tuple(name for name in stored.after if name in same),
         when=stored.when if stored.when and stored.when.step in same else None,

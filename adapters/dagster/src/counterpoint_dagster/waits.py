@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import dagster as dg
 
     from counterpoint.model import Pipeline, RunRequest, Step
+    from counterpoint_dagster.binding import Binding
 
 _LEAST_SECONDS = 2
 
@@ -58,7 +59,7 @@ def after_waiting(pipeline: Pipeline, request: RunRequest, states: Mapping[str, 
     return runnable(pipeline, request, states)
 
 
-def sensors(pipeline: Pipeline, served: str, job: Any) -> list[dg.SensorDefinition]:
+def sensors(pipeline: Pipeline, binding: Binding, job: Any) -> list[dg.SensorDefinition]:
     """The sensor that launches waiting steps; an empty list when no step of the pipeline can wait."""
     import dagster as dg
 
@@ -74,7 +75,7 @@ def sensors(pipeline: Pipeline, served: str, job: Any) -> list[dg.SensorDefiniti
         description="Launches waiting steps when their inputs are ready or their wait has timed out.",
     )
     def go_on(context: Any) -> Any:
-        results = [_next_run(context.instance, pipeline, served, run) for run in _marked(context.instance, pipeline)]
+        results = [_next_run(context.instance, pipeline, binding, run) for run in _marked(context.instance, pipeline)]
         requests = [result for result in results if isinstance(result, dg.RunRequest)]
         return requests or dg.SkipReason("; ".join(result for result in results if result) or "no step waits")
 
@@ -87,13 +88,11 @@ def _marked(instance: dg.DagsterInstance, pipeline: Pipeline) -> list[dg.Dagster
     return list(instance.get_runs(dg.RunsFilter(tags={WAITING: pipeline.name})))
 
 
-def _next_run(instance: dg.DagsterInstance, pipeline: Pipeline, served: str, first: dg.DagsterRun) -> Any:
+def _next_run(instance: dg.DagsterInstance, pipeline: Pipeline, binding: Binding, first: dg.DagsterRun) -> Any:
     """The request of the run that continues a run with waiting steps, or a text that says what they wait for."""
     import dagster as dg
 
-    from counterpoint_dagster.partitions import request_of
-
-    request = request_of(served, first)
+    request = binding.request_of(first)
     following = instance.get_runs(dg.RunsFilter(tags={FIRST: first.run_id}))
     if not all(run.is_finished for run in (first, *following)):
         return f"{request.partition}: one of its runs is active"
@@ -104,11 +103,11 @@ def _next_run(instance: dg.DagsterInstance, pipeline: Pipeline, served: str, fir
     waits = {name: waiting for name in waiting_steps if (waiting := still(request, name))}
     if len(waits) == len(waiting_steps):
         return "; ".join(f"{request.partition} {name} {waiting}" for name, waiting in waits.items())
-    states = ended(request, chain_states(instance, pipeline, first))
+    states = ended(request, chain_states(instance, pipeline, binding, first))
     return dg.RunRequest(
         run_key=f"{first.run_id}-{len(following)}-{'-'.join(sorted(waiting_steps.keys() - waits.keys()))}",
         partition_key=request.partition,
-        asset_selection=[dg.AssetKey(name) for name in _reachable(pipeline, request, states, waits)],
+        asset_selection=binding.keys(_reachable(pipeline, request, states, waits)),
         tags=tags_after(request, first),
     )
 

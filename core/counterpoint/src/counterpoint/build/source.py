@@ -31,7 +31,7 @@ class Call:
     keywords: Mapping[str, Any] = field(default_factory=dict)
 
 
-def call(name: str, *arguments: Any, **keywords: Any) -> Call:
+def call(name: str, /, *arguments: Any, **keywords: Any) -> Call:
     """A call: `call("DAG", "fraud", catchup=False)`."""
     return Call(name, arguments, keywords)
 

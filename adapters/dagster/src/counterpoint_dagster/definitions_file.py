@@ -1,0 +1,128 @@
+"""The definitions of a pipeline, as a person would write them: one asset a step, in Dagster's own terms."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from keyword import iskeyword
+from typing import TYPE_CHECKING, Any
+
+from counterpoint.build.rendering import commented
+from counterpoint.build.source import Code, call, statement
+from counterpoint.model import TriggerRule, order
+from counterpoint_dagster.binding import Binding
+from counterpoint_dagster.conditions import follows
+from counterpoint_dagster.native_source import PARTITIONS, SAME_PARTITION, partitions_source, source_of
+from counterpoint_dagster.partitions import partitions_def
+from counterpoint_dagster.policies import executor
+from counterpoint_dagster.translate import job_of, loaded, native_of, references_key, schedule_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from counterpoint.build.order import Build
+    from counterpoint.model import Pipeline, Step
+
+_IMPORTS = "import dagster as dg\nfrom counterpoint_dagster.generated import Steps"
+_TIMEDELTA = "timedelta"
+# the names of the file itself, which no asset's function may have
+_USED = {"CONFIGURATION", SAME_PARTITION, PARTITIONS, _TIMEDELTA, "context", "defs", "dg", "job", "schedule", "steps"}
+
+
+def definitions_file(build: Build) -> str:
+    """The text of the file."""
+    pipeline, binding = build.pipeline, binding_of(build)
+    steps = [pipeline.step(name) for name in order(pipeline)]
+    functions = [_asset(pipeline, step, binding) for step in steps]
+    body = [_head(build, binding), *functions, _job(pipeline, steps)]
+    body += [_schedule(pipeline)] if pipeline.schedule else []
+    text = "\n\n\n".join([*body, _definitions(pipeline, steps)])
+    imports = f"from datetime import {_TIMEDELTA}\n\n{_IMPORTS}" if f"{_TIMEDELTA}(" in text else _IMPORTS
+    header = "\n".join(commented(build.header))
+    return f"{header}\n{imports}\n\n{text}\n"
+
+
+def binding_of(build: Build) -> Binding:
+    """What generated definitions give to their runs; their assets stand below the pipeline's name."""
+    return Binding(build.reference, (build.pipeline.name,), build.configuration)
+
+
+def _head(build: Build, binding: Binding) -> str:
+    bound = call(
+        "Steps", build.reference, Code("CONFIGURATION"), prefix=list(binding.prefix), structure=build.structure
+    )
+    mapped = any(step.upstream for step in build.pipeline.steps)
+    lines = [
+        "# What every run is given; of a secret, the place of its value.",
+        statement("CONFIGURATION = ", asdict(build.configuration)),
+        "",
+        statement("steps = ", bound),
+        statement(f"{PARTITIONS} = ", partitions_source(partitions_def(build.pipeline.partitions))),
+        *([f"{SAME_PARTITION} = dg.IdentityPartitionMapping()"] if mapped else []),
+    ]
+    return "\n".join(lines)
+
+
+def _asset(pipeline: Pipeline, step: Step, binding: Binding) -> str:
+    native = native_of(pipeline, step, binding)
+    stated = {name: source_of(value) for name, value in native.items() if value not in (None, {}, [])}
+    stated["code_version"] = call("steps.code_version", step.name)
+    inputs = loaded(step)
+    parameters = [Code("context: dg.AssetExecutionContext"), *map(Code, inputs)]
+    given = {name: Code(name) for name in inputs}
+    lines = [
+        *commented(_remarks(step)),
+        statement("@", call("dg.asset", **stated)),
+        statement("def ", call(_function(step.name), *parameters), ":"),
+        statement("yield from ", call("steps.execute", step.name, Code("context"), **given), indent=4),
+    ]
+    return "\n".join(lines)
+
+
+def _remarks(step: Step) -> Iterator[str]:
+    """What an asset does that Dagster has no argument for."""
+    if step.timeout:
+        yield f"Each attempt is ended after {step.timeout}."
+    if step.retry.retries:
+        yield f"No retry waits longer than {step.retry.max_delay}."
+    if step.when:
+        yield f"Skipped unless {step.when.step} chose {step.when.choice!r}."
+    if step.trigger_rule is not TriggerRule.ALL_SUCCESS:
+        yield f"Trigger rule {step.trigger_rule.value}: a sensor launches the asset when Dagster has skipped it."
+    if step.map_over:
+        yield f"Called once for each element of {step.map_over}."
+    if step.waits:
+        yield f"A sensor launches the asset when these are ready: {', '.join(map(str, step.waits))}."
+
+
+def _job(pipeline: Pipeline, steps: list[Step]) -> str:
+    native = {**job_of(pipeline), "executor_def": executor(pipeline)}
+    if not any(step.output.partitioned for step in steps):
+        # otherwise Dagster infers them from the assets
+        native["partitions_def"] = partitions_def(pipeline.partitions)
+    assets = call("dg.AssetSelection.assets", *(Code(_function(step.name)) for step in steps))
+    stated = {name: source_of(value) for name, value in native.items() if value not in (None, "")}
+    return statement("job = ", call("dg.define_asset_job", **stated, selection=assets))
+
+
+def _schedule(pipeline: Pipeline) -> str:
+    late = f"A run is late {pipeline.deadline} after its tick: `counterpoint watch` reports it, for Dagster cannot."
+    lines = [
+        *commented([late] if pipeline.deadline else []),
+        statement("@", call("dg.schedule", **schedule_of(pipeline), job=Code("job"))),
+        "def schedule(context: dg.ScheduleEvaluationContext):",
+        "    return steps.newest(context)",
+    ]
+    return "\n".join(lines)
+
+
+def _definitions(pipeline: Pipeline, steps: list[Step]) -> str:
+    parts: dict[str, Any] = {"assets": [Code(_function(step.name)) for step in steps], "jobs": [Code("job")]}
+    parts |= {"schedules": [Code("schedule")]} if pipeline.schedule else {}
+    parts |= {"sensors": call("steps.sensors", Code("job"))} if follows(pipeline) else {}
+    parts["resources"] = {references_key(pipeline): call("steps.references")}
+    return statement("defs = ", call("dg.Definitions", **parts))
+
+
+def _function(step: str) -> str:
+    """The name of a step's function in the file, which must not be one that the file uses itself."""
+    return f"{step}_" if step in _USED or iskeyword(step) else step
