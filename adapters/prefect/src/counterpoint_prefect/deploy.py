@@ -211,11 +211,12 @@ def _make_deployment(client: SyncPrefectClient, pipeline: Pipeline, pool: str, m
     from prefect.client.schemas.schedules import CronSchedule
 
     from counterpoint_prefect.deadlines import watch_deadline
+    from counterpoint_prefect.policies import schedule_of
     from counterpoint_prefect.translate import translate
 
     active = bool(os.environ.get(SCHEDULES))
-    schedule = pipeline.schedule
-    cron = CronSchedule(cron=schedule.cron, timezone=schedule.timezone) if schedule else None
+    times = schedule_of(pipeline)
+    cron = CronSchedule.model_validate(times) if times else None
     flow = translate(pipeline)
     deployment = client.create_deployment(
         client.create_flow(flow),

@@ -13,7 +13,7 @@ from counterpoint.model.timezones import shown_at
 from counterpoint.runtime import find_pipeline, native_request
 
 if TYPE_CHECKING:
-    from counterpoint.model import Schedule
+    from counterpoint.model import Configuration, Schedule
 
 # a clock is moved by no more at once
 _CHANGE, _NONE = timedelta(hours=3), timedelta(0)
@@ -35,8 +35,13 @@ def tick_of(schedule: Schedule, moment: datetime) -> datetime:
     return plain + jump if jump > _NONE and jumps_before else moment
 
 
-def request_of(served: str, date: str | None, request: str | None) -> RunRequest:
-    """The request of a flow run: the one passed to it, or a new one from its date or its scheduled time."""
+def request_of(
+    served: str, date: str | None, request: str | None, configuration: Configuration | None = None
+) -> RunRequest:
+    """The request of a flow run: the one passed to it, or a new one from its date or its scheduled time.
+
+    A new one goes by what is served, or by the configuration that a generated file gives.
+    """
     if request:
         return RunRequest.from_json(request)
     run = getattr(FlowRunContext.get(), "flow_run", None)
@@ -46,4 +51,5 @@ def request_of(served: str, date: str | None, request: str | None) -> RunRequest
     scheduled = bool(run and run.auto_scheduled)
     tick = tick_of(pipeline.schedule, moment) if pipeline.schedule and scheduled else moment
     key = date or partitions.shift(partitions.key_of(tick), -1)
-    return native_request(served, key, str(run.id if run else "here"), "prefect", scheduled=scheduled)
+    native_id = str(run.id if run else "here")
+    return native_request(served, key, native_id, "prefect", configuration, scheduled=scheduled)

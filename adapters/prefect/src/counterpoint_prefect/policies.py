@@ -12,10 +12,12 @@ from counterpoint.model import is_retryable
 from counterpoint_prefect.keys import POOL, UPSTREAM_FAILED
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from prefect import Task
     from prefect.client.schemas.objects import State
 
-    from counterpoint.model import RetryPolicy, Step
+    from counterpoint.model import Pipeline, RetryPolicy, Step
 
 # the decimal places of factors and seconds
 _DIGITS = 9
@@ -74,4 +76,14 @@ def tags(step: Step) -> set[str]:
 
 def pool_of(task: Task[..., Any]) -> str | None:
     """The pool that a task's tags name."""
-    return next((tag.removeprefix(POOL) for tag in task.tags if tag.startswith(POOL)), None)
+    return pool_in(task.tags)
+
+
+def pool_in(tags: Iterable[str]) -> str | None:
+    """The pool that tags name."""
+    return next((tag.removeprefix(POOL) for tag in tags if tag.startswith(POOL)), None)
+
+
+def schedule_of(pipeline: Pipeline) -> dict[str, str] | None:
+    """The schedule of a pipeline's deployment; None without one."""
+    return {"cron": pipeline.schedule.cron, "timezone": pipeline.schedule.timezone} if pipeline.schedule else None

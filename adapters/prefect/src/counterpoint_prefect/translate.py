@@ -5,29 +5,30 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from prefect import Flow, Task, allow_failure, unmapped
+from prefect import Flow, Task
 from prefect.cache_policies import CacheKeyFnPolicy
-from prefect.client.schemas.objects import State
-from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from counterpoint.model import RunRequest, order
 from counterpoint.model.serial import pipeline_from, step_from, to_values
-from counterpoint.runtime import elements
 from counterpoint.runtime.adapter_support import PARALLEL
-from counterpoint_prefect.conditions import references_of
 from counterpoint_prefect.keys import METADATA_KEY
 from counterpoint_prefect.partitions import request_of
-from counterpoint_prefect.policies import pool_of, retries, retry_of, tags
+from counterpoint_prefect.policies import pool_in, pool_of, retries, retry_of, tags
+from counterpoint_prefect.runs import Run, run_steps
 from counterpoint_prefect.step import body
-from counterpoint_prefect.waits import until_nothing_waits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import timedelta
 
     from prefect.context import TaskRunContext
 
     from counterpoint.model import Pipeline, Step
+
+
+# how many tasks of a flow run are executed side by side
+WORKERS = max(PARALLEL, 2)
 
 
 def translate(pipeline: Pipeline, served: str | None = None) -> Flow[..., Any]:
@@ -38,23 +39,28 @@ def translate(pipeline: Pipeline, served: str | None = None) -> Flow[..., Any]:
     tasks = {step.name: _task(step) for step in pipeline.steps}
     edges = {step.name: step.upstream for step in pipeline.steps}
 
+    def submit(run: Run) -> None:
+        for name in order(pipeline):
+            add = run.map if pipeline.step(name).map_over else run.submit
+            add(tasks[name], upstream=[tasks[other] for other in edges[name]])
+
     def run(date: str | None = None, request: str | None = None) -> Any:
-        run_request = request_of(served or pipeline.name, date, request)
-        return until_nothing_waits(run_request, lambda before: _run(pipeline, tasks, edges, run_request, before))
+        return run_steps(request_of(served or pipeline.name, date, request), submit)
 
     flow: Flow[..., Any] = Flow(
         run,
         name=pipeline.name,
         description=pipeline.description,
-        flow_run_name=_run_name,
-        task_runner=ThreadPoolTaskRunner(max_workers=max(PARALLEL, 2)),
+        flow_run_name=run_name,
+        task_runner=ThreadPoolTaskRunner(max_workers=WORKERS),
     )
     values = to_values(pipeline)
     flow.__dict__.update({"tasks": tasks, "edges": edges, METADATA_KEY: values})
     return flow
 
 
-def _run_name() -> str:
+def run_name() -> str:
+    """The name of the flow run that Prefect is starting: that of the request, else its date."""
     from prefect.runtime import flow_run
 
     parameters = flow_run.parameters
@@ -64,73 +70,43 @@ def _run_name() -> str:
 
 
 def _task(step: Step) -> Task[..., Any]:
-    task: Task[..., Any] = Task(
-        body(step),
-        name=step.name,
-        description=step.description or None,
-        task_run_name=f"{step.name}[{{index}}]" if step.map_over else step.name,
-        tags=tags(step),
+    task = step_task(step.name, native_of(step), step.timeout)
+    task.__dict__[METADATA_KEY] = to_values(step)
+    return task
+
+
+def native_of(step: Step) -> dict[str, Any]:
+    """The arguments of a step's task in Prefect's own terms."""
+    return {
+        "description": step.description or None,
+        "task_run_name": f"{step.name}[{{index}}]" if step.map_over else step.name,
+        "tags": tags(step),
+        **retries(step),
+    }
+
+
+def step_task(name: str, native: Mapping[str, Any], timeout: timedelta | None) -> Task[..., Any]:
+    """The task of a step.
+
+    Args:
+        name: The step.
+        native: As from `native_of`.
+        timeout: After which the process of the step is ended.
+    """
+    return Task(
+        body(name, timeout, pool_in(native.get("tags", ()))),
+        name=name,
         persist_result=True,
         result_serializer="json",
         # the key holds run, task and element: by inputs alone, two tasks could share a result
         cache_policy=CacheKeyFnPolicy(cache_key_fn=_identity),
-        **retries(step),
+        **{"task_run_name": name, **native},
     )
-    task.__dict__[METADATA_KEY] = to_values(step)
-    return task
 
 
 def _identity(context: TaskRunContext, parameters: Mapping[str, Any]) -> str:
     run_id = RunRequest.from_json(parameters["request"]).run_id
     return f"{run_id}-{context.task.name}-{parameters['index']}"
-
-
-def _run(
-    pipeline: Pipeline,
-    tasks: Mapping[str, Task[..., Any]],
-    edges: Mapping[str, tuple[str, ...]],
-    request: RunRequest,
-    before: Mapping[str, State[Any]],
-) -> Any:
-    """Submits the selected tasks without a state in `before`; each decides by the results of its upstream tasks."""
-    futures: dict[str, Any] = dict(before)
-    for name in order(pipeline):
-        if not request.selects(name) or name in before:
-            continue
-        upstream = {other: _allowed(futures[other]) for other in edges[name] if other in futures}
-        if pipeline.step(name).map_over:
-            futures[name] = _map(tasks[name], request, name, upstream)
-        else:
-            futures[name] = tasks[name].submit(request.to_json(), upstream)
-    failed = [name for name, future in futures.items() if _is_failed(future)]
-    return Failed(message=f"failed: {', '.join(failed)}") if failed else Completed(message="all steps ended well")
-
-
-def _allowed(future: Any) -> Any:
-    return [allow_failure(element) for element in future] if isinstance(future, list) else allow_failure(future)
-
-
-def _map(task: Task[..., Any], request: RunRequest, name: str, upstream: dict[str, Any]) -> Any:
-    """One task run per element of the list; if the list cannot be read, one task run that fails with the reason."""
-    results = {other: _result(future) for other, future in upstream.items()}
-    try:
-        count = elements(request, name, references_of(results))
-    except Exception:  # noqa: BLE001 - the task itself raises the error again and reports it
-        return [task.submit(request.to_json(), upstream, 0)]
-    return list(task.map(unmapped(request.to_json()), unmapped(upstream), list(range(count))))
-
-
-def _result(allowed: Any) -> Any:
-    if isinstance(allowed, list):
-        return [_result(element) for element in allowed]
-    return allowed.unwrap().result(raise_on_failure=False)
-
-
-def _is_failed(future: Any) -> bool:
-    if isinstance(future, list):
-        return any(list(map(_is_failed, future)))  # a list, so that every future is waited for
-    state = future if isinstance(future, State) else future.wait() or future.state
-    return bool(state.is_failed() or state.is_crashed())
 
 
 def read_back(native: Flow[..., Any]) -> Pipeline:
