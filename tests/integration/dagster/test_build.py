@@ -17,7 +17,7 @@ import yaml
 
 from counterpoint.build import Build, Project, rendered
 from counterpoint.errors import UsageError
-from counterpoint.model import Configuration, Partitions, Pipeline, Pool, RunRequest, Schedule, step
+from counterpoint.model import Configuration, Partitions, Pipeline, Pool, RunRequest, Schedule, Secret, step
 from counterpoint.runtime import find_pipeline
 from counterpoint.storage import Store, layout
 from counterpoint.testing.scenarios import SCENARIOS, linear
@@ -257,6 +257,10 @@ class TestYaml:
 
     def test_the_values_are_those_of_the_chart(self) -> None:
         build = build_of("counterpoint.testing.scenarios:all_done_trigger", secrets={"key": "env:API_KEY"})
+        first, *others = build.pipeline.steps
+        build = replace(
+            build, pipeline=replace(build.pipeline, steps=(replace(first, secrets=(Secret("key"),)), *others))
+        )
         (deployment,) = yaml.safe_load(files_of(build)["values.yaml"])["deployments"]
         assert deployment == {
             "name": "all-done-trigger",

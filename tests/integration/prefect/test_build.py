@@ -14,7 +14,7 @@ import pytest
 
 from counterpoint.build import Build, Project, rendered
 from counterpoint.errors import UsageError
-from counterpoint.model import Configuration, Pipeline, Schedule, step
+from counterpoint.model import Configuration, Pipeline, Schedule, Secret, step
 from counterpoint.testing.scenarios import SCENARIOS, fan_out, linear
 
 if TYPE_CHECKING:
@@ -200,7 +200,10 @@ class TestDeployments:
         copied = f"COPY linear_flow.py {folder}/"
         assert copied in files_of(order(linear))["Dockerfile"].splitlines()
         assert IMAGE in container["build"][0]["prefect.deployments.steps.run_shell_script"]["script"]
-        assert "ORCHARD_API_KEY" in files_of(order(linear))["prefect.container.yaml"]
+        asking = replace(linear.steps[0], secrets=(Secret("api_key"),))
+        secretive = replace(linear, steps=(asking, *linear.steps[1:]))
+        assert "ORCHARD_API_KEY" in files_of(order(secretive))["prefect.container.yaml"]
+        assert "ORCHARD_API_KEY" not in files_of(order(linear))["prefect.container.yaml"]
 
     def test_a_container_finds_the_flow_by_the_pull_step(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         from prefect.deployments.steps import set_working_directory
