@@ -20,10 +20,12 @@ from counterpoint.cli.main import main
 from counterpoint.contracts.scale import least_rows, most_rows, on_sample
 from counterpoint.errors import DefinitionError
 from counterpoint.model import Pipeline, RunRequest, Sample, Smoke, step
+from counterpoint.model.configuration import Configuration
 from counterpoint.model.serial import pipeline_from, to_values
 from counterpoint.runtime import context_of, find_pipeline
 from counterpoint.runtime.execute import execute
 from counterpoint.runtime.sampling import sampled
+from counterpoint.services.smoke import smoke as smoke_test
 
 SCHEMA = json.loads((Path(__file__).parents[3] / "docs/schemas/smoke.schema.json").read_text(encoding="utf-8"))
 HERE = str(Path(__file__).parent)
@@ -83,9 +85,9 @@ def test_about_the_share_is_drawn() -> None:
 
 
 @pytest.mark.parametrize(
-    ("share", "minimum", "least"), [(1.0, 100, 100), (0.01, 1000, 10), (0.01, 5, 1), (0.5, 0, 0), (0.1, 1, 1)]
+    ("share", "minimum", "least"), [(1.0, 100, 100), (0.01, 1000, 1), (0.01, 5, 1), (0.5, 0, 0), (0.1, 1, 1)]
 )
-def test_counts_shrink_with_the_sample(share: float, minimum: int, least: int) -> None:
+def test_a_sample_needs_one_row(share: float, minimum: int, least: int) -> None:
     with on_sample(share):
         assert least_rows(minimum) == least
     assert least_rows(minimum) == minimum
@@ -206,3 +208,11 @@ def test_small_settings_are_settings_of_the_pipeline() -> None:
     assert pipeline_from(json.loads(json.dumps(to_values(pipeline)))) == pipeline
     with pytest.raises(DefinitionError, match="smoke sets 'epoch', which is no setting"):
         Pipeline("p", (step("embers:whole", name="w", inputs={"frame": "w"}),), smoke=Smoke({"epoch": 1}))
+
+
+def test_small_settings_beat_the_environment_whose_tracking_server_is_not_used(tmp_path: Path) -> None:
+    variables = {"MLFLOW_TRACKING_URI": "http://registry.invalid", "COUNTERPOINT_ALERTS": "absent.toml"}
+    settings = {"rounds": 600, "rows": 1500}
+    prod = Configuration("prod", str(tmp_path), "http://registry.invalid", settings, variables=variables)
+    report = smoke_test("embers:glowing", prod, Sample(0.1, "customer"), date="2026-01-02", limit=90, overrides={})
+    assert (report.status, report.settings["rounds"], report.settings["rows"]) == ("success", 0, 1500)

@@ -79,7 +79,7 @@ def _tell(report: SmokeReport) -> None:
         echo(f"settings: {shlex.join(setting_words(report.settings))}")
     for wait in report.not_awaited:
         echo(f"not waited for: {wait}")
-    scaled = "" if report.sample.share == 1 else "; minimum_rows and max_bad_rate of `split` were scaled"
+    scaled = "" if report.sample.share == 1 else "; of `split`, minimum_rows was 1 and max_bad_rate had more room"
     echo(f"{report.seconds:.1f} s of {report.limit:g} s{scaled}")
 
 

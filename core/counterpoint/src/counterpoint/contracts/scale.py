@@ -1,4 +1,4 @@
-"""Limits of contracts on a sample: a count shrinks with it, and a share of few rows has more room."""
+"""Limits of contracts on a sample: a count of rows says nothing of it, and a share of few rows has more room."""
 
 from __future__ import annotations
 
@@ -30,9 +30,11 @@ def on_sample(share: float) -> Iterator[None]:
 
 
 def least_rows(minimum: int) -> int:
-    """The least number of rows of a table that has `minimum` at least when it is whole."""
-    share = _SHARE.get()
-    return minimum if share >= 1 or minimum < 1 else max(1, math.floor(minimum * share))
+    """The least number of rows of a table that has `minimum` at least when it is whole.
+
+    On a sample that is one: how many rows a few keys have is chance.
+    """
+    return minimum if _SHARE.get() >= 1 else min(minimum, 1)
 
 
 def most_rows(rate: float, total: int) -> float:

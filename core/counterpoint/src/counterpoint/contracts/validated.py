@@ -37,7 +37,7 @@ def split(schema: Any, frame: pl.DataFrame, *, max_bad_rate: float = 0.01, minim
         schema: The pandera schema.
         frame: The rows.
         max_bad_rate: The largest accepted share (0..1) of bad rows; scaled on a sample.
-        minimum_rows: The smallest accepted number of good rows; scaled on a sample.
+        minimum_rows: The smallest accepted number of good rows; 1 on a sample.
 
     Raises:
         ContractError: There are too many bad rows or too few good ones, or a column is absent or of another type.
