@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 from typing import Any
+
+
+class DefaultRoot(str):
+    """The root of a command line without `--root`, which an environment may replace."""
+
+    __slots__ = ()
 
 
 class Formatter(argparse.HelpFormatter):
@@ -46,7 +53,8 @@ def common_options(parser: argparse.ArgumentParser, *, behind: bool) -> None:
     about = "environment of counterpoint.toml; default COUNTERPOINT_ENV, else the default that the file names"
     parser.add_argument("--env", default=unsaid, metavar="NAME", help=about)
     about = "folder or s3:// URI of all data; default that of the environment, COUNTERPOINT_ROOT or ./counterpoint-data"
-    parser.add_argument("--root", default=unsaid, metavar="URI", help=about)
+    root = argparse.SUPPRESS if behind else DefaultRoot(os.environ.get("COUNTERPOINT_ROOT", "counterpoint-data"))
+    parser.add_argument("--root", default=root, metavar="URI", help=about)
     parser.add_argument(
         "--json", action="store_true", default=off, help="print the result as one JSON document on stdout"
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from counterpoint.cli.common import DefaultRoot
+
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
@@ -27,6 +29,8 @@ def going_by(args: argparse.Namespace) -> Iterator[None]:
         return
     from counterpoint.configuration import applied
 
+    if isinstance(args.root, DefaultRoot):
+        args.root = None
     with applied(args):
         yield
 
