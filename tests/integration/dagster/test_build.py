@@ -165,6 +165,25 @@ def test_a_change_of_the_pipeline_is_a_small_change_of_the_file() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("scenario", "remark"),
+    [
+        ("timeout", "# Each attempt is ended after 0:00:"),
+        ("all_done_trigger", "# Trigger rule all_done: a sensor launches the asset when Dagster has skipped it."),
+        ("condition_false", "# Skipped unless "),
+        ("mapped", "# Called once for each element of "),
+        (
+            "late_marker",
+            "# Waits for marker late/marker/{partition}, at most 0:05:00; then a sensor launches the asset.",
+        ),
+        ("linear", "# A run is late 2:00:00 after its tick: `counterpoint watch` reports it, for Dagster cannot."),
+    ],
+)
+def test_a_comment_names_what_dagster_has_no_argument_for(scenario: str, remark: str) -> None:
+    text = files_of(build_of(f"counterpoint.testing.scenarios:{scenario}"))["definitions.py"]
+    assert [line for line in text.splitlines() if line.startswith(remark)]
+
+
 def test_names_that_the_file_uses_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     odd = Pipeline(
         "odd",

@@ -36,7 +36,8 @@ def definitions_file(build: Build) -> str:
     body = [_head(build, binding), *functions, _job(pipeline, steps)]
     body += [_schedule(pipeline)] if pipeline.schedule else []
     text = "\n\n\n".join([*body, _definitions(pipeline, steps)])
-    imports = f"from datetime import {_TIMEDELTA}\n\n{_IMPORTS}" if f"{_TIMEDELTA}(" in text else _IMPORTS
+    has_freshness = any(step.freshness for step in steps)
+    imports = f"from datetime import {_TIMEDELTA}\n\n{_IMPORTS}" if has_freshness else _IMPORTS
     header = "\n".join(commented(build.header))
     return f"{header}\n{imports}\n\n{text}\n"
 
@@ -90,8 +91,9 @@ def _remarks(step: Step) -> Iterator[str]:
         yield f"Trigger rule {step.trigger_rule.value}: a sensor launches the asset when Dagster has skipped it."
     if step.map_over:
         yield f"Called once for each element of {step.map_over}."
-    if step.waits:
-        yield f"A sensor launches the asset when these are ready: {', '.join(map(str, step.waits))}."
+    for wait in step.waits:
+        address = f" (its address is in {wait.url_variable})" if wait.url_variable else ""
+        yield f"Waits for {wait.of('{partition}')}{address}, at most {wait.timeout}; then a sensor launches the asset."
 
 
 def _job(pipeline: Pipeline, steps: list[Step]) -> str:
