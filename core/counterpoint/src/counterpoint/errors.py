@@ -24,6 +24,7 @@ The tree, with the exit code of the command that ends with it; a step that fails
         ├── ContractError        1   data breaks its contract; carries the rejected rows
         ├── StepTimeoutError     1   a step exceeded its time-out
         ├── StepKilledError      1   the process of a step was killed
+        │   └── StepMemoryError  1   a step held more memory than its resources say
         └── ChildStepError       1   a step failed in its own process; carries what it reported there
 """
 
@@ -197,6 +198,17 @@ class StepKilledError(StepError):
     """The process of a step was killed, or ended by itself, before it could say anything."""
 
     failure = "killed"
+
+
+class StepMemoryError(StepKilledError):
+    """A step held more memory than its resources say: it was killed, and nothing of its output is visible.
+
+    `peak` is the most that was measured, in bytes.
+    """
+
+    def __init__(self, message: str = "", peak: int = 0) -> None:
+        super().__init__(message)
+        self.peak = peak
 
 
 class ChildStepError(StepError):

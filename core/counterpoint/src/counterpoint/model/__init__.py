@@ -39,6 +39,7 @@ from counterpoint.model.records import (
     RunRequest,
     StepRecord,
 )
+from counterpoint.model.resources import Resources, largest
 from counterpoint.model.secrets import Secret
 from counterpoint.model.smoke import Sample, Smoke
 from counterpoint.model.steps import Input, Output, OutputKind, Step, step, windowed
@@ -81,6 +82,7 @@ __all__ = [
     "Partitions",
     "Pipeline",
     "Pool",
+    "Resources",
     "RetryPolicy",
     "RunDecision",
     "RunRecord",
@@ -113,6 +115,7 @@ __all__ = [
     "hidden",
     "is_read",
     "is_retryable",
+    "largest",
     "load",
     "marker",
     "order",

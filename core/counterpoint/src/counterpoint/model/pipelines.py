@@ -10,7 +10,8 @@ from counterpoint.model.checks import check, check_failures, check_retain
 from counterpoint.model.partitions import Partitions
 from counterpoint.model.schedules import check_schedule
 from counterpoint.model.smoke import Smoke
-from counterpoint.model.steps import Step, StepSpec
+from counterpoint.model.steps import SPARSE, Step, StepSpec
+from counterpoint.model.surroundings import check_labels, check_surroundings
 from counterpoint.redaction import unsealed
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ class Pipeline:
     `config` holds its settings, JSON values that step functions receive by parameter name. `deadline` is
     the time after the scheduled start by which a run should have ended. `failures` maps exception classes, as
     `module:Class`, to their `FailureClass`. `retain` is how long `doctor --clean` keeps the records of runs that
-    nothing needs any more, as `90d`. `smoke` has the small settings of a smoke test.
+    nothing needs any more, as `90d`. `smoke` has the small settings of a smoke test. `owner` and `tags`
+    are those of the steps that declare none.
 
     Raises:
         DefinitionError: The description contradicts itself; the message names the step and the fix.
@@ -44,9 +46,12 @@ class Pipeline:
     failures: Mapping[str, str] = field(default_factory=dict)
     retain: str | None = None
     smoke: Smoke = field(default_factory=Smoke)
+    owner: str | None = field(default=None, metadata=SPARSE)
+    tags: Mapping[str, str] = field(default_factory=dict, metadata=SPARSE)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "steps", tuple(self._resolved(self.steps)))
+        check_labels(f"pipeline {self.name}", self.owner, self.tags)
+        object.__setattr__(self, "steps", tuple(map(self._labelled, self._resolved(self.steps))))
         check_failures(self.name, self.failures)
         check_retain(self.name, self.retain)
         check_schedule(self.name, self.partitions, self.schedule)
@@ -57,6 +62,11 @@ class Pipeline:
         drafts = list(drafts)
         names = {draft.name for draft in drafts}
         return [d.resolve(names, set(self.config)) if isinstance(d, StepSpec) else d for d in drafts]
+
+    def _labelled(self, step: Step) -> Step:
+        """The step with the owner and the tags of the pipeline, where it does not say its own."""
+        check_surroundings(step)
+        return replace(step, owner=step.owner or self.owner, tags={**self.tags, **step.tags})
 
     def step(self, name: str) -> Step:
         """The step of that name.

@@ -83,6 +83,11 @@ def _policies(step: Step) -> list[str]:
     policies += [wait.of("") for wait in step.waits if wait.kind is WaitKind.APPROVAL]
     policies += ["effect"] if step.effect else []
     policies += [f"secrets {', '.join(secret.name for secret in step.secrets)}"] if step.secrets else []
+    policies += [str(step.resources)] if step.resources else []
+    policies += [f"image {step.image}"] if step.image else []
+    policies += [f"env {', '.join(f'{name}={value}' for name, value in step.env.items())}"] if step.env else []
+    policies += [f"owner {step.owner}"] if step.owner else []
+    policies += [f"tags {', '.join(f'{key}={value}' for key, value in step.tags.items())}"] if step.tags else []
     policies += [f"contract {step.output.contract}"] if step.output.contract else []
     return policies
 

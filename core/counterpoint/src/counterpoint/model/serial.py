@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, fields
 from datetime import timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from counterpoint.model.partitions import PartitionKind, Partitions, Window, WindowPolicy
 from counterpoint.model.pipelines import Pipeline
 from counterpoint.model.policies import Breaker, Pool, RetryPolicy, Schedule, TriggerRule, When
+from counterpoint.model.resources import Resources
 from counterpoint.model.secrets import Secret
 from counterpoint.model.smoke import Smoke
 from counterpoint.model.steps import Input, Output, OutputKind, Step
@@ -17,8 +19,7 @@ from counterpoint.model.waits import Wait, WaitKind
 from counterpoint.redaction import redacted_values
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from dataclasses import Field
+    from collections.abc import Callable
 
 
 def to_values(thing: Any) -> Any:
@@ -29,7 +30,7 @@ def to_values(thing: Any) -> Any:
         return thing.value
     if isinstance(thing, list | tuple):
         return [to_values(element) for element in thing]
-    if isinstance(thing, dict):
+    if isinstance(thing, Mapping):
         return {name: to_values(value) for name, value in thing.items()}
     if hasattr(thing, "__dataclass_fields__"):
         return {f.name: to_values(getattr(thing, f.name)) for f in fields(thing) if f.compare and _is_said(thing, f)}
@@ -38,7 +39,8 @@ def to_values(thing: Any) -> Any:
 
 def _is_said(thing: Any, field: Field[Any]) -> bool:
     """Whether a field is in the JSON value: one that is newer than values that were kept is not, at its default."""
-    return "omit_default" not in field.metadata or getattr(thing, field.name) != field.default
+    default = field.default if field.default_factory is MISSING else field.default_factory()
+    return "omit_default" not in field.metadata or getattr(thing, field.name) != default
 
 
 def public_values(pipeline: Pipeline) -> dict[str, Any]:
@@ -67,6 +69,8 @@ def pipeline_from(values: Mapping[str, Any]) -> Pipeline:
         failures=values["failures"],
         retain=values.get("retain"),
         smoke=Smoke(**values.get("smoke", {})),
+        owner=values.get("owner"),
+        tags=values.get("tags", {}),
     )
 
 
@@ -113,6 +117,7 @@ _FIELDS: dict[str, Callable[[Any], Any]] = {
     "when": lambda values: When(**values) if values else None,
     "trigger_rule": TriggerRule,
     "secrets": lambda values: tuple(Secret(**value) for value in values),
+    "resources": lambda values: Resources(**values) if values else None,
 }
 
 

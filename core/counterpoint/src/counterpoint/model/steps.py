@@ -17,8 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import timedelta
 
+    from counterpoint.model.resources import Resources
     from counterpoint.model.waits import Wait
 
+# Of a field that is left out of a step's JSON value where it says nothing: that value, and what is digested from it,
+# stays as it was for steps which do not use the field.
+SPARSE = {"omit_default": True}
 # Parameters that the runner provides to a step function that has them.
 PROVIDED = ("partition", "champions", "resubmitted", "checkpoint", "idempotency_key", "outcomes")
 
@@ -85,6 +89,11 @@ class Step:
     of it), and patterns of files relative to the folder of the function's module, such as `sql/*.sql`.
 
     `secrets` are parameters that receive secrets, resolved in the worker: their names alone decide the output.
+
+    `resources` is what one attempt needs: its process is killed when it takes more memory, and its libraries start as
+    many threads as it has CPUs. `image` is the container image that it runs in, `env` the variables of its process
+    alone, which count for the freshness of its output. `owner` is an e-mail address or `team:NAME`; `tags` are shown
+    by the orchestrators. A pipeline gives its own owner and tags to the steps that say none.
     """
 
     name: str
@@ -110,6 +119,11 @@ class Step:
     code: tuple[str, ...] = ()
     secrets: tuple[Secret, ...] = ()
     description: str = ""
+    resources: Resources | None = field(default=None, metadata=SPARSE)
+    image: str | None = field(default=None, metadata=SPARSE)
+    env: Mapping[str, str] = field(default_factory=dict, hash=False, metadata=SPARSE)
+    owner: str | None = field(default=None, metadata=SPARSE)
+    tags: Mapping[str, str] = field(default_factory=dict, hash=False, metadata=SPARSE)
     wrapped: Callable[..., Any] | None = field(default=None, compare=False, repr=False)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.contracts.scale import on_sample
-from counterpoint.errors import ContractError
+from counterpoint.errors import ContractError, StepMemoryError
 from counterpoint.model import ArtifactRef, Materialization, OutputKind, RunRequest, StepRecord
 from counterpoint.model.code import loading
 from counterpoint.runtime.context import StepContext, context_of
@@ -118,7 +118,8 @@ def record_failure(
 ) -> None:
     """Records the failure of a step whose process could not do so itself."""
     context = context_of(request, step, index, attempt)
-    _fail(context, Meter(), failed(context, error), installed())
+    meter = Meter(error.peak if isinstance(error, StepMemoryError) else None)
+    _fail(context, meter, failed(context, error), installed())
 
 
 def _fail(context: StepContext, meter: Meter, record: StepRecord, hooks: Hooks) -> None:
@@ -211,4 +212,6 @@ def _publish(context: StepContext, product: Product, stamp: Stamp) -> Product:
 
 def _record(context: StepContext, meter: Meter, record: StepRecord) -> None:
     path = layout.step_record(context.pipeline.name, context.request.run_id, context.step.name, context.index)
+    if context.step.resources and (limit := context.step.resources.memory_bytes):
+        record = replace(record, details={**record.details, "memory_limit": limit})
     context.store.put_json(path, {**record.to_dict(), **meter.read()})

@@ -25,7 +25,7 @@ from counterpoint.processes import ATTEMPT, ProcessId, end_step
 from counterpoint.runtime.forkserver_standin import ORDER, STDERR, connected
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 # the environment variable that gives a service environment's processes the socket of its service `steps`
 STEPS = "COUNTERPOINT_STEPS"
@@ -57,8 +57,8 @@ class Origin(Protocol):
 class Forked:
     """A process of a step, in a session of its own; `pid` and `returncode` as those of `subprocess.Popen`."""
 
-    def __init__(self, origin: Origin, stack: int) -> None:
-        self._origin, self._heard = origin, b""
+    def __init__(self, origin: Origin, stack: int, variables: Mapping[str, str] | None = None) -> None:
+        self._origin, self._heard, self._variables = origin, b"", variables or {}
         self.returncode: int | None = None
         self._connection, theirs = socket.socketpair()
         with theirs, suppress(ConnectionError):  # the server is gone: nothing will be received
@@ -78,7 +78,7 @@ class Forked:
             TimeoutError: The process has not ended by then.
         """
         with suppress(ConnectionError):  # it was killed before it had read all
-            self._connection.sendall(json.dumps(_surroundings()).encode() + b"\n" + question)
+            self._connection.sendall(json.dumps(_surroundings(self._variables)).encode() + b"\n" + question)
             self._connection.shutdown(socket.SHUT_WR)
         self._wait(timeout)
         answer = self._receive("answer")
@@ -123,9 +123,12 @@ class Forked:
 
 
 class Warm:
-    """A fork server of this process. It ends with this object or with this process, and its forks end with it."""
+    """A fork server of this process. It ends with this object or with this process, and its forks end with it.
 
-    def __init__(self, libraries: Libraries) -> None:
+    `variables` are set in its environment beside those of this process.
+    """
+
+    def __init__(self, libraries: Libraries, variables: Mapping[str, str] | None = None) -> None:
         self._made_for = _interpreter()
         self.orders, theirs = socket.socketpair()
         with theirs:
@@ -133,10 +136,10 @@ class Warm:
                 [sys.executable, "-P", "-c", _SERVE, str(os.getpid()), *map(",".join, libraries)],
                 stdin=theirs.fileno(),
                 stdout=STDERR,
-                env=_environment(),
+                env=_environment(variables or {}),
                 start_new_session=True,
             )
-        weakref.finalize(self, _end, self._process, self.orders)
+        self.end = weakref.finalize(self, _end, self._process, self.orders)
 
     def returncode(self) -> int:
         """Waits for the server's end; returns its exit code."""
@@ -153,12 +156,12 @@ def _interpreter() -> tuple[Any, ...]:
     return os.getpid(), {name: value for name, value in os.environ.items() if not name.startswith(_TASK_VARIABLES)}
 
 
-def _surroundings() -> dict[str, Any]:
-    return {"folder": str(Path.cwd()), "environment": _environment(), "path": sys.path}
+def _surroundings(variables: Mapping[str, str]) -> dict[str, Any]:
+    return {"folder": str(Path.cwd()), "environment": _environment(variables), "path": sys.path}
 
 
-def _environment() -> dict[str, str]:
-    return {"_RJEM_MALLOC_CONF": ALLOCATOR, **os.environ}
+def _environment(variables: Mapping[str, str]) -> dict[str, str]:
+    return {"_RJEM_MALLOC_CONF": ALLOCATOR, **os.environ, **variables}
 
 
 def _end(process: subprocess.Popen[bytes], orders: socket.socket) -> None:
@@ -205,6 +208,22 @@ def served() -> Service | None:
 
 _OWN_SERVER: list[Warm] = []
 _OWN_SERVER_LOCK = Lock()
+
+
+class ForkedApart(Forked):
+    """A process that is forked from one which has imported no library, and which ends with it.
+
+    So each library reads the `variables` when the step imports it, and the memory is the step's own.
+    """
+
+    def __init__(self, stack: int, variables: Mapping[str, str]) -> None:
+        self._only = Warm(Libraries(), variables)
+        super().__init__(self._only, stack, variables)
+
+    def close(self) -> None:
+        """Kills it and what it was forked from, and returns when both have ended."""
+        super().close()
+        self._only.end()
 
 
 def fork(stack: int, libraries: Callable[[], Libraries] = Libraries) -> Forked:

@@ -117,7 +117,7 @@ def _digest(given: Given) -> str:
 
 
 def fingerprint(context: StepContext, inputs: Mapping[str, str], seen: Observed | None) -> str:
-    """The digest of all that decides an output: code, settings, inputs, and the element of a mapped step."""
+    """The digest of all that decides an output: code, settings, inputs, variables, and the element of a mapped step."""
     parts = {
         "code": code_of(context.step),
         "settings": context.settings,
@@ -129,6 +129,7 @@ def fingerprint(context: StepContext, inputs: Mapping[str, str], seen: Observed 
         **_resubmitted(context),
         **({"partitions": extent} if (extent := context.pipeline.partitions.extent) else {}),
         **({"sample": asdict(context.request.sample)} if context.request.sample else {}),
+        **({"env": dict(context.step.env)} if context.step.env else {}),
     }
     return digest_of(parts)
 

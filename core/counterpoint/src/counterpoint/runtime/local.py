@@ -34,6 +34,7 @@ from counterpoint.model import (
 )
 from counterpoint.runtime.adapter_support import condition_holds
 from counterpoint.runtime.context import context_of
+from counterpoint.runtime.cpus import CPUS
 from counterpoint.runtime.effects import held_back
 from counterpoint.runtime.execute import elements
 from counterpoint.runtime.failure import describe
@@ -204,7 +205,8 @@ def _attempts(task: Task, index: int | None) -> Ended:
 
 def _attempt(task: Task, number: int, index: int | None) -> ArtifactRef:
     timeout = task.step.timeout.total_seconds() if task.step.timeout else None
-    with task.slot:
+    cpus = task.step.resources.cpus if task.step.resources else 0.0
+    with task.slot, CPUS.taken(cpus):
         return execute_in_child(Attempt(task.request, task.step.name, task.passed, number, index), timeout)
 
 

@@ -11,10 +11,13 @@ from typing import Any
 
 
 class Meter:
-    """Wall clock, CPU and peak memory of this process since the meter was made."""
+    """Wall clock, CPU and peak memory of this process since the meter was made.
 
-    def __init__(self) -> None:
-        self.started, self.cpu = datetime.now(UTC), time.process_time()
+    `peak` is the memory of another process, which could not read its own.
+    """
+
+    def __init__(self, peak: int | None = None) -> None:
+        self.started, self.cpu, self.peak = datetime.now(UTC), time.process_time(), peak
 
     def read(self) -> dict[str, Any]:
         """Start and end (ISO 8601, UTC), CPU seconds, and the peak memory of the process in bytes."""
@@ -22,11 +25,11 @@ class Meter:
             "started": self.started.isoformat(),
             "ended": datetime.now(UTC).isoformat(),
             "cpu_seconds": round(time.process_time() - self.cpu, 4),
-            "peak_memory": _peak(),
+            "peak_memory": peak_memory() if self.peak is None else self.peak,
         }
 
 
-def _peak() -> int:
+def peak_memory() -> int:
     """The peak resident set of this process in bytes; not `ru_maxrss`, which includes the parent's."""
     status = Path("/proc/self/status")
     if status.exists():

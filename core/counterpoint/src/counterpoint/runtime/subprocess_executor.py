@@ -18,13 +18,15 @@ from typing import TYPE_CHECKING, Any
 from counterpoint.errors import ChildStepError, CounterpointError, StepKilledError, StepTimeoutError
 from counterpoint.model import ArtifactRef, ErrorInfo, RunRequest
 from counterpoint.model.code import outdated, step_reach
-from counterpoint.runtime.forkserver_client import STEPS, Forked, Libraries, fork, take
+from counterpoint.runtime.bounds import Bounds, bounds_of
+from counterpoint.runtime.forkserver_client import STEPS, Forked, ForkedApart, Libraries, fork, take
+from counterpoint.runtime.memory import MemoryGuard, WithinMemory, exceeded
 from counterpoint.runtime.preload_cache import learn, learned, preloaded
 from counterpoint.runtime.secrets import foreign_values, receive
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 # Set when this process is to end: no attempt is started any more, and those that run are killed.
 STOPPING = Event()
@@ -57,17 +59,19 @@ def execute_in_child(attempt: Attempt, timeout: float | None = None, *, others: 
 
     Raises:
         StepTimeoutError: The attempt took longer.
+        StepMemoryError: It held more memory than the resources of the step say.
         StepKilledError: Its process ended without an answer.
         ChildStepError: The step failed; carries the error from the process.
         KeyboardInterrupt: This process is to end.
     """
     secrets = _foreign_secrets(attempt)
-    libraries = partial(learned, attempt.request, attempt.step) if others else Libraries
-    with tempfile.TemporaryFile() as stack, closing(fork(stack.fileno(), libraries)) as process:
+    bounds = bounds_of(attempt.request, attempt.step)
+    with tempfile.TemporaryFile() as stack, closing(_fork(attempt, bounds, stack.fileno(), others=others)) as process:
         _LIVING.add(process)
         try:
             _refuse_when_stopping()
-            answer = _ask(process, attempt, timeout, stack.fileno(), secrets)
+            ask = partial(_ask, process, attempt, timeout, stack.fileno(), secrets)
+            answer = _ask_within(bounds.memory, process, attempt, ask)
             _refuse_when_stopping()
             return _read(attempt, answer, process.returncode)
         except (StepTimeoutError, StepKilledError) as error:
@@ -81,14 +85,16 @@ def execute_in_child(attempt: Attempt, timeout: float | None = None, *, others: 
 def execute_attempt(attempt: Attempt, timeout: float | None = None) -> ArtifactRef:
     """Executes the attempt of a native task: in this process, unless it has a time-out or steps are forked anyway.
 
-    A step whose code has changed since this process loaded it is executed in a process that loads it anew.
+    A step that declares resources or an environment has a process of its own, and so has one whose code has changed
+    since this process loaded it.
 
     Raises:
         Exception: The step's error, or an error of `execute_in_child`.
     """
     from counterpoint.runtime.execute import execute
 
-    if timeout is not None or WHOLE_RUNS.is_set() or os.environ.get(STEPS) or _is_outdated(attempt):
+    is_forked = timeout is not None or WHOLE_RUNS.is_set() or bool(os.environ.get(STEPS))
+    if is_forked or bounds_of(attempt.request, attempt.step) or _is_outdated(attempt):
         return execute_in_child(attempt, timeout, others=WHOLE_RUNS.is_set())
     return execute(attempt.request, attempt.step, attempt.references, attempt=attempt.number, index=attempt.index)
 
@@ -112,6 +118,27 @@ def stop_children() -> None:
 def _refuse_when_stopping() -> None:
     if STOPPING.is_set():
         raise KeyboardInterrupt
+
+
+def _fork(attempt: Attempt, bounds: Bounds, stack: int, *, others: bool) -> Forked:
+    if bounds:
+        return ForkedApart(stack, bounds.variables)
+    return fork(stack, partial(learned, attempt.request, attempt.step) if others else Libraries)
+
+
+def _ask_within(memory: int | None, process: Forked, attempt: Attempt, ask: Callable[[], Any]) -> Any:
+    """What the process answers; it is killed when it holds more memory than it may.
+
+    Raises:
+        StepMemoryError: It did.
+    """
+    if memory is None:
+        return ask()
+    with MemoryGuard(process.pid, memory, process.kill) as guard:
+        answer = ask()
+    if guard.is_exceeded and answer is None:
+        raise exceeded(attempt.step, attempt.request.partition, memory, guard.peak, "was killed")
+    return answer
 
 
 def _foreign_secrets(attempt: Attempt) -> Mapping[str, str]:
@@ -215,9 +242,15 @@ def main(asking: socket.socket, tells: int) -> int:
         asked = json.loads(question.read())
         attempt = _decode(asked["attempt"])
         receive(asked["secrets"])
+    memory = bounds_of(attempt.request, attempt.step).memory
     try:
         reference = execute(
-            attempt.request, attempt.step, attempt.references, attempt=attempt.number, index=attempt.index
+            attempt.request,
+            attempt.step,
+            attempt.references,
+            attempt=attempt.number,
+            index=attempt.index,
+            hooks=[WithinMemory(memory)] if memory else (),
         )
         values: dict[str, Any] = reference.to_dict()
     except Exception as error:  # noqa: BLE001 - every error is sent to the parent
