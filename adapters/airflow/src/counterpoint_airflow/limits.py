@@ -18,6 +18,9 @@ backfill.max_parallel | a backfill counts DAG runs, not steps | that many days a
 deadline | it counts from the queue or the logical date, not from the schedule | from 3.3 on a reference of ours
 freshness | assets have no freshness policy | kept with the task; `counterpoint watch` judges it
 trigger_rule.one_success | it starts at the first success, while others run | two tasks before it, without a worker
+resources | only executors on Kubernetes give a task CPUs and memory | core limits memory and threads; a pod for it
+image | only executors on Kubernetes start a task from an image | the worker's own; a pod override for those
+tags | a DAG has tags, a task has none | those of the pipeline are the DAG's; those of a step are kept with the task
 pools | dag.test() knows no pools | it runs one task at a time; on the services pools are Airflow's own
 """
 LIMITS = limits_of(_ROWS, BACKFILLS)

@@ -19,6 +19,7 @@ from counterpoint_airflow.conditions import rule_of
 from counterpoint_airflow.deadlines import deadline
 from counterpoint_airflow.keys import ELEMENTS, GATES, METADATA_KEY, WATCHER
 from counterpoint_airflow.partitions import partitions_of, schedule_of, timetable
+from counterpoint_airflow.pods import executor_config, with_pod
 from counterpoint_airflow.policies import retries, retry_of, timeout, timeout_of
 from counterpoint_airflow.step import count_elements, execute_step, tell_failure
 from counterpoint_airflow.waits import StepOperator
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from counterpoint.model import Pipeline, Step
 
-DEFAULT_POOL = "default_pool"
+DEFAULT_POOL, DEFAULT_OWNER = "default_pool", "airflow"
 
 
 def translate(pipeline: Pipeline, *, served: str | None = None, scheduled: bool = True) -> DAG:
@@ -53,7 +54,7 @@ def translate(pipeline: Pipeline, *, served: str | None = None, scheduled: bool 
         # a secret is neither shown on a page nor read from it
         params={name: value for name, value in public_values(pipeline)["config"].items() if not is_sealed(value)},
         doc_md=markdown_block(as_text(pipeline).rstrip("\n")),
-        tags={"counterpoint"},
+        tags={"counterpoint", *(f"{key}:{value}" for key, value in pipeline.tags.items())},
         user_defined_macros={METADATA_KEY: json.dumps(public_values(pipeline))},
     ) as dag:
         tasks: dict[str, Any] = {}
@@ -78,6 +79,8 @@ def native_of(pipeline: Pipeline, step: Step) -> dict[str, Any]:
     return {
         "outlets": [asset_of(pipeline, step)],
         "pool": step.pool or DEFAULT_POOL,
+        "owner": step.owner or DEFAULT_OWNER,
+        "executor_config": executor_config(step),
         "trigger_rule": step.trigger_rule.value,
         "execution_timeout": timeout(step),
         **retries(step),
@@ -142,6 +145,7 @@ def read_back(native: DAG) -> Pipeline:
         schedule=schedule_of(native.timetable),
         config={**{name: value for name, value in stored.config.items() if is_sealed(value)}, **native.params.dump()},
         deadline=alert.interval if alert else None,
+        tags=dict(sorted(tag.split(":", 1) for tag in native.tags if ":" in tag)),
         steps=tuple(_step(tasks[name], native) for name in stored.step_names if name in tasks),
     )
 
@@ -156,8 +160,9 @@ def _step(native: Any, dag: DAG) -> Step:
     if gates := [name for name in above if name.endswith(tuple(GATES))]:
         above, rule = dag.get_task(gates[0]).upstream_task_ids, TriggerRule.ONE_SUCCESS
     return replace(
-        stored,
+        with_pod(stored, native.executor_config),
         name=native.task_id,
+        owner=None if native.owner == DEFAULT_OWNER else native.owner,
         inputs=tuple(i for i in stored.inputs if i.step in above or (i.window and i.window.last < 0)),
         after=tuple(name for name in stored.after if name in above),
         when=stored.when if stored.when and stored.when.step in above else None,

@@ -13,6 +13,8 @@ map_over | an asset is one op, and cannot become one per element | the op execut
 waits | an op cannot be put off, nor an asset of a backfill | its op ends, a sensor goes on; a run for each part
 approval | Dagster has no approval of a step on its page | `counterpoint approve`; tags of the run say what waits
 backfill | an asset backfill has neither an order nor a limit | a backfill for each day; a tag with a limit on runs
+resources | only k8s_job_executor gives an op CPUs and memory | core limits memory and threads; a tag for that
+image | only k8s_job_executor starts an op from an image | the run's own; a tag of the op for that executor
 deadline | a run has no deadline; freshness policies look at assets | in the job's metadata; `counterpoint watch`
 """
 LIMITS = limits_of(_ROWS, BACKFILLS)

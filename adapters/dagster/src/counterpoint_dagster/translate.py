@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -9,17 +10,21 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from counterpoint.model import Schedule, WindowPolicy, code_of
+from counterpoint.model.containers import container_of, with_container
 from counterpoint.model.serial import pipeline_from, public_values, step_from, to_values
 from counterpoint.service_environment import SCHEDULES, tags_of_target
 from counterpoint_dagster.binding import Binding
 from counterpoint_dagster.conditions import following
-from counterpoint_dagster.keys import CHECK, METADATA_KEY
+from counterpoint_dagster.keys import CHECK, KUBERNETES, METADATA_KEY
 from counterpoint_dagster.partitions import mapping, offsets_of, partitions_def, partitions_of, window_offsets
 from counterpoint_dagster.policies import execution, executor, retry_of, retry_policy
 from counterpoint_dagster.step import CatalogueIOManager, body
 
 if TYPE_CHECKING:
     from counterpoint.model import Pipeline, Step
+
+# Dagster keeps kinds among the tags of an asset
+_OWN_TAGS = "dagster/"
 
 
 def translate(pipeline: Pipeline, served: str | None = None) -> dg.Definitions:
@@ -35,6 +40,7 @@ def definitions(pipeline: Pipeline, binding: Binding) -> dg.Definitions:
         selection=dg.AssetSelection.assets(*assets),
         partitions_def=partitions_def(pipeline.partitions),
         metadata={METADATA_KEY: dg.JsonMetadataValue(public_values(pipeline))},
+        tags=pipeline.tags,
         **(_served(pipeline) if binding.configuration is None else {"executor_def": executor(pipeline)}),
     )
     return dg.Definitions(
@@ -103,6 +109,9 @@ def native_of(pipeline: Pipeline, step: Step, binding: Binding) -> dict[str, Any
         "code_version": code_version(step),
         "group_name": pipeline.name,
         "kinds": {"python", step.output.kind.value},
+        "owners": [step.owner] if step.owner else None,
+        "tags": dict(step.tags),
+        "op_tags": {KUBERNETES: {"container_config": container}} if (container := container_of(step)) else None,
         "description": step.description or None,
     }
 
@@ -157,6 +166,7 @@ def read_back(native: dg.Definitions) -> Pipeline:
         schedule=_schedule_of(scheduled) if isinstance(scheduled, dg.ScheduleDefinition) else None,
         partitions=replace(partitions_of(job.partitions_def), incomplete=stored.partitions.incomplete),
         description=job.description or "",
+        tags=dict(job.tags or {}),
     )
 
 
@@ -171,8 +181,12 @@ def _step(asset: dg.AssetsDefinition) -> Step:
     native = {dep.asset_key.path[-1]: offsets_of(dep.partition_mapping) for dep in spec.deps}
     same = {name for name in native if native[name] == window_offsets(stored, name)}
     window = getattr(spec.freshness_policy, "fail_window", None)
+    pod = asset.op.tags.get(KUBERNETES, {})
+    pod = json.loads(pod) if isinstance(pod, str) else pod
     return replace(
-        stored,
+        with_container(stored, pod.get("container_config", {})),
+        owner=next(iter(spec.owners), None),
+        tags={key: value for key, value in spec.tags.items() if not key.startswith(_OWN_TAGS)},
         name=asset.key.path[-1],
         inputs=tuple(i for i in stored.inputs if i.step in same),
         after=tuple(name for name in stored.after if name in same),

@@ -211,23 +211,23 @@ def _make_deployment(client: SyncPrefectClient, pipeline: Pipeline, pool: str, m
     from prefect.client.schemas.schedules import CronSchedule
 
     from counterpoint_prefect.deadlines import watch_deadline
-    from counterpoint_prefect.policies import schedule_of
+    from counterpoint_prefect.policies import labels, schedule_of
     from counterpoint_prefect.translate import translate
 
     active = bool(os.environ.get(SCHEDULES))
     times = schedule_of(pipeline)
     cron = CronSchedule.model_validate(times) if times else None
-    flow = translate(pipeline)
+    flow, command = translate(pipeline), shlex.join(forked.run_command(Path(mine.home) if mine else None))
     deployment = client.create_deployment(
         client.create_flow(flow),
         DEPLOYMENT,
         entrypoint=f"{_ENTRY}{pipeline.name}",
         work_pool_name=pool,
         # Prefect's default command first fetches the flow's code in another process; there is nothing to fetch
-        job_variables={"command": shlex.join(forked.run_command(Path(mine.home) if mine else None))},
+        job_variables={"command": command, **flow.__dict__["job_variables"]},
         pull_steps=[],
         description=pipeline.description,
-        tags=[tag_of(mine.target)] if mine else [],
+        tags=[*([tag_of(mine.target)] if mine else []), *sorted(labels(pipeline.owner, pipeline.tags))],
         schedules=[DeploymentScheduleCreate(schedule=cron, active=active)] if cron else [],
         parameter_openapi_schema=flow.parameters.model_dump_for_openapi(),
         enforce_parameter_schema=False,

@@ -6,8 +6,8 @@ from __future__ import annotations
 DEPLOYMENT = "counterpoint"
 # the name of the work pool
 WORK_POOL = "counterpoint"
-# prefix of a pool's name in the tags of a task
-POOL = "pool:"
+# prefixes of a pool's name and of an owner in the tags of a task
+POOL, OWNER = "pool:", "owner:"
 # in the attributes of flows and tasks: the properties that have no native place there
 METADATA_KEY = "counterpoint"
 # the names of final states of tasks that were not run

@@ -14,6 +14,8 @@ backfill | Prefect has {backfills} | a work queue with a limit; the command crea
 waits | a run that is scheduled again starts a process to look | at each poll a short process; none in between
 approval | a paused run goes on only when Prefect itself is told to | a wait; `counterpoint approve`, state `Waits`
 freshness | freshness belongs to no object of Prefect's | kept with the task; `counterpoint watch` judges it
+resources | a flow run is one container | the most of any step, as job variables; core limits memory and threads of each
+image | a flow run is one container | the image of all steps, as a job variable; different images are refused
 deadline | a deployment has no deadline | an automation shows late runs from when they begin; `counterpoint watch`
 """
 LIMITS = limits_of(_ROWS, BACKFILLS)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from prefect.utilities.math import lower_clamp_multiple
 
 from counterpoint.model import is_retryable
-from counterpoint_prefect.keys import POOL, UPSTREAM_FAILED
+from counterpoint_prefect.keys import OWNER, POOL, UPSTREAM_FAILED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from prefect import Task
     from prefect.client.schemas.objects import State
@@ -70,8 +70,25 @@ def retry_of(task: Task[..., Any], kept: RetryPolicy) -> RetryPolicy:
 
 
 def tags(step: Step) -> set[str]:
-    """The tags of a task: its pool."""
-    return {f"{POOL}{step.pool}"} if step.pool else set()
+    """The tags of a task: its pool, its owner, and those of the step as `key:value`."""
+    own = {f"{POOL}{step.pool}"} if step.pool else set()
+    return own | labels(step.owner, step.tags)
+
+
+def labels(owner: str | None, pairs: Mapping[str, str]) -> set[str]:
+    """An owner and tags as Prefect's tags."""
+    return {*([f"{OWNER}{owner}"] if owner else []), *(f"{key}:{value}" for key, value in pairs.items())}
+
+
+def owner_of(task: Task[..., Any]) -> str | None:
+    """The owner that a task's tags name."""
+    return next((tag.removeprefix(OWNER) for tag in task.tags if tag.startswith(OWNER)), None)
+
+
+def labels_of(task: Task[..., Any]) -> dict[str, str]:
+    """The tags of a step, from those of its task."""
+    pairs = [tag.split(":", 1) for tag in sorted(task.tags) if ":" in tag and not tag.startswith((POOL, OWNER))]
+    return dict(pairs)
 
 
 def pool_of(task: Task[..., Any]) -> str | None:

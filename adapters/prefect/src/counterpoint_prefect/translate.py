@@ -12,9 +12,10 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from counterpoint.model import RunRequest, order
 from counterpoint.model.serial import pipeline_from, step_from, to_values
 from counterpoint.runtime.adapter_support import PARALLEL
+from counterpoint_prefect.containers import job_variables
 from counterpoint_prefect.keys import METADATA_KEY
 from counterpoint_prefect.partitions import request_of
-from counterpoint_prefect.policies import pool_in, pool_of, retries, retry_of, tags
+from counterpoint_prefect.policies import labels_of, owner_of, pool_in, pool_of, retries, retry_of, tags
 from counterpoint_prefect.runs import Run, run_steps
 from counterpoint_prefect.step import body
 
@@ -34,7 +35,8 @@ WORKERS = max(PARALLEL, 2)
 def translate(pipeline: Pipeline, served: str | None = None) -> Flow[..., Any]:
     """The flow of a pipeline, which its runs find as `served` (None: by its own name).
 
-    The flow's attribute `tasks` holds the tasks, `edges` the upstream tasks of each.
+    The flow's attribute `tasks` holds the tasks, `edges` the upstream tasks of each, `job_variables` those of the
+    deployment.
     """
     tasks = {step.name: _task(step) for step in pipeline.steps}
     edges = {step.name: step.upstream for step in pipeline.steps}
@@ -54,8 +56,8 @@ def translate(pipeline: Pipeline, served: str | None = None) -> Flow[..., Any]:
         flow_run_name=run_name,
         task_runner=ThreadPoolTaskRunner(max_workers=WORKERS),
     )
-    values = to_values(pipeline)
-    flow.__dict__.update({"tasks": tasks, "edges": edges, METADATA_KEY: values})
+    flow.__dict__.update({"tasks": tasks, "edges": edges, "job_variables": job_variables(pipeline)})
+    flow.__dict__[METADATA_KEY] = to_values(pipeline)
     return flow
 
 
@@ -128,5 +130,7 @@ def _step(task: Task[..., Any], edges: tuple[str, ...]) -> Step:
         when=stored.when if stored.when and stored.when.step in edges else None,
         retry=retry_of(task, stored.retry),
         pool=pool_of(task),
+        owner=owner_of(task),
+        tags=labels_of(task),
         description=task.description or "",
     )

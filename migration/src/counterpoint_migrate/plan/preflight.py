@@ -178,5 +178,8 @@ USES: dict[str, Callable[[Pipeline], tuple[str, ...]]] = {
     "mapped": _steps(lambda step: step.map_over),
     "unpartitioned": _steps(lambda step: not step.output.partitioned),
     "waits": _steps(lambda step: step.waits),
+    "resources": _steps(lambda step: step.resources),
+    "images": _steps(lambda step: step.image),
+    "tags": _steps(lambda step: step.tags),
     "core": _steps(lambda step: step.output.contract or step.breaker or step.max_input_age or step.reprocess),
 }

@@ -48,6 +48,8 @@ class Resources:
         gpu: Any = self.gpu
         if not isinstance(gpu, int) or isinstance(gpu, bool) or gpu < 0:
             raise DefinitionError(f"gpu={gpu!r} is no number of GPUs: write a whole number, such as gpu=1")
+        if self.cpu is None and self.memory is None and not gpu:
+            raise DefinitionError("Resources() says nothing: give it cpu, memory or gpu, or leave it out")
 
     @property
     def cpu_quantity(self) -> str | None:
@@ -70,16 +72,18 @@ class Resources:
         return None if self.memory is None else _bytes(str(self.memory))
 
     def __str__(self) -> str:
-        """For people: `2 CPUs, 4Gi, 1 GPU`."""
+        """For people: `2 CPUs, 4Gi memory, 1 GPU`."""
         said = [] if self.cpu is None else [f"{self.cpu_quantity} CPU{'s' if self.cpu != 1 else ''}"]
         said += [] if self.memory is None else [f"{self.memory} memory"]
         said += [f"{self.gpu} GPU{'s' if self.gpu != 1 else ''}"] if self.gpu else []
-        return ", ".join(said) or "no resources"
+        return ", ".join(said)
 
 
-def largest(resources: Iterable[Resources | None]) -> Resources:
-    """What one container needs in which each of several steps can run: the maximum of each."""
+def largest(resources: Iterable[Resources | None]) -> Resources | None:
+    """What one container needs in which each of several steps can run: the maximum of each; None where none says."""
     known = [each for each in resources if each is not None]
+    if not known:
+        return None
     memory = max((each for each in known if each.memory), key=lambda each: each.memory_bytes or 0, default=None)
     return Resources(
         cpu=max((each.cpus for each in known if each.cpu is not None), default=None),

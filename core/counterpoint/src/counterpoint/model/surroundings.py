@@ -18,6 +18,8 @@ _EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}", re.ASCII
 _TEAM = re.compile(r"team:[A-Za-z0-9._-]+", re.ASCII)
 _KEY = re.compile(r"[A-Za-z0-9_.-]{1,63}", re.ASCII)
 _VALUE = re.compile(r"[A-Za-z0-9_.-]{1,63}", re.ASCII)
+# Airflow's tag is both, with a colon between them
+_LONGEST_TAG = 100
 # tags that say what has a property of its own
 _OWN_PROPERTY = ("owner", "pool", "counterpoint")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
@@ -40,6 +42,10 @@ def check_labels(where: str, owner: Any, tags: Any) -> None:
         if not (isinstance(key, str) and _KEY.fullmatch(key) and isinstance(value, str) and _VALUE.fullmatch(value)):
             raise DefinitionError(
                 f"{where}: tag {key!r}: {value!r}: write key and value in up to 63 letters, digits, '_', '-' and '.'"
+            )
+        if len(key) + len(value) >= _LONGEST_TAG:
+            raise DefinitionError(
+                f"{where}: tag {key}: {value}: write less than {_LONGEST_TAG} characters, both together"
             )
         if key in _OWN_PROPERTY:
             raise DefinitionError(f"{where}: the tag {key!r} has a meaning of its own: use the property, or rename it")

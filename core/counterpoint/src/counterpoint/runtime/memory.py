@@ -38,7 +38,7 @@ def exceeded(step: str, partition: str, limit: int, peak: int, how: str) -> Step
 
 
 def _size(count: int) -> str:
-    return f"{count / _MEBIBYTE:,.0f} MiB"
+    return f"{count / _MEBIBYTE:,.1f} MiB"
 
 
 class MemoryGuard:

@@ -18,6 +18,7 @@ from counterpoint.model import (
     Partitions,
     Pipeline,
     Pool,
+    Resources,
     RetryPolicy,
     Schedule,
     Status,
@@ -298,6 +299,27 @@ hidden_failure = Pipeline(
     ),
 )
 
+resources = Pipeline(
+    "resources",
+    description="Steps that say what they need: threads, variables, memory of which one takes too much at first.",
+    owner="team:data",
+    tags={"tier": "gold"},
+    config={"offset": 3, "folder": ""},
+    steps=(
+        _step("resources_threads", "variable_of_threads", resources=Resources(cpu=1), image="example.org/steps:1"),
+        _step("resources_variable", "greeting", env={"COUNTED_BY": "hand"}, owner="ann@example.org"),
+        _step("resources_none", "greeting", after=("resources_variable",), tags={"tier": "silver", "area": "ops"}),
+        _step(
+            "resources_memory",
+            "too_large_at_first",
+            resources=Resources(memory="256Mi"),
+            retry=RetryPolicy(1, _SOON),
+        ),
+        _step("resources_hopeless", "too_large", resources=Resources(cpu=0.5, memory="256Mi", gpu=1)),
+        _step("resources_never", "mean", inputs={"given": "resources_hopeless"}, output=_METRICS),
+    ),
+)
+
 held_effects = Pipeline(
     "held_effects",
     description="Steps that act on the world outside, in a version in which they are not to.",
@@ -478,6 +500,18 @@ SCENARIOS = (
             hidden_small=_SKIPPED,
         ),
         errors={"hidden_fails": "RuntimeError", "hidden_each": "RuntimeError"},
+    ),
+    Scenario(
+        "resources",
+        "2026-01-03",
+        _all_ran(
+            resources,
+            resources_memory=(Status.SUCCESS, 2),
+            resources_hopeless=(Status.FAILED, 1),
+            resources_never=_UNREACHED,
+        ),
+        errors={"resources_hopeless": "StepMemoryError"},
+        evidence="folder",
     ),
     Scenario(
         "held_effects",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # some ten seconds in one call of C code, which no signal handler interrupts
 _C_ROUNDS = 20_000_000
+_LARGE = 512 * 1024**2
 
 
 def numbers(partition: Partition) -> list[int]:
@@ -144,6 +145,30 @@ def killed_at_first(offset: int, folder: str) -> int:
     if attempt_number(folder, "killed_at_first") == 1:
         os.kill(os.getpid(), signal.SIGKILL)
     return offset
+
+
+def variable_of_threads() -> str:
+    """How many threads libraries are told to start."""
+    return os.environ.get("OMP_NUM_THREADS", "unset")
+
+
+def greeting() -> str:
+    """A variable, which one step declares."""
+    return os.environ.get("COUNTED_BY", "unset")
+
+
+def too_large_at_first(offset: int, folder: str) -> int:
+    """Takes more memory than it may at the first attempt."""
+    if attempt_number(folder, "too_large_at_first") == 1:
+        too_large(offset)
+    return offset
+
+
+def too_large(offset: int) -> int:
+    """Takes twice the memory that it may, and keeps it for a while."""
+    held = bytearray(os.urandom(_LARGE))
+    time.sleep(2)
+    return len(held) + offset
 
 
 def _work_in_c(offset: int) -> str:
