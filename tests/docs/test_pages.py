@@ -51,6 +51,19 @@ def test_a_command_is_taken(page: str, command: str) -> None:
     assert parser().parse_args(words).command == words[0]
 
 
+def test_the_example_of_resources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop/orders.py").write_text("def read(partition): ...\n", encoding="utf-8")
+    (tmp_path / "shop/train.py").write_text("def fit(orders): ...\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    (example,) = fenced("how-to/resources.md", "python")
+    names: dict[str, Any] = {}
+    exec(compile(example, "resources.md", "exec"), names)  # noqa: S102 - the page's own example
+    orders, model = names["nightly"].steps
+    assert (orders.owner, orders.env, model.owner) == ("team:data", {"TZ": "Europe/Paris"}, "ann@example.org")
+    assert (model.resources.memory_bytes, model.resources.threads, model.tags) == (4 * 1024**3, 2, {"tier": "gold"})
+
+
 def test_the_example_of_waiting() -> None:
     (example,) = fenced("how-to/waiting.md", "python")
     names: dict[str, Any] = {}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 import time
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -108,11 +108,24 @@ def test_cpus_are_threads_also_where_libraries_were_imported_before_the_fork(tmp
         assert read["free"]["polars"] == len(os.sched_getaffinity(0))
         assert read["limited"] == {"polars": 1, "pyarrow": 1, "variable": "1"}
         assert read["own"] == {"polars": 1, "pyarrow": 3, "variable": "3"}
-        request = RunRequest(**{**json.loads(request.to_json()), "run_id": "threads-2", "force": True})
+        request = replace(request, run_id="threads-2", force=True)
 
 
 def outputs(record: RunRecord) -> dict[str, Any]:
     return {step.name: step for step in record.steps}
+
+
+def test_the_local_runner_says_which_steps_have_no_image_and_no_gpu(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    request = RunRequest("counterpoint.testing.scenarios:resources", "2026-01-03", "one", str(tmp_path))
+    for step, said in (
+        ("resources_threads", ["in this environment run resources_threads"]),
+        ("resources_none", []),
+    ):
+        caplog.clear()
+        LocalRun(replace(request, steps=(step,))).run()
+        assert [record.message.partition(": ")[2] for record in caplog.records if "no image" in record.message] == said
 
 
 def test_torch_has_as_many_threads_as_the_step_has_cpus(tmp_path: Path) -> None:

@@ -90,6 +90,7 @@ class LocalRun:
     def run(self) -> NativeRun:
         """Runs all selected steps to their end; never raises for a failed step."""
         pipeline = (self.pipeline or find_pipeline(self.request.pipeline)).configured(self.request.config)
+        _warn_of_containers(pipeline, self.request)
         slots = {pool.name: BoundedSemaphore(pool.slots) for pool in pipeline.pools}
         started = now()
         with ThreadPoolExecutor(self.parallel) as workers, interruptible():
@@ -150,6 +151,14 @@ class LocalRun:
     def _end(self, name: str, ended: Ended) -> None:
         progress.end(log, self.request.partition, name, ended.native, ended.reference)
         self.ended[name] = ended
+
+
+def _warn_of_containers(pipeline: Pipeline, request: RunRequest) -> None:
+    """Says which steps want an image or GPUs: nothing is provided here but this environment."""
+    selected = [step for step in pipeline.steps if request.selects(step.name)]
+    wanting = [step.name for step in selected if step.image or (step.resources and step.resources.gpu)]
+    if wanting:
+        log.warning("the local runner provides no image and no GPU: in this environment run %s", ", ".join(wanting))
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """The memory of a step as a limit: who holds more is killed, with an error that says how much it was.
 
 The resident memory of the step's processes is looked at from outside, fifty times a second. Limits of the system are
-not used: RLIMIT_AS and RLIMIT_DATA count addresses that allocators and libraries reserve and never touch, and a control
-group needs rights that a worker seldom has.
+not used: RLIMIT_AS counts addresses that libraries reserve and never touch, a library that meets RLIMIT_DATA aborts its
+process without saying how much it held, and a control group needs rights that a worker seldom has.
 """
 
 from __future__ import annotations
