@@ -94,6 +94,13 @@ LOST_IN_TRANSLATION: list[tuple[str, Loss, str]] = [
     ("window", given("window_sums", window={"first": -1, "last": 0}), "step window_sums: inputs"),
     ("window", given("window_sums", partial=None), "step window_sums: inputs"),
     ("mapped", without("map_each", map_over=None), "step map_each: map_over: expected number, got None"),
+    ("resources", without("resources_memory", resources=None), "step resources_memory: resources"),
+    ("resources", without("resources_threads", image=None), "step resources_threads: image"),
+    ("resources", without("resources_variable", env={}), "step resources_variable: env"),
+    ("resources", without("resources_variable", owner=None), "step resources_variable: owner"),
+    ("resources", without("resources_none", tags={}), "step resources_none: tags"),
+    ("resources", whole(owner=None), "owner: expected team:data, got None"),
+    ("resources", whole(tags={}), "tags"),
 ]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from counterpoint.errors import CounterpointError
 from counterpoint.runtime.registry import find_pipeline
 
 if TYPE_CHECKING:
@@ -50,8 +49,8 @@ class Bounds:
 
 
 def bounds_of(request: RunRequest, step: str) -> Bounds:
-    """The bounds of a step of a run; none where there is no such step, for its execution will tell."""
+    """The bounds of a step of a run; none where it cannot be loaded, which its execution reports."""
     try:
         return Bounds.of(find_pipeline(request.pipeline).step(step))
-    except CounterpointError:
+    except Exception:  # noqa: BLE001 - the import of a user's module can raise anything
         return Bounds()
