@@ -141,6 +141,15 @@ def test_variables_reach_the_process_of_their_step_alone(tmp_path: Path) -> None
     assert "GREETING" not in os.environ
 
 
+def test_what_a_step_declares_precedes_the_variables_of_the_environment(tmp_path: Path) -> None:
+    configured = {"GREETING": "good day", "OMP_NUM_THREADS": "7", "POLARS_MAX_THREADS": "7"}
+    request = replace(request_of(tmp_path, "variables"), variables=configured)
+    read = {name: store_of(request).read(step.output) for name, step in outputs(run(request)).items()}
+    assert read == {"with_env": "hello", "without_env": "good day"}
+    threads = replace(request_of(tmp_path, "threads"), variables=configured)
+    assert execute(threads, "limited") == {"polars": 1, "pyarrow": 1, "variable": "1"}
+
+
 def test_a_changed_variable_makes_an_output_stale_and_no_other(tmp_path: Path) -> None:
     run(request_of(tmp_path, "variables"))
     assert {name: step.reused for name, step in outputs(run(request_of(tmp_path, "variables"))).items()} == {

@@ -80,6 +80,6 @@ def _check_env(where: str, env: Any) -> None:
             raise DefinitionError(f"{where}: env: the value of {name} is no text: write a string")
         if is_secret(name):
             raise DefinitionError(
-                f"{where}: env: {name} names a secret, which every page would show: set it in the environment of the"
-                " workers instead"
+                f"{where}: env: {name} names a secret, which every page would show: declare it in secrets=(...),"
+                " or set it in the environment of the workers"
             )

@@ -13,6 +13,7 @@ from counterpoint.contracts.scale import on_sample
 from counterpoint.errors import ContractError, StepMemoryError
 from counterpoint.model import ArtifactRef, Materialization, OutputKind, RunRequest, StepRecord
 from counterpoint.model.code import loading
+from counterpoint.runtime.bounds import Bounds
 from counterpoint.runtime.context import StepContext, context_of
 from counterpoint.runtime.devices import device_used
 from counterpoint.runtime.effects import note_done, refuse_held_back
@@ -36,7 +37,7 @@ from counterpoint.runtime.reuse import renewed, reusable, standing_product
 from counterpoint.runtime.sampling import drawn, share_of
 from counterpoint.runtime.secrets import secret_values
 from counterpoint.runtime.staleness import as_of, refuse_old
-from counterpoint.runtime.surroundings import surroundings
+from counterpoint.runtime.surroundings import set_variables, surroundings
 from counterpoint.runtime.written import Code, unknown, warn
 from counterpoint.storage import layout
 
@@ -92,7 +93,9 @@ def execute(
     """
     following = Hooks([*installed(), *hooks]) if hooks else installed()
     with surroundings(request):
-        return _attempt(context_of(request, step, index, attempt), references or {}, following)
+        context = context_of(request, step, index, attempt)
+        with set_variables(Bounds.of(context.step).variables):  # what the step declares precedes its configuration
+            return _attempt(context, references or {}, following)
 
 
 def _attempt(context: StepContext, references: Mapping[str, Any], following: Hooks) -> ArtifactRef:

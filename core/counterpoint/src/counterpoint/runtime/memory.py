@@ -91,15 +91,13 @@ def _share(process: psutil.Process) -> int:
 class WithinMemory(StepHook):
     """Refuses the output of an attempt whose process held too much for a moment that nobody looked at."""
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-
     def called(self, context: StepContext, values: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG002 - of the hook
         """Compares the highest memory of this process with the limit.
 
         Raises:
             StepMemoryError: It was above it.
         """
-        if (peak := peak_memory()) > self._limit:
-            raise exceeded(context.step.name, context.request.partition, self._limit, peak, "its output is refused")
+        limit = context.step.resources.memory_bytes if context.step.resources else None
+        if limit and (peak := peak_memory()) > limit:
+            raise exceeded(context.step.name, context.request.partition, limit, peak, "its output is refused")
         return {}

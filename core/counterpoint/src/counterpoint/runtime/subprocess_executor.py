@@ -242,7 +242,6 @@ def main(asking: socket.socket, tells: int) -> int:
         asked = json.loads(question.read())
         attempt = _decode(asked["attempt"])
         receive(asked["secrets"])
-    memory = bounds_of(attempt.request, attempt.step).memory
     try:
         reference = execute(
             attempt.request,
@@ -250,7 +249,7 @@ def main(asking: socket.socket, tells: int) -> int:
             attempt.references,
             attempt=attempt.number,
             index=attempt.index,
-            hooks=[WithinMemory(memory)] if memory else (),
+            hooks=[WithinMemory()],
         )
         values: dict[str, Any] = reference.to_dict()
     except Exception as error:  # noqa: BLE001 - every error is sent to the parent
