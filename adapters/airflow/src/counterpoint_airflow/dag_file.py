@@ -17,10 +17,11 @@ from croniter import croniter
 from counterpoint.build.rendering import commented
 from counterpoint.build.source import Call, Code, call, imported, statement
 from counterpoint.model import hidden, order
+from counterpoint.model.containers import container_of
 from counterpoint.model.serial import public_values
 from counterpoint.redaction import is_sealed
 from counterpoint_airflow.policies import CoreRetryPolicy
-from counterpoint_airflow.translate import DEFAULT_POOL, native_of
+from counterpoint_airflow.translate import DEFAULT_OWNER, DEFAULT_POOL, native_of
 
 if TYPE_CHECKING:
     from counterpoint.build.order import Build
@@ -33,7 +34,7 @@ _IMPORTED: list[dict[str, set[str]]] = [
     {"datetime": {"UTC", "datetime", "timedelta"}},
     {
         "airflow.sdk": {"DAG", "Asset", "CronPartitionTimetable", "CronTriggerTimetable"},
-        "counterpoint_airflow.generated": {"CoreRetryPolicy", "RetryPolicy", "Steps", "fail_with"},
+        "counterpoint_airflow.generated": {"CoreRetryPolicy", "RetryPolicy", "Steps", "fail_with", "pod"},
     },
 ]
 # the names of the file itself, which no task may have
@@ -54,6 +55,8 @@ _PARTITIONED = "CronPartitionTimetable"
 # what a task has when its file does not say so
 _DEFAULTS: dict[str, Any] = {
     "pool": DEFAULT_POOL,
+    "owner": DEFAULT_OWNER,
+    "executor_config": {},
     "trigger_rule": "all_success",
     "execution_timeout": None,
     "doc_md": None,
@@ -106,7 +109,7 @@ def _arguments(pipeline: Pipeline, schedule: Any) -> dict[str, Any]:
         "max_active_runs": 16,
         "deadline": call("steps.deadline", pipeline.deadline) if pipeline.deadline and pipeline.schedule else None,
         "params": settings,
-        "tags": ["counterpoint"],
+        "tags": ["counterpoint", *(f"{key}:{value}" for key, value in sorted(pipeline.tags.items()))],
     }
     return {name: value for name, value in arguments.items() if name == "schedule" or value not in (None, {})}
 
@@ -138,6 +141,8 @@ def _task(pipeline: Pipeline, step: Step) -> str:
     stated = {
         name: _native(value) for name, value in native.items() if name not in _DEFAULTS or value != _DEFAULTS[name]
     }
+    if "executor_config" in stated:
+        stated["executor_config"] = call("pod", **container_of(step))
     upstream = {name: Code(_variable(name)) for name in step.upstream}
     edges: dict[str, Any] = {"upstream": upstream} if upstream else {}
     edges |= {"mapped": True} if step.map_over is not None else {}

@@ -11,6 +11,7 @@ from counterpoint.model import RetryPolicy
 from counterpoint_airflow.binding import bound
 from counterpoint_airflow.deadlines import deadline_of
 from counterpoint_airflow.keys import WATCHER
+from counterpoint_airflow.pods import pod
 from counterpoint_airflow.policies import CoreRetryPolicy
 from counterpoint_airflow.translate import step_task
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import timedelta
 
-__all__ = ["CoreRetryPolicy", "RetryPolicy", "Steps", "fail_with"]
+__all__ = ["CoreRetryPolicy", "RetryPolicy", "Steps", "fail_with", "pod"]
 
 
 class Steps:

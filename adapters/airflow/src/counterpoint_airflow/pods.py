@@ -24,9 +24,12 @@ def executor_config(step: Step) -> dict[str, Any]:
     and one that does refuses it, so that it is never ignored where it counts.
     """
     container = container_of(step)
-    if not container:
-        return {}
-    container["name"] = _CONTAINER
+    return pod(**container) if container else {}
+
+
+def pod(**container: Any) -> dict[str, Any]:
+    """The pod of a task whose container has that image, environment and resources, in the terms of Kubernetes."""
+    container = {**container, "name": _CONTAINER}
     return {_POD: _pod(container) if find_spec("kubernetes") else {"spec": {"containers": [container]}}}
 
 

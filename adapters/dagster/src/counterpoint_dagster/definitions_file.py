@@ -102,7 +102,7 @@ def _job(pipeline: Pipeline, steps: list[Step]) -> str:
         # otherwise Dagster infers them from the assets
         native["partitions_def"] = partitions_def(pipeline.partitions)
     assets = call("dg.AssetSelection.assets", *(Code(_function(step.name)) for step in steps))
-    stated = {name: source_of(value) for name, value in native.items() if value not in (None, "")}
+    stated = {name: source_of(value) for name, value in native.items() if value not in (None, "", {})}
     return statement("job = ", call("dg.define_asset_job", **stated, selection=assets))
 
 

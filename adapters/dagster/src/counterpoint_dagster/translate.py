@@ -40,7 +40,6 @@ def definitions(pipeline: Pipeline, binding: Binding) -> dg.Definitions:
         selection=dg.AssetSelection.assets(*assets),
         partitions_def=partitions_def(pipeline.partitions),
         metadata={METADATA_KEY: dg.JsonMetadataValue(public_values(pipeline))},
-        tags=pipeline.tags,
         **(_served(pipeline) if binding.configuration is None else {"executor_def": executor(pipeline)}),
     )
     return dg.Definitions(
@@ -63,7 +62,7 @@ def _served(pipeline: Pipeline) -> dict[str, Any]:
 
 def job_of(pipeline: Pipeline) -> dict[str, Any]:
     """The arguments of a pipeline's job in Dagster's own terms, but for its assets and what executes them."""
-    return {"name": pipeline.name, "description": pipeline.description}
+    return {"name": pipeline.name, "description": pipeline.description, "tags": dict(pipeline.tags)}
 
 
 def references_key(pipeline: Pipeline) -> str:

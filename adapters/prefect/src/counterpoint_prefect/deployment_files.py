@@ -6,10 +6,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.build.rendering import DOCKERFILE, commented, required
+from counterpoint_prefect.containers import job_variables
 from counterpoint_prefect.deadlines import deadline_automation
 from counterpoint_prefect.flow_file import flow_name
 from counterpoint_prefect.keys import DEPLOYMENT
-from counterpoint_prefect.policies import schedule_of
+from counterpoint_prefect.policies import labels, schedule_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -54,7 +55,7 @@ def container_file(build: Build) -> str:
         "push": [{_SHELL: {"id": "push-image", "script": f"docker push {build.image}"}}],
         "pull": [{_DIRECTORY: {"directory": image_folder(build)}}],
     }
-    deployment = _deployment(build, {"image": build.image})
+    deployment = _deployment(build, {"image": build.image, **job_variables(build.pipeline)})
     return _document(build, about, {**_head(build), **steps, "deployments": [deployment]})
 
 
@@ -80,11 +81,11 @@ def _head(build: Build) -> dict[str, Any]:
 
 
 def _deployment(build: Build, job_variables: dict[str, Any]) -> dict[str, Any]:
-    env, schedule = build.configuration.env, schedule_of(build.pipeline)
+    env, pipeline, schedule = build.configuration.env, build.pipeline, schedule_of(build.pipeline)
     return {
         "name": deployment_name(build),
         "version": build.project.version,
-        "tags": ["counterpoint", *([f"env:{env}"] if env else [])],
+        "tags": ["counterpoint", *([f"env:{env}"] if env else []), *sorted(labels(pipeline.owner, pipeline.tags))],
         "entrypoint": f"{flow_path(build)}:{flow_name(build.pipeline)}",
         "schedules": [{**schedule, "active": True}] if schedule else [],
         "work_pool": {"name": work_pool(build), "job_variables": job_variables},
