@@ -10,8 +10,12 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from counterpoint.lineage.features import contract_versions, feature_sets
 from counterpoint.lineage.git import git_state
 from counterpoint.lineage.metadata import PipelineRunMetadata
+from counterpoint.lineage.outputs import described, elements, made_from, outputs
+from counterpoint.lineage.patch import checkout_of, patch_of
+from counterpoint.lineage.sources import reach_of_steps, sources_of
 from counterpoint.model import BRIDGES, WaitKind, code_digest, code_of
 from counterpoint.model.code.finding import path_of
 from counterpoint.orchestrators import version_of
@@ -21,10 +25,13 @@ from counterpoint.storage import json_digest, layout
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from counterpoint.model import Materialization, Pipeline, RunRequest, Step
+    from counterpoint.model import Pipeline, RunRequest, Step
     from counterpoint.storage import Store
 
-_FROM_REGISTRATION = ("mlflow_runs", "registry_versions", "git", "code", "contracts", "packages")
+_FROM_REGISTRATION = (
+    *("mlflow_runs", "registry_versions", "git", "code", "contracts", "packages"),
+    *("sources", "reach", "patch", "contract_versions"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +40,20 @@ class RunEnvironment:
 
     git: dict[str, Any]
     packages: dict[str, str]
+    sources: dict[str, Any]
+    patch: dict[str, Any] | None
 
     @classmethod
     def of(cls, pipeline: Pipeline) -> RunEnvironment:
         """The present environment of a pipeline's runs in this process."""
-        return cls(git_state(source_of(pipeline)), _packages())
+        place = source_of(pipeline)
+        state, checkout = git_state(place), checkout_of(place)
+        sources = sources_of(pipeline, checkout)
+        return cls(state, packages(), sources, patch_of(checkout, state, sources))
 
 
 @cache
-def _packages() -> dict[str, str]:
+def packages() -> dict[str, str]:
     """The distributions of this environment with their versions, by name; each one's metadata is parsed once."""
     described = [distribution.metadata for distribution in distributions()]
     return dict(sorted((each["Name"], each["Version"]) for each in described if each["Name"]))
@@ -66,12 +78,19 @@ def gather(
         code={step.name: code_of(step) for step in pipeline.steps},
         contracts=_contracts(pipeline),
         inputs=_inputs(store, pipeline, request),
-        outputs=_outputs(store, pipeline, request),
+        outputs=outputs(store, pipeline, request),
         environment=environment(_devices(store, pipeline, request)),
         packages=around.packages,
         bridged=_bridged(store, pipeline, request),
         env=request.env,
         approvals=_approvals(store, pipeline, request),
+        sources=around.sources,
+        reach=reach_of_steps(pipeline),
+        patch=around.patch,
+        made_from=made_from(store, pipeline, request),
+        elements=elements(store, pipeline, request),
+        feature_sets=feature_sets(store, pipeline, request),
+        contract_versions=contract_versions(pipeline),
     )
 
 
@@ -136,18 +155,13 @@ def _inputs(store: Store, pipeline: Pipeline, request: RunRequest) -> dict[str, 
         for name, key in _windowed(pipeline, step, request.partition):
             entry = store.entry(name, key)
             if entry:
-                inputs.setdefault(name, {})[key] = _described(entry)
+                inputs.setdefault(name, {})[key] = described(entry)
     return {name: dict(sorted(keys.items())) for name, keys in inputs.items()}
 
 
 def _windowed(pipeline: Pipeline, step: Step, key: str) -> list[tuple[str, str]]:
     windows = [(step_input.step, step_input.window) for step_input in step.inputs if step_input.window]
     return [(name, read_key) for name, window in windows for read_key in window.keys(pipeline.partitions, key)]
-
-
-def _outputs(store: Store, pipeline: Pipeline, request: RunRequest) -> dict[str, Any]:
-    entries = {step.name: store.entry(step.name, request.partition) for step in pipeline.steps}
-    return {name: _described(entry) for name, entry in entries.items() if entry}
 
 
 def _bridged(store: Store, pipeline: Pipeline, request: RunRequest) -> dict[str, Any]:
@@ -163,15 +177,3 @@ def _approvals(store: Store, pipeline: Pipeline, request: RunRequest) -> dict[st
     origin = request.origin or request.run_id
     told = {name: store.get_json(layout.step_approval(pipeline.name, origin, name)) for name in steps}
     return {name: kept["decisions"] for name, kept in told.items() if kept}
-
-
-def _described(entry: Materialization) -> dict[str, Any]:
-    reference = entry.reference
-    return {
-        "digest": reference.digest,
-        "table_version": reference.table_version,
-        "rows": reference.rows,
-        "uri": reference.uri,
-        "fingerprint": entry.fingerprint,
-        "run_id": entry.run_id,
-    }

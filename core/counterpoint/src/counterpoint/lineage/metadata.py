@@ -18,6 +18,11 @@ class PipelineRunMetadata:
     `registry_versions` map registered model names to MLflow's run ids and version numbers. `bridged` maps a step to
     the runs and materializations on other orchestrators that it waited for, `approvals` to the decisions of people.
     `env` is the environment of `counterpoint.toml`.
+
+    `sources` has the modules that steps reach, with a digest of each function, `reach` says which step reaches which,
+    `patch` has the uncommitted change of them. `made_from` says what each output was made from, also each element of a
+    mapped step; `elements` are the outputs of mapped steps. `feature_sets` has the tables that models were made from.
+    These fields are empty in a lineage that is older than they are.
     """
 
     run_id: str
@@ -40,6 +45,13 @@ class PipelineRunMetadata:
     bridged: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     env: str | None = None
     approvals: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    sources: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    reach: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    patch: Mapping[str, Any] | None = None
+    made_from: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    elements: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    feature_sets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    contract_versions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""

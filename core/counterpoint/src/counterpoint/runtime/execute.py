@@ -14,7 +14,7 @@ from counterpoint.errors import ContractError, StepMemoryError
 from counterpoint.model import ArtifactRef, Materialization, OutputKind, RunRequest, StepRecord
 from counterpoint.model.code import loading
 from counterpoint.runtime.bounds import Bounds
-from counterpoint.runtime.context import StepContext, context_of
+from counterpoint.runtime.context import StepContext, context_of, digest_of
 from counterpoint.runtime.devices import device_used
 from counterpoint.runtime.effects import note_done, refuse_held_back
 from counterpoint.runtime.failure_recorder import failed, is_last, told
@@ -167,7 +167,9 @@ def _fingerprint(context: StepContext, given: Mapping[str, Given], passed: Mappi
     inputs = {**digests(given), **decisive}
     source = observed(context)
     refuse_old(context, given, source)
-    return Stamp(fingerprint(context, inputs, source), inputs, as_of(context, given, source), code, values, {})
+    # what it read from outside, for whoever makes it again
+    details = {"outside": digest_of(source.digest)} if source else {}
+    return Stamp(fingerprint(context, inputs, source), inputs, as_of(context, given, source), code, values, details)
 
 
 def _call(context: StepContext, given: Mapping[str, Given], stamp: Stamp, hooks: Hooks) -> tuple[Checked, Stamp]:
@@ -185,9 +187,10 @@ def _call(context: StepContext, given: Mapping[str, Given], stamp: Stamp, hooks:
         if error.rejected is not None:
             keep_rejected(context, error.rejected, resubmitted)
         raise
+    details = {**stamp.details, **hooks.called(context, hooked)}
     with on_sample(share_of(context)):
         checked = drawn(context, check(context, result, resubmitted))
-    return checked, replace(stamp, details=hooks.called(context, hooked))
+    return checked, replace(stamp, details=details)
 
 
 def _publish(context: StepContext, product: Product, stamp: Stamp) -> Product:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import StepError
-from counterpoint.lineage import keep_whole
+from counterpoint.lineage import RunEnvironment, keep_whole
 from counterpoint.model import RunRecord, RunRequest, Status
 from counterpoint.redaction import sealed
 from counterpoint.runtime import collect, find_pipeline, in_waves, needed, refuse_missing
@@ -82,7 +82,7 @@ def _upstream(
     pipeline: Pipeline, store: Store, request: RunRequest, engine: Engine, missing: dict[str, tuple[str, ...]]
 ) -> list[dict[str, Any]]:
     """Runs the steps of earlier partitions, wave by wave, because an engine may run all its requests at once."""
-    reports = []
+    reports, environment = [], RunEnvironment.of(pipeline) if missing else None
     for wave in in_waves(pipeline, missing):
         requests = [_earlier(pipeline, request, key, steps) for key, steps in wave.items()]
         steps = "; ".join(f"{r.partition}: {', '.join(r.steps or ())}" for r in requests)
@@ -90,6 +90,8 @@ def _upstream(
         for earlier in requests:
             _keep_request(pipeline, store, earlier, engine)
         natives = engine.run(requests)
+        for earlier in requests:
+            keep_whole(store, pipeline, earlier, environment)
         records = [collect(pipeline, store, *pair, engine.version) for pair in zip(requests, natives, strict=True)]
         for record in records:
             _refuse_failed(record)
