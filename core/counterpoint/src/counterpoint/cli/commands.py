@@ -37,6 +37,7 @@ ORDER = (
     "dlq",
     "alerts",
     "lineage",
+    "reproduce",
     "models",
     "build",
     "up",

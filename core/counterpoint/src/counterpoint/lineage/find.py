@@ -11,7 +11,7 @@ from counterpoint.storage.objects import Objects
 
 
 def find_lineage(root: str, subject: str) -> dict[str, Any]:
-    """The metadata of a run id, or of a registered model written `name` (its champion) or `name/version`.
+    """The metadata of a run id, or of a registered model as `find_version` takes it.
 
     Raises:
         UsageError: There is neither a run nor a model of that name below the root.
@@ -35,17 +35,34 @@ def _of_run(objects: Objects, run_id: str) -> dict[str, Any] | None:
 
 
 def _of_model(objects: Objects, subject: str) -> dict[str, Any] | None:
+    tags = find_version(objects, subject)
+    return None if tags is None else _of_run(objects, tags.get(f"{TAG}.run_id", ""))
+
+
+def find_version(objects: Objects, subject: str) -> dict[str, str] | None:
+    """The tags of a registered version, or None.
+
+    Args:
+        objects: The root.
+        subject: `NAME` (its champion), `NAME/VERSION`, `NAME@VERSION` or `NAME@ALIAS`.
+    """
     place = place_of(objects)
     if place.is_empty:
         return None
     from mlflow.exceptions import MlflowException
 
     client = client_of(place)
-    name, _, number = subject.partition("/")
+    name, _, chosen = subject.replace("@", "/").partition("/")
     try:
-        version = (
-            client.get_model_version(name, number) if number else client.get_model_version_by_alias(name, "champion")
-        )
+        if chosen.isdecimal() or "@" not in subject:
+            version = client.get_model_version(name, chosen) if chosen else _champion(client, name)
+        else:
+            version = client.get_model_version_by_alias(name, chosen)
     except MlflowException:
         return None
-    return _of_run(objects, version.tags.get(f"{TAG}.run_id", ""))
+    tags: dict[str, str] = version.tags
+    return tags if f"{TAG}.run_id" in tags else None
+
+
+def _champion(client: Any, name: str) -> Any:
+    return client.get_model_version_by_alias(name, "champion")
