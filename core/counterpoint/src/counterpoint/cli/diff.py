@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from counterpoint.cli.diff_runs import tell_changes
 from counterpoint.cli.output import answer, echo, table
 
 if TYPE_CHECKING:
@@ -104,6 +105,8 @@ def _tell_outputs(result: OutputsDiff) -> None:
     table(title, ("step", "partition", "kind", ""), rows)
     from counterpoint.diff import TableDiff
 
+    if found.changes is not None:
+        tell_changes(found.changes)
     for output in differing:
         echo(f"\n{output.step} of {output.partition}")
         if isinstance(output.report, TableDiff):

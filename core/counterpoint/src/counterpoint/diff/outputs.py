@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from counterpoint.diff.changes import RunChanges, run_changes
 from counterpoint.diff.report import Options, TableDiff
 from counterpoint.diff.values import ModelDiff, ValueDiff, diff_models, diff_values
 from counterpoint.model import PRODUCTION, ArtifactRef, OutputKind, RunRecord
@@ -46,11 +47,15 @@ class OutputDiff:
 
 @dataclass(frozen=True, slots=True)
 class OutputsDiff:
-    """All outputs of two versions or runs; those on one side only are given by step and partition."""
+    """All outputs of two versions or runs; those on one side only are given by step and partition.
+
+    `changes` says what else differs between two runs; None for two versions.
+    """
 
     outputs: tuple[OutputDiff, ...]
     only_left: tuple[tuple[str, str], ...] = ()
     only_right: tuple[tuple[str, str], ...] = ()
+    changes: RunChanges | None = None
 
     @property
     def equal(self) -> bool:
@@ -64,6 +69,7 @@ class OutputsDiff:
             "outputs": [output.to_dict() for output in self.outputs],
             "only_left": [{"step": step, "partition": key} for step, key in self.only_left],
             "only_right": [{"step": step, "partition": key} for step, key in self.only_right],
+            **({"changes": self.changes.to_dict()} if self.changes else {}),
         }
 
 
@@ -102,7 +108,8 @@ def diff_runs(
     records = [RunRecord.from_dict(values) for values in (left, right)]
     stores = [Store(root, find_pipeline(record.pipeline), record.version) for record in records]
     outputs = [_outputs_of(store, record) for store, record in zip(stores, records, strict=True)]
-    return _diff(stores[0], outputs[0], stores[1], outputs[1], options or Options())
+    compared = _diff(stores[0], outputs[0], stores[1], outputs[1], options or Options())
+    return replace(compared, changes=run_changes(stores, records))
 
 
 def _outputs_of(store: Store, record: RunRecord) -> Outputs:
