@@ -39,6 +39,7 @@ OWN = (
     "counterpoint.runtime.settings:Settings",
     "counterpoint.runtime.notifications:Notifications",
     "counterpoint.runtime.ending:RunEnd",
+    "counterpoint.runtime.openlineage:OpenLineage",
 )
 
 
