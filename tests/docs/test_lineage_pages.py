@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
-
-import pytest
+from typing import TYPE_CHECKING, Any
 
 from counterpoint.diff.drift import KS_LIMIT, MOST_CATEGORIES, PSI_LIMIT
 from counterpoint.lineage.patch import LONGEST
@@ -15,6 +13,9 @@ from counterpoint.model import RunRequest
 from counterpoint.reproduction.report import KINDS
 from counterpoint.runtime import execute
 from counterpoint.runtime.openlineage_events import SOURCES
+
+if TYPE_CHECKING:
+    import pytest
 
 PAGES = Path(__file__).resolve().parents[2] / "docs/how-to"
 SENDING, REPRODUCING = ((PAGES / name).read_text(encoding="utf-8") for name in ("openlineage.md", "reproduce.md"))

@@ -23,7 +23,7 @@ from counterpoint.lineage import find_lineage
 from counterpoint.model import RunRecord, RunRequest, Status
 from counterpoint.runtime import find_pipeline
 from counterpoint.services import ServiceEngine, engine_for
-from counterpoint.storage import Store
+from counterpoint.storage import Store, json_digest
 from counterpoint.storage.objects import Objects
 
 if TYPE_CHECKING:
@@ -143,7 +143,9 @@ def test_a_run_that_nobody_asked_us_for_has_the_served_settings_and_leaves_all(e
     assert kept.config == {"word": "served"}
     lineage = find_lineage(engine.target.root, record.run_id)
     assert lineage["configuration"] == {"word": "served"}
-    assert set(lineage["outputs"]) == {"said", "said_again"}
+    assert set(lineage["outputs"]) == set(lineage["made_from"]) == {"said", "said_again"}
+    assert lineage["made_from"]["said"]["settings"] == {"word": json_digest("served")}
+    assert any("functions" in source for source in lineage["sources"].values())
     assert record.orchestrator_version == engine.version
 
 

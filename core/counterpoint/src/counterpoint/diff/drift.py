@@ -94,4 +94,5 @@ def ks(left: pl.Series, right: pl.Series) -> float | None:
         return None
     places = pl.concat([left, right])
     below = [side.search_sorted(places, side="right") / len(side) for side in (left, right)]
-    return float((below[0] - below[1]).abs().max())  # type: ignore[arg-type] - of numbers
+    distances: list[float] = (below[0] - below[1]).abs().to_list()
+    return max(distances)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from counterpoint.runtime.outputs import Product
 
 NAMESPACE = "OPENLINEAGE_NAMESPACE"
-PRODUCER = f"https://pypi.org/project/counterpoint/{__version__}"
+PRODUCER = f"urn:counterpoint:{__version__}"
 # the key in the metadata of a contract's column that names where it comes from: ["step.column", ...]
 SOURCES = "sources"
 
@@ -187,7 +187,7 @@ def _quality(product: Product) -> dict[str, Any]:
     return {"dataQualityMetrics": facet}
 
 
-def _range(about: Mapping[str, Any]) -> dict[str, float]:
+def _range(about: Mapping[str, Any]) -> dict[str, Any]:
     values = {name: about[name] for name in ("min", "max")}
     return {
         name: value for name, value in values.items() if isinstance(value, int | float) and not isinstance(value, bool)
