@@ -15,7 +15,7 @@ PSI_LIMIT = 0.2
 # of the largest distance between the two distribution functions (0..1), however many rows there are
 KS_LIMIT = 0.1
 # a column with more different values names things rather than sorting them
-MOST_CATEGORIES = 100
+MOST_CATEGORIES = 50
 # stands for a share of zero, of which there is no logarithm
 _LEAST_SHARE = 1e-4
 
