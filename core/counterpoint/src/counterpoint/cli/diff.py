@@ -105,8 +105,8 @@ def _tell_outputs(result: OutputsDiff) -> None:
     table(title, ("step", "partition", "kind", ""), rows)
     from counterpoint.diff import TableDiff
 
-    if found.changes is not None:
-        tell_changes(found.changes)
+    if result.changes is not None:
+        tell_changes(result.changes)
     for output in differing:
         echo(f"\n{output.step} of {output.partition}")
         if isinstance(output.report, TableDiff):

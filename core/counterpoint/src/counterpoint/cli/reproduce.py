@@ -32,12 +32,12 @@ def run(args: argparse.Namespace) -> int:
     from counterpoint.services.service_environments import absolute
 
     subject = subject_of(absolute(args.root), args.subject)
-    found = reproduce(subject, _python(subject.lineage["orchestrator"]))
+    reproduction = reproduce(subject, _python(subject.lineage["orchestrator"]))
     if args.json:
-        answer(found.to_dict())
+        answer(reproduction.to_dict())
     else:
-        _tell(found)
-    return found.exit_code
+        _tell(reproduction)
+    return reproduction.exit_code
 
 
 def _python(orchestrator: str) -> Path:
@@ -52,27 +52,28 @@ def _python(orchestrator: str) -> Path:
         return Path(sys.executable)
 
 
-def _tell(found: Reproduction) -> None:
-    rows = [(o.step, o.recorded, o.error or o.now, "same" if o.same else "differs") for o in found.outputs]
+def _tell(reproduction: Reproduction) -> None:
+    rows = [(o.step, o.recorded, o.error or o.now, "same" if o.same else "differs") for o in reproduction.outputs]
     if rows:
-        table(f"{found.subject}: run {found.run_id}, {found.code}", ("output", "recorded", "now", ""), rows)
-    for note in found.notes:
+        title = f"{reproduction.subject}: run {reproduction.run_id}, {reproduction.code}"
+        table(title, ("output", "recorded", "now", ""), rows)
+    for note in reproduction.notes:
         echo(f"note: {note}")
-    for missing in found.missing:
+    for missing in reproduction.missing:
         echo(f"not kept any more: {missing}")
-    if shown := [(d.kind, d.what, d.recorded, d.now) for d in found.differences[:_SHOWN]]:
-        more = len(found.differences) - len(shown)
+    if shown := [(d.kind, d.what, d.recorded, d.now) for d in reproduction.differences[:_SHOWN]]:
+        more = len(reproduction.differences) - len(shown)
         title = "Not as it was recorded" + (f" ({more} more with --json)" if more else "")
         table(title, ("kind", "what", "recorded", "now"), shown)
-    echo(f"{found.subject}: {_verdict(found)}")
+    echo(f"{reproduction.subject}: {_verdict(reproduction)}")
 
 
-def _verdict(found: Reproduction) -> str:
-    if found.same:
+def _verdict(reproduction: Reproduction) -> str:
+    if reproduction.same:
         return "the same, bit for bit"
-    if found.missing:
+    if reproduction.missing:
         return "cannot be made again, for inputs are not kept any more"
-    if found.first is None:
+    if reproduction.first is None:
         return "different, and nothing that is recorded explains it: the step may not be deterministic"
-    first = found.first
+    first = reproduction.first
     return f"different; the first thing that differs is {first.kind}: {first.what} ({first.recorded} -> {first.now})"

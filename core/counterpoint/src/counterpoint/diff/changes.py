@@ -70,8 +70,8 @@ def run_changes(stores: Sequence[Store], records: Sequence[RunRecord]) -> RunCha
 
 
 def _lineage(store: Store, record: RunRecord) -> Json | None:
-    found: Json | None = store.get_json(layout.run_lineage(store.pipeline.name, record.run_id))
-    return found
+    lineage: Json | None = store.get_json(layout.run_lineage(store.pipeline.name, record.run_id))
+    return lineage
 
 
 def _names(record: RunRecord, lineage: Json | None) -> list[str]:
@@ -105,11 +105,11 @@ def function_changes(module: str, left: Json | None, right: Json | None) -> list
         return []
     sides = [each["functions"] if each else {} for each in (left, right)]
     names = [name for name in sorted({*sides[0], *sides[1]}) if sides[0].get(name) != sides[1].get(name)]
-    found = [
+    changes = [
         {"module": module, "function": name, "change": _change(sides[0].get(name), sides[1].get(name))}
         for name in names
     ]
-    return found or [{"module": module, "function": None, "change": _change(left, right)}]
+    return changes or [{"module": module, "function": None, "change": _change(left, right)}]
 
 
 def _change(left: object, right: object) -> str:
@@ -137,19 +137,19 @@ def _metrics(left: RunRecord, right: RunRecord) -> list[Json]:
     sides = [
         {step.name: step.metrics for step in side.steps if step.status is Status.SUCCESS} for side in (left, right)
     ]
-    found = []
+    changes = []
     for step in [step.name for step in left.steps if step.name in sides[0] and step.name in sides[1]]:
         before, after = (_flat(side[step]) for side in sides)
-        found += [
+        changes += [
             {"step": step, "metric": name, "left": before.get(name), "right": after.get(name)}
             for name in sorted({*before, *after})
             if before.get(name) != after.get(name)
         ]
-    return found
+    return changes
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    values_by_name: dict[str, Any] = {}
     for name, value in values.items():
-        found |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
-    return found
+        values_by_name |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return values_by_name

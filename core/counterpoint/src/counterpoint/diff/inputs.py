@@ -59,17 +59,17 @@ def input_changes(stores: Sequence[Store], lineages: Sequence[Json]) -> list[Inp
 
 def _tables(store: Store, lineage: Json) -> dict[str, dict[str, Json]]:
     """What a run's steps read, by step and partition; of tables alone."""
-    found: dict[str, dict[str, Json]] = {}
+    reads: dict[str, dict[str, Json]] = {}
     for step in store.pipeline.steps:
         for each in step.inputs:
             if store.pipeline.step(each.step).output.kind is not OutputKind.TABLE:
                 continue
-            keys = found.setdefault(each.step, {})
+            keys = reads.setdefault(each.step, {})
             if each.window is not None:
                 keys.update(lineage["inputs"].get(each.step, {}))
             if (each.window is None or each.window.last == 0) and each.step in lineage["outputs"]:
                 keys[lineage["partition"]] = lineage["outputs"][each.step]
-    return {name: keys for name, keys in found.items() if keys}
+    return {name: keys for name, keys in reads.items() if keys}
 
 
 def _digests(partitions: Mapping[str, Json]) -> dict[str, str]:

@@ -20,8 +20,8 @@ def feature_sets(store: Store, pipeline: Pipeline, request: RunRequest) -> dict[
         its `columns`, the digests of its `code`, and by partition `digest` and `table_version`.
     """
     models = [step for step in pipeline.steps if step.output.kind is OutputKind.MODEL]
-    found = {step.name: _tables(store, pipeline, step, request.partition) for step in models}
-    return {name: {"version": _version(tables), "tables": tables} for name, tables in found.items() if tables}
+    tables_by_step = {step.name: _tables(store, pipeline, step, request.partition) for step in models}
+    return {name: {"version": _version(tables), "tables": tables} for name, tables in tables_by_step.items() if tables}
 
 
 def _version(tables: dict[str, Any]) -> str:
@@ -29,11 +29,11 @@ def _version(tables: dict[str, Any]) -> str:
 
 
 def _tables(store: Store, pipeline: Pipeline, step: Step, partition: str) -> dict[str, Any]:
-    found: dict[str, dict[str, Materialization]] = {}
+    by_step: dict[str, dict[str, Materialization]] = {}
     for each in step.inputs:
         if pipeline.step(each.step).output.kind is OutputKind.TABLE:
-            found.setdefault(each.step, {}).update(_entries(store, pipeline, each, partition))
-    return {name: _table(entries) for name, entries in sorted(found.items()) if entries}
+            by_step.setdefault(each.step, {}).update(_entries(store, pipeline, each, partition))
+    return {name: _table(entries) for name, entries in sorted(by_step.items()) if entries}
 
 
 def _entries(store: Store, pipeline: Pipeline, each: Input, partition: str) -> dict[str, Materialization]:

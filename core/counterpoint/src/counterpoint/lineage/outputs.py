@@ -34,18 +34,18 @@ def outputs(store: Store, pipeline: Pipeline, request: RunRequest) -> dict[str, 
 def elements(store: Store, pipeline: Pipeline, request: RunRequest) -> dict[str, Any]:
     """What stands for each element of the mapped steps of a run."""
     mapped = [step.name for step in pipeline.steps if step.map_over is not None]
-    found = {name: element_entries(store, name, request.partition) for name in mapped}
-    return {name: [described(entry) for entry in entries] for name, entries in found.items() if entries}
+    entries_by_step = {name: element_entries(store, name, request.partition) for name in mapped}
+    return {name: [described(entry) for entry in entries] for name, entries in entries_by_step.items() if entries}
 
 
 def element_entries(store: Store, step: str, partition: str) -> list[Materialization]:
     """What stands of a mapped step, all made from one list; what an earlier, longer list left does not count."""
-    found: list[Materialization] = []
-    while entry := store.entry(step, f"{partition}.{len(found)}"):
-        if found and (entry.inputs, entry.settings_hash) != (found[0].inputs, found[0].settings_hash):
+    entries: list[Materialization] = []
+    while entry := store.entry(step, f"{partition}.{len(entries)}"):
+        if entries and (entry.inputs, entry.settings_hash) != (entries[0].inputs, entries[0].settings_hash):
             break
-        found.append(entry)
-    return found
+        entries.append(entry)
+    return entries
 
 
 def made_from(store: Store, pipeline: Pipeline, request: RunRequest) -> dict[str, Any]:
@@ -56,15 +56,15 @@ def made_from(store: Store, pipeline: Pipeline, request: RunRequest) -> dict[str
         are no secrets; empty where it was made with others), `inputs` (a digest by parameter), and `outside`: a digest
         of what the step read from outside, None where it read nothing or it was not recorded.
     """
-    found: dict[str, Any] = {}
+    origins: dict[str, Any] = {}
     for step in pipeline.steps:
         if step.map_over is None:
             if entry := store.entry(step.name, request.partition):
-                found[step.name] = _made_from(store, step, entry, None)
+                origins[step.name] = _made_from(store, step, entry, None)
             continue
         for index, entry in enumerate(element_entries(store, step.name, request.partition)):
-            found[f"{step.name}.{index}"] = _made_from(store, step, entry, index)
-    return found
+            origins[f"{step.name}.{index}"] = _made_from(store, step, entry, index)
+    return origins
 
 
 def _made_from(store: Store, step: Step, entry: Materialization, index: int | None) -> dict[str, Any]:

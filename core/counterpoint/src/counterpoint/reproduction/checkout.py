@@ -79,7 +79,7 @@ def _patched(folder: Path, lineage: Mapping[str, Any]) -> tuple[str, tuple[str, 
         return "", (f"the tree was dirty, and its uncommitted change is not kept: {patch['reason']}",)
     if not patch["text"]:
         return "", ()  # other files than those of the steps were changed
-    applied = _git(folder, "apply", "--whitespace=nowarn", "-", given=patch["text"])
+    applied = _git(folder, "apply", "--whitespace=nowarn", "-", text=patch["text"])
     if applied.returncode:
         return "", (f"the uncommitted change could not be applied: {applied.stderr.strip()[:200]}",)
     return " with its uncommitted change", ()
@@ -88,8 +88,8 @@ def _patched(folder: Path, lineage: Mapping[str, Any]) -> tuple[str, tuple[str, 
 def _folders(folder: Path, lineage: Mapping[str, Any]) -> tuple[str, ...]:
     """The folders in which the modules of the steps are found by an import."""
     files = {name: source["file"] for name, source in lineage.get("sources", {}).items() if source["file"]}
-    found = {_folder_of(name, PurePosixPath(file)) for name, file in files.items() if not name.startswith("file:")}
-    return tuple(str(folder / inner) for inner in sorted(found))
+    folders = {_folder_of(name, PurePosixPath(file)) for name, file in files.items() if not name.startswith("file:")}
+    return tuple(str(folder / inner) for inner in sorted(folders))
 
 
 def _folder_of(module: str, file: PurePosixPath) -> PurePosixPath:
@@ -97,6 +97,6 @@ def _folder_of(module: str, file: PurePosixPath) -> PurePosixPath:
     return inside.parents[module.count(".")]
 
 
-def _git(place: Path, *words: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
+def _git(place: Path, *words: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
     command = ["git", "-C", str(place), *words]
-    return subprocess.run(command, input=given, capture_output=True, text=True, check=False)
+    return subprocess.run(command, input=text, capture_output=True, text=True, check=False)

@@ -13,7 +13,7 @@ Json = dict[str, Any]
 
 
 def differences(lineage: Mapping[str, Any], answer: Json) -> list[Difference]:
-    """What the process that made it again found to be other than recorded.
+    """What the process that made it again saw to be other than recorded.
 
     Args:
         lineage: What was recorded.
@@ -23,8 +23,8 @@ def differences(lineage: Mapping[str, Any], answer: Json) -> list[Difference]:
         All differences, in the order of `KINDS`; of packages those first that the code of the steps imports.
     """
     every = (*_code(lineage, answer), *_data(lineage, answer), *_configuration(lineage, answer))
-    found = dict.fromkeys((*every, *_packages(lineage, answer), *_machine(lineage, answer)))
-    return sorted(found, key=lambda difference: KINDS.index(difference.kind))
+    unique = dict.fromkeys((*every, *_packages(lineage, answer), *_machine(lineage, answer)))
+    return sorted(unique, key=lambda difference: KINDS.index(difference.kind))
 
 
 def _steps(answer: Json) -> list[str]:

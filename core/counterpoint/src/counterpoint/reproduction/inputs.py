@@ -38,8 +38,8 @@ class Inputs:
         for each in step.inputs:
             if each.window is not None:
                 self._window(each)
-            elif (found := self._same_partition(each.step)) is not None:
-                passed[each.step] = found
+            elif (reference := self._same_partition(each.step)) is not None:
+                passed[each.step] = reference
         return passed
 
     def _window(self, each: Input) -> None:

@@ -50,8 +50,8 @@ def _answer(order: dict[str, Any]) -> dict[str, Any]:
     attempts = {target["name"]: _Attempt.of(pipeline, order, target) for target in targets}
     inputs = {name: Inputs(pipeline, lineage, source, attempt.store) for name, attempt in attempts.items()}
     passed = {name: inputs[name].references(attempt.step) for name, attempt in attempts.items()}
-    missing = sorted({each for found in inputs.values() for each in found.missing})
-    changed = sorted({each for found in inputs.values() for each in found.changed})
+    missing = sorted({name for each in inputs.values() for name in each.missing})
+    changed = sorted({pair for each in inputs.values() for pair in each.changed})
     outputs = [] if missing or changed else [attempt.executed(passed[name]) for name, attempt in attempts.items()]
     return {
         "targets": list(attempts),
@@ -111,10 +111,10 @@ class _Attempt:
     def seen(self) -> str | None:
         """The digest of what the step reads from outside, as it is now; `?` and why where it cannot be looked at."""
         try:
-            found = observed(StepContext(self.request, self.pipeline, self.step, self.store))
+            source = observed(StepContext(self.request, self.pipeline, self.step, self.store))
         except CounterpointError as error:
             return f"? {redacted(str(error))[:200]}"
-        return None if found is None else digest_of(found.digest)
+        return None if source is None else digest_of(source.digest)
 
     def executed(self, passed: dict[str, Any]) -> dict[str, Any]:
         """Makes it; what came of it, and what it was made from."""

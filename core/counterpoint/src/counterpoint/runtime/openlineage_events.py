@@ -113,18 +113,18 @@ def _dataset(context: StepContext, reference: ArtifactRef) -> tuple[str, str]:
 
 def _inputs(context: StepContext) -> list[InputDataset]:
     """What the step reads, a dataset for each step before it, as of the newest partition that stands."""
-    found: dict[str, Materialization] = {}
+    newest: dict[str, Materialization] = {}
     for each in context.step.inputs:
         for entry in _entries(context, each):
-            before = found.get(each.step)
+            before = newest.get(each.step)
             if entry.reference.uri and (before is None or before.reference.partition <= entry.reference.partition):
-                found[each.step] = entry
+                newest[each.step] = entry
     return [
         InputDataset(
             *_dataset(context, entry.reference),
             facets={**_schema(entry.columns, None), **_version(entry.reference)},
         )
-        for entry in found.values()
+        for entry in newest.values()
     ]
 
 
@@ -198,7 +198,7 @@ def _column_lineage(context: StepContext, product: Product, contract: Any) -> di
     """Which columns of which inputs a column comes from, where the contract says so; nothing is guessed."""
     lineage = facets.column_lineage_dataset
     inputs = {each.step: entries[-1] for each in context.step.inputs if (entries := _entries(context, each))}
-    found: dict[str, Any] = {}
+    fields_by_column: dict[str, Any] = {}
     for name, column in _columns_of(contract).items():
         sources = [text.partition(".") for text in (getattr(column, "metadata", None) or {}).get(SOURCES, ())]
         fields = [
@@ -207,5 +207,5 @@ def _column_lineage(context: StepContext, product: Product, contract: Any) -> di
             if step in inputs
         ]
         if fields and name in (product.columns or {}):
-            found[name] = lineage.Fields(inputFields=fields)
-    return {"columnLineage": lineage.ColumnLineageDatasetFacet(found)} if found else {}
+            fields_by_column[name] = lineage.Fields(inputFields=fields)
+    return {"columnLineage": lineage.ColumnLineageDatasetFacet(fields_by_column)} if fields_by_column else {}
