@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from counterpoint.alerts.routes import ROUTES
 from counterpoint.errors import CounterpointError
 from counterpoint.lineage import environment, packages, reach_of_steps, sources_of
 from counterpoint.model import OutputKind, Pipeline, RunRequest
@@ -47,7 +48,8 @@ def _answer(order: dict[str, Any]) -> dict[str, Any]:
     source = Store(order["root"], pipeline, lineage["version"])
     targets = [target for target in order["targets"] if order["is_model"] or _can_be_made(pipeline, target["step"])]
     # each on a root of its own: what one makes again must not be what another reads
-    attempts = {target["name"]: _Attempt.of(pipeline, order, target) for target in targets}
+    request = _request(pipeline, source, lineage)
+    attempts = {target["name"]: _Attempt.of(pipeline, request, order["work"], target) for target in targets}
     inputs = {name: Inputs(pipeline, lineage, source, attempt.store) for name, attempt in attempts.items()}
     passed = {name: inputs[name].references(attempt.step) for name, attempt in attempts.items()}
     missing = sorted({name for each in inputs.values() for name in each.missing})
@@ -77,6 +79,24 @@ def _can_be_made(pipeline: Pipeline, name: str) -> bool:
     return not step.effect and step.output.kind is not OutputKind.REGISTRATION
 
 
+def _request(pipeline: Pipeline, source: Store, lineage: dict[str, Any]) -> RunRequest:
+    """The request of the recorded run, with its references to secrets and its variables; nobody is notified."""
+    kept = source.get_json(layout.run_request(pipeline.name, lineage["run_id"]))
+    recorded = RunRequest.from_json(kept["request"]) if kept else None
+    return RunRequest(
+        lineage["pipeline"],
+        lineage["partition"],
+        _RUN_ID,
+        source.root,
+        version=lineage["version"],
+        config=pipeline.own(lineage["configuration"]),
+        force=True,
+        effects=False,
+        secrets=recorded.secrets if recorded else {},
+        variables={name: value for name, value in recorded.variables.items() if name != ROUTES} if recorded else {},
+    )
+
+
 @dataclass(frozen=True)
 class _Attempt:
     """One output that is made again, on a root of its own."""
@@ -88,19 +108,9 @@ class _Attempt:
     name: str
 
     @classmethod
-    def of(cls, pipeline: Pipeline, order: dict[str, Any], target: dict[str, Any]) -> _Attempt:
+    def of(cls, pipeline: Pipeline, request: RunRequest, work: str, target: dict[str, Any]) -> _Attempt:
         """The attempt at a target of an order."""
-        lineage = order["lineage"]
-        request = RunRequest(
-            lineage["pipeline"],
-            lineage["partition"],
-            _RUN_ID,
-            f"{order['work']}/{target['name']}",
-            version=lineage["version"],
-            config=pipeline.own(lineage["configuration"]),
-            force=True,
-            effects=False,
-        )
+        request = replace(request, root=f"{work}/{target['name']}")
         return cls(request, pipeline, pipeline.step(target["step"]), target["index"], target["name"])
 
     @property
