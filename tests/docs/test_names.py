@@ -32,6 +32,7 @@ OTHER = {
     "counterpoint.commands",
     "counterpoint.examples",
     "counterpoint.hooks",
+    "counterpoint.model_formats",
     "counterpoint.pipelines",
     "counterpoint.promoted_at",
     "counterpoint.promoted_by",

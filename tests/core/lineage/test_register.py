@@ -61,7 +61,7 @@ def test_the_version_in_the_registry_holds_the_models_own_files(workshop: Worksh
     workshop.register(7)
     source = source_of_first(workshop)
     assert np.array_equal(load_file(source / "weights.safetensors")["w"], np.full(4, 7, np.float32))
-    assert {path.name for path in source.iterdir()} == {"weights.safetensors", "model.json"}
+    assert {path.name for path in source.iterdir()} == {"weights.safetensors", "model.json", "MLmodel"}
 
 
 def test_the_lineage_lies_with_the_run_beside_the_model_and_in_mlflow(workshop: Workshop) -> None:

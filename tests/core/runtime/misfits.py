@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import numpy as np
+import pandas as pd
 import polars as pl
 
 from counterpoint.model import Output, OutputKind, Pipeline, step
@@ -19,21 +20,13 @@ class Score:
     auc: float
 
 
-class Frame:
-    """As pandas has it."""
-
-    columns = ("a",)
-
-
-Frame.__module__, Frame.__name__ = "pandas.core.frame", "DataFrame"
-
 K = OutputKind
 RETURNED = {
     "estimator": (K.MODEL, object()),
     "object_weights": (K.MODEL, Model({"w": np.array([None])}, {})),
     "nan_parameter": (K.MODEL, Model({"w": np.array([1.0])}, {"rate": float("nan")})),
-    "frame": (K.TABLE, Frame()),
-    "lazy": (K.TABLE, pl.LazyFrame({"a": [1]})),
+    "frame": (K.TABLE, pd.DataFrame({"a": [1, 2]}, index=[3, 5])),
+    "series": (K.TABLE, pl.Series("a", [1])),
     "rows": (K.TABLE, [{"a": 1}]),
     "moment": (K.VALUE, {"when": datetime(2026, 1, 1, tzinfo=UTC)}),
     "deep": (K.VALUE, {"a": [1, {"b": {2, 3}}]}),

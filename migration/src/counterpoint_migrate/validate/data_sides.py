@@ -15,6 +15,8 @@ from counterpoint.runtime import find_pipeline
 from counterpoint.runtime.context import StepContext, digest_of
 from counterpoint.runtime.inputs import is_skipped, standing_elements
 from counterpoint.storage import Model, Store, content_digest, json_digest, model_digest
+from counterpoint.storage.modelfiles import files_digest
+from counterpoint.storage.models import is_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -126,6 +128,8 @@ class RunSide:
     def _digest(self, reference: ArtifactRef, kind: str) -> str:
         try:
             value = self.store.load(reference)
+            if kind == MODEL and not is_weights(value):
+                return files_digest(self.store.model_files(reference))
         except StorageError as error:
             return f"unreadable: {error}"
         reckoned: Mapping[str, Callable[[Any], str]] = {TABLE: content_digest, MODEL: model_digest, VALUE: json_digest}

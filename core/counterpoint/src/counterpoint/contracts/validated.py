@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.contracts.scale import least_rows, most_rows
+from counterpoint.contracts.schemas import failures_of, schema_of
 from counterpoint.errors import ContractError
+from counterpoint.frames import as_polars
 from counterpoint.redaction import UNSHOWN, shows_rows
 
 if TYPE_CHECKING:
@@ -30,12 +32,12 @@ class Validated:
     summary: Mapping[str, Any] = field(default_factory=dict)
 
 
-def split(schema: Any, frame: pl.DataFrame, *, max_bad_rate: float = 0.01, minimum_rows: int = 1) -> Validated:
+def split(schema: Any, frame: Any, *, max_bad_rate: float = 0.01, minimum_rows: int = 1) -> Validated:
     """Splits a frame by a pandera schema; each bad row is rejected once, for the first check that it fails.
 
     Args:
         schema: The pandera schema.
-        frame: The rows.
+        frame: The rows, of any library that `counterpoint.frames` reads.
         max_bad_rate: The largest accepted share (0..1) of bad rows; scaled on a sample.
         minimum_rows: The smallest accepted number of good rows; 1 on a sample.
 
@@ -44,6 +46,7 @@ def split(schema: Any, frame: pl.DataFrame, *, max_bad_rate: float = 0.01, minim
     """
     import polars as pl
 
+    schema, frame = schema_of(schema), as_polars(frame, "what split was given")
     failures = failures_of(schema, frame)
     whole = [failure for failure in failures if failure["index"] is None]
     if whole:
@@ -76,19 +79,6 @@ def _refuse(schema: Any, failures: list[dict[str, Any]], result: Validated, limi
             " with so little; mend the source, or lower the limit",
             result.rejected,
         )
-
-
-def failures_of(schema: Any, frame: pl.DataFrame) -> list[dict[str, Any]]:
-    """All failures of a frame under a pandera schema: index (None: the whole column), column, check, value."""
-    import pandera.polars as pa
-
-    try:
-        schema.validate(frame, lazy=True)
-    except pa.errors.SchemaErrors as errors:
-        cases: pl.DataFrame = errors.failure_cases
-        rows = cases.select("index", "column", "check", "failure_case").to_dicts()
-        return sorted(rows, key=lambda row: (row["index"] is not None, row["index"] or 0))
-    return []
 
 
 def sentence(failures: list[dict[str, Any]]) -> str:

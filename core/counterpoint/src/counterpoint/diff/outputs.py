@@ -11,6 +11,7 @@ from counterpoint.diff.values import ModelDiff, ValueDiff, diff_models, diff_val
 from counterpoint.model import PRODUCTION, ArtifactRef, OutputKind, RunRecord
 from counterpoint.runtime import element_records, find_pipeline
 from counterpoint.storage import Store
+from counterpoint.storage.models import is_weights
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -145,7 +146,10 @@ def _output(left: Store, one: ArtifactRef, right: Store, other: ArtifactRef, opt
     if one.kind == OutputKind.TABLE:
         report: Report = _tables(_rows(left, one), _rows(right, other), options)
     elif one.kind == OutputKind.MODEL:
-        report = diff_models(left.read(one), right.read(other), options.tolerance)
+        ours, theirs = left.read(one), right.read(other)
+        if not (is_weights(ours) and is_weights(theirs)):
+            return result  # models of libraries are told apart by their files
+        report = diff_models(ours, theirs, options.tolerance)
     else:
         report = diff_values(left.read(one), right.read(other), options.tolerance)
     return replace(result, equal=report.equal, report=report)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.lineage.aliases import ROLLED_BACK, Candidate, give_alias
 from counterpoint.lineage.gather import gather, keep
+from counterpoint.lineage.mlmodel import save_mlmodel
 from counterpoint.lineage.registry import TAG, alone, client_of, once, place_of, versions_of
 from counterpoint.model import PRODUCTION
 from counterpoint.redaction import redacted_values
@@ -132,20 +133,18 @@ class _MlflowRegistrar:
         settings = {name: self.pipeline.config[name] for name in step.settings}
         params = [Param(key, str(value)[:_LONGEST]) for key, value in sorted(_flat(redacted_values(settings)).items())]
         self.client.log_batch(run_id, metrics, params)
-        self._attach(run_id, self._files(reference), "model")
+        with tempfile.TemporaryDirectory(prefix="counterpoint-") as local:
+            folder = Path(local, "model")
+            value, files = self.store.read(reference), self.store.model_files(reference)
+            save_mlmodel(folder, step.output, value, files)
+            self.client.log_artifacts(run_id, str(folder), "model")
         self.client.set_terminated(run_id)
         return run_id
 
-    def _files(self, reference: ArtifactRef) -> dict[str, bytes]:
-        folder = self.store.path(reference.uri, layout.ARTIFACTS)
-        paths = {name: layout.artifact_file(folder, name) for name in (layout.WEIGHTS, layout.MODEL)}
-        return {name: self.store.get(path) or b"" for name, path in paths.items()}
-
-    def _attach(self, run_id: str, files: Mapping[str, bytes], folder: str | None) -> None:
+    def _attach(self, run_id: str, name: str, data: bytes) -> None:
         with tempfile.TemporaryDirectory(prefix="counterpoint-") as local:
-            for name, data in files.items():
-                Path(local, name).write_bytes(data)
-            self.client.log_artifacts(run_id, local, folder)
+            Path(local, name).write_bytes(data)
+            self.client.log_artifacts(run_id, local)
 
     def _version(self, decision: Decision, run_id: str, tags: Mapping[str, str]) -> int:
         standing = versions_of(self.client, self.pipeline.name, self.request.version)
@@ -179,7 +178,7 @@ class _MlflowRegistrar:
         # artifacts in the root are copied and moved with it; another server must know where the root is
         text = stored if self.place.folder else json.dumps(metadata.to_dict(), sort_keys=True, default=str).encode()
         for entry in made.values():
-            self._attach(entry["run_id"], {layout.LINEAGE: text}, None)
+            self._attach(entry["run_id"], layout.LINEAGE, text)
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

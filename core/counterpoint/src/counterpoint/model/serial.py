@@ -102,7 +102,8 @@ def _wait(values: Mapping[str, Any]) -> Wait:
 
 
 def _output(values: Mapping[str, Any]) -> Output:
-    return Output(**{**values, "kind": OutputKind(values["kind"]), "choices": tuple(values["choices"])})
+    several = {name: tuple(values.get(name, ())) for name in ("choices", "trusted")}
+    return Output(**{**values, "kind": OutputKind(values["kind"]), **several})
 
 
 _FIELDS: dict[str, Callable[[Any], Any]] = {

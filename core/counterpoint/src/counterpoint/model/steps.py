@@ -41,12 +41,19 @@ class OutputKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What a step returns: its kind, its contract as `module:attribute`, and for a branch the choices."""
+    """What a step returns: its kind, its contract as `module:attribute`, and for a branch the choices.
+
+    Of a model, `trusted` are the full names of types of one's own that an estimator of scikit-learn holds. `predict` is
+    a function, as `module:name`, of the model and a frame: what a registered model answers with. Without it the
+    library's own prediction is used.
+    """
 
     kind: OutputKind = OutputKind.VALUE
     contract: str | None = None
     choices: tuple[str, ...] = ()
     partitioned: bool = True
+    trusted: tuple[str, ...] = ()
+    predict: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.contracts.scale import on_sample
 from counterpoint.errors import ContractError, StepMemoryError
+from counterpoint.frames import as_asked
 from counterpoint.model import ArtifactRef, Materialization, OutputKind, RunRequest, StepRecord
 from counterpoint.model.code import loading
 from counterpoint.runtime.bounds import Bounds
@@ -182,7 +183,8 @@ def _call(context: StepContext, given: Mapping[str, Given], stamp: Stamp, hooks:
     resubmitted = values.get("resubmitted")
     try:
         with loading(), on_sample(share_of(context)):
-            result = function_of(context.step)(**values)
+            function = function_of(context.step)
+            result = function(**as_asked(function, values))
     except ContractError as error:
         if error.rejected is not None:
             keep_rejected(context, error.rejected, resubmitted)

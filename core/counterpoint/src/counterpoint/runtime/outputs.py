@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import StepError
+from counterpoint.frames import as_polars
 from counterpoint.model import ArtifactRef, OutputKind, Status, StepRecord, load
 from counterpoint.runtime.values import refuse_misfit
+from counterpoint.storage.models import is_weights
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,8 +64,10 @@ def check(context: StepContext, result: Any, resubmitted: Any = None) -> Checked
     Raises:
         ContractError: The result breaks the contract.
     """
-    rows, details = _unpacked(context, result, resubmitted)
-    return Checked(rows, _checks(context, rows), details)
+    returned, details = _unpacked(context, result, resubmitted)
+    is_table = context.step.output.kind is OutputKind.TABLE
+    value = as_polars(returned, f"step {context.step.name}") if is_table else returned
+    return Checked(value, _checks(context, value, returned), details)
 
 
 def write(context: StepContext, checked: Checked, given: Mapping[str, Any]) -> Product:
@@ -83,7 +87,7 @@ def write(context: StepContext, checked: Checked, given: Mapping[str, Any]) -> P
         rows = [_as_dict(decision) for decision in rows]
     _refuse_wrong_kind(context, rows)
     reference = context.store.write(context.step, context.key, rows, context.settings_hash)
-    columns = _columns(rows)
+    columns = _columns(rows) if context.step.output.kind is OutputKind.TABLE else None
     if columns:
         details = {**details, "columns": _statistics(rows)}
     return Product(reference, columns, _metrics(context, rows), checked.checks, details)
@@ -101,15 +105,17 @@ def keep_rejected(context: StepContext, rejected: Any, resubmitted: Any) -> int:
     """Keeps rejected rows as dead letters; returns their number."""
     from counterpoint.deadletters import keep
 
-    return keep(context.store, context.step, context.key, rejected, context.request.run_id, resubmitted)
+    rows = as_polars(rejected, f"step {context.step.name}")
+    return keep(context.store, context.step, context.key, rows, context.request.run_id, resubmitted)
 
 
-def _checks(context: StepContext, value: Any) -> tuple[Mapping[str, Any], ...]:
+def _checks(context: StepContext, value: Any, returned: Any) -> tuple[Mapping[str, Any], ...]:
     if context.step.output.contract is None:
         return ()
     from counterpoint import contracts
 
-    results = contracts.check(load(context.step.output.contract), value, context.step.name, context.key)
+    contract = load(context.step.output.contract)
+    results = contracts.check(contract, value, context.step.name, context.key, returned)
     return tuple(_as_dict(result) for result in results)
 
 
@@ -138,9 +144,8 @@ def _as_dict(value: Any) -> dict[str, Any]:
     return {name: getattr(value, name) for name in value.__dataclass_fields__}
 
 
-def _columns(value: Any) -> dict[str, str] | None:
-    schema = getattr(value, "schema", None)
-    return None if schema is None else {name: str(kind) for name, kind in schema.items()}
+def _columns(frame: Any) -> dict[str, str]:
+    return {name: str(kind) for name, kind in frame.schema.items()}
 
 
 def _statistics(frame: Any) -> dict[str, dict[str, Any]]:
@@ -165,4 +170,4 @@ def _short(value: Any) -> Any:
 def _metrics(context: StepContext, value: Any) -> Mapping[str, Any]:
     if context.step.output.kind is OutputKind.METRICS:
         return dict(value)
-    return dict(getattr(value, "metrics", {}))
+    return dict(value.metrics) if is_weights(value) else {}

@@ -41,16 +41,20 @@ class Inventory:
 
     def _of_files(self, reference: ArtifactRef) -> DamagedOutputError | None:
         folder = self._store.path(reference.uri, layout.ARTIFACTS)
-        is_model = reference.kind == OutputKind.MODEL
-        names = (layout.WEIGHTS, layout.MODEL) if is_model else (layout.VALUE,)
         sizes = self._of_folder(layout.artifacts_folder_of(folder))
-        paths = [layout.artifact_file(folder, name) for name in names]
-        missing = [path for path in paths if path not in sizes]
-        if missing:
-            return DamagedOutputError(self._store.uri(missing[0]), "is gone")
+        is_model = reference.kind == OutputKind.MODEL
+        paths = [layout.artifact_file(folder, layout.MODEL if is_model else layout.VALUE)]
+        if is_model:
+            beside = (paths[0], layout.artifact_file(folder, layout.LINEAGE))
+            paths += [path for path in sizes if path.startswith(f"{folder}/") and path not in beside]
+        if paths[0] not in sizes:
+            return DamagedOutputError(self._store.uri(paths[0]), "is gone")
         size = sum(sizes[path] for path in paths)
         if size == reference.bytes:
             return None
+        if is_model:
+            # names the file that is lost, or the first that is not what was written
+            self._store.model_files(reference)
         return DamagedOutputError(self._store.uri(folder), f"has {size} bytes, not the {reference.bytes} written")
 
     def _of_table(self, reference: ArtifactRef) -> DamagedOutputError | None:

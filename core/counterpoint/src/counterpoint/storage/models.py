@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +11,6 @@ from counterpoint.extras import need
 from counterpoint.storage import layout
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import numpy as np
 
 
@@ -22,6 +21,11 @@ class Model:
     weights: Mapping[str, np.ndarray[Any, Any]]
     parameters: Mapping[str, Any]
     metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+def is_weights(value: Any) -> bool:
+    """Whether a value is a `Model`, or has all that one has."""
+    return all(isinstance(getattr(value, name, None), Mapping) for name in ("weights", "parameters", "metrics"))
 
 
 def encode(model: Model) -> dict[str, bytes]:

@@ -8,13 +8,15 @@ from hashlib import sha256
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.errors import DamagedOutputError, StepError
+from counterpoint.errors import CounterpointError, DamagedOutputError, StepError
+from counterpoint.frames import as_polars, first_as_asked
 from counterpoint.model import ArtifactRef, OutputKind, load
 from counterpoint.storage import layout
 from counterpoint.storage.catalogue import Catalogue
 from counterpoint.storage.damage import LOG
 from counterpoint.storage.digests import canonical, content_digest, json_digest, model_digest
-from counterpoint.storage.models import decode, encode
+from counterpoint.storage.modelfiles import decoded, encoded, file_names, files_digest
+from counterpoint.storage.models import is_weights
 from counterpoint.storage.tables import opened, partition_files, read_partition, replace_partition
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ class Store(Catalogue):
         if step.output.kind is OutputKind.TABLE:
             return self._write_table(step, partition, value)
         if step.output.kind is OutputKind.MODEL:
-            return self._write_files(step, partition, settings_hash, encode(value), model_digest(value))
+            return self._write_files(step, partition, settings_hash, *encoded(step, value))
         text = json.dumps(value, sort_keys=True, allow_nan=False).encode()
         return self._write_files(step, partition, settings_hash, {layout.VALUE: text}, json_digest(value))
 
@@ -69,7 +71,7 @@ class Store(Catalogue):
         return ArtifactRef(step.name, partition, step.output.kind, self.uri(folder), None, None, size, digest)
 
     def read(self, reference: ArtifactRef) -> Any:
-        """The value that a reference refers to, checked against its digest: a frame, a `Model`, or a JSON value.
+        """The value that a reference refers to, checked against its digest: a frame, a model, or a JSON value.
 
         Raises:
             DamagedOutputError: It is lost, or is not what was written.
@@ -102,16 +104,37 @@ class Store(Catalogue):
             return read_partition(self.place(reference), reference.table_version, column, reference.partition)
         folder = self.path(reference.uri, layout.ARTIFACTS)
         if reference.kind == OutputKind.MODEL:
-            names = [layout.artifact_file(folder, name) for name in (layout.WEIGHTS, layout.MODEL)]
-            weights, described = map(self.get_or_raise, names)
-            return self._decoded(names[0], lambda: decode(weights, described))
+            files = self.model_files(reference)
+            first = layout.artifact_file(folder, next(iter(files)))
+            output = self.pipeline.step(reference.step).output
+            return self._decoded(first, lambda: decoded(files, output))
         path = layout.artifact_file(folder, layout.VALUE)
         text = self.get_or_raise(path)
         return self._decoded(path, lambda: json.loads(text))
 
-    def _decoded(self, path: str, decoded: Callable[[], Any]) -> Any:
+    def model_files(self, reference: ArtifactRef) -> dict[str, bytes]:
+        """The files of a model by name, as they were written; `model.json`, which tells of them, is the last.
+
+        Raises:
+            DamagedOutputError: One is lost, or is not what was written.
+            StorageError: the root cannot be read.
+        """
+        folder = self.path(reference.uri, layout.ARTIFACTS)
+        path = layout.artifact_file(folder, layout.MODEL)
+        described = self.get_or_raise(path)
+        names = self._decoded(path, lambda: file_names(described))
+        files = {name: self.get_or_raise(layout.artifact_file(folder, name)) for name in names[:-1]}
+        files[layout.MODEL] = described
+        # the digest of a `Model` is of its content
+        if names[0] != layout.WEIGHTS and files_digest(files) != reference.digest:
+            raise DamagedOutputError(self.uri(path), "holds something else than was written there")
+        return files
+
+    def _decoded(self, path: str, read: Callable[[], Any]) -> Any:
         try:
-            return decoded()
+            return read()
+        except CounterpointError:  # what is missing here says nothing of what is stored
+            raise
         except Exception as error:  # a library can raise anything for damaged bytes
             reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
             raise DamagedOutputError(self.uri(path), f"is damaged ({reason})") from error
@@ -166,7 +189,8 @@ class Store(Catalogue):
         stored = self.stored_partial(reference, function, code_digest)
         if stored is not None:
             return pl.read_parquet(stored)
-        result: pl.DataFrame = load(function)(self.read(reference))
+        called = load(function)
+        result = as_polars(called(first_as_asked(called, self.read(reference))), function)
         if keeps:
             buffer = BytesIO()
             result.write_parquet(buffer)
@@ -191,7 +215,8 @@ class Store(Catalogue):
 def is_what_was_written(reference: ArtifactRef, value: Any) -> bool:
     """Whether a value has the digest of a reference."""
     if reference.kind == OutputKind.MODEL:
-        return model_digest(value) == reference.digest
+        # of models of libraries the files were checked
+        return not is_weights(value) or model_digest(value) == reference.digest
     if reference.kind != OutputKind.TABLE:
         return reference.digest in {json_digest(value), json_digest(value, is_sorted=True)}
     if reference.rows == value.height == 0:
