@@ -28,7 +28,7 @@ def build(build: Build) -> NativeFiles:
     return NativeFiles(
         files=files,
         base_image=f"apache/airflow:{release}-python{sys.version_info.major}.{sys.version_info.minor}",
-        copied=[f"{name} /opt/airflow/dags/"],
+        copied=[f"{name} dags/"],
         steps=_steps(build, name),
     )
 

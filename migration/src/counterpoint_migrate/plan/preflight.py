@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import UsageError
-from counterpoint.model import TriggerRule
+from counterpoint.model import TriggerRule, WaitKind
 from counterpoint.runtime import find_pipeline
 from counterpoint_migrate.plan.limits import Lack, ask
 
@@ -178,6 +178,7 @@ USES: dict[str, Callable[[Pipeline], tuple[str, ...]]] = {
     "mapped": _steps(lambda step: step.map_over),
     "unpartitioned": _steps(lambda step: not step.output.partitioned),
     "waits": _steps(lambda step: step.waits),
+    "approval": _steps(lambda step: any(wait.kind is WaitKind.APPROVAL for wait in step.waits)),
     "resources": _steps(lambda step: step.resources),
     "images": _steps(lambda step: step.image),
     "tags": _steps(lambda step: step.tags),
