@@ -111,7 +111,10 @@ def elsewhere(run: NativeRun) -> NativeRun:
 mapped = local._mapped
 first_five = {"elements": lambda *asked: min(5, elements(*asked))}
 elements = local.elements
-never_holds = {"hold": looks_once, "Holding": type("Never", (local.Holding,), {"holds": lambda *_: False})}
+never_holds = {
+    "wait_until_admitted": looks_once,
+    "Holding": type("Never", (local.Holding,), {"holds": lambda *_: False}),
+}
 
 # what is wrong with the adapter, the scenario that finds it, the words of the failure
 MUTANTS: list[tuple[str, Mutant, str, str]] = [

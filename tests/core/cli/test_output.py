@@ -79,6 +79,8 @@ def test_common_options_stand_before_and_behind(command: str) -> None:
         "up": ("airflow",),
         "completion": ("bash",),
         "down": ("airflow",),
+        "build": ("streamrec", "--target", "airflow", "--out", "deploy"),
+        "approve": ("run", "step"),
     }.get(command, ("streamrec",))
     common = ("--root", "here", "--json", "--quiet", "-v")
     before = parser().parse_args([*common, command, *more])

@@ -89,6 +89,7 @@ class Forge:
     def type(self, *words: str, **variables: str) -> tuple[int, Any, str]:
         command = [sys.executable, "-P", "-m", "counterpoint", *words, "--root", "../data", "--json"]
         environment = {**os.environ, "PYTHONPATH": str(self.place / "library"), **variables}
+        environment.pop("COUNTERPOINT_FOLDER", None)  # of a pipeline that another test has looked for
         ended = subprocess.run(
             command, cwd=self.place / "code", env=environment, capture_output=True, text=True, check=False
         )

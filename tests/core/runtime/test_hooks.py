@@ -64,7 +64,10 @@ def test_each_moment_of_an_attempt_that_ends_well(toys: Toys) -> None:
     execute(request, "source", hooks=[hook])
     computed = [("before", "source", "2026-01-03", 1), ("calling", "sha256:"), ("called", {"nobody_asks_for": 1})]
     assert hook.noted == [*computed, ("after", False)]
-    assert step_record(request, "source")["details"] == {"noted": 3}
+    details = dict(step_record(request, "source")["details"])
+    # the code of the toys may use torch, which another test of this process may have loaded
+    details.pop("device", None)
+    assert details == {"noted": 3}
     again = Noting()
     execute(request, "source", attempt=2, hooks=[again])
     assert again.noted == [("before", "source", "2026-01-03", 2), ("after", True)], "what stands was not computed again"

@@ -12,7 +12,7 @@ import pytest
 
 pytest.importorskip("openlineage.client")
 
-from harbour import SECRET
+from shipping import SECRET
 
 from counterpoint.model import RunRequest
 from counterpoint.redaction import MASK
@@ -56,7 +56,7 @@ def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, transport: dict[s
 
 
 def request(root: Path, day: str, run_id: str = "run-1", **config: Any) -> RunRequest:
-    return RunRequest("harbour:pipeline", day, run_id, str(root / "data"), config=config)
+    return RunRequest("shipping:pipeline", day, run_id, str(root / "data"), config=config)
 
 
 def two_days(root: Path, **config: Any) -> None:
@@ -77,14 +77,14 @@ def test_an_attempt_has_a_start_and_an_end_of_one_run_below_that_of_its_pipeline
     two_days(tmp_path)
     told = events(file)
     named = [(event["eventType"], event["job"]["name"]) for event in told]
-    assert named == [("START", "harbour.ships"), ("COMPLETE", "harbour.ships")] * 2 + [
-        ("START", "harbour.loads"),
-        ("COMPLETE", "harbour.loads"),
+    assert named == [("START", "shipping.ships"), ("COMPLETE", "shipping.ships")] * 2 + [
+        ("START", "shipping.loads"),
+        ("COMPLETE", "shipping.loads"),
     ]
     assert told[0]["run"]["runId"] == told[1]["run"]["runId"] != told[2]["run"]["runId"]
     parents = [event["run"]["facets"]["parent"] for event in told]
     assert parents[2]["run"] == parents[4]["run"] != parents[0]["run"]
-    assert {parent["job"]["name"] for parent in parents} == {"harbour"}
+    assert {parent["job"]["name"] for parent in parents} == {"shipping"}
     assert told[4]["run"]["facets"]["nominalTime"]["nominalStartTime"].startswith(DAYS[1])
     assert told[4]["run"]["facets"]["processing_engine"]["name"] == "local"
 
@@ -93,8 +93,8 @@ def test_the_end_tells_inputs_outputs_columns_and_checks(tmp_path: Path, file: P
     two_days(tmp_path)
     end = events(file)[-1]
     (read,), (made,) = end["inputs"], end["outputs"]
-    assert (read["namespace"], read["name"]) == ("file", f"{tmp_path}/data/tables/production/harbour/ships")
-    assert made["name"] == f"{tmp_path}/data/tables/production/harbour/loads"
+    assert (read["namespace"], read["name"]) == ("file", f"{tmp_path}/data/tables/production/shipping/ships")
+    assert made["name"] == f"{tmp_path}/data/tables/production/shipping/loads"
     assert [(f["name"], f["type"]) for f in made["facets"]["schema"]["fields"]] == [
         ("ship", "String"),
         ("load", "Float64"),

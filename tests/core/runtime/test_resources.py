@@ -118,7 +118,7 @@ def outputs(record: RunRecord) -> dict[str, Any]:
 def test_the_local_runner_says_which_steps_have_no_image_and_no_gpu(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    request = RunRequest("counterpoint.testing.scenarios:resources", "2026-01-03", "one", str(tmp_path))
+    request = RunRequest("counterpoint.testing.needs:resources", "2026-01-03", "one", str(tmp_path))
     for step, said in (
         ("resources_threads", ["in this environment run resources_threads"]),
         ("resources_none", []),

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from counterpoint.storage.objects import Objects
 
 NAME = "press:press"
-AROUND = RunEnvironment(git={"commit": None, "dirty": False}, packages={})
+AROUND = RunEnvironment(git={"commit": None, "dirty": False}, packages={}, sources={}, patch=None)
 
 
 def now() -> str:

@@ -10,7 +10,7 @@ import pytest
 pytestmark = pytest.mark.airflow
 
 from counterpoint.model import Resources
-from counterpoint.testing.scenarios import resources
+from counterpoint.testing.needs import resources
 
 CONTAINER = {
     "name": "base",

@@ -10,7 +10,7 @@ import pytest
 pytestmark = pytest.mark.dagster
 
 from counterpoint.model import Resources
-from counterpoint.testing.scenarios import resources
+from counterpoint.testing.needs import resources
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,8 @@ pytestmark = pytest.mark.prefect
 
 from counterpoint.errors import UnsupportedError
 from counterpoint.model import Pipeline, Resources, step
-from counterpoint.testing.scenarios import linear, resources
+from counterpoint.testing.needs import resources
+from counterpoint.testing.scenarios import linear
 
 CONSTANT = "counterpoint.testing.steps:constant"
 

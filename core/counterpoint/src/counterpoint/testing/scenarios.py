@@ -18,7 +18,6 @@ from counterpoint.model import (
     Partitions,
     Pipeline,
     Pool,
-    Resources,
     RetryPolicy,
     Schedule,
     Status,
@@ -30,7 +29,7 @@ from counterpoint.model import (
     step,
     windowed,
 )
-from counterpoint.testing import trigger_rules
+from counterpoint.testing import needs, trigger_rules, zones
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -183,17 +182,6 @@ window = Pipeline(
     ),
 )
 
-local_weeks = Pipeline(
-    "local_weeks",
-    description="Weeks of a time zone, of which one has a day of 23 hours.",
-    partitions=Partitions(PartitionKind.WEEKLY, "2026-03-02", timezone="Europe/Berlin"),
-    schedule=Schedule("0 6 * * 1", "Europe/Berlin"),
-    steps=(
-        _step("weeks_hours", "hours"),
-        _step("weeks_window", "by_week", inputs={"weeks": windowed("weeks_hours", "t-1..t")}),
-    ),
-)
-
 mapped = Pipeline(
     "mapped",
     description="Steps that run once per element: of an output, and of a setting.",
@@ -296,27 +284,6 @@ hidden_failure = Pipeline(
         _step("hidden_each", "fails", inputs={"given": "hidden_numbers"}, map_over="given"),
         _step("hidden_small", "constant", after=("hidden_fails",), when=When("hidden_branch", "small")),
         _step("hidden_end", "constant", after=("hidden_each",), trigger_rule=_ANYWAY),
-    ),
-)
-
-resources = Pipeline(
-    "resources",
-    description="Steps that say what they need: threads, variables, memory of which one takes too much at first.",
-    owner="team:data",
-    tags={"tier": "gold"},
-    config={"offset": 3, "folder": ""},
-    steps=(
-        _step("resources_threads", "variable_of_threads", resources=Resources(cpu=1), image="example.org/steps:1"),
-        _step("resources_variable", "greeting", env={"COUNTED_BY": "hand"}, owner="ann@example.org"),
-        _step("resources_none", "greeting", after=("resources_variable",), tags={"tier": "silver", "area": "ops"}),
-        _step(
-            "resources_memory",
-            "too_large_at_first",
-            resources=Resources(memory="256Mi"),
-            retry=RetryPolicy(1, _SOON),
-        ),
-        _step("resources_hopeless", "too_large", resources=Resources(cpu=0.5, memory="256Mi", gpu=1)),
-        _step("resources_never", "mean", inputs={"given": "resources_hopeless"}, output=_METRICS),
     ),
 )
 
@@ -457,8 +424,9 @@ SCENARIOS = (
     Scenario(
         "local_weeks",
         "2026-03-23",
-        _all_ran(local_weeks),
+        _all_ran(zones.local_weeks),
         earlier={"2026-03-16": ("weeks_hours",)},
+        module=zones.__name__,
     ),
     Scenario("mapped", "2026-01-03", _all_ran(mapped)),
     Scenario(
@@ -505,13 +473,14 @@ SCENARIOS = (
         "resources",
         "2026-01-03",
         _all_ran(
-            resources,
+            needs.resources,
             resources_memory=(Status.SUCCESS, 2),
             resources_hopeless=(Status.FAILED, 1),
             resources_never=_UNREACHED,
         ),
         errors={"resources_hopeless": "StepMemoryError"},
         evidence="folder",
+        module=needs.__name__,
     ),
     Scenario(
         "held_effects",

@@ -36,15 +36,15 @@ def sunk(loads: pl.DataFrame, password: str) -> int:
 
 
 pipeline = Pipeline(
-    "harbour",
+    "shipping",
     (
-        step("harbour:ships", output=Output(OutputKind.TABLE, contract="harbour:SHIPS")),
+        step("shipping:ships", output=Output(OutputKind.TABLE, contract="shipping:SHIPS")),
         step(
-            "harbour:loads",
+            "shipping:loads",
             inputs={"days": windowed("ships", "t-1..t")},
-            output=Output(OutputKind.TABLE, contract="harbour:LOADS"),
+            output=Output(OutputKind.TABLE, contract="shipping:LOADS"),
         ),
-        step("harbour:sunk"),
+        step("shipping:sunk"),
     ),
     config={"password": "none-at-all"},
 )
