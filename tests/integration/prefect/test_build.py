@@ -15,6 +15,7 @@ import pytest
 from counterpoint.build import Build, Project, rendered
 from counterpoint.errors import UsageError
 from counterpoint.model import Configuration, Pipeline, Schedule, Secret, step
+from counterpoint.testing.needs import resources
 from counterpoint.testing.scenarios import SCENARIOS, fan_out, linear
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ IMAGE = "registry/orchard:1.4.0"
 PROJECT = Project("orchard", "1.4.0", "orchard.pipeline", "pipeline", ("polars==1.0.0",), "3.11")
 # where a native object was defined, and what was kept beside it to read it back
 OF_ITS_PLACE = {
-    *("version", "_entrypoint", "fn", "task_key", "counterpoint", "tasks", "edges", "__wrapped__"),
+    *("version", "_entrypoint", "fn", "task_key", "counterpoint", "tasks", "edges", "job_variables", "__wrapped__"),
     *("__name__", "__qualname__", "__module__", "__annotations__"),
 }
 
@@ -204,6 +205,14 @@ class TestDeployments:
         secretive = replace(linear, steps=(asking, *linear.steps[1:]))
         assert "ORCHARD_API_KEY" in files_of(order(secretive))["prefect.container.yaml"]
         assert "ORCHARD_API_KEY" not in files_of(order(linear))["prefect.container.yaml"]
+
+    def test_containers_are_as_large_as_the_step_that_needs_most(self) -> None:
+        from counterpoint_prefect.containers import job_variables
+
+        native = job_variables(resources)
+        assert native["memory"]
+        (deployment,) = self.read("prefect.container.yaml", resources)["deployments"]
+        assert deployment["work_pool"]["job_variables"] == {"image": IMAGE, **native}
 
     def test_a_container_finds_the_flow_by_the_pull_step(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         from prefect.deployments.steps import set_working_directory
