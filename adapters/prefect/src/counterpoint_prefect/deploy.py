@@ -256,6 +256,8 @@ def tag_of(target: str) -> str:
 def tell_crashed(client: SyncPrefectClient, target: str, *, own: bool = False) -> None:
     """Marks the active runs of a target's killed worker as crashed: Prefect itself would show them as running forever.
 
+    A run that only looked whether its steps still wait has lost nothing: it is rescheduled.
+
     Args:
         client: The client of the server.
         target: The id of the service environment.
@@ -264,12 +266,15 @@ def tell_crashed(client: SyncPrefectClient, target: str, *, own: bool = False) -
     from prefect.client.schemas.filters import FlowRunFilter
     from prefect.states import Crashed
 
+    from counterpoint_prefect.lost import waiting_state
+
     deployments = all_of(client.read_deployments)
     ids = [str(deployment.id) for deployment in deployments if _is_of(deployment, target, own=own)]
     lost = {"state": {"type": {"any_": ["PENDING", "RUNNING", "CANCELLING"]}}, "deployment_id": {"any_": ids}}
     read = partial(client.read_flow_runs, flow_run_filter=FlowRunFilter.model_validate(lost))
     for run in all_of(read) if ids else []:
-        client.set_flow_run_state(run.id, Crashed(message="its worker was killed"), force=True)
+        state = waiting_state(client, run) or Crashed(message="its worker was killed")
+        client.set_flow_run_state(run.id, state, force=True)
 
 
 def _is_of(deployment: DeploymentResponse, target: str, *, own: bool) -> bool:
