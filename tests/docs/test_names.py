@@ -38,6 +38,7 @@ OTHER = {
     "counterpoint.promoted_by",
     "counterpoint.rolled_back_at",
     "counterpoint.rolled_back_by",
+    "counterpoint.secrets",
     "counterpoint.serving",
     "counterpoint.toml",
 }

@@ -108,7 +108,8 @@ def test_the_command_line_is_whole(pages: dict[Path, Page]) -> None:
     assert {f"counterpoint-{command}" for command in ORDER} <= page.anchors
     text = re.sub(r"<[^>]+>", "", page.file.read_text(encoding="utf-8"))
     assert "counterpoint migrate validate [-h]" in text
-    assert "folder or s3:// URI of all data; default COUNTERPOINT_ROOT, else ./counterpoint-data" in text
+    about = "folder or s3:// URI of all data; default that of the environment, COUNTERPOINT_ROOT or ./counterpoint-data"
+    assert about in text
 
 
 def test_every_schema_is_listed(site: Path, pages: dict[Path, Page]) -> None:
