@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import runpy
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from counterpoint.build import Build, Project, rendered
-from counterpoint.model import Configuration
+from counterpoint.model import Configuration, Secret
 from counterpoint.runtime import find_pipeline
 from counterpoint.runtime.structure import structure_of
 from counterpoint.testing import SCENARIOS
@@ -77,3 +78,23 @@ def test_what_a_template_would_replace_reaches_the_worker_as_it_is() -> None:
 
 def test_the_same_build_gives_the_same_files() -> None:
     assert rendered(ADAPTER, build_of("streamrec")) == rendered(ADAPTER, build_of("streamrec"))
+
+
+@pytest.mark.parametrize(
+    ("image", "repository", "tag"),
+    [
+        ("registry:5000/team/farm:1.2", "registry:5000/team/farm", "1.2"),
+        ("registry:5000/farm", "registry:5000/farm", "latest"),
+        ("farm", "farm", "latest"),
+    ],
+)
+def test_the_values_are_those_of_the_chart(image: str, repository: str, tag: str) -> None:
+    import yaml
+
+    first, *others = find_pipeline("counterpoint.testing.scenarios:all_done_trigger").steps
+    build = build_of("counterpoint.testing.scenarios:all_done_trigger")
+    steps = (replace(first, secrets=(Secret("token"),)), *others)
+    build = replace(build, image=image, pipeline=replace(build.pipeline, steps=steps))
+    values = yaml.safe_load(rendered(ADAPTER, build)["values.yaml"])
+    assert values["images"]["airflow"] == {"repository": repository, "tag": tag}
+    assert values["secret"] == [{"envName": "TOKEN", "secretName": "all-done-trigger", "secretKey": "TOKEN"}]

@@ -57,14 +57,14 @@ def _pools(pipeline: Pipeline) -> str:
 
 
 def _values(build: Build, release: str) -> str:
-    repository, _, tag = build.image.rpartition(":")
+    repository, tag = build.repository_and_tag
     lines = [
         *commented(build.header),
         f"airflowVersion: {json.dumps(release)}",
         "images:",
         "  airflow:",
-        f"    repository: {json.dumps(repository or build.image)}",
-        f"    tag: {json.dumps(tag if repository else 'latest')}",
+        f"    repository: {json.dumps(repository)}",
+        f"    tag: {json.dumps(tag)}",
         *_secrets(build),
         "",
     ]
@@ -76,11 +76,12 @@ def _secrets(build: Build) -> list[str]:
     variables = required(build)["variables"]
     if not variables:
         return []
-    lines = [f"# the Kubernetes Secret {build.pipeline.name} must hold these keys", "secret:"]
+    secret = build.kubernetes_name
+    lines = [f"# the Kubernetes Secret {secret} must hold these keys", "secret:"]
     for name in variables:
         lines += [
             f"  - envName: {json.dumps(name)}",
-            f"    secretName: {json.dumps(build.pipeline.name)}",
+            f"    secretName: {json.dumps(secret)}",
             f"    secretKey: {json.dumps(name)}",
         ]
     return lines

@@ -5,18 +5,15 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.standard.operators.empty import EmptyOperator
-
 from counterpoint.model import RetryPolicy
 from counterpoint_airflow.binding import bound
 from counterpoint_airflow.deadlines import deadline_of
-from counterpoint_airflow.keys import WATCHER
 from counterpoint_airflow.pods import pod
 from counterpoint_airflow.policies import CoreRetryPolicy
-from counterpoint_airflow.translate import step_task
+from counterpoint_airflow.translate import fail_with, step_task
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from datetime import timedelta
 
 __all__ = ["CoreRetryPolicy", "RetryPolicy", "Steps", "fail_with", "pod"]
@@ -51,9 +48,3 @@ class Steps:
     def deadline(self, interval: timedelta) -> Any:
         """The alert of runs that have not ended that long after they were due by the schedule."""
         return deadline_of(interval, served=self._pipeline, deployed=self._deployed)
-
-
-def fail_with(tasks: Sequence[Any]) -> None:
-    """Lets the run fail when one of some tasks has failed: Airflow judges a run by its last tasks alone."""
-    watcher = EmptyOperator(task_id=WATCHER, trigger_rule="none_failed", doc_md="Fails when a step has failed.")
-    watcher.set_upstream(list(tasks))

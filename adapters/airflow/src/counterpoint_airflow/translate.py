@@ -25,7 +25,7 @@ from counterpoint_airflow.step import count_elements, execute_step, tell_failure
 from counterpoint_airflow.waits import StepOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from counterpoint.model import Pipeline, Step
 
@@ -63,9 +63,14 @@ def translate(pipeline: Pipeline, *, served: str | None = None, scheduled: bool 
         if unseen := hidden(pipeline):
             # Airflow judges a run by its last tasks alone: this task fails with any failure that they do not show. It
             # is empty, so no worker ever starts it
-            watcher = EmptyOperator(task_id=WATCHER, trigger_rule="none_failed", doc_md="Fails when a step has failed.")
-            watcher.set_upstream([tasks[name] for name in unseen])
+            fail_with([tasks[name] for name in unseen])
     return dag
+
+
+def fail_with(tasks: Sequence[Any]) -> None:
+    """Lets the run fail when one of some tasks has failed: Airflow judges a run by its last tasks alone."""
+    watcher = EmptyOperator(task_id=WATCHER, trigger_rule="none_failed", doc_md="Fails when a step has failed.")
+    watcher.set_upstream(list(tasks))
 
 
 def _task(pipeline: Pipeline, step: Step, tasks: dict[str, Any], served: str) -> Any:

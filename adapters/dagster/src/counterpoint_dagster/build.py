@@ -69,8 +69,8 @@ def _workspace(build: Build) -> str:
 
 
 def _values(build: Build) -> str:
-    repository, tag = _image(build.image)
-    name = json.dumps(kubernetes_name(build.pipeline.name))
+    repository, tag = build.repository_and_tag
+    name = json.dumps(build.kubernetes_name)
     lines = [
         *commented(build.header),
         "deployments:",
@@ -92,18 +92,6 @@ def _values(build: Build) -> str:
         lines += [f"    # the Kubernetes Secret {name} must hold the keys {', '.join(variables)}", "    envSecrets:"]
         lines += [f"      - name: {name}"]
     return "\n".join([*lines, ""])
-
-
-def _image(image: str) -> tuple[str, str]:
-    """The repository and the tag of an image; a port of its registry is no tag."""
-    folder, slash, last = image.rpartition("/")
-    repository, _, tag = last.partition(":")
-    return f"{folder}{slash}{repository}", tag or "latest"
-
-
-def kubernetes_name(name: str) -> str:
-    """A name as Kubernetes admits it."""
-    return name.lower().replace("_", "-")
 
 
 def _component(build: Build) -> str:

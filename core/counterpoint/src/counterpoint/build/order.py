@@ -57,6 +57,18 @@ class Build:
         return structure_of(self.pipeline)
 
     @property
+    def repository_and_tag(self) -> tuple[str, str]:
+        """The repository and the tag of the image; a port of its registry is no tag."""
+        folder, slash, last = self.image.rpartition("/")
+        repository, _, tag = last.partition(":")
+        return f"{folder}{slash}{repository}", tag or "latest"
+
+    @property
+    def kubernetes_name(self) -> str:
+        """The name of the pipeline as Kubernetes admits it: that of the Secret that holds the variables."""
+        return self.pipeline.name.lower().replace("_", "-")
+
+    @property
     def header(self) -> tuple[str, ...]:
         """The lines at the top of every generated file, without comment marks."""
         environment = f", environment {self.configuration.env}" if self.configuration.env else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from dataclasses import dataclass
 from importlib.metadata import Distribution, PackageNotFoundError, distribution, distributions
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import UsageError
 from counterpoint.extras import need
+from counterpoint.model.code.distributions import normal_name
 from counterpoint.model.code.finding import path_of
 from counterpoint.runtime.registry import distribution_of, registered
 
@@ -62,7 +62,7 @@ def project_of(reference: str, *others: str) -> Project:
         )
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     pinned = _pinned([owner.metadata["Name"], *others])
-    name = _plain(owner.metadata["Name"])
+    name = normal_name(owner.metadata["Name"])
     lines = tuple(sorted(f"{other}=={version}" for other, version in pinned.items() if other != name))
     return Project(owner.metadata["Name"], owner.version, module, attribute, lines, python)
 
@@ -107,16 +107,16 @@ def _pinned(roots: Iterable[str]) -> dict[str, str]:
     visited = set[tuple[str, frozenset[str]]]()
     while waiting:
         name, extras, needed_by = waiting.pop()
-        if (_plain(name), extras) in visited:
+        if (normal_name(name), extras) in visited:
             continue
-        visited.add((_plain(name), extras))
+        visited.add((normal_name(name), extras))
         try:
             installed = distribution(name)
         except PackageNotFoundError:
             raise UsageError(
                 f"{name}, which {needed_by or 'the pipeline'} needs, is not installed here: 'pip install {name}'"
             ) from None
-        versions[_plain(name)] = installed.version
+        versions[normal_name(name)] = installed.version
         waiting += [(other, wanted, name) for other, wanted in _needed(installed, extras, requirements)]
     return versions
 
@@ -127,7 +127,3 @@ def _needed(installed: Distribution, extras: frozenset[str], requirements: Any) 
         contexts = [{"extra": extra} for extra in extras or {""}]
         if requirement.marker is None or any(map(requirement.marker.evaluate, contexts)):
             yield requirement.name, frozenset(requirement.extras)
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()

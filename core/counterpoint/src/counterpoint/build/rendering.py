@@ -42,8 +42,8 @@ def rendered(adapter: Adapter, build: Build) -> dict[str, str]:
 def required(build: Build) -> dict[str, Any]:
     """What must exist where the pipeline runs: root, tracking server, pools, names of variables and secrets."""
     configuration = build.configuration
-    wanted = {secret.name: secret.default for step in build.pipeline.steps for secret in step.secrets}
-    secrets = {name: configuration.secrets.get(name) or default for name, default in sorted(wanted.items())}
+    wanted = {secret.name: secret for step in build.pipeline.steps for secret in step.secrets}
+    secrets = {name: secret.reference_in(configuration.secrets) for name, secret in sorted(wanted.items())}
     refuse_unreferenced(build, secrets)
     variables = [
         place

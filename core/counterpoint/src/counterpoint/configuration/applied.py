@@ -16,6 +16,7 @@ from counterpoint.commands import ENV
 from counterpoint.configuration.file import CONFIG, find_file, read_file
 from counterpoint.configuration.merging import ROOT, environment_named
 from counterpoint.redaction import redacted_values
+from counterpoint.runtime.surroundings import restored
 
 if TYPE_CHECKING:
     import argparse
@@ -36,19 +37,13 @@ def applied(args: argparse.Namespace) -> Iterator[Environment | None]:
     """
     environment = _environment(args.env)
     names = (ENV, CONFIG, _ROOT, _TRACKING, _ALERTS, *(environment.variables if environment else ()))
-    kept = {name: os.environ.get(name) for name in names}
-    try:
+    with restored(names):
         if environment is not None:
             environment = _effective(environment, explicit=bool(args.env), root=args.root)
         args.environment = environment
         if args.root is None:
             args.root = os.environ.get(_ROOT, ROOT)
         yield environment
-    finally:
-        for name, value in kept.items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value
 
 
 def _environment(option: str | None) -> Environment | None:

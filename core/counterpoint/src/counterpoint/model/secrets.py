@@ -23,6 +23,10 @@ class Secret:
     name: str
     default: str | None = None
 
+    def reference_in(self, references: Mapping[str, str]) -> str | None:
+        """The reference that counts: the one that an environment has for the name, else the default."""
+        return references.get(self.name) or self.default
+
 
 def secrets_of(step: str, value: Any) -> tuple[Secret, ...]:
     """The secrets that `step(..., secrets=...)` names: names, or a mapping from names to default references.

@@ -70,7 +70,7 @@ def foreign_values(request: RunRequest, step: Step) -> dict[str, str]:
     Raises:
         MissingSecretError: one is missing.
     """
-    references = {secret.name: request.secrets.get(secret.name) or secret.default for secret in step.secrets}
+    references = {secret.name: secret.reference_in(request.secrets) for secret in step.secrets}
     foreign = {name for name, reference in references.items() if reference and _scheme(reference) not in _OWN}
     return _values(request, step, foreign)
 
@@ -78,7 +78,7 @@ def foreign_values(request: RunRequest, step: Step) -> dict[str, str]:
 def _values(request: RunRequest, step: Step, names: set[str]) -> dict[str, str]:
     values = {}
     for secret in (secret for secret in step.secrets if secret.name in names):
-        reference = request.secrets.get(secret.name) or secret.default
+        reference = secret.reference_in(request.secrets)
         what = f"step {step.name} of {request.partition} needs secret {secret.name}"
         if reference is None:
             place = f"[env.{request.env}.secrets]" if request.env else "[env.NAME.secrets]"

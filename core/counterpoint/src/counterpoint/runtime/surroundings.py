@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from counterpoint.commands import ENV
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
     from counterpoint.model import RunRequest
@@ -25,8 +25,16 @@ def surroundings(request: RunRequest) -> AbstractContextManager[None]:
 @contextmanager
 def set_variables(values: Mapping[str, str | None]) -> Iterator[None]:
     """Sets variables of this process that have a value, until the block's end."""
-    kept = {name: os.environ.get(name) for name, value in values.items() if value is not None}
-    os.environ.update({name: value for name, value in values.items() if value is not None})
+    wanted = {name: value for name, value in values.items() if value is not None}
+    with restored(wanted):
+        os.environ.update(wanted)
+        yield
+
+
+@contextmanager
+def restored(names: Iterable[str]) -> Iterator[None]:
+    """Gives variables of this process the values back that they have now, at the block's end."""
+    kept = {name: os.environ.get(name) for name in names}
     try:
         yield
     finally:

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
-from counterpoint.model import Output, OutputKind, Pipeline, Resources, RetryPolicy, step
-
-
-def _step(name: str, function: str, **policies: Any) -> Any:
-    return step(f"counterpoint.testing.steps:{function}", name=name, **policies)
-
+from counterpoint.model import Output, OutputKind, Pipeline, Resources, RetryPolicy
+from counterpoint.testing.naming import named
 
 resources = Pipeline(
     "resources",
@@ -19,16 +14,16 @@ resources = Pipeline(
     tags={"tier": "gold"},
     config={"offset": 3, "folder": ""},
     steps=(
-        _step("resources_threads", "variable_of_threads", resources=Resources(cpu=1), image="example.org/steps:1"),
-        _step("resources_variable", "greeting", env={"COUNTED_BY": "hand"}, owner="ann@example.org"),
-        _step("resources_none", "greeting", after=("resources_variable",), tags={"tier": "silver", "area": "ops"}),
-        _step(
+        named("resources_threads", "variable_of_threads", resources=Resources(cpu=1), image="example.org/steps:1"),
+        named("resources_variable", "greeting", env={"COUNTED_BY": "hand"}, owner="ann@example.org"),
+        named("resources_none", "greeting", after=("resources_variable",), tags={"tier": "silver", "area": "ops"}),
+        named(
             "resources_memory",
             "too_large_at_first",
             resources=Resources(memory="256Mi"),
             retry=RetryPolicy(1, timedelta(seconds=1)),
         ),
-        _step("resources_hopeless", "too_large", resources=Resources(cpu=0.5, memory="256Mi", gpu=1)),
-        _step("resources_never", "mean", inputs={"given": "resources_hopeless"}, output=Output(OutputKind.METRICS)),
+        named("resources_hopeless", "too_large", resources=Resources(cpu=0.5, memory="256Mi", gpu=1)),
+        named("resources_never", "mean", inputs={"given": "resources_hopeless"}, output=Output(OutputKind.METRICS)),
     ),
 )

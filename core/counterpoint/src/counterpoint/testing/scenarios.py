@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from counterpoint.model import (
     Output,
@@ -26,24 +26,19 @@ from counterpoint.model import (
     WindowPolicy,
     load,
     marker,
-    step,
     windowed,
 )
 from counterpoint.testing import needs, trigger_rules, zones
+from counterpoint.testing.naming import FUNCTIONS, named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_FUNCTIONS = "counterpoint.testing.steps"
 _METRICS = Output(OutputKind.METRICS)
 _TABLE = Output(OutputKind.TABLE)
 _ANYWAY = TriggerRule.ALL_DONE
 # Airflow waits a second at least
 _SOON = timedelta(seconds=1)
-
-
-def _step(name: str, function: str, **policies: Any) -> Any:
-    return step(f"{_FUNCTIONS}:{function}", name=name, **policies)
 
 
 linear = Pipeline(
@@ -54,11 +49,11 @@ linear = Pipeline(
     retain="90d",
     config={"offset": 7},
     steps=(
-        _step("linear_numbers", "numbers", description="The first one."),
-        _step("linear_total", "total", inputs={"given": "linear_numbers"}, freshness=timedelta(hours=26)),
-        _step("linear_mean", "mean", inputs={"given": "linear_total"}, output=_METRICS),
-        _step("linear_slow", "slowly", inputs={"given": "linear_numbers"}, after=("linear_mean",)),
-        _step("linear_last", "constant", after=("linear_slow",)),
+        named("linear_numbers", "numbers", description="The first one."),
+        named("linear_total", "total", inputs={"given": "linear_numbers"}, freshness=timedelta(hours=26)),
+        named("linear_mean", "mean", inputs={"given": "linear_total"}, output=_METRICS),
+        named("linear_slow", "slowly", inputs={"given": "linear_numbers"}, after=("linear_mean",)),
+        named("linear_last", "constant", after=("linear_slow",)),
     ),
 )
 
@@ -69,10 +64,10 @@ diamond = Pipeline(
     schedule=Schedule("5 * * * *"),
     config={"offset": 1},
     steps=(
-        _step("diamond_top", "numbers"),
-        _step("diamond_left", "total", inputs={"given": "diamond_top"}),
-        _step("diamond_right", "doubled", inputs={"given": "diamond_top"}),
-        _step("diamond_bottom", "joined", inputs={"left": "diamond_left", "right": "diamond_right"}),
+        named("diamond_top", "numbers"),
+        named("diamond_left", "total", inputs={"given": "diamond_top"}),
+        named("diamond_right", "doubled", inputs={"given": "diamond_top"}),
+        named("diamond_bottom", "joined", inputs={"left": "diamond_left", "right": "diamond_right"}),
     ),
 )
 
@@ -83,9 +78,9 @@ fan_out = Pipeline(
     pools=(Pool("narrow", 2), Pool("wide", 8)),
     config={"offset": 10, "folder": ""},
     steps=(
-        _step("fan_source", "constant", pool="wide"),
-        *(_step(f"fan_{letter}", f"pooled_{letter}", pool="narrow") for letter in "abcd"),
-        _step("fan_in", "gathered", inputs={letter: f"fan_{letter}" for letter in "abcd"}),
+        named("fan_source", "constant", pool="wide"),
+        *(named(f"fan_{letter}", f"pooled_{letter}", pool="narrow") for letter in "abcd"),
+        named("fan_in", "gathered", inputs={letter: f"fan_{letter}" for letter in "abcd"}),
     ),
 )
 
@@ -94,11 +89,11 @@ condition_false = Pipeline(
     description="A branch of which one side is not taken; what hangs on that side is skipped.",
     config={"offset": 3},
     steps=(
-        _step("branch", "chosen", output=Output(OutputKind.BRANCH, choices=("large", "small"))),
-        _step("when_large", "constant", when=When("branch", "large")),
-        _step("when_small", "constant", when=When("branch", "small")),
-        _step("after_small", "mean", inputs={"given": "when_small"}, output=_METRICS),
-        _step(
+        named("branch", "chosen", output=Output(OutputKind.BRANCH, choices=("large", "small"))),
+        named("when_large", "constant", when=When("branch", "large")),
+        named("when_small", "constant", when=When("branch", "small")),
+        named("after_small", "mean", inputs={"given": "when_small"}, output=_METRICS),
+        named(
             "either",
             "joined",
             inputs={"left": "when_large", "right": "when_small"},
@@ -112,22 +107,22 @@ all_done_trigger = Pipeline(
     description="A step that runs whatever became of those before it, beside steps that do not.",
     config={"offset": 2},
     steps=(
-        _step("done_well", "constant"),
-        _step("done_badly", "fails", inputs={"given": "done_well"}),
-        _step("done_never", "mean", inputs={"given": "done_badly"}, output=_METRICS),
-        _step(
+        named("done_well", "constant"),
+        named("done_badly", "fails", inputs={"given": "done_well"}),
+        named("done_never", "mean", inputs={"given": "done_badly"}, output=_METRICS),
+        named(
             "done_strictly",
             "joined",
             inputs={"left": "done_well", "right": "done_badly"},
             trigger_rule=TriggerRule.NONE_FAILED,
         ),
-        _step(
+        named(
             "done_anyway",
             "joined",
             inputs={"left": "done_badly", "right": "done_never"},
             trigger_rule=TriggerRule.ALL_DONE,
         ),
-        _step("done_after", "joined", inputs={"left": "done_anyway", "right": "done_well"}),
+        named("done_after", "joined", inputs={"left": "done_anyway", "right": "done_well"}),
     ),
 )
 
@@ -136,10 +131,10 @@ retry_then_success = Pipeline(
     description="A step that fails twice and then does not; its waits grow, but not beyond their limit.",
     config={"offset": 5, "folder": ""},
     steps=(
-        _step("heals", "fails_twice", retry=RetryPolicy(3, timedelta(seconds=2), timedelta(seconds=3))),
-        _step("healed", "mean", inputs={"given": "heals"}, output=_METRICS),
+        named("heals", "fails_twice", retry=RetryPolicy(3, timedelta(seconds=2), timedelta(seconds=3))),
+        named("healed", "mean", inputs={"given": "heals"}, output=_METRICS),
         # without its limit the last of these waits would take 32 s
-        _step("patient", "fails_six_times", retry=RetryPolicy(6, _SOON, _SOON)),
+        named("patient", "fails_six_times", retry=RetryPolicy(6, _SOON, _SOON)),
     ),
 )
 
@@ -148,9 +143,9 @@ retry_exhausted = Pipeline(
     description="A step that fails at every attempt, and one whose error another attempt cannot heal.",
     config={"offset": 6, "folder": ""},
     steps=(
-        _step("hopeless", "fails_always", retry=RetryPolicy(1, _SOON, timedelta(seconds=4), jitter=0.1)),
-        _step("permanent", "fails_for_good", retry=RetryPolicy(1, _SOON)),
-        _step("unreached", "joined", inputs={"left": "hopeless", "right": "permanent"}),
+        named("hopeless", "fails_always", retry=RetryPolicy(1, _SOON, timedelta(seconds=4), jitter=0.1)),
+        named("permanent", "fails_for_good", retry=RetryPolicy(1, _SOON)),
+        named("unreached", "joined", inputs={"left": "hopeless", "right": "permanent"}),
     ),
 )
 
@@ -159,11 +154,11 @@ timeout = Pipeline(
     description="A step that is in C code when its time is up, two whose second attempt ends well, and one in time.",
     config={"offset": 8, "folder": ""},
     steps=(
-        _step("endless", "endless", timeout=timedelta(seconds=2)),
-        _step("slow_once", "too_slow_at_first", timeout=timedelta(seconds=3), retry=RetryPolicy(1, _SOON)),
-        _step("killed_once", "killed_at_first", timeout=timedelta(minutes=2), retry=RetryPolicy(1, _SOON)),
-        _step("in_time", "constant", timeout=timedelta(minutes=2)),
-        _step("too_late", "mean", inputs={"given": "endless"}, output=_METRICS),
+        named("endless", "endless", timeout=timedelta(seconds=2)),
+        named("slow_once", "too_slow_at_first", timeout=timedelta(seconds=3), retry=RetryPolicy(1, _SOON)),
+        named("killed_once", "killed_at_first", timeout=timedelta(minutes=2), retry=RetryPolicy(1, _SOON)),
+        named("in_time", "constant", timeout=timedelta(minutes=2)),
+        named("too_late", "mean", inputs={"given": "endless"}, output=_METRICS),
     ),
 )
 
@@ -172,13 +167,13 @@ window = Pipeline(
     description="Steps that read several days of a table: by partial aggregates, and the days before alone.",
     partitions=Partitions(start="2026-01-01", incomplete=WindowPolicy.SHRINK),
     steps=(
-        _step("window_events", "events", output=_TABLE),
-        _step(
+        named("window_events", "events", output=_TABLE),
+        named(
             "window_sums",
             "window_counts",
-            inputs={"days": windowed("window_events", "t-2..t", partial=f"{_FUNCTIONS}:counts")},
+            inputs={"days": windowed("window_events", "t-2..t", partial=f"{FUNCTIONS}:counts")},
         ),
-        _step("window_before", "window_rows", inputs={"days": windowed("window_events", "t-2..t-1")}),
+        named("window_before", "window_rows", inputs={"days": windowed("window_events", "t-2..t-1")}),
     ),
 )
 
@@ -187,10 +182,10 @@ mapped = Pipeline(
     description="Steps that run once per element: of an output, and of a setting.",
     config={"offset": 4, "factor": [2, 3]},
     steps=(
-        _step("map_numbers", "numbers"),
-        _step("map_each", "squared", inputs={"number": "map_numbers"}, map_over="number"),
-        _step("map_factors", "scaled", inputs={"given": "map_each"}, map_over="factor"),
-        _step("map_total", "total", inputs={"given": "map_factors"}),
+        named("map_numbers", "numbers"),
+        named("map_each", "squared", inputs={"number": "map_numbers"}, map_over="number"),
+        named("map_factors", "scaled", inputs={"given": "map_each"}, map_over="factor"),
+        named("map_total", "total", inputs={"given": "map_factors"}),
     ),
 )
 
@@ -199,9 +194,9 @@ mapped_partly = Pipeline(
     description="Seven elements, one fails for good and one at first: the step has failed, six elements stand.",
     config={"number": [1, 2, 3, 4, 5, 6, 7], "folder": ""},
     steps=(
-        _step("partly_each", "element", map_over="number", retry=RetryPolicy(1, _SOON)),
-        _step("partly_never", "doubled", inputs={"given": "partly_each"}),
-        _step("partly_after", "doubled", inputs={"given": "partly_never"}),
+        named("partly_each", "element", map_over="number", retry=RetryPolicy(1, _SOON)),
+        named("partly_never", "doubled", inputs={"given": "partly_each"}),
+        named("partly_after", "doubled", inputs={"given": "partly_never"}),
     ),
 )
 
@@ -210,8 +205,8 @@ repeated = Pipeline(
     description="A pipeline that is run again: as it stands, forced, and where another side owns it.",
     config={"offset": 9, "folder": ""},
     steps=(
-        _step("repeated_first", "counted_first"),
-        _step("repeated_last", "counted_last", inputs={"given": "repeated_first"}),
+        named("repeated_first", "counted_first"),
+        named("repeated_last", "counted_last", inputs={"given": "repeated_first"}),
     ),
 )
 
@@ -220,8 +215,8 @@ late_marker = Pipeline(
     description="A step that waits for a marker that comes some looks later.",
     config={"offset": 11, "folder": ""},
     steps=(
-        _step("marker_before", "before_marker"),
-        _step(
+        named("marker_before", "before_marker"),
+        named(
             "marker_waits",
             "constant",
             after=("marker_before",),
@@ -235,16 +230,16 @@ in_vain = Pipeline(
     description="A step that waits for a marker that never comes, one that would come after it, and one that does.",
     config={"offset": 3},
     steps=(
-        _step("vain_before", "constant"),
-        _step(
+        named("vain_before", "constant"),
+        named(
             "vain_waits",
             "constant",
             after=("vain_before",),
             waits=(marker("no/such/marker/{partition}", poll=_SOON, timeout=2 * _SOON),),
             retry=RetryPolicy(1, _SOON),
         ),
-        _step("vain_never", "mean", inputs={"given": "vain_waits"}, output=_METRICS),
-        _step(
+        named("vain_never", "mean", inputs={"given": "vain_waits"}, output=_METRICS),
+        named(
             "vain_anyway",
             "joined",
             inputs={"left": "vain_before", "right": "vain_waits"},
@@ -258,10 +253,10 @@ effects = Pipeline(
     description="Steps that act on the world outside: after a failure, of which one is told, and without an output.",
     config={"offset": 3, "folder": ""},
     steps=(
-        _step("effect_before", "constant"),
-        _step("effect_fails", "fails", inputs={"given": "effect_before"}),
-        _step("effect_never", "mean", inputs={"given": "effect_fails"}, output=_METRICS),
-        _step(
+        named("effect_before", "constant"),
+        named("effect_fails", "fails", inputs={"given": "effect_before"}),
+        named("effect_never", "mean", inputs={"given": "effect_fails"}, output=_METRICS),
+        named(
             "effect_told",
             "told",
             after=("effect_never",),
@@ -269,7 +264,7 @@ effects = Pipeline(
             trigger_rule=TriggerRule.ALL_DONE,
             retry=RetryPolicy(1, _SOON),
         ),
-        _step("effect_sent", "sent", after=("effect_before",)),
+        named("effect_sent", "sent", after=("effect_before",)),
     ),
 )
 
@@ -278,12 +273,12 @@ hidden_failure = Pipeline(
     description="A step and an element that fail before last steps that run whatever became of them, or are skipped.",
     config={"offset": 3},
     steps=(
-        _step("hidden_numbers", "numbers"),
-        _step("hidden_branch", "chosen", output=Output(OutputKind.BRANCH, choices=("large", "small"))),
-        _step("hidden_fails", "fails", inputs={"given": "hidden_branch"}),
-        _step("hidden_each", "fails", inputs={"given": "hidden_numbers"}, map_over="given"),
-        _step("hidden_small", "constant", after=("hidden_fails",), when=When("hidden_branch", "small")),
-        _step("hidden_end", "constant", after=("hidden_each",), trigger_rule=_ANYWAY),
+        named("hidden_numbers", "numbers"),
+        named("hidden_branch", "chosen", output=Output(OutputKind.BRANCH, choices=("large", "small"))),
+        named("hidden_fails", "fails", inputs={"given": "hidden_branch"}),
+        named("hidden_each", "fails", inputs={"given": "hidden_numbers"}, map_over="given"),
+        named("hidden_small", "constant", after=("hidden_fails",), when=When("hidden_branch", "small")),
+        named("hidden_end", "constant", after=("hidden_each",), trigger_rule=_ANYWAY),
     ),
 )
 
@@ -292,9 +287,9 @@ held_effects = Pipeline(
     description="Steps that act on the world outside, in a version in which they are not to.",
     config={"folder": ""},
     steps=(
-        _step("held_sent", "sent"),
-        _step("held_after", "sent", after=("held_sent",)),
-        _step("held_anyway", "joined", inputs={"left": "held_sent", "right": "held_after"}, trigger_rule=_ANYWAY),
+        named("held_sent", "sent"),
+        named("held_after", "sent", after=("held_sent",)),
+        named("held_anyway", "joined", inputs={"left": "held_sent", "right": "held_after"}, trigger_rule=_ANYWAY),
     ),
 )
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from counterpoint.model import PartitionKind, Partitions, Pipeline, Schedule, step, windowed
-
-_STEPS = "counterpoint.testing.steps"
+from counterpoint.model import PartitionKind, Partitions, Pipeline, Schedule, windowed
+from counterpoint.testing.naming import named
 
 local_weeks = Pipeline(
     "local_weeks",
@@ -12,7 +11,7 @@ local_weeks = Pipeline(
     partitions=Partitions(PartitionKind.WEEKLY, "2026-03-02", timezone="Europe/Berlin"),
     schedule=Schedule("0 6 * * 1", "Europe/Berlin"),
     steps=(
-        step(f"{_STEPS}:hours", name="weeks_hours"),
-        step(f"{_STEPS}:by_week", name="weeks_window", inputs={"weeks": windowed("weeks_hours", "t-1..t")}),
+        named("weeks_hours", "hours"),
+        named("weeks_window", "by_week", inputs={"weeks": windowed("weeks_hours", "t-1..t")}),
     ),
 )

@@ -51,11 +51,11 @@ def _listing(folder: Path, part: Path) -> Path | None:
 def _listing_top(folder: Path, top: str, _: Look) -> tuple[Path, ...]:
     """The distributions of a folder that have a file below a name; those with that name are searched first."""
     start = b"\n" + top.encode() + (b"," if top.endswith(".py") else b"/")
-    named = _plain(top.partition(".")[0])
-    places = sorted(folder.glob("*.dist-info"), key=lambda place: _plain(place.name.partition("-")[0]) != named)
+    named = normal_name(top.partition(".")[0])
+    places = sorted(folder.glob("*.dist-info"), key=lambda place: normal_name(place.name.partition("-")[0]) != named)
     matching: list[Path] = []
     for place in places:
-        if matching and _plain(place.name.partition("-")[0]) != named and _is_whole(folder / top):
+        if matching and normal_name(place.name.partition("-")[0]) != named and _is_whole(folder / top):
             break
         if start in b"\n" + _record(place):
             matching.append(place)
@@ -67,7 +67,8 @@ def _is_whole(place: Path) -> bool:
     return place.is_file() or (place / "__init__.py").is_file()
 
 
-def _plain(name: str) -> str:
+def normal_name(name: str) -> str:
+    """The name of a distribution in the form in which two ways to write it are equal (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
