@@ -172,6 +172,15 @@ def test_a_branch_that_is_not_taken_is_skipped_by_name(root: Path) -> None:
     assert ask(root, "select state_name from flow_run where name = 'chosen'") == [("Completed",)]
 
 
+@pytest.mark.parametrize("name", ["condition_false", "all_done_trigger", "one_success", "hidden_failure"])
+def test_a_run_that_is_run_again_ends_in_the_same_states(root: Path, name: str) -> None:
+    """Also by the states of skipped tasks, and of tasks below a failed one, whose results Prefect would take again."""
+    asked = request(root, name, f"again-{name}")
+    first, second = (run(asked) for _ in range(2))
+    assert {step.status for step in first.steps} - {Status.SUCCESS, Status.FAILED}
+    assert [(step.name, step.status) for step in second.steps] == [(step.name, step.status) for step in first.steps]
+
+
 def test_a_mapped_step_is_a_task_run_per_element_and_a_part_reads_what_stands(root: Path) -> None:
     whole = run(request(root, "mapped", "whole"))
     expected = [f"map_each[{index}]" for index in range(3)] + [f"map_factors[{index}]" for index in range(2)]

@@ -6,7 +6,6 @@ import json
 import os
 import shlex
 import sys
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,27 +14,24 @@ from counterpoint.adapter import Plan, Process
 from counterpoint.errors import ServiceError, UsageError
 from counterpoint.http import NEVER, ask
 from counterpoint.runtime import find_pipeline
-from counterpoint.service_environment import SCHEDULES, SITE, SITE_TAG
+from counterpoint.service_environment import SCHEDULES, SITE
 from counterpoint.services.claims import Claim, carried_out, may_set
 from counterpoint_prefect import database, forked
 from counterpoint_prefect.client import all_of, auth_of
-from counterpoint_prefect.keys import DEPLOYMENT, WORK_POOL
+from counterpoint_prefect.keys import DEPLOYMENT, ENTRY, GIVEN, WORK_POOL, tag_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from prefect.client.orchestration import SyncPrefectClient
-    from prefect.client.schemas.responses import DeploymentResponse
 
     from counterpoint.adapter import ServiceEnvironment
     from counterpoint.model import Pipeline
 
-# the description of our work pool, and the module of its deployments' entry points
+# the description of our work pool
 MADE = "made by Counterpoint for its own worker"
-_ENTRY = "counterpoint_prefect.flows."
 _AT_ONCE = 2
-# set with a given database; the Prefect variables in it: the target that uses it, and the limits that we created
-_GIVEN = "PREFECT_API_DATABASE_CONNECTION_URL"
+# the Prefect variables in a given database: the target that uses it, and the limits that we created
 _CLAIM, _LIMITS = "counterpoint_site", "counterpoint_limits"
 # Prefect's settings that are not passed on: the user's own are for another server, or would change how flows run
 _OF_AN_INSTALLATION = tuple(
@@ -58,7 +54,7 @@ def plan(target: ServiceEnvironment) -> Plan:
         prepare=() if target.database else (Process("database", (sys.executable, "-P", "-m", database.__name__)),),
         processes=(
             Process("server", (*prefect, *server) if target.database else garbage.command("prefect", *server)),
-            Process("worker", (*working, *worker), recover=this, restart_during_startup=True),
+            Process("worker", (*working, *worker), restart_during_startup=True),
             *([Process("runs", forked.serving(target.home))] if forked.available() else []),
         ),
         ready=lambda: _missing(target),
@@ -77,7 +73,7 @@ def plan(target: ServiceEnvironment) -> Plan:
             "PREFECT_WORKER_QUERY_SECONDS": "1",
             "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
             "DO_NOT_TRACK": "1",
-            **({_GIVEN: _async(target.database)} if target.database else {}),
+            **({GIVEN: _async(target.database)} if target.database else {}),
         },
     )
 
@@ -115,12 +111,11 @@ def put_in_order(names: list[str]) -> None:
     """
     from prefect.client.orchestration import get_client
 
-    mine, own = Claim.here(), _GIVEN not in os.environ
+    mine, own = Claim.here(), GIVEN not in os.environ
     with get_client(sync_client=True) as client:
         if not own:
             mine.refuse_other(_variable(client, _CLAIM), f"unset its variable {_CLAIM}")
             _set_variable(client, _CLAIM, mine.to_json())
-        tell_crashed(client, mine.target, own=own)
     if names:
         make_deployments(names)
 
@@ -195,11 +190,11 @@ def make_deployments(names: list[str]) -> None:
 
     target, pipelines = os.environ.get(SITE), [find_pipeline(name) for name in names]
     mine = Claim.here() if target else None
-    own = target is not None and _GIVEN not in os.environ
+    own = target is not None and GIVEN not in os.environ
     with get_client(sync_client=True) as client:
         for pipeline in pipelines:
             _refuse_foreign(client, pipeline)
-        pool = _pool(target, given=_GIVEN in os.environ)
+        pool = _pool(target, given=GIVEN in os.environ)
         _make_pool(client, pool, own=own)
         make_limits(client, pipelines, own=own)
         for pipeline in pipelines:
@@ -221,7 +216,7 @@ def _make_deployment(client: SyncPrefectClient, pipeline: Pipeline, pool: str, m
     deployment = client.create_deployment(
         client.create_flow(flow),
         DEPLOYMENT,
-        entrypoint=f"{_ENTRY}{pipeline.name}",
+        entrypoint=f"{ENTRY}{pipeline.name}",
         work_pool_name=pool,
         # Prefect's default command first fetches the flow's code in another process; there is nothing to fetch
         job_variables={"command": command, **flow.__dict__["job_variables"]},
@@ -244,43 +239,8 @@ def _refuse_foreign(client: SyncPrefectClient, pipeline: Pipeline) -> None:
         existing = client.read_deployment_by_name(name)
     except ObjectNotFound:
         return
-    if not (existing.entrypoint or "").startswith(_ENTRY):
+    if not (existing.entrypoint or "").startswith(ENTRY):
         raise UsageError(f"the deployment {name!r} of this server was not made by Counterpoint: rename one of the two")
-
-
-def tag_of(target: str) -> str:
-    """The tag of a service environment's deployments and of their runs."""
-    return f"{SITE_TAG}:{target}"
-
-
-def tell_crashed(client: SyncPrefectClient, target: str, *, own: bool = False) -> None:
-    """Marks the active runs of a target's killed worker as crashed: Prefect itself would show them as running forever.
-
-    A run that only looked whether its steps still wait has lost nothing: it is rescheduled.
-
-    Args:
-        client: The client of the server.
-        target: The id of the service environment.
-        own: Whether the server is ours, so that untagged deployments of an earlier release count as the target's.
-    """
-    from prefect.client.schemas.filters import FlowRunFilter
-    from prefect.states import Crashed
-
-    from counterpoint_prefect.lost import waiting_state
-
-    deployments = all_of(client.read_deployments)
-    ids = [str(deployment.id) for deployment in deployments if _is_of(deployment, target, own=own)]
-    lost = {"state": {"type": {"any_": ["PENDING", "RUNNING", "CANCELLING"]}}, "deployment_id": {"any_": ids}}
-    read = partial(client.read_flow_runs, flow_run_filter=FlowRunFilter.model_validate(lost))
-    for run in all_of(read) if ids else []:
-        state = waiting_state(client, run) or Crashed(message="its worker was killed")
-        client.set_flow_run_state(run.id, state, force=True)
-
-
-def _is_of(deployment: DeploymentResponse, target: str, *, own: bool) -> bool:
-    tagged = any(tag.startswith(f"{SITE_TAG}:") for tag in deployment.tags)
-    early = own and not tagged and (deployment.entrypoint or "").startswith(_ENTRY)
-    return tag_of(target) in deployment.tags or early
 
 
 if __name__ == "__main__":

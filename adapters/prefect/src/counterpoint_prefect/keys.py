@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from counterpoint.service_environment import SITE_TAG
+
 # the name of a pipeline's deployment; its flow has the pipeline's name
 DEPLOYMENT = "counterpoint"
+# the module of the entry points of our deployments
+ENTRY = "counterpoint_prefect.flows."
 # the name of the work pool
 WORK_POOL = "counterpoint"
 # prefixes of a pool's name and of an owner in the tags of a task
@@ -14,3 +18,10 @@ METADATA_KEY = "counterpoint"
 SKIPPED, UPSTREAM_FAILED = "Skipped", "UpstreamFailed"
 # the name of a rescheduled run's state while a step waits
 WAITS = "Waits"
+# the variable that holds the URL of a given database
+GIVEN = "PREFECT_API_DATABASE_CONNECTION_URL"
+
+
+def tag_of(target: str) -> str:
+    """The tag of a service environment's deployments and of their runs."""
+    return f"{SITE_TAG}:{target}"

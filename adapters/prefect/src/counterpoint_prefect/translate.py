@@ -9,9 +9,11 @@ from prefect import Flow, Task
 from prefect.cache_policies import CacheKeyFnPolicy
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from counterpoint.model import RunRequest, order
+from counterpoint.model import RunRequest, Status, order
 from counterpoint.model.serial import pipeline_from, step_from, to_values
+from counterpoint.runtime import find_pipeline
 from counterpoint.runtime.adapter_support import PARALLEL
+from counterpoint_prefect.conditions import status_of
 from counterpoint_prefect.containers import job_variables
 from counterpoint_prefect.keys import METADATA_KEY
 from counterpoint_prefect.partitions import request_of
@@ -106,9 +108,16 @@ def step_task(name: str, native: Mapping[str, Any], timeout: timedelta | None) -
     )
 
 
-def _identity(context: TaskRunContext, parameters: Mapping[str, Any]) -> str:
-    run_id = RunRequest.from_json(parameters["request"]).run_id
-    return f"{run_id}-{context.task.name}-{parameters['index']}"
+def _identity(context: TaskRunContext, parameters: Mapping[str, Any]) -> str | None:
+    """The key of a task's result in its flow run; None for a result that does not hold when the run is run again.
+
+    Prefect would show a task that was skipped, or whose upstream task failed, as completed the next time.
+    """
+    request = RunRequest.from_json(parameters["request"])
+    step, upstream = find_pipeline(request.pipeline).step(context.task.name), parameters["upstream"]
+    if step.when or any(status_of(result) is not Status.SUCCESS for result in upstream.values()):
+        return None
+    return f"{request.run_id}-{step.name}-{parameters['index']}"
 
 
 def read_back(native: Flow[..., Any]) -> Pipeline:
