@@ -6,6 +6,7 @@ import os
 import sqlite3
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,13 +16,13 @@ pytestmark = pytest.mark.dagster
 from counterpoint.adapter import find_adapter
 from counterpoint.model import ArtifactRef, RunRecord, RunRequest, Status
 from counterpoint.runtime import collect, find_pipeline
+from counterpoint.runtime.registry import FOLDER
 from counterpoint.services import ProcessEngine, home_of
 from counterpoint.storage import Store
 from counterpoint.testing import SCENARIOS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 READ = ("raw_interactions", "validated_interactions")
 SIZES = {"small": 2_000, "large": 16_000}
@@ -152,7 +153,7 @@ class TestSizes:
 
 
 def test_a_part_reads_what_stands_and_metrics_are_shown(tmp_path: Path) -> None:
-    before = dict(os.environ)
+    before = {FOLDER: str(Path.cwd()), **os.environ}  # what a command's children search, too
     whole = run(request(tmp_path, "linear"))
     part = run(replace(request(tmp_path, "linear", steps=("linear_mean",), force=True), run_id="part"))
     assert [(s.name, s.status, s.output) for s in part.steps] == [

@@ -84,6 +84,8 @@ def environment(home: Path, secret: str, database: str | None, url: str) -> dict
         "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
         "LOGGING__BASE_LOG_FOLDER": str(home / "task-logs"),
         "LOGGING__LOGGING_LEVEL": "WARNING",
+        # it would log an error for each upstream task without a result, such as one that is not part of the run
+        "LOGGING__NAMESPACE_LEVELS": "airflow.sdk.api.client=CRITICAL",
         "USAGE_DATA_COLLECTION__ENABLED": "False",
     }
     places = {"AIRFLOW_HOME": str(home), "AIRFLOW_CONFIG": str(home / "airflow.cfg")}

@@ -34,6 +34,8 @@ _STATS = """query($f: RunsFilter!) { runsOrError(filter: $f) { ... on Runs { res
 _ENDED = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
 # the statistics of successful runs, which do not change any more
 _FINAL: dict[tuple[str, str], list[Any]] = {}
+# of a run in this process, the command's own lines tell what happens; Dagster would print 15 lines a step beside them
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 def run(request: RunRequest, home: Path) -> NativeRun:
@@ -51,6 +53,7 @@ def run(request: RunRequest, home: Path) -> NativeRun:
         while steps:
             result = job.execute_in_process(
                 instance=instance,
+                run_config=_QUIET,
                 partition_key=request.partition,
                 asset_selection=[dg.AssetKey(name) for name in steps],
                 tags=tags_of(request),

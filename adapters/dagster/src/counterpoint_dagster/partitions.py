@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -50,7 +51,9 @@ def mapping(first: int, last: int, *, shrinks: bool = False) -> dg.PartitionMapp
     if first == last == 0:
         return dg.IdentityPartitionMapping()
     options = {"allow_nonexistent_upstream_partitions": True} if shrinks else {}
-    return dg.TimeWindowPartitionMapping(start_offset=first, end_offset=last, **options)
+    with warnings.catch_warnings():  # the option is in beta, which a user of ours can do nothing about
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        return dg.TimeWindowPartitionMapping(start_offset=first, end_offset=last, **options)
 
 
 def offsets_of(native: dg.PartitionMapping | None) -> tuple[int, int]:

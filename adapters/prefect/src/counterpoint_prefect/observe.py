@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -62,6 +63,7 @@ def run(request: RunRequest, home: Path) -> NativeRun:
         PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW: "ignore",
     }
     _leave_other_homes(home)
+    _print_nothing()
     database.prepare(home)
     with temporary_settings(settings), get_client(sync_client=True) as client:
         make_limits(client, [pipeline], own=True)
@@ -70,6 +72,19 @@ def run(request: RunRequest, home: Path) -> NativeRun:
         while (native := _native(client, request, client.read_flow_run(run_id))) is None:
             time.sleep(_POLL_SECONDS)
         return native
+
+
+def _print_nothing() -> None:
+    """Lets the command's own lines tell what happens; the logs that Prefect keeps with its runs stay as they are."""
+    from prefect.logging.handlers import PrefectConsoleHandler
+
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, PrefectConsoleHandler):
+            handler.addFilter(_is_of_another)
+
+
+def _is_of_another(record: logging.LogRecord) -> bool:
+    return record.name.partition(".")[0] != "prefect"
 
 
 def _leave_other_homes(home: Path) -> None:
