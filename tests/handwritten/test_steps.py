@@ -67,7 +67,7 @@ def test_only_who_is_named_is_told(
     monkeypatch.setenv("STREAMREC_ALERTS_P0", "json://127.0.0.1:1")
     alerts.failed("ranking_model", DAY, ValueError("no rows"))
     assert "P0 streamrec ranking_model of 2026-01-08 failed: ValueError: no rows" in caplog.text
-    assert "nobody could be told" in caplog.text
+    assert "could not be sent" in caplog.text
 
 
 def test_the_settings_cost_a_scheduler_nothing(lake: Path) -> None:

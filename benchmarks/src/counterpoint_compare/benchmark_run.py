@@ -1,7 +1,7 @@
-"""One bout: the services of one orchestrator from nothing, each workload on them, and what all that used.
+"""One benchmark run: starts fresh services of one orchestrator, executes each workload on them, and measures both.
 
-Run in the orchestrator's own environment, as `python -m counterpoint_compare.benchmark_run ORCHESTRATOR`; the answer,
-one JSON document, goes to stdout.
+It runs in the orchestrator's own environment, as `python -m counterpoint_compare.benchmark_run ORCHESTRATOR`, and
+prints one JSON document to stdout.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from counterpoint.services.engines import Engine
 
 log = logging.getLogger(__name__)
-# what a service has just started to do is over, and several of its loops have passed
+# long enough for start-up work to end, and for several loops of each service
 SETTLE_SECONDS, IDLE_SECONDS = 3.0, 6.0
 _SAMPLED_EVERY = 0.3
 
@@ -53,8 +53,8 @@ _SAMPLED_EVERY = 0.3
 class Run:
     """One run of a workload.
 
-    `seconds` are from its submission to its end; CPU seconds and the highest memory (bytes) are of all processes of
-    the services, and `database_bytes` what the orchestrator's database grew by.
+    `seconds` are from submission to end. CPU seconds and peak memory (bytes) are of all processes of the services;
+    `database_bytes` is the growth of the orchestrator's database.
     """
 
     workload: str
@@ -68,18 +68,18 @@ class Run:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Takes part, and prints what it was."""
+    """Executes the benchmark run and prints its results."""
     parser = argparse.ArgumentParser(prog="python -m counterpoint_compare.benchmark_run", description=__doc__)
     parser.add_argument("orchestrator")
-    parser.add_argument("--workloads", default=",".join(one.name for one in WORKLOADS))
+    parser.add_argument("--workloads", default=",".join(workload.name for workload in WORKLOADS))
     parser.add_argument("--idle", type=float, default=IDLE_SECONDS, metavar="SECONDS")
-    parser.add_argument("--prepare", metavar="DIR", help="only make there what the windows of the workloads need")
-    parser.add_argument("--prepared", metavar="DIR", help="what an earlier call made there by --prepare")
+    parser.add_argument("--prepare", metavar="DIR", help="only prepare the inputs of the workloads in this folder")
+    parser.add_argument("--prepared", metavar="DIR", help="the folder that an earlier call prepared with --prepare")
     args = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
     hush()
     interrupt_once()
-    chosen = tuple(one for one in WORKLOADS if one.name in args.workloads.split(","))
+    chosen = tuple(workload for workload in WORKLOADS if workload.name in args.workloads.split(","))
     if args.prepare:
         prepare(chosen, args.prepare)
         return 0
@@ -89,7 +89,7 @@ def main(arguments: list[str] | None = None) -> int:
             shutil.copytree(args.prepared, root, dirs_exist_ok=True)
         else:
             prepare(chosen, root)
-        told = bout(args.orchestrator, root, chosen, args.idle)
+        document = run_benchmark(args.orchestrator, root, chosen, args.idle)
     except StepError as error:
         log.error("%s; its root and the services' logs are kept in %s", error, root)  # noqa: TRY400 - it says all
         return 1
@@ -97,12 +97,12 @@ def main(arguments: list[str] | None = None) -> int:
         shutil.rmtree(root, ignore_errors=True)
         raise
     shutil.rmtree(root, ignore_errors=True)
-    sys.stdout.write(json.dumps(told))
+    sys.stdout.write(json.dumps(document))
     return 0
 
 
 def interrupt_once() -> None:
-    """Makes the first INT or TERM a KeyboardInterrupt, and ignores what comes after it, while services are stopped."""
+    """Turns the first INT or TERM into a KeyboardInterrupt, and ignores later ones while services stop."""
 
     def interrupt(*_: object) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -113,53 +113,53 @@ def interrupt_once() -> None:
         signal.signal(number, interrupt)
 
 
-def bout(orchestrator: str, root: str, workloads: tuple[Workload, ...], idle_seconds: float) -> dict[str, Any]:
+def run_benchmark(orchestrator: str, root: str, workloads: tuple[Workload, ...], idle_seconds: float) -> dict[str, Any]:
     """Starts the services below a root, lets them idle, runs the workloads, and stops the services."""
-    others, load = psutil.cpu_percent(interval=1.0), os.getloadavg()
-    begun, started = datetime.now(UTC), time.monotonic()
-    home, served = home_of(root, orchestrator), tuple(one.reference for one in workloads)
-    serves = orchestrator != LOCAL and find_adapter(orchestrator).has_services
-    with engine_for(orchestrator, root, served, service=serves) as engine:
+    other_load, load = psutil.cpu_percent(interval=1.0), os.getloadavg()
+    started_at, started = datetime.now(UTC), time.monotonic()
+    home, references = home_of(root, orchestrator), tuple(workload.reference for workload in workloads)
+    has_services = orchestrator != LOCAL and find_adapter(orchestrator).has_services
+    with engine_for(orchestrator, root, references, service=has_services) as engine:
         ready = time.monotonic() - started
-        told = {
+        document = {
             "orchestrator": orchestrator,
             "version": engine.version,
-            "begun": begun.isoformat(timespec="seconds"),
+            "begun": started_at.isoformat(timespec="seconds"),
             "load": list(load),
-            "others_percent": others,
+            "others_percent": other_load,
             "start": {"seconds": round(ready, 3), "cpu_seconds": _cpu(home), "database_bytes": database_bytes(home)},
-            "idle": idle(home, idle_seconds) if serves else None,
-            "runs": [asdict(run) for one in workloads for run in runs_of(one, engine, root, orchestrator)],
+            "idle": idle(home, idle_seconds) if has_services else None,
+            "runs": [asdict(run) for workload in workloads for run in runs_of(workload, engine, root, orchestrator)],
         }
         stopping = time.monotonic()
-    return {**told, "stop_seconds": round(time.monotonic() - stopping, 3)}
+    return {**document, "stop_seconds": round(time.monotonic() - stopping, 3)}
 
 
 def prepare(workloads: Iterable[Workload], root: str) -> None:
-    """Makes what the windows of workloads need of earlier days, and MLflow's database, below an empty root."""
-    for workload in (one for one in workloads if one.before):
+    """Computes the outputs of earlier days that the workloads need, and creates MLflow's database, in an empty root."""
+    for workload in (candidate for candidate in workloads if candidate.before):
         log.info("%s: preparing the earlier days in the window of %s", workload.name, workload.day)
         client_of(place_of(Store(root, find_pipeline(workload.reference))))
         for key in find_pipeline(workload.reference).partitions.range(FIRST_DAY, workload.day)[:-1]:
             run_id = new_run_id(workload.name, key, LOCAL)
             request = RunRequest(workload.reference, key, run_id, root, config=workload.config)
-            made: dict[str, ArtifactRef] = {}
+            outputs: dict[str, ArtifactRef] = {}
             for step in workload.before:
-                made[step] = execute(request, step, made)
+                outputs[step] = execute(request, step, outputs)
 
 
 def idle(home: Path, seconds: float) -> dict[str, Any]:
-    """What services use that have nothing to do: CPU seconds a minute, memory in bytes, processes."""
+    """The resource use of idle services: CPU seconds per minute, memory in bytes, processes."""
     time.sleep(SETTLE_SECONDS)
-    before, begun = _cpu(home), time.monotonic()
+    cpu_before, started = _cpu(home), time.monotonic()
     time.sleep(seconds)
     used = usage(marked(str(home)))
-    rate = (used.cpu_seconds - before) / (time.monotonic() - begun) * 60
+    rate = (used.cpu_seconds - cpu_before) / (time.monotonic() - started) * 60
     return {"cpu_seconds_a_minute": round(rate, 3), "memory": used.memory, "processes": used.processes}
 
 
 def runs_of(workload: Workload, engine: Engine, root: str, orchestrator: str) -> Iterator[Run]:
-    """The runs of a workload, each of a day of its own, so that nothing of an earlier one is used again."""
+    """Executes the runs of a workload, each for another day, so that no run reuses outputs of an earlier one."""
     keys = find_pipeline(workload.reference).partitions.range(workload.day, "2026-01-28")
     for number, key in enumerate(keys[: workload.times], 1):
         log.info("%s: %s, run %d of %d", orchestrator, workload.title, number, workload.times)
@@ -171,8 +171,8 @@ def _measured(workload: Workload, number: int, key: str, engine: Engine, root: s
     run_id = new_run_id(workload.name, key, orchestrator)
     request = RunRequest(workload.reference, key, run_id, root, orchestrator, config=workload.config, force=True)
     size = database_bytes(home)
-    with _metered(home if isinstance(engine, ServiceEngine) else None) as used:
-        begun = time.time()
+    with _metered(home if isinstance(engine, ServiceEngine) else None) as usage_of_run:
+        submitted = time.time()
         record = launch(request, engine)
     _refuse_failed(record)
     ended = datetime.fromisoformat(record.ended).timestamp() if record.ended else time.time()
@@ -180,16 +180,16 @@ def _measured(workload: Workload, number: int, key: str, engine: Engine, root: s
         workload.name,
         number,
         record.status.value,
-        round(ended - begun, 3),
-        round(used["cpu"], 3),
-        int(used["memory"]),
+        round(ended - submitted, 3),
+        round(usage_of_run["cpu"], 3),
+        int(usage_of_run["memory"]),
         database_bytes(home) - size,
-        [{"step": one.name, "started": one.started, "ended": one.ended} for one in record.steps],
+        [{"step": step.name, "started": step.started, "ended": step.ended} for step in record.steps],
     )
 
 
 def _refuse_failed(record: RunRecord) -> None:
-    """A workload cannot fail by itself: when it does, there is nothing to measure, and something to find out."""
+    """Raises an error if a run failed: workloads do not fail by themselves, so the measurement would be invalid."""
     for step in record.steps:
         if step.error:
             raise StepError(f"step {step.name} of run {record.run_id} failed: {step.error.type}: {step.error.message}")
@@ -199,18 +199,18 @@ def _refuse_failed(record: RunRecord) -> None:
 
 @contextmanager
 def _metered(home: Path | None) -> Iterator[dict[str, float]]:
-    """What the processes of the services use meanwhile; without services, this process and its children."""
-    found: dict[str, float] = {}
+    """Measures the processes of the services in the block; without services, this process and its children."""
+    metered: dict[str, float] = {}
     if home is None:
-        before = _own_cpu()
-        yield found
-        found |= {"cpu": _own_cpu() - before, "memory": 0}
+        cpu_before = _own_cpu()
+        yield metered
+        metered |= {"cpu": _own_cpu() - cpu_before, "memory": 0}
         return
-    before, own = _cpu(home), own_cpu(marked(str(home)))
+    cpu_before, cpu_at_start = _cpu(home), own_cpu(marked(str(home)))
     with PeakMeter(str(home), every=_SAMPLED_EVERY) as meter:
-        yield found
-    # children that nobody living has waited for are missing in the first, those that lived shortly in the second
-    found |= {"cpu": max(_cpu(home) - before, meter.cpu_since(own)), "memory": meter.peak}
+        yield metered
+    # the first value misses children that no living process has waited for, the second misses short-lived children
+    metered |= {"cpu": max(_cpu(home) - cpu_before, meter.cpu_since(cpu_at_start)), "memory": meter.peak}
 
 
 def _cpu(home: Path) -> float:
@@ -218,9 +218,9 @@ def _cpu(home: Path) -> float:
 
 
 def _own_cpu() -> float:
-    """CPU seconds of this process and of what it has started, living or not."""
-    own = psutil.Process()
-    return usage([own, *own.children(recursive=True)], memory=False).cpu_seconds
+    """CPU seconds of this process and of all its children, running or ended."""
+    process = psutil.Process()
+    return usage([process, *process.children(recursive=True)], memory=False).cpu_seconds
 
 
 def database_bytes(home: Path) -> int:

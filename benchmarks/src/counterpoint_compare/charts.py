@@ -1,4 +1,4 @@
-"""Charts as SVG that takes its colours from the page it stands in, so that they are light, dark and printable."""
+"""Charts as SVG that use the colours of their page, so that they work in light mode, dark mode and print."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# what matplotlib is told, and the colour of the page that it stands for
+# the placeholder colours for matplotlib, and the colours of the page that replace them
 _INK, _LINE, _BAR, _SOFT = "#010101", "#020202", "#030303", "#040404"
 _COLOURS = {_INK: "var(--ink)", _LINE: "var(--line)", _BAR: "var(--bar)", _SOFT: "var(--soft)"}
 _ROW, _HEAD, _WIDTH, _SMALL = 0.24, 0.2, 7.2, 3.6
@@ -22,7 +22,7 @@ _SIZES = ((2**30, "GB"), (2**20, "MB"), (2**10, "kB"))
 
 
 def bars(figure: Mapping[str, Any]) -> str:
-    """One figure: a bar to the median of each side, and a line over the interval of all its values."""
+    """One figure: a bar for the median of each side, and a line for the range of its values."""
     sides = list(figure["on"])
     with _style():
         from matplotlib.figure import Figure
@@ -42,8 +42,8 @@ def bars(figure: Mapping[str, Any]) -> str:
 
 
 def timeline(runs: Mapping[str, Sequence[Mapping[str, Any]]], title: str) -> str:
-    """When each step of a run ran, in seconds from the begin of its first step: a block of rows a side."""
-    rows = [(side, one["name"], *_span(one, steps)) for side, steps in runs.items() for one in _begun(steps)]
+    """The steps of each side's run as bars, in seconds since the start of its first step."""
+    rows = [(side, step["name"], *_span(step, steps)) for side, steps in runs.items() for step in _finished(steps)]
     with _style():
         from matplotlib.figure import Figure
 
@@ -62,7 +62,7 @@ def timeline(runs: Mapping[str, Sequence[Mapping[str, Any]]], title: str) -> str
 
 
 def shown(value: float | None, unit: str) -> str:
-    """A value as people read it: bytes in their greatest unit, three digits of everything else."""
+    """A formatted value: bytes in their largest unit, other values with three digits."""
     if value is None:
         return "–"
     if unit == "bytes":
@@ -72,24 +72,24 @@ def shown(value: float | None, unit: str) -> str:
     return f"{words} {unit}".strip()
 
 
-def _begun(steps: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    found = [one for one in steps if one["started"] and one["ended"]]
-    return sorted(found, key=lambda one: (one["started"], one["ended"]))
+def _finished(steps: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    finished = [step for step in steps if step["started"] and step["ended"]]
+    return sorted(finished, key=lambda step: (step["started"], step["ended"]))
 
 
-def _span(one: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
-    first = datetime.fromisoformat(_begun(steps)[0]["started"])
-    begin, end = (datetime.fromisoformat(one[name]) - first for name in ("started", "ended"))
+def _span(step: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
+    first = datetime.fromisoformat(_finished(steps)[0]["started"])
+    begin, end = (datetime.fromisoformat(step[name]) - first for name in ("started", "ended"))
     return begin.total_seconds(), end.total_seconds()
 
 
 def _placed(sides: Sequence[str]) -> Iterator[float]:
     """The height of each row, with a gap between two sides."""
-    place, before = 0.0, sides[0] if sides else ""
+    place, previous = 0.0, sides[0] if sides else ""
     for side in sides:
-        place += 0.0 if side == before else 1.0
+        place += 0.0 if side == previous else 1.0
         yield place
-        place, before = place + 1.0, side
+        place, previous = place + 1.0, side
 
 
 def _label(axes: Axes, text: str, right_of: float, place: float, **style: Any) -> None:
@@ -106,7 +106,7 @@ def _style() -> AbstractContextManager[None]:
 
     return mpl.rc_context(
         {
-            "svg.fonttype": "none",  # text stays text: it can be found, and read aloud
+            "svg.fonttype": "none",  # keep text as text: searchable, and readable for screen readers
             "svg.hashsalt": "counterpoint",
             "font.family": "sans-serif",
             "font.size": 9,
@@ -126,13 +126,13 @@ def _style() -> AbstractContextManager[None]:
 
 
 def _svg(figure: Figure, title: str) -> str:
-    """The drawing as an element of a page, with a name for who cannot see it."""
+    """The drawing as an SVG element, with a label for screen readers."""
     text = io.StringIO()
     figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
     drawn = text.getvalue()
     drawn = drawn[drawn.index("<svg") :]
-    for given, colour in _COLOURS.items():
-        drawn = drawn.replace(given, colour)
+    for placeholder, colour in _COLOURS.items():
+        drawn = drawn.replace(placeholder, colour)
     drawn = re.sub(r'width="[\d.]+pt" height="[\d.]+pt"', "", drawn, count=1)
     label = title.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
     return drawn.replace("<svg", f'<svg class="chart" role="img" aria-label="{label}"', 1)

@@ -1,4 +1,4 @@
-"""How much code there is: source lines without blank lines, comments and docstrings, counted by pygount."""
+"""Counts lines of code with pygount: blank lines, comments and docstrings do not count."""
 
 from __future__ import annotations
 
@@ -19,29 +19,33 @@ _WHERE += " print(json.dumps(list(find_spec(sys.argv[1]).submodule_search_locati
 def code_sizes(
     python_of: Callable[[str], Path], orchestrators: tuple[str, ...], *, flagship: bool = True
 ) -> dict[str, dict[str, int]]:
-    """Files and code lines of the core and of each adapter; with `flagship` also of StreamRec, and of it by hand."""
+    """Files and code lines of the core and of each adapter; with `flagship`, also of StreamRec and by hand."""
     packages = {"counterpoint (core)": ("local", "counterpoint")}
     if flagship:
         packages["streamrec (business logic)"] = ("local", "streamrec")
     packages |= {f"adapter {o}": (o, f"counterpoint_{o}") for o in orchestrators if o != "local"}
-    found = {label: _size(_folder(python_of(o), package)) for label, (o, package) in packages.items()}
-    return {**found, **(_by_hand() if flagship else {})}
+    sizes = {label: _size(_folder(python_of(o), package)) for label, (o, package) in packages.items()}
+    return {**sizes, **(_by_hand() if flagship else {})}
 
 
 def _by_hand() -> dict[str, dict[str, int]]:
-    """The file that orchestrates StreamRec by Counterpoint, and those by hand with what they share, if installed."""
-    found = files()
-    if len(found) < len(MODULES):
+    """The files that orchestrate StreamRec with Counterpoint and by hand, if they are installed."""
+    files_by_side = files()
+    if len(files_by_side) < len(MODULES):
         return {}
-    told = {f"streamrec orchestrated: {file.name} ({side})": _count([file]) for side, file in found.items()}
-    shared = sorted(path for path in found["airflow"].parent.glob("*.py") if not path.name.startswith(tuple(MODULES)))
-    return {**told, "by hand: storage, registry and alerts, shared": _count(shared)}
+    orchestrated = {
+        f"streamrec orchestrated: {file.name} ({side})": _count([file]) for side, file in files_by_side.items()
+    }
+    shared = sorted(
+        path for path in files_by_side["airflow"].parent.glob("*.py") if not path.name.startswith(tuple(MODULES))
+    )
+    return {**orchestrated, "by hand: storage, registry and alerts, shared": _count(shared)}
 
 
 def _folder(python: Path, package: str) -> Path:
-    unasked = f"the folder of {package} was not asked for"
+    problem = f"the folder of {package} could not be read"
     command = [str(python), "-P", "-c", _WHERE, package]
-    return Path(asked(command, 60, unasked, lambda _, said: ServiceError(f"{unasked}: {python}: {said}")))
+    return Path(asked(command, 60, problem, lambda _, stderr: ServiceError(f"{problem}: {python}: {stderr}")))
 
 
 def _size(folder: Path) -> dict[str, int]:
@@ -51,5 +55,5 @@ def _size(folder: Path) -> dict[str, int]:
 def _count(files: Sequence[Path]) -> dict[str, int]:
     from pygount import SourceAnalysis
 
-    counted = [SourceAnalysis.from_file(path, "counted", encoding="utf-8") for path in files]
-    return {"files": len(files), "lines": sum(found.code_count for found in counted)}
+    analyses = [SourceAnalysis.from_file(path, "counted", encoding="utf-8") for path in files]
+    return {"files": len(files), "lines": sum(analysis.code_count for analysis in analyses)}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 OURS = "counterpoint"
-# side: the module that says how the pipeline hangs together
+# side: the module that defines the pipeline
 MODULES = {
     OURS: "streamrec.pipeline",
     "airflow": "byhand.airflow_taskflow",
@@ -73,33 +73,33 @@ CONCEPTS = (
 
 
 def files() -> dict[str, Path]:
-    """The file of each side's module, which is not imported; none where one of them is not installed."""
+    """The file of each side's module, without importing it; empty if one of them is not installed."""
     with suppress(ImportError):
-        found = {side: find_spec(module) for side, module in MODULES.items()}
-        return {side: Path(spec.origin) for side, spec in found.items() if spec and spec.origin}
+        specs = {side: find_spec(module) for side, module in MODULES.items()}
+        return {side: Path(spec.origin) for side, spec in specs.items() if spec and spec.origin}
     return {}
 
 
-def concepts(found: Mapping[str, Path] | None = None) -> list[dict[str, Any]]:
-    """Each property with the code of each side, as JSON values; none where a side's module is not installed.
+def concepts(module_files: Mapping[str, Path] | None = None) -> list[dict[str, Any]]:
+    """Each property with the code of each side, as JSON values; empty if a side's module is not installed.
 
     Args:
-        found: the file of each side's module; by default the installed ones.
+        module_files: the file of each side's module; by default the installed ones.
 
     Raises:
         UsageError: a name is no longer in its file.
     """
-    found = files() if found is None else found
-    if len(found) < len(MODULES):
+    module_files = files() if module_files is None else module_files
+    if len(module_files) < len(MODULES):
         return []
-    sources = {side: file.read_text(encoding="utf-8") for side, file in found.items()}
-    shown = {side: f"{file.parent.name}/{file.name}" for side, file in found.items()}
+    sources = {side: file.read_text(encoding="utf-8") for side, file in module_files.items()}
+    labels = {side: f"{file.parent.name}/{file.name}" for side, file in module_files.items()}
     return [
         {
             "title": concept.title,
             "promise": concept.promise,
             "code": [
-                {"side": side, "file": shown[side], "text": _code(sources[side], names, shown[side])}
+                {"side": side, "file": labels[side], "text": _code(sources[side], names, labels[side])}
                 for side, names in concept.where.items()
             ],
         }
@@ -109,12 +109,12 @@ def concepts(found: Mapping[str, Path] | None = None) -> list[dict[str, Any]]:
 
 def _code(source: str, names: tuple[str, ...], file: str) -> str:
     tree = ast.parse(source)
-    found: dict[str, ast.AST] = {name: node for node in tree.body for name in _names(node)}
-    found |= {name: call for call in ast.walk(tree) if (name := _first_argument(call))}
-    missing = [name for name in names if name not in found]
+    nodes: dict[str, ast.AST] = {name: node for node in tree.body for name in _names(node)}
+    nodes |= {name: call for call in ast.walk(tree) if (name := _first_argument(call))}
+    missing = [name for name in names if name not in nodes]
     if missing:
         raise UsageError(f"{file} no longer has {missing[0]!r}: update counterpoint_compare.code_excerpts")
-    return "\n\n".join(_text(source, found[name]) for name in names)
+    return "\n\n".join(_text(source, nodes[name]) for name in names)
 
 
 def _names(node: ast.stmt) -> Iterator[str]:
@@ -126,7 +126,7 @@ def _names(node: ast.stmt) -> Iterator[str]:
 
 
 def _first_argument(node: ast.AST) -> str | None:
-    """The first argument of a call, if it is a text."""
+    """The first argument of a call, if it is a string."""
     if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
         value = node.args[0].value
         return value if isinstance(value, str) else None
@@ -134,8 +134,8 @@ def _first_argument(node: ast.AST) -> str | None:
 
 
 def _text(source: str, node: Any) -> str:
-    """The lines of a node as they stand in the file, its decorators included, moved to the left."""
-    first = min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", ()))])
+    """The source lines of a node including its decorators, without their common indentation."""
+    first = min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", ()))])
     lines = source.splitlines()[first - 1 : node.end_lineno]
     indent = len(lines[0]) - len(lines[0].lstrip())
     return "\n".join(line[indent:] for line in lines).rstrip(",")

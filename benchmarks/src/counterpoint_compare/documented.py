@@ -7,21 +7,21 @@ from typing import Any
 
 from counterpoint.storage.shapes import moment
 
-_MOST = 1e18
+_MAXIMUM = 1e18
 
 
 def number(value: Any) -> bool:
-    """Whether a value is a number that can be measured."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value) and abs(value) < _MOST
+    """Whether a value is a finite number of plausible size."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value) and abs(value) < _MAXIMUM
 
 
 def amount(value: Any) -> bool:
-    """Whether it is one that is not negative."""
+    """Whether a value is a number that is not negative."""
     return number(value) and value >= 0
 
 
 def count(value: Any) -> bool:
-    """Whether it is a whole one."""
+    """Whether a value is a whole number that is not negative."""
     return isinstance(value, int) and amount(value)
 
 
@@ -39,7 +39,7 @@ _RUN = {
     "peak_memory": count,
     "steps": [_STEP],
 }
-_BOUT = {
+_BENCHMARK = {
     **dict.fromkeys(("orchestrator", "version", "begun"), str),
     "load": [number],
     "start": {"seconds": number, "cpu_seconds": number, "database_bytes": count},
@@ -66,5 +66,5 @@ RESULTS = {
     "code": {str: {"files": count, "lines": count}},
     "rounds": count,
     "figures": [{"name": str, "title": str, "unit": str, "on": {str: _SUMMARY}}],
-    "bouts": [_BOUT],
+    "bouts": [_BENCHMARK],
 }

@@ -1,4 +1,4 @@
-"""What scripts measured that take longer than a comparison: twelve faults, a day beside the handwritten one, tests."""
+"""Results of the longer benchmark scripts: twelve faults, one day against the handwritten pipelines, test run times."""
 
 from __future__ import annotations
 
@@ -12,14 +12,20 @@ if TYPE_CHECKING:
 
 NOTHING: Mapping[str, Any] = MappingProxyType({"faults": None, "by_hand": [], "tests": []})
 FAULTS, BY_HAND, TESTS = Path("faults/summary.json"), Path("by-hand"), Path("tests")
-# what stands here when nobody has measured on this machine: the project's own, from the machine that they name
+# the project's own results, shown if there are none from this machine; each names the machine that it was measured on
 OURS = Path(__file__).parent / "measured_here"
 
 
-def beside_of(out: Path, ours: Path = OURS) -> dict[str, Any]:
-    """What stands below the folder of a report, else what the project measured; `here` says which it is.
+def external_results_of(out: Path, ours: Path = OURS) -> dict[str, Any]:
+    """The external results below the folder of a report; the project's own results fill the gaps.
 
-    `faults` is None, `by_hand` and `tests` are empty, where neither has any.
+    Args:
+        out: the folder of the report.
+        ours: the folder of the project's own results.
+
+    Returns:
+        `faults` (None if neither folder has any), and the lists `by_hand` and `tests`. In each document, `here` is
+        true if it is from `out`.
     """
     return {"faults": _faults(out, ours), "by_hand": _by_side(out, ours, BY_HAND), "tests": _by_side(out, ours, TESTS)}
 
@@ -32,14 +38,14 @@ def _faults(out: Path, ours: Path) -> dict[str, Any] | None:
 
 
 def _by_side(out: Path, ours: Path, kind: Path) -> list[dict[str, Any]]:
-    """One document of each orchestrator, in the order of their names."""
-    found: dict[str, dict[str, Any]] = {}
+    """One document per orchestrator, sorted by name."""
+    documents: dict[str, dict[str, Any]] = {}
     for folder in (ours, out):
         for path in sorted((folder / kind).glob("*.json")):
-            found[path.stem] = {**_read(path), "here": folder == out}
-    return [found[name] for name in sorted(found)]
+            documents[path.stem] = {**_read(path), "here": folder == out}
+    return [documents[name] for name in sorted(documents)]
 
 
 def _read(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return found
+    document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return document

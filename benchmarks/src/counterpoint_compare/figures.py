@@ -12,17 +12,19 @@ if TYPE_CHECKING:
 
     from counterpoint_compare.workloads import Workload
 
-    Bout = Mapping[str, Any]
-    Values = Callable[[Bout], Iterable[float]]
+    Benchmark = Mapping[str, Any]
+    Values = Callable[[Benchmark], Iterable[float]]
 
-# percent of all cores that others may use when a bout begins; the load average would count what ran before it
+# percent of all cores that others may use when a benchmark run starts; the load average would include earlier work
 BUSY = 15.0
 
 
-def figures_of(bouts: Sequence[Bout]) -> list[dict[str, Any]]:
-    """All figures, in the order in which they are shown; one that has none of a figure is left out of it."""
-    found = [_figure(bouts, *row) for row in (*_START, *(row for one in WORKLOADS for row in _of_runs(one)))]
-    return [figure for figure in found if figure["on"]]
+def figures_of(benchmarks: Sequence[Benchmark]) -> list[dict[str, Any]]:
+    """All figures, in display order; a side without values for a figure is left out of it."""
+    figures = [
+        _figure(benchmarks, *row) for row in (*_START, *(row for workload in WORKLOADS for row in _of_runs(workload)))
+    ]
+    return [figure for figure in figures if figure["on"]]
 
 
 def summary(values: Sequence[float]) -> dict[str, Any]:
@@ -30,26 +32,31 @@ def summary(values: Sequence[float]) -> dict[str, Any]:
     return {"median": median(values), "low": min(values), "high": max(values), "values": list(values)}
 
 
-def is_busy(bout: Bout) -> bool:
+def is_busy(benchmark: Benchmark) -> bool:
     """Whether the machine had other load when a benchmark run started."""
-    return bool(bout["others_percent"] > BUSY)
+    return bool(benchmark["others_percent"] > BUSY)
 
 
-def _figure(bouts: Sequence[Bout], name: str, title: str, unit: str, values: Values) -> dict[str, Any]:
-    taken: dict[str, list[float]] = {}
-    for bout in bouts:
-        found = list(values(bout))
-        if found:
-            taken.setdefault(bout["orchestrator"], []).extend(found)
-    return {"name": name, "title": title, "unit": unit, "on": {side: summary(all_) for side, all_ in taken.items()}}
+def _figure(benchmarks: Sequence[Benchmark], name: str, title: str, unit: str, values: Values) -> dict[str, Any]:
+    values_by_side: dict[str, list[float]] = {}
+    for benchmark in benchmarks:
+        measured = list(values(benchmark))
+        if measured:
+            values_by_side.setdefault(benchmark["orchestrator"], []).extend(measured)
+    return {
+        "name": name,
+        "title": title,
+        "unit": unit,
+        "on": {side: summary(side_values) for side, side_values in values_by_side.items()},
+    }
 
 
 def _idle(key: str) -> Values:
-    return lambda bout: [bout["idle"][key]] if bout["idle"] else []
+    return lambda benchmark: [benchmark["idle"][key]] if benchmark["idle"] else []
 
 
 def _start(key: str) -> Values:
-    return lambda bout: [bout["start"][key]] if bout["idle"] else []
+    return lambda benchmark: [benchmark["start"][key]] if benchmark["idle"] else []
 
 
 _START: tuple[tuple[str, str, str, Values], ...] = (
@@ -61,48 +68,50 @@ _START: tuple[tuple[str, str, str, Values], ...] = (
 )
 
 
-def _of_runs(one: Workload) -> list[tuple[str, str, str, Values]]:
-    """The figures of a workload; the first run on fresh services is the cold one where there are others."""
-    workload = one.name
-    cold = [("cold", "first run", _runs(workload, lambda run: bool(run["number"] == 1)))] if one.times > 1 else []
-    warm = ("run", "later runs" if cold else "run", _runs(workload, lambda run: not cold or run["number"] > 1))
-    found = []
+def _of_runs(workload: Workload) -> list[tuple[str, str, str, Values]]:
+    """The figures of a workload; if it runs several times, the first run on fresh services is the cold one."""
+    name = workload.name
+    cold = [("cold", "first run", _runs(name, lambda run: bool(run["number"] == 1)))] if workload.times > 1 else []
+    warm = ("run", "later runs" if cold else "run", _runs(name, lambda run: not cold or run["number"] > 1))
+    figures = []
     for kind, words, runs in (*cold, warm):
-        at, title = f"{workload}.{kind}", f"{one.title}: {words}"
-        found += [
-            (f"{at}.seconds", f"{title}, from submission to end", "s", _each(runs, lambda run: run["seconds"])),
+        prefix, title = f"{name}.{kind}", f"{workload.title}: {words}"
+        figures += [
+            (f"{prefix}.seconds", f"{title}, from submission to end", "s", _each(runs, lambda run: run["seconds"])),
             (
-                f"{at}.cpu",
+                f"{prefix}.cpu",
                 f"{title}, CPU per step",
                 "CPU s",
                 _each(runs, lambda run: run["cpu_seconds"] / len(run["steps"])),
             ),
         ]
-    found += [
-        (f"{workload}.gap", f"{one.title}: gap between two steps", "s", _each(warm[2], _gap)),
-        (f"{workload}.memory", f"{one.title}: peak memory", "bytes", _served(warm[2], "peak_memory")),
-        (f"{workload}.database", f"{one.title}: database growth", "bytes", _served(warm[2], "database_bytes")),
+    figures += [
+        (f"{name}.gap", f"{workload.title}: gap between two steps", "s", _each(warm[2], _gap)),
+        (f"{name}.memory", f"{workload.title}: peak memory", "bytes", _served(warm[2], "peak_memory")),
+        (f"{name}.database", f"{workload.title}: database growth", "bytes", _served(warm[2], "database_bytes")),
     ]
-    return found
+    return figures
 
 
-def _runs(workload: str, holds: Callable[[Mapping[str, Any]], bool]) -> Callable[[Bout], list[Mapping[str, Any]]]:
-    return lambda bout: [run for run in bout["runs"] if run["workload"] == workload and holds(run)]
+def _runs(
+    workload: str, is_wanted: Callable[[Mapping[str, Any]], bool]
+) -> Callable[[Benchmark], list[Mapping[str, Any]]]:
+    return lambda benchmark: [run for run in benchmark["runs"] if run["workload"] == workload and is_wanted(run)]
 
 
-def _each(runs: Callable[[Bout], list[Mapping[str, Any]]], value: Callable[[Mapping[str, Any]], float]) -> Values:
-    return lambda bout: [round(value(run), 4) for run in runs(bout) if run["status"] == "success"]
+def _each(runs: Callable[[Benchmark], list[Mapping[str, Any]]], value: Callable[[Mapping[str, Any]], float]) -> Values:
+    return lambda benchmark: [round(value(run), 4) for run in runs(benchmark) if run["status"] == "success"]
 
 
-def _served(runs: Callable[[Bout], list[Mapping[str, Any]]], key: str) -> Values:
-    return lambda bout: [run[key] for run in runs(bout)] if bout["idle"] else []
+def _served(runs: Callable[[Benchmark], list[Mapping[str, Any]]], key: str) -> Values:
+    return lambda benchmark: [run[key] for run in runs(benchmark)] if benchmark["idle"] else []
 
 
 def _gap(run: Mapping[str, Any]) -> float:
-    """The median of the seconds from the end of a step to the begin of the next one in time."""
+    """The median of the seconds from the end of a step to the start of the next one."""
     from datetime import datetime
     from itertools import pairwise
 
-    times = sorted((one["started"], one["ended"]) for one in run["steps"] if one["started"] and one["ended"])
+    times = sorted((step["started"], step["ended"]) for step in run["steps"] if step["started"] and step["ended"])
     moments = [tuple(map(datetime.fromisoformat, pair)) for pair in times]
-    return median(max(0.0, (after[0] - before[1]).total_seconds()) for before, after in pairwise(moments))
+    return median(max(0.0, (following[0] - previous[1]).total_seconds()) for previous, following in pairwise(moments))

@@ -1,4 +1,4 @@
-"""Running a command and measuring all of it: wall clock, CPU of every process it waited for, peak memory."""
+"""Runs a command and measures wall clock, CPU time and peak memory of all its processes."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ MEASURED = "COUNTERPOINT_MEASURE"
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What a command answered and used.
+    """The exit code, stdout and resource use of a command.
 
-    Seconds of wall clock, and of CPU (user and system: of all descendants that were waited for, or of all that
-    were sampled, whichever is more); the highest sum of proportional set sizes in bytes and the highest number
-    of processes, sampled once a second.
+    `cpu_seconds` are user and system time, of all descendants that were waited for, or of all that were sampled,
+    whichever is more. `peak_memory` is the highest sum of proportional set sizes in bytes, `processes` the highest
+    number of processes; both are sampled once a second.
     """
 
     code: int
@@ -38,9 +38,9 @@ class Measured:
 
 
 def measure(command: Sequence[str]) -> Measured:
-    """Runs a command whose answer comes on stdout; its progress goes on to our stderr."""
+    """Runs a command and captures its stdout; its stderr goes to our stderr."""
     mark = uuid.uuid4().hex
-    begun = time.monotonic()
+    started = time.monotonic()
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -51,13 +51,13 @@ def measure(command: Sequence[str]) -> Measured:
     )
     assert process.stdout is not None  # noqa: S101 - it is a pipe
     with process.stdout, PeakMeter(mark, MEASURED) as meter:
-        answer, code, cpu = _followed(process)
-    wall = time.monotonic() - begun
-    # processes that were killed, or belong to a service that was, are waited for by nobody here: they were sampled
+        answer, code, cpu = _wait_for(process)
+    wall = time.monotonic() - started
+    # nothing here waits for killed processes, or for those of a killed service: the sampled CPU time includes them
     return Measured(code, answer, round(wall, 3), round(max(cpu, meter.cpu), 3), meter.peak, meter.most)
 
 
-def _followed(process: subprocess.Popen[bytes]) -> tuple[str, int, float]:
+def _wait_for(process: subprocess.Popen[bytes]) -> tuple[str, int, float]:
     assert process.stdout is not None  # noqa: S101 - it is a pipe
     try:
         answer = process.stdout.read()

@@ -1,4 +1,4 @@
-"""Reports of several machines as one: seconds and bytes stay with their machine, ratios between sides go across."""
+"""Merges reports of several machines: seconds and bytes are shown per machine, ratios between sides across machines."""
 
 from __future__ import annotations
 
@@ -19,43 +19,49 @@ if TYPE_CHECKING:
 
     from counterpoint_compare.reports import Results
 
-    Bout = dict[str, Any]
+    Benchmark = dict[str, Any]
 
-# stands for the digest of an output that was not made
+# the digest of an output that is missing
 _NONE = "none"
 
 
 def merge(reports: Mapping[str, Results]) -> dict[str, Any]:
-    """The document of several reports, whose keys are what they are called; their order does not matter.
+    """Merges several reports into one document; their order does not matter.
 
-    A bout that stands in two reports is taken once. A side is an orchestrator in one version.
+    A benchmark run that is in two reports counts once. A side is an orchestrator in one version.
+
+    Args:
+        reports: the results of each report by its name.
 
     Raises:
-        UsageError: they are of different pipelines, partitions, sources or workloads.
+        UsageError: the reports are of different pipelines, partitions, sources or workloads.
     """
     refuse_other(reports)
     _refuse_other_workloads(reports)
-    found = list(reports.values())
-    machines = [_machine(name, found) for name in sorted({_name(results) for results in found})]
-    outputs = _outputs(found)
+    documents = list(reports.values())
+    machines = [_machine(name, documents) for name in sorted({_name(results) for results in documents})]
+    outputs = _outputs(documents)
     return {
-        **{key: found[0][key] for key in ("pipeline", "date", "source")},
-        "made": max(results["made"] for results in found),
-        "counterpoint": sorted({results["counterpoint"] for results in found}),
-        "equal": bool(outputs) and all(row["equal"] for row in outputs) and all(results["equal"] for results in found),
+        **{key: documents[0][key] for key in ("pipeline", "date", "source")},
+        "made": max(results["made"] for results in documents),
+        "counterpoint": sorted({results["counterpoint"] for results in documents}),
+        "equal": bool(outputs)
+        and all(row["equal"] for row in outputs)
+        and all(results["equal"] for results in documents),
         "outputs": outputs,
         "machines": machines,
-        "duplicates": sum(len(results["bouts"]) for results in found) - sum(len(one["bouts"]) for one in machines),
+        "duplicates": sum(len(results["bouts"]) for results in documents)
+        - sum(len(machine["bouts"]) for machine in machines),
         "ratios": _ratios(machines),
     }
 
 
-def write_merged(found: Mapping[str, Any], out: Path) -> Path:
+def write_merged(merged: Mapping[str, Any], out: Path) -> Path:
     """Writes index.html, report.md and results.json of several machines into a folder; returns the page."""
     out.mkdir(parents=True, exist_ok=True)
     for name, template in (("index.html", "merged.html.j2"), ("report.md", "merged.md.j2")):
-        put(out / name, templates().get_template(template).render(m=found))
-    put(out / "results.json", json.dumps(found, indent=2) + "\n")
+        put(out / name, templates().get_template(template).render(m=merged))
+    put(out / "results.json", json.dumps(merged, indent=2) + "\n")
     return out / "index.html"
 
 
@@ -65,85 +71,106 @@ def _name(results: Results) -> str:
 
 
 def _refuse_other_workloads(reports: Mapping[str, Results]) -> None:
-    seen: dict[str, tuple[str, str]] = {}
+    first_seen: dict[str, tuple[str, str]] = {}
     for name, results in reports.items():
-        for workload, words in workloads_of(results).items():
-            first, other = seen.setdefault(workload, (name, words))
-            if words != other:
+        for workload, description in workloads_of(results).items():
+            first_name, first_description = first_seen.setdefault(workload, (name, description))
+            if description != first_description:
                 raise UsageError(
-                    f"workload {workload} is {other} in {first}, {words} in {name}:"
+                    f"workload {workload} is {first_description} in {first_name}, {description} in {name}:"
                     " merge reports of one release of Counterpoint"
                 )
 
 
 def _machine(name: str, reports: Sequence[Results]) -> dict[str, Any]:
-    here = [results for results in reports if _name(results) == name]
-    bouts = _bouts(here, apart=len({results["counterpoint"] for results in reports}) > 1)
-    sides = [bout["orchestrator"] for bout in bouts]
+    own_reports = [results for results in reports if _name(results) == name]
+    benchmarks = _distinct_benchmarks(
+        own_reports, with_release=len({results["counterpoint"] for results in reports}) > 1
+    )
+    sides = [benchmark["orchestrator"] for benchmark in benchmarks]
     return {
         "name": name,
-        "systems": sorted({results["machine"]["system"] for results in here}),
+        "systems": sorted({results["machine"]["system"] for results in own_reports}),
         "rounds": {side: sides.count(side) for side in sorted(set(sides))},
-        "busy": sorted({bout["orchestrator"] for bout in bouts if is_busy(bout)}),
-        "figures": figures_of(counted(bouts)),
-        "bouts": bouts,
+        "busy": sorted({benchmark["orchestrator"] for benchmark in benchmarks if is_busy(benchmark)}),
+        "figures": figures_of(counted(benchmarks)),
+        "bouts": benchmarks,
     }
 
 
-def _bouts(reports: Sequence[Results], *, apart: bool) -> list[Bout]:
-    """Every bout once, in the order of time, its side named with its version, and Counterpoint's if there are more."""
-    found: dict[str, Bout] = {}
+def _distinct_benchmarks(reports: Sequence[Results], *, with_release: bool) -> list[Benchmark]:
+    """Every benchmark run once, in order of time; the name of its side has its version.
+
+    With `with_release`, the name also has the release of Counterpoint.
+    """
+    distinct: dict[str, Benchmark] = {}
     for results in sorted(reports, key=lambda results: (results["made"], results["counterpoint"])):
-        ours = f" (Counterpoint {results['counterpoint']})" if apart else ""
-        for bout in results["bouts"]:
-            side = f"{bout['orchestrator']} {bout['version']}{ours}"
-            found.setdefault(json.dumps(bout, sort_keys=True), {**bout, "orchestrator": side})
-    return [found[key] for key in sorted(found, key=lambda key: (found[key]["begun"], key))]
+        release = f" (Counterpoint {results['counterpoint']})" if with_release else ""
+        for benchmark in results["bouts"]:
+            side = f"{benchmark['orchestrator']} {benchmark['version']}{release}"
+            distinct.setdefault(json.dumps(benchmark, sort_keys=True), {**benchmark, "orchestrator": side})
+    return [distinct[key] for key in sorted(distinct, key=lambda key: (distinct[key]["begun"], key))]
 
 
 def _outputs(reports: Sequence[Results]) -> list[dict[str, Any]]:
-    """One row per step and partition: every digest that was made of it, and where."""
-    made: dict[tuple[str, str], dict[str, set[str]]] = {
+    """One row per step and partition: every digest of its output, and the machines that computed it."""
+    digests_by_output: dict[tuple[str, str], dict[str, set[str]]] = {
         (row["date"], row["step"]): {} for results in reports for row in results["outputs"]
     }
     for results in reports:
         digests = {(row["date"], row["step"]): row["digests"].values() for row in results["outputs"]}
-        for key, found in made.items():
+        for key, machines_by_digest in digests_by_output.items():
             for digest in digests.get(key, [None]):
-                found.setdefault(digest or _NONE, set()).add(_name(results))
+                machines_by_digest.setdefault(digest or _NONE, set()).add(_name(results))
     return [
-        {"date": date, "step": step, "equal": len(found) == 1 and _NONE not in found, "digests": _sorted(found)}
-        for (date, step), found in sorted(made.items())
+        {
+            "date": date,
+            "step": step,
+            "equal": len(machines_by_digest) == 1 and _NONE not in machines_by_digest,
+            "digests": _sorted(machines_by_digest),
+        }
+        for (date, step), machines_by_digest in sorted(digests_by_output.items())
     ]
 
 
-def _sorted(found: Mapping[str, set[str]]) -> dict[str, list[str]]:
-    return {digest: sorted(found[digest]) for digest in sorted(found)}
+def _sorted(machines_by_digest: Mapping[str, set[str]]) -> dict[str, list[str]]:
+    return {digest: sorted(machines_by_digest[digest]) for digest in sorted(machines_by_digest)}
 
 
 def _ratios(machines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Per figure the ratio of each side to one that most machines have, on each of them; with the spread."""
-    found: dict[str, dict[str, Mapping[str, Any]]] = {}
+    """The ratios of each figure: each side to the side that most machines have, per machine, with the spread."""
+    figures_by_name: dict[str, dict[str, Mapping[str, Any]]] = {}
     for machine in machines:
         for figure in machine["figures"]:
-            found.setdefault(figure["name"], {})[machine["name"]] = figure
-    return [row for figures in found.values() for row in _ratios_of(figures)]
+            figures_by_name.setdefault(figure["name"], {})[machine["name"]] = figure
+    return [row for figures in figures_by_name.values() for row in _ratios_of(figures)]
 
 
 def _ratios_of(figures: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The rows of one figure, which is given by machine."""
-    every = [side for one in figures.values() for side in one["on"]]
-    to = max(sorted(set(every)), key=every.count)
-    head = next(iter(figures.values()))
-    for side in sorted(set(every) - {to}):
-        on = {name: _ratio(one, side, to) for name, one in figures.items() if one["on"].keys() >= {side, to}}
+    """The rows of one figure, whose values are given by machine."""
+    sides = [side for figure in figures.values() for side in figure["on"]]
+    reference = max(sorted(set(sides)), key=sides.count)
+    first_figure = next(iter(figures.values()))
+    for side in sorted(set(sides) - {reference}):
+        on = {
+            name: _ratio(figure, side, reference)
+            for name, figure in figures.items()
+            if figure["on"].keys() >= {side, reference}
+        }
         if on:
-            yield {"name": head["name"], "title": head["title"], "side": side, "to": to, "on": on, **_spread(on)}
+            yield {
+                "name": first_figure["name"],
+                "title": first_figure["title"],
+                "side": side,
+                "to": reference,
+                "on": on,
+                **_spread(on),
+            }
 
 
-def _ratio(figure: Mapping[str, Any], side: str, to: str) -> float:
-    one, other = (at_least(figure["on"][name]["median"], figure["unit"]) for name in (side, to))
-    return one / other
+def _ratio(figure: Mapping[str, Any], side: str, reference: str) -> float:
+    value, reference_value = (at_least(figure["on"][name]["median"], figure["unit"]) for name in (side, reference))
+    return value / reference_value
 
 
 def _spread(on: Mapping[str, float]) -> dict[str, float]:

@@ -12,19 +12,22 @@ KINDS = ("command", "call", "page", "edit")
 def operations() -> list[dict[str, Any]]:
     """Each task with the actions of each side: kind, text, and reason where it is not clear."""
     with Path(__file__).with_name("operations.toml").open("rb") as file:
-        found = tomllib.load(file)["operation"]
+        tasks = tomllib.load(file)["operation"]
     return [
-        {"name": one["name"], "on": {side: [_act(act) for act in acts] for side, acts in one.items() if side != "name"}}
-        for one in found
+        {
+            "name": task["name"],
+            "on": {side: [_action(action) for action in actions] for side, actions in task.items() if side != "name"},
+        }
+        for task in tasks
     ]
 
 
-def _act(act: dict[str, str]) -> dict[str, str]:
-    kind = next(kind for kind in KINDS if kind in act)
-    return {"kind": kind, "what": act[kind].strip(), "why": act.get("why", "")}
+def _action(action: dict[str, str]) -> dict[str, str]:
+    kind = next(kind for kind in KINDS if kind in action)
+    return {"kind": kind, "what": action[kind].strip(), "why": action.get("why", "")}
 
 
 def commands(side: str) -> list[str]:
     """All commands of a side."""
-    acts = [act for one in operations() for act in one["on"][side]]
-    return [act["what"] for act in acts if act["kind"] == "command"]
+    actions = [action for task in operations() for action in task["on"][side]]
+    return [action["what"] for action in actions if action["kind"] == "command"]

@@ -1,4 +1,4 @@
-"""The report: one self-contained page, the same as Markdown, and the raw results."""
+"""The report: one self-contained page, a Markdown version, and the raw results."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ def write_report(results: Mapping[str, Any], out: Path) -> Path:
 
 
 def _without_pictures(value: Any) -> Any:
-    """What was measured; the pictures stand in the page."""
+    """The results without images, which only the page contains."""
     if isinstance(value, dict):
         return {name: None if name == "image" else _without_pictures(inner) for name, inner in value.items()}
     return [_without_pictures(inner) for inner in value] if isinstance(value, list) else value
 
 
 def templates() -> Environment:
-    """The templates of this room's pages."""
+    """The Jinja environment with the templates of the reports."""
     from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
     loader = PackageLoader("counterpoint_compare")
-    found = Environment(
+    environment = Environment(
         loader=loader,
         autoescape=select_autoescape(["html.j2", "md.j2"]),
         finalize=_outside,
@@ -53,14 +53,20 @@ def templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters |= {"bars": bars, "shown": shown, "code": _code, "block": _block}
-    found.globals |= {"timeline": _timeline, "summary": summary_of, "advise": _advices}
-    found.filters |= {"seconds": _seconds, "memory": _memory, "short": _short, "number": _number, "moment": _moment}
-    return found
+    environment.filters |= {"bars": bars, "shown": shown, "code": _code, "block": _block}
+    environment.globals |= {"timeline": _timeline, "summary": summary_of, "advise": _advices}
+    environment.filters |= {
+        "seconds": _seconds,
+        "memory": _memory,
+        "short": _short,
+        "number": _number,
+        "moment": _moment,
+    }
+    return environment
 
 
-class _Made(str):
-    """Markdown that is not escaped again."""
+class _Rendered(str):
+    """Text that is Markdown already and is not escaped again."""
 
     __slots__ = ()
 
@@ -70,41 +76,41 @@ class _Made(str):
 
 @pass_context
 def _outside(page: Context, value: Any) -> Any:
-    """What is put into Markdown is text, and none of its marks; HTML is escaped by Jinja itself."""
+    """Escapes values in Markdown templates; Jinja itself escapes HTML."""
     if hasattr(value, "__html__") or not str(page.name).endswith(".md.j2"):
         return value
-    return _Made(markdown(str(value)))
+    return _Rendered(markdown(str(value)))
 
 
-def _code(text: str, *, cell: bool = True) -> _Made:
-    return _Made(markdown_code(text, cell=cell))
+def _code(text: str, *, cell: bool = True) -> _Rendered:
+    return _Rendered(markdown_code(text, cell=cell))
 
 
-def _block(text: str, language: str) -> _Made:
-    return _Made(markdown_block(text, language))
+def _block(text: str, language: str) -> _Rendered:
+    return _Rendered(markdown_block(text, language))
 
 
 def _advices(results: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What is advised to typical teams; nothing where the orchestrators were not all compared."""
+    """The advice for typical teams; empty unless all orchestrators were compared."""
     if not {side["name"] for side in results["orchestrators"]}.issuperset(ORCHESTRATORS):
         return []
     return [advise(profile, results).to_dict() for profile in typical().values()]
 
 
 def _timeline(results: Mapping[str, Any]) -> str:
-    """When each step ran, side by side; nothing where no side began any."""
+    """The timeline of the steps of each side; empty if no step ran."""
     sides = [side["name"] for side in results["orchestrators"]]
     runs = {
         side: [{"name": row["step"], **row["on"][side]} for row in results["steps"] if side in row["on"]]
         for side in sides
     }
-    begun = {side: steps for side, steps in runs.items() if any(step["started"] and step["ended"] for step in steps)}
+    executed = {side: steps for side, steps in runs.items() if any(step["started"] and step["ended"] for step in steps)}
     title = f"Timeline of the steps of {results['pipeline']} of {results['date']}"
-    return timeline(begun, title) if begun else ""
+    return timeline(executed, title) if executed else ""
 
 
 def _seconds(value: float | None) -> str:
-    """Seconds without their unit, which the head of the column names."""
+    """Seconds without their unit, which is in the column header."""
     if value is None:
         return "–"
     return f"{value:.2f}" if value < 10 else f"{value:.1f}"  # noqa: PLR2004 - two significant places

@@ -1,4 +1,4 @@
-"""Reports that are there: read, and brought to one value a bout."""
+"""Reads existing reports, and reduces them to one value per figure and benchmark run."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _ONCE = (
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One figure of one side: its summary as a report shows it, one value a bout, and why these say nothing if so.
+    """One figure of one side: its summary in the report, one value per benchmark run, and a `doubt` if unusable.
 
-    Runs on the same services are alike, so that only their bout counts as a repetition.
+    Runs on the same services are not independent, so only their benchmark run counts as a repetition.
     """
 
     title: str
@@ -44,83 +44,91 @@ def read_results(path: Path) -> dict[str, Any]:
     """The results of a report, by its results.json or its folder.
 
     Raises:
-        UsageError: there is none, or it holds nothing that can be compared.
+        UsageError: there is no report, or it cannot be compared.
     """
-    file, found = read_document(path, "results.json", "counterpoint compare PIPELINE --out DIR")
-    if isinstance(found, dict) and "machines" in found:
+    file, document = read_document(path, "results.json", "counterpoint compare PIPELINE --out DIR")
+    if isinstance(document, dict) and "machines" in document:
         raise UsageError(f"{file} is of several machines: name the reports that it was merged from")
-    if not fits(found, RESULTS):
-        raise UsageError(f"{file} is no results.json of this release of Counterpoint: make that report again")
-    return dict(found)
+    if not fits(document, RESULTS):
+        raise UsageError(f"{file} is not a results.json of this release of Counterpoint: create the report again")
+    return dict(document)
 
 
 def refuse_other(reports: Mapping[str, Results]) -> None:
-    """Lets reports pass that are of the same thing; the keys are what they are called.
+    """Refuses reports that do not compare the same thing.
+
+    Args:
+        reports: the results of each report by its name.
 
     Raises:
-        UsageError: they are of different pipelines, partitions or sources.
+        UsageError: the reports are of different pipelines, partitions or sources.
     """
-    (first, one), *others = reports.items()
+    (first_name, reference), *others = reports.items()
     for name, other in others:
-        for what in ("pipeline", "date", "source"):
-            if one[what] != other[what]:
+        for field in ("pipeline", "date", "source"):
+            if reference[field] != other[field]:
                 raise UsageError(
-                    f"{first} is of {what} {one[what]}, {name} of {other[what]}: choose reports of the same {what}"
+                    f"{first_name} is of {field} {reference[field]}, {name} of {other[field]}:"
+                    f" choose reports of the same {field}"
                 )
 
 
 def machine_of(results: Results) -> str:
-    """What kind of machine a report was made on; two of one kind cannot be told apart."""
+    """The kind of machine that a report was made on; two machines of the same kind are not distinguished."""
     machine = results["machine"]
     system, memory = machine["system"].split()[0], machine["memory"] / 2**30
     return f"{system} {machine['processor']}, {machine['cores']} cores, {memory:.0f} GB"
 
 
 def workloads_of(results: Results) -> dict[str, str]:
-    """What each workload was: how often it ran in a bout, and of how many steps."""
-    runs = [run for bout in results["bouts"] for run in bout["runs"]]
+    """The description of each workload: how often a benchmark run executed it, and its number of steps."""
+    runs = [run for benchmark in results["bouts"] for run in benchmark["runs"]]
     times = {name: max(r["number"] for r in runs if r["workload"] == name) for name in {r["workload"] for r in runs}}
     return {run["workload"]: f"{times[run['workload']]} x {len(run['steps'])} steps" for run in runs}
 
 
-def counted(bouts: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The bouts that count: without those that began on a busy machine, if enough others of their side are there."""
-    quiet = [bout for bout in bouts if not is_busy(bout)]
-    sides = [bout["orchestrator"] for bout in quiet]
-    return [bout for bout in bouts if not is_busy(bout) or sides.count(bout["orchestrator"]) < ROUNDS]
+def counted(benchmarks: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The benchmark runs that count: those started on a busy machine are left out if their side has enough others."""
+    quiet = [benchmark for benchmark in benchmarks if not is_busy(benchmark)]
+    sides = [benchmark["orchestrator"] for benchmark in quiet]
+    return [
+        benchmark
+        for benchmark in benchmarks
+        if not is_busy(benchmark) or sides.count(benchmark["orchestrator"]) < ROUNDS
+    ]
 
 
 def measures_of(results: Results) -> dict[tuple[str, str], Measure]:
-    """Every figure of every side, by the names of both."""
-    bouts = counted(results["bouts"])
+    """Every figure of every side, by figure name and side."""
+    benchmarks = counted(results["bouts"])
     values: dict[tuple[str, str], list[float]] = {}
-    for bout in bouts:
-        for one in figures_of([bout]):
-            for side, on in one["on"].items():
-                values.setdefault((one["name"], side), []).append(on["median"])
-    busy = {bout["orchestrator"] for bout in bouts if is_busy(bout)}
-    found: dict[tuple[str, str], Measure] = {}
-    for figure in _figures(results, bouts):
+    for benchmark in benchmarks:
+        for benchmark_figure in figures_of([benchmark]):
+            for side, on in benchmark_figure["on"].items():
+                values.setdefault((benchmark_figure["name"], side), []).append(on["median"])
+    busy = {benchmark["orchestrator"] for benchmark in benchmarks if is_busy(benchmark)}
+    measures: dict[tuple[str, str], Measure] = {}
+    for figure in _figures(results, benchmarks):
         for side, on in figure["on"].items():
-            taken = tuple(values.get((figure["name"], side), on["values"]))
-            doubt = "the machine was busy" if side in busy else _few(len(taken))
-            found[figure["name"], side] = Measure(figure["title"], figure["unit"], on, taken, doubt)
-    return found
+            repetitions = tuple(values.get((figure["name"], side), on["values"]))
+            doubt = "the machine was busy" if side in busy else _too_few(len(repetitions))
+            measures[figure["name"], side] = Measure(figure["title"], figure["unit"], on, repetitions, doubt)
+    return measures
 
 
-def _few(rounds: int) -> str | None:
+def _too_few(rounds: int) -> str | None:
     return f"measured {rounds} time{'s' if rounds > 1 else ''}, {ROUNDS} are needed" if rounds < ROUNDS else None
 
 
-def _figures(results: Results, bouts: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Those of the bouts that count, those that come from elsewhere, and those of the pipeline's one run."""
-    of_bouts = {figure["name"] for figure in figures_of(results["bouts"])}
-    others = [figure for figure in results["figures"] if figure["name"] not in of_bouts]
-    return [*figures_of(bouts), *others, *_once(results)]
+def _figures(results: Results, benchmarks: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The figures of the benchmark runs that count, external figures, and those of the pipeline's single run."""
+    benchmark_names = {figure["name"] for figure in figures_of(results["bouts"])}
+    external = [figure for figure in results["figures"] if figure["name"] not in benchmark_names]
+    return [*figures_of(benchmarks), *external, *_of_single_run(results)]
 
 
-def _once(results: Results) -> Iterator[Mapping[str, Any]]:
-    ran = [side for side in results["orchestrators"] if side["status"] == "success"]
-    for key, words, unit in _ONCE:
-        on = {side["name"]: summary([side[key]]) for side in ran if side[key] is not None}
-        yield {"name": f"pipeline.{key}", "title": f"{results['pipeline']}: {words}", "unit": unit, "on": on}
+def _of_single_run(results: Results) -> Iterator[Mapping[str, Any]]:
+    succeeded = [side for side in results["orchestrators"] if side["status"] == "success"]
+    for key, label, unit in _ONCE:
+        on = {side["name"]: summary([side[key]]) for side in succeeded if side[key] is not None}
+        yield {"name": f"pipeline.{key}", "title": f"{results['pipeline']}: {label}", "unit": unit, "on": on}

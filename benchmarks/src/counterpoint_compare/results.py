@@ -1,4 +1,4 @@
-"""All that the report shows, as one JSON document: digests side by side, use of time and memory, machine."""
+"""The data of the report as one JSON document: digests side by side, time and memory, machine."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def results_of(
     comparison: Comparison,
     contestants: Sequence[Contestant],
     code: Code,
-    bouts: Sequence[Mapping[str, Any]] = (),
+    benchmarks: Sequence[Mapping[str, Any]] = (),
     tours: Sequence[Mapping[str, Any]] = (),
     packages: Mapping[str, Mapping[str, str]] | None = None,
 ) -> dict[str, Any]:
-    """The document that `results.json` holds; `equal` is true when all digests of all outputs are."""
+    """The document of `results.json`; `equal` is true if the digests of every output are equal on all sides."""
     outputs = _outputs(contestants)
     failed = [c.orchestrator for c in contestants if c.measured.code or c.record is None]
     return {
@@ -47,11 +47,11 @@ def results_of(
         "failed": failed,
         "machine": machine(),
         "repetitions": 1,
-        "rounds": len(bouts) // max(len({bout["orchestrator"] for bout in bouts}), 1),
-        "busy": sorted({bout["orchestrator"] for bout in bouts if is_busy(bout)}),
+        "rounds": len(benchmarks) // max(len({benchmark["orchestrator"] for benchmark in benchmarks}), 1),
+        "busy": sorted({benchmark["orchestrator"] for benchmark in benchmarks if is_busy(benchmark)}),
         "packages": dict(packages or {}),
-        "figures": figures_of(bouts),
-        "bouts": list(bouts),
+        "figures": figures_of(benchmarks),
+        "bouts": list(benchmarks),
         "tours": list(tours),
         "orchestrators": [_orchestrator(c) for c in contestants],
         "outputs": outputs,
@@ -65,7 +65,7 @@ def results_of(
 
 
 def machine() -> dict[str, Any]:
-    """What the figures were taken on."""
+    """The machine of the measurements."""
     return {
         "system": f"{platform.system()} {platform.release()}",
         "processor": _processor(),
@@ -77,9 +77,9 @@ def machine() -> dict[str, Any]:
 
 
 def _processor() -> str:
-    """The model of the processor where the system tells it, else its architecture."""
-    told = Path("/proc/cpuinfo")
-    lines = told.read_text(encoding="utf-8", errors="replace").splitlines() if told.exists() else []
+    """The model of the processor if the system has it, else its architecture."""
+    cpu_info = Path("/proc/cpuinfo")
+    lines = cpu_info.read_text(encoding="utf-8", errors="replace").splitlines() if cpu_info.exists() else []
     models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(models, platform.machine())
 
@@ -105,47 +105,52 @@ def _orchestrator(contestant: Contestant) -> dict[str, Any]:
 def _seconds(row: Mapping[str, Any]) -> float | None:
     if not row.get("started") or not row.get("ended"):
         return None
-    begun, ended = (datetime.fromisoformat(row[name]) for name in ("started", "ended"))
-    return round((ended - begun).total_seconds(), 3)
+    started, ended = (datetime.fromisoformat(row[name]) for name in ("started", "ended"))
+    return round((ended - started).total_seconds(), 3)
 
 
 def _total(record: Mapping[str, Any], name: str) -> float:
-    """The sum over all steps, those of earlier partitions included."""
-    rows = [*record.get("steps", ()), *(s for before in record.get("upstream", ()) for s in before["steps"])]
+    """The sum over all steps, including those of earlier partitions."""
+    rows = [
+        *record.get("steps", ()),
+        *(step for upstream_run in record.get("upstream", ()) for step in upstream_run["steps"]),
+    ]
     return round(sum(row.get(name) or 0.0 for row in rows), 3)
 
 
 def _outputs(contestants: Sequence[Contestant]) -> list[dict[str, Any]]:
-    """One row per step and partition: its digest on each orchestrator, and whether all are equal."""
-    found: dict[tuple[str, str], dict[str, Any]] = {}
+    """One row per step and partition: its digest on each orchestrator, and whether these are equal."""
+    rows_by_output: dict[tuple[str, str], dict[str, Any]] = {}
     statuses: dict[tuple[str, str], list[str]] = {}
     for contestant in contestants:
         for date, step in _all_steps(contestant.record or {}):
             output = step["output"] or {}
-            row = found.setdefault((date, step["name"]), {"date": date, "step": step["name"], "digests": {}})
+            row = rows_by_output.setdefault((date, step["name"]), {"date": date, "step": step["name"], "digests": {}})
             row["digests"][contestant.orchestrator] = output.get("digest")
             row["rows"] = output.get("rows")
             statuses.setdefault((date, step["name"]), []).append(step["status"])
     names = [c.orchestrator for c in contestants]
-    for cell, row in found.items():
+    for cell, row in rows_by_output.items():
         digests = {row["digests"].get(name) for name in names}
-        # a step that every side skipped, as a branch that none of them chose, has no output on any of them
+        # a step that every side skipped, such as a branch that was not chosen, has no output on any side
         skipped = statuses[cell] == ["skipped"] * len(names)
         row["equal"] = len(digests) == 1 and (None not in digests or skipped)
-    return list(found.values())
+    return list(rows_by_output.values())
 
 
 def _all_steps(record: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
-    before = [(part["date"], step) for part in record.get("upstream", ()) for step in part["steps"]]
-    return [*before, *((record["date"], step) for step in record.get("steps", ()))]
+    upstream_steps = [
+        (upstream_run["date"], step) for upstream_run in record.get("upstream", ()) for step in upstream_run["steps"]
+    ]
+    return [*upstream_steps, *((record["date"], step) for step in record.get("steps", ()))]
 
 
 def _steps(contestants: Sequence[Contestant]) -> list[dict[str, Any]]:
     """One row per step of the partition itself: wall, CPU and memory on each orchestrator."""
-    found: dict[str, dict[str, Any]] = {}
+    rows_by_step: dict[str, dict[str, Any]] = {}
     for contestant in contestants:
         for step in (contestant.record or {}).get("steps", ()):
-            row = found.setdefault(step["name"], {"step": step["name"], "on": {}})
+            row = rows_by_step.setdefault(step["name"], {"step": step["name"], "on": {}})
             row["on"][contestant.orchestrator] = {
                 "status": step["status"],
                 "attempts": step["attempts"],
@@ -155,14 +160,14 @@ def _steps(contestants: Sequence[Contestant]) -> list[dict[str, Any]]:
                 "cpu_seconds": step["cpu_seconds"],
                 "peak_memory": step["peak_memory"],
             }
-    return list(found.values())
+    return list(rows_by_step.values())
 
 
 def _models(contestants: Sequence[Contestant]) -> dict[str, Any]:
-    """The metrics of each evaluation, from the first side that has them: where digests agree, so do these."""
-    found: dict[str, Any] = {}
+    """The metrics of each evaluation, from the first side that has them: equal digests imply equal metrics."""
+    metrics_by_step: dict[str, Any] = {}
     for contestant in contestants:
         for step in (contestant.record or {}).get("steps", ()):
             if step["metrics"]:
-                found.setdefault(step["name"], step["metrics"])
-    return found
+                metrics_by_step.setdefault(step["name"], step["metrics"])
+    return metrics_by_step

@@ -1,4 +1,4 @@
-"""Rounds of benchmark runs, one per orchestrator and round; results are kept, so that a restart continues."""
+"""Rounds of benchmark runs, one per orchestrator and round; results are stored, so that a restart continues."""
 
 from __future__ import annotations
 
@@ -24,39 +24,44 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 log = logging.getLogger(__name__)
-# what decides a part beside the packages: the kernel's code, and ours
+# stored results are only reused for the same code: the kernel's and this package's
 _OURS = (Path(counterpoint.__file__).parent, Path(__file__).parent)
 
 
 class Progress:
-    """Logs the number of each part and the estimated time left; `sides` has the side of each part."""
+    """Runs the parts, and logs the number of each and the estimated time left; `sides` has the side of each part."""
 
     def __init__(self, sides: Sequence[str]) -> None:
-        self._sides, self._begun, self._taken = tuple(sides), 0, dict[str, float]()
+        self._sides, self._started, self._durations = tuple(sides), 0, dict[str, float]()
 
-    def held(self, title: str, command: Sequence[str], kept: Path) -> dict[str, Any]:
-        """What a command answers, in JSON; it is kept in a file, and not run again while that stands.
+    def run_or_reuse(self, title: str, command: Sequence[str], stored: Path) -> dict[str, Any]:
+        """Runs a command and stores its JSON answer; if the answer is stored already, the command does not run.
+
+        Args:
+            title: the title of the part in the log.
+            command: the command, which prints one JSON document.
+            stored: the file of the answer.
 
         Raises:
-            ServiceError: it ended badly; nothing is kept then.
+            ServiceError: the command failed; no answer is stored.
         """
-        left, side = self._sides[self._begun :], self._sides[self._begun]
-        self._begun += 1
-        if kept.exists():
-            found: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
-            return found
-        log.info("[%d/%d] %s%s", self._begun, len(self._sides), title, self._left(left))
-        begun = time.monotonic()
-        found = _held(command, kept)
-        self._taken[side] = time.monotonic() - begun
-        return found
+        remaining, side = self._sides[self._started :], self._sides[self._started]
+        self._started += 1
+        if stored.exists():
+            document: dict[str, Any] = json.loads(stored.read_text(encoding="utf-8"))
+            return document
+        log.info("[%d/%d] %s%s", self._started, len(self._sides), title, self._time_left(remaining))
+        started = time.monotonic()
+        document = _run_and_store(command, stored)
+        self._durations[side] = time.monotonic() - started
+        return document
 
-    def _left(self, sides: Sequence[str]) -> str:
-        """What is left, once it is known of a side with services; another side is taken to need as long."""
-        if not self._taken.keys() - {"local"}:
+    def _time_left(self, sides: Sequence[str]) -> str:
+        """The estimated time left, once a side with services was measured; unmeasured sides count like the longest."""
+        if not self._durations.keys() - {"local"}:
             return ""
-        longest = max(self._taken.values())
-        return f"; about {sum(self._taken.get(side, longest) for side in sides) / 60:.0f} min left"
+        longest_seconds = max(self._durations.values())
+        return f"; about {sum(self._durations.get(side, longest_seconds) for side in sides) / 60:.0f} min left"
 
 
 def rounds_of(
@@ -67,26 +72,38 @@ def rounds_of(
     words: tuple[str, ...],
     progress: Progress | None = None,
 ) -> list[dict[str, Any]]:
-    """Holds the bouts that are not kept in `folder` yet, one at a time; returns all of them in order.
+    """Executes the benchmark runs that are not stored in `folder` yet, one at a time.
 
-    `words` are further arguments of a bout.
+    Args:
+        orchestrators: the sides.
+        rounds: the number of benchmark runs per side.
+        folder: where the results are stored.
+        python_of: the interpreter of a side.
+        words: further arguments of a benchmark run.
+        progress: the progress to continue; by default, a new one.
+
+    Returns:
+        The results of all benchmark runs, in order.
 
     Raises:
-        ServiceError: a bout could not be held; those before it are kept.
+        ServiceError: a benchmark run failed; the results before it are stored.
     """
     progress = progress or Progress(orchestrators * rounds)
-    bouts = []
+    benchmarks = []
     for number, name in product(range(1, rounds + 1), orchestrators):
         python = python_of(name)
         command = (str(python), "-P", "-m", "counterpoint_compare.benchmark_run", name, *words)
-        kept = folder / f"{name}-{number}-{state(name, python, words)}.json"
-        bouts.append((f"round {number} of {rounds}: {name}", command, kept))
+        stored = folder / f"{name}-{number}-{state(name, python, words)}.json"
+        benchmarks.append((f"round {number} of {rounds}: {name}", command, stored))
     with TemporaryDirectory(prefix="counterpoint-prepared-") as prepared:
-        # in a process of its own, for all: none of the bouts has imported or computed anything before it begins
-        if not all(kept.exists() for *_, kept in bouts):
-            _, command, _ = bouts[0]
-            _answer((*command, "--prepare", prepared))
-        return [progress.held(title, (*command, "--prepared", prepared), kept) for title, command, kept in bouts]
+        # prepared once, in a process of its own, so that each benchmark run starts without imports or computed outputs
+        if not all(stored.exists() for *_, stored in benchmarks):
+            _, command, _ = benchmarks[0]
+            _output_of((*command, "--prepare", prepared))
+        return [
+            progress.run_or_reuse(title, (*command, "--prepared", prepared), stored)
+            for title, command, stored in benchmarks
+        ]
 
 
 def tours_of(
@@ -96,29 +113,29 @@ def tours_of(
     progress: Progress,
     words: tuple[str, ...] = (),
 ) -> list[dict[str, Any]]:
-    """What a person meets on each side; `words` are further arguments of a tour.
+    """Executes the tour of each side that is not stored in `folder` yet; `words` are further arguments of a tour.
 
     Raises:
-        ServiceError: a tour ended badly; those before it are kept.
+        ServiceError: a tour failed; the results before it are stored.
     """
-    found = []
+    tours = []
     for name in orchestrators:
         python = python_of(name)
-        kept = folder / f"tour-{name}-{state(name, python, ('tour', *words))}.json"
+        stored = folder / f"tour-{name}-{state(name, python, ('tour', *words))}.json"
         command = (str(python), "-P", "-m", "counterpoint_compare.tour", "--on", name, *words)
-        found.append(progress.held(f"root cause and backfill: {name}", command, kept))
-    return found
+        tours.append(progress.run_or_reuse(f"root cause and backfill: {name}", command, stored))
+    return tours
 
 
-def _held(command: Sequence[str], kept: Path) -> dict[str, Any]:
-    answer = _answer(command)
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    put(kept, answer)
-    told: dict[str, Any] = json.loads(answer)
-    return told
+def _run_and_store(command: Sequence[str], stored: Path) -> dict[str, Any]:
+    output = _output_of(command)
+    stored.parent.mkdir(parents=True, exist_ok=True)
+    put(stored, output)
+    document: dict[str, Any] = json.loads(output)
+    return document
 
 
-def _answer(command: Sequence[str]) -> str:
+def _output_of(command: Sequence[str]) -> str:
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -127,20 +144,20 @@ def _answer(command: Sequence[str]) -> str:
         preexec_fn=die_with_parent(signal.SIGTERM),  # noqa: PLW1509 - it loads nothing
     )
     try:
-        answer, _ = process.communicate()
+        output, _ = process.communicate()
     except KeyboardInterrupt:
-        process.terminate()  # unless it was interrupted, too: it stops its services once
+        process.terminate()  # no harm if it was interrupted, too: it stops its services only once
         process.wait()
         raise
     if process.returncode:
         raise ServiceError(f"'{' '.join(command)}' exited with code {process.returncode}: see its output above")
-    return answer.decode()
+    return output.decode()
 
 
 def state(name: str, python: Path, words: tuple[str, ...]) -> str:
-    """Names what decides a part, so that one of another release is not taken for it: our code, and the packages."""
-    decides = json.dumps([name, words, counterpoint.__version__, packages_of(python), *map(digest_of, _OURS)])
-    return hashlib.sha256(decides.encode()).hexdigest()[:12]
+    """A digest of the part, our code and the installed packages, so that results of another release are not reused."""
+    identity = json.dumps([name, words, counterpoint.__version__, packages_of(python), *map(digest_of, _OURS)])
+    return hashlib.sha256(identity.encode()).hexdigest()[:12]
 
 
 @cache
@@ -155,5 +172,5 @@ def digest_of(folder: Path) -> str:
 def packages_of(python: Path) -> dict[str, str]:
     """The version of each package of an environment, by the names of their metadata's folders."""
     folders = python.parent.parent.glob("lib/python*/site-packages/*.dist-info")
-    found = (path.name.removesuffix(".dist-info").rpartition("-") for path in folders)
-    return {name: version for name, _, version in sorted(found)}
+    names_and_versions = (path.name.removesuffix(".dist-info").rpartition("-") for path in folders)
+    return {name: version for name, _, version in sorted(names_and_versions)}

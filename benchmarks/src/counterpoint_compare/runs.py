@@ -1,4 +1,4 @@
-"""Running the comparison: each orchestrator on a root of its own, one after the other, all from nothing."""
+"""Runs the comparison: one orchestrator after another, each on an empty root of its own."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What is compared: a partition of a pipeline, with the days of its window."""
+    """The comparison to run: a partition of a pipeline, with the days of its window."""
 
     pipeline: str
     date: str
@@ -37,7 +37,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
-    """One orchestrator's part: its command, what that used, and its RunRecord if it got that far."""
+    """One orchestrator's part: its command, the measured resources, and its RunRecord if the run has one."""
 
     orchestrator: str
     command: tuple[str, ...]
@@ -46,23 +46,21 @@ class Contestant:
 
 
 def compare(comparison: Comparison, python_of: Callable[[str], Path]) -> list[Contestant]:
-    """Runs every orchestrator; one that fails does not keep the others from running.
+    """Runs every orchestrator; a failure of one does not stop the others.
 
     Raises:
         UsageError: the root is not a local folder.
-        ServiceError: a side's adapter cannot be asked.
+        ServiceError: a side's adapter cannot be queried.
     """
     if "://" in comparison.root:
-        raise UsageError(
-            f"compare keeps each side in a folder of its own, so {comparison.root} does not do: name a folder"
-        )
+        raise UsageError(f"compare needs a local folder for each side: {comparison.root} is not one: name a folder")
     pythons = {name: python_of(name) for name in comparison.orchestrators}
     find_pipeline(comparison.pipeline)
-    found = []
+    contestants = []
     for number, name in enumerate(comparison.orchestrators, 1):
         log.info("[%d/%d] %s", number, len(pythons), name)
-        found.append(_contest(comparison, name, pythons[name]))
-    return found
+        contestants.append(_contest(comparison, name, pythons[name]))
+    return contestants
 
 
 def _contest(comparison: Comparison, name: str, python: Path) -> Contestant:
@@ -75,6 +73,6 @@ def _contest(comparison: Comparison, name: str, python: Path) -> Contestant:
     words += ["--root", str(root), "--json"]
     measured = measure([str(python), "-P", "-m", "counterpoint", *words])
     # as a person would type it here
-    shown = [os.path.relpath(word) if word == str(root) and root.is_relative_to(Path.cwd()) else word for word in words]
+    typed = [os.path.relpath(word) if word == str(root) and root.is_relative_to(Path.cwd()) else word for word in words]
     record = json.loads(measured.answer) if measured.answer.strip() else None
-    return Contestant(name, ("counterpoint", *shown), measured, record)
+    return Contestant(name, ("counterpoint", *typed), measured, record)

@@ -1,10 +1,9 @@
 """Whether a change between repeated measurements is beyond their noise.
 
-The rule: the logarithms of the values are compared by the t-test that lets each side have a variance of its own (Welch,
-Biometrika 34, 1947), which asks for at least `ROUNDS` values a side; the chances of all figures are adjusted together
-for how many they are (Benjamini and Hochberg, J. R. Stat. Soc. B 57, 1995), so that about `LEVEL` of what is told is
-noise; and what changed by less than `EFFECT` is not told. Tests by ranks cannot decide with three values a side: their
-least two-sided chance is 0.1.
+The logarithms of the values are compared by Welch's t-test (Biometrika 34, 1947), which allows unequal variances. It
+needs at least `ROUNDS` values per side. The p-values of all figures are adjusted together for their number (Benjamini
+and Hochberg, J. R. Stat. Soc. B 57, 1995), so that about `LEVEL` of the reported changes are noise. Changes below
+`EFFECT` are not reported. Rank tests cannot decide with three values per side: their smallest two-sided p-value is 0.1.
 """
 
 from __future__ import annotations
@@ -18,24 +17,27 @@ if TYPE_CHECKING:
 
     Term = tuple[int, Sequence[float]]
 
-# simulated with five rounds, noise that is uniform, skewed or has outliers brings a false alarm to about 3 of 100 pairs
-# of equal reports at most; what has two modes is told falsely more often, most of all with three rounds.
-# a machine also differs by some percent from day to day, which no round shows: hence the least effect
+# In simulations with five rounds, uniform or skewed noise and outliers cause a false alarm in at most about 3 of 100
+# pairs of equal reports. A bimodal figure causes more false alarms, above all with three rounds.
+# A machine also differs by some percent from day to day, which rounds of one day do not show: hence EFFECT.
 LEVEL, EFFECT, ROUNDS = 0.02, 0.1, 3
-# values that agree by luck, or by the ticks of a clock, are not without noise: this is the least standard deviation
+# Values that agree by chance, or because of the clock's resolution, still have noise: the smallest standard deviation.
 _SPREAD = 0.02
 _RESOLUTION = {"s": 0.005, "CPU s": 0.002, "CPU s/min": 0.05, "bytes": 4096.0, "": 0.1}
 
 
 def at_least(value: float, unit: str) -> float:
-    """A value, or the resolution of its unit where that is more: nothing is told of what is smaller, or negative."""
+    """A value, or the resolution of its unit if that is larger: smaller and negative values are not distinguished."""
     return max(value, _RESOLUTION[unit])
 
 
 def chance(terms: Sequence[Term], unit: str) -> float:
-    """The chance that the logarithms' means, added with their signs, are as far from 0 as this by noise alone.
+    """The p-value of the signed sum of the logarithms' means: the chance that noise alone moves it this far from 0.
 
-    Two terms (+1 new, -1 old) make a ratio, four a ratio of ratios. Each has two values or more.
+    Args:
+        terms: sign and values: two terms (+1 new, -1 old) make a ratio, four a ratio of ratios. Each term has two
+            values or more.
+        unit: the unit of the values.
     """
     logs = [(sign, [math.log(at_least(value, unit)) for value in values]) for sign, values in terms]
     parts = [max(variance(values), _least(values, unit) ** 2) / len(values) for _, values in logs]
@@ -49,22 +51,22 @@ def _least(logs: Sequence[float], unit: str) -> float:
 
 
 def student(t: float, freedom: float) -> float:
-    """The chance of a value as far from 0 as `t` by Student's distribution, of 1 degree of freedom or more."""
+    """The two-sided p-value of `t` by Student's distribution; `freedom` is 1 or more."""
     from scipy.special import stdtr  # scipy.stats takes two seconds longer to import
 
     return float(2 * stdtr(freedom, -abs(t)))
 
 
 def adjusted(chances: Sequence[float]) -> list[float]:
-    """Each chance times the number of all over its rank, and no more than a greater one's (Benjamini and Hochberg)."""
+    """The p-values, adjusted for their number by the step-up procedure of Benjamini and Hochberg."""
     order = sorted(range(len(chances)), key=lambda place: chances[place], reverse=True)
-    found, least = [1.0] * len(chances), 1.0
+    adjusted_chances, smallest = [1.0] * len(chances), 1.0
     for rank, place in zip(range(len(chances), 0, -1), order, strict=True):
-        least = min(least, chances[place] * len(chances) / rank)
-        found[place] = least
-    return found
+        smallest = min(smallest, chances[place] * len(chances) / rank)
+        adjusted_chances[place] = smallest
+    return adjusted_chances
 
 
 def is_large(ratio: float) -> bool:
-    """Whether a change is worth telling, whichever way."""
+    """Whether a change, up or down, is large enough to report."""
     return max(ratio, 1 / ratio) >= 1 + EFFECT

@@ -24,36 +24,36 @@ _FIGURES = {
 
 
 def summary_of(results: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The rows, with the values of each side as people read them; `least` names the sides with the lowest value."""
+    """The rows, with the formatted values of each side; `least` names the sides with the lowest value."""
     return [_row(title, unit, values) for title, unit, values in _rows(results) if values]
 
 
 def _row(title: str, unit: str, values: Values) -> dict[str, Any]:
-    told = {side: shown(value, unit) for side, value in values.items()}
-    # the local runner is nobody's rival: it has no services, no page and no schedule
-    rivals = {side: value for side, value in values.items() if side not in {"local", "counterpoint"}}
-    least = [side for side, value in rivals.items() if told[side] == shown(min(rivals.values()), unit)]
-    return {"title": title, "on": told, "least": least if len(least) < len(rivals) else []}
+    texts = {side: shown(value, unit) for side, value in values.items()}
+    # the local runner is left out of the ranking: it has no services, no page and no schedule
+    orchestrated = {side: value for side, value in values.items() if side not in {"local", "counterpoint"}}
+    lowest = [side for side, value in orchestrated.items() if texts[side] == shown(min(orchestrated.values()), unit)]
+    return {"title": title, "on": texts, "least": lowest if len(lowest) < len(orchestrated) else []}
 
 
 def _rows(results: Mapping[str, Any]) -> Iterator[tuple[str, str, Values]]:
     figures = {figure["name"]: figure for figure in results["figures"]}
     for name, title in _FIGURES.items():
         if name in figures:
-            on = figures[name]["on"]
-            yield title, figures[name]["unit"], {side: on[side]["median"] for side in on}
+            sides = figures[name]["on"]
+            yield title, figures[name]["unit"], {side: sides[side]["median"] for side in sides}
     yield (
         "Time until a bug fails the run",
         "s",
-        _toured(results, lambda one: one["bug"]["run"]["seconds"]),
+        _toured(results, lambda tour: tour["bug"]["run"]["seconds"]),
     )
-    yield "Time to root cause with why", "s", _toured(results, lambda one: one["bug"]["why"]["seconds"])
-    yield "Backfill time: 7 days, one corrupt", "s", _toured(results, lambda one: one["week"]["first"]["seconds"])
-    yield "Retry time after the repair", "s", _toured(results, lambda o: o["week"]["retry"]["seconds"])
-    yield "Import time of the pipeline", "s", _toured(results, lambda one: one["imports"]["streamrec"])
+    yield "Time to root cause with why", "s", _toured(results, lambda tour: tour["bug"]["why"]["seconds"])
+    yield "Backfill time: 7 days, one corrupt", "s", _toured(results, lambda tour: tour["week"]["first"]["seconds"])
+    yield "Retry time after the repair", "s", _toured(results, lambda tour: tour["week"]["retry"]["seconds"])
+    yield "Import time of the pipeline", "s", _toured(results, lambda tour: tour["imports"]["streamrec"])
     yield "Lines of code that orchestrate StreamRec", "", lines_of(results)
     yield f"Actions for {len(results['operations'])} operator tasks", "", acts_of(results)
 
 
-def _toured(results: Mapping[str, Any], value: Callable[[Mapping[str, Any]], float]) -> Values:
-    return {one["orchestrator"]: value(one) for one in results["tours"]}
+def _toured(results: Mapping[str, Any], value_of: Callable[[Mapping[str, Any]], float]) -> Values:
+    return {tour["orchestrator"]: value_of(tour) for tour in results["tours"]}

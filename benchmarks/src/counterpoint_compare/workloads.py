@@ -21,10 +21,10 @@ _HERE = __name__
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """A pipeline, what it is, how often one bout runs it, and for which first day; the first time counts as cold.
+    """A pipeline, how often a benchmark run executes it, and from which day; the first of several runs is cold.
 
-    `before` are the steps of earlier days that its window needs: the local runner makes them before the services start.
-    `config` overrides settings.
+    `before` are the steps of earlier days that its window needs: the local runner executes them before the services
+    start. `config` overrides settings.
     """
 
     name: str
@@ -59,13 +59,13 @@ def nothing() -> int:
     return 0
 
 
-def passed(given: int) -> int:
+def passed(value: int) -> int:
     """Stands for a step with one input."""
-    return given
+    return value
 
 
 def joined(left: int | None, right: int | None) -> int:
-    """Stands for a step with two inputs, of which one may have failed."""
+    """Stands for a step with two inputs, one of which may have failed."""
     return (left or 0) + (right or 0)
 
 
@@ -74,19 +74,19 @@ def fibonacci(n: int) -> int:
     return n if n < 2 else fibonacci(n - 1) + fibonacci(n - 2)  # noqa: PLR2004 - the definition
 
 
-def _row(name: str, length: int, n: int) -> Pipeline:
+def _chain(name: str, length: int, n: int) -> Pipeline:
     # on Dagster a step is an asset, and no two of a deployment may have one name
     names = [f"{name}_{number:02}" for number in range(length)]
-    befores = [(), *((before,) for before in names)]
+    predecessors = [(), *((predecessor,) for predecessor in names)]
     steps = [
-        step(f"{_HERE}:fibonacci", name=one, after=before, output=_VALUE)
-        for one, before in zip(names, befores, strict=False)
+        step(f"{_HERE}:fibonacci", name=task, after=predecessor, output=_VALUE)
+        for task, predecessor in zip(names, predecessors, strict=False)
     ]
     return Pipeline(name, config={"n": n}, partitions=Partitions(start=FIRST_DAY), steps=tuple(steps))
 
 
-small = _row("small", 40, 10)
-long = _row("long", 10, 33)
+small = _chain("small", 40, 10)
+long = _chain("long", 10, 33)
 
 empty = Pipeline(
     "empty",
@@ -94,12 +94,12 @@ empty = Pipeline(
     partitions=Partitions(start=FIRST_DAY),
     steps=(
         step(f"{_HERE}:nothing", name="raw", output=_VALUE),
-        step(f"{_HERE}:passed", name="validated", inputs={"given": "raw"}, output=_VALUE),
-        step(f"{_HERE}:passed", name="features", inputs={"given": "validated"}, output=_VALUE),
-        step(f"{_HERE}:passed", name="retrieval", inputs={"given": "features"}, output=_VALUE),
-        step(f"{_HERE}:passed", name="ranking", inputs={"given": "features"}, output=_VALUE),
-        step(f"{_HERE}:passed", name="retrieval_checked", inputs={"given": "retrieval"}, output=_VALUE),
-        step(f"{_HERE}:passed", name="ranking_checked", inputs={"given": "ranking"}, output=_VALUE),
+        step(f"{_HERE}:passed", name="validated", inputs={"value": "raw"}, output=_VALUE),
+        step(f"{_HERE}:passed", name="features", inputs={"value": "validated"}, output=_VALUE),
+        step(f"{_HERE}:passed", name="retrieval", inputs={"value": "features"}, output=_VALUE),
+        step(f"{_HERE}:passed", name="ranking", inputs={"value": "features"}, output=_VALUE),
+        step(f"{_HERE}:passed", name="retrieval_checked", inputs={"value": "retrieval"}, output=_VALUE),
+        step(f"{_HERE}:passed", name="ranking_checked", inputs={"value": "ranking"}, output=_VALUE),
         step(
             f"{_HERE}:joined",
             name="registered",

@@ -262,8 +262,8 @@ def test_the_command_tells_and_writes(
     [
         (None, "cannot be read"),
         ("{", "is no JSON"),
-        ("[1]", "no results.json of this release"),
-        ('{"bouts": [{}]}', "no results.json of this release"),
+        ("[1]", "not a results.json of this release"),
+        ('{"bouts": [{}]}', "not a results.json of this release"),
         ('{"machines": []}', "is of several machines"),
     ],
 )

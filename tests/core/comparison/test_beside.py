@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from counterpoint_compare.external_results import OURS, beside_of
+from counterpoint_compare.external_results import OURS, external_results_of
 from counterpoint_compare.figures import summary
 from counterpoint_compare.measured import Measured
 from counterpoint_compare.report import write_report
@@ -50,12 +50,12 @@ def put(folder: Path, name: str, document: dict[str, Any]) -> None:
 
 def test_what_was_measured_here_goes_before_what_the_project_measured(tmp_path: Path) -> None:
     out, ours = tmp_path / "out", tmp_path / "ours"
-    assert beside_of(out, ours) == {"faults": None, "by_hand": [], "tests": []}
+    assert external_results_of(out, ours) == {"faults": None, "by_hand": [], "tests": []}
     put(ours, "faults/summary.json", faults(met=True))
     put(ours, "by-hand/airflow.json", by_hand("airflow", 0.9))
     put(ours, "by-hand/dagster.json", by_hand("dagster", 0.8))
     put(out, "by-hand/airflow.json", by_hand("airflow", 1.1))
-    found = beside_of(out, ours)
+    found = external_results_of(out, ours)
     assert (found["faults"]["met"], found["faults"]["here"]) == (1, False)
     told = [(one["orchestrator"], one["wall"]["median"], one["here"]) for one in found["by_hand"]]
     assert told == [("airflow", 1.1, True), ("dagster", 0.8, False)]
@@ -64,7 +64,7 @@ def test_what_was_measured_here_goes_before_what_the_project_measured(tmp_path: 
 def test_the_report_shows_both(tmp_path: Path) -> None:
     put(tmp_path, "faults/summary.json", faults(met=False))
     put(tmp_path, "by-hand/airflow.json", by_hand("airflow", 0.9, 1.02, 0.95))
-    found = report_with(beside_of(tmp_path, tmp_path / "none"))
+    found = report_with(external_results_of(tmp_path, tmp_path / "none"))
     page = write_report(found, tmp_path).read_text(encoding="utf-8")
     assert "0 of 1 runs meet every goal" in page
     assert "a bug in &lt;validation&gt;" in page
@@ -78,7 +78,7 @@ def test_the_report_shows_both(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["airflow", "dagster", "prefect"])
 def test_the_project_has_measured_every_side(name: str) -> None:
-    kept = beside_of(OURS / "none")
+    kept = external_results_of(OURS / "none")
     assert report_with(kept)["beside"] == kept
     assert name in {one["orchestrator"] for one in kept["by_hand"]}
     assert {name, "local"} <= {one["orchestrator"] for one in kept["tests"]}

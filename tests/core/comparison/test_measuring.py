@@ -108,7 +108,7 @@ def test_what_was_measured_is_kept_and_gone_on_from(tmp_path: Path, monkeypatch:
         held.append(command[command.index(BOUT) + 1])
         return {"orchestrator": command[command.index(BOUT) + 1]}
 
-    monkeypatch.setattr(rounds, "_held", hold)
+    monkeypatch.setattr(rounds, "_run_and_store", hold)
     again = rounds_of(("local",), 2, tmp_path, here, WORDS)
     assert (again[0], held) == (first[0], ["local"]), "the first round stands, the second is held"
     rounds_of(("local",), 1, tmp_path, here, ("--workloads", "small"))
@@ -124,7 +124,7 @@ def test_what_is_left_is_told_once_it_is_known(
         now["seconds"] += {"local": 6, "airflow": 60, "dagster": 120}[command[command.index(BOUT) + 1]]
         return {}
 
-    monkeypatch.setattr(rounds, "_held", hold)
+    monkeypatch.setattr(rounds, "_run_and_store", hold)
     monkeypatch.setattr(rounds.time, "monotonic", lambda: now["seconds"])
     caplog.set_level("INFO")
     rounds_of(("local", "airflow", "dagster"), 2, tmp_path, here, WORDS)

@@ -1,7 +1,7 @@
-"""StreamRec as an Airflow DAG of the older kind: operators, templates, XComs pushed and pulled by hand.
+"""StreamRec as a classic Airflow DAG: operators, templates, XComs that are pushed and pulled explicitly.
 
-Written for Airflow 1.10, carried to 3.3 by its imports. Its pools are set in the UI: gpu_pool 4, feature_store_pool 2,
-model_registry_pool 1.
+It was written for Airflow 1.10; only its imports were changed for 3.3. Its pools are set in the UI: gpu_pool 4,
+feature_store_pool 2, model_registry_pool 1.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ DECIDING = ["retrieval_model", "ranking_model", "retrieval_evaluation", "ranking
 
 
 def tell_failure(context: Any) -> None:
-    """Tells of a step that failed after all its retries."""
+    """Sends an alert for a step that failed after all its retries."""
     alerts.failed(context["task_instance"].task_id, context["ds"], context.get("exception"))
 
 
 def tell_late(context: Any) -> None:
-    """Tells of a run that has not ended by its deadline."""
+    """Sends an alert for a run that has not ended by its deadline."""
     alerts.tell(
         "P1", f"streamrec of {context['dag_run']['logical_date'][:10]} is late", "it has not ended after 4 hours"
     )
 
 
 def is_bad_data(error: Exception) -> bool:
-    """Whether another attempt cannot help."""
+    """Whether a retry cannot help."""
     from pandera.errors import SchemaError, SchemaErrors
 
     return isinstance(error, (ContractError, SourceError, UsageError, SchemaError, SchemaErrors))
 
 
 def run_step(step: str, day: str, **context: Any) -> None:
-    """Runs a step, and pushes what it returns."""
+    """Runs a step and pushes its result."""
     from byhand import steps
 
     try:
@@ -55,7 +55,7 @@ def run_step(step: str, day: str, **context: Any) -> None:
 
 
 def window_is_validated(day: str) -> bool:
-    """Whether the days before a day are validated."""
+    """Whether all days of the window are validated."""
     from byhand import steps
 
     missing = steps.missing_days(day)
@@ -65,7 +65,7 @@ def window_is_validated(day: str) -> bool:
 
 
 def register_models(day: str, **context: Any) -> None:
-    """Registers whichever model passed: a step that failed, or never ran, pushed nothing."""
+    """Registers each model that passed; a step that failed or never ran has pushed no result."""
     from byhand import steps
 
     ti = context["ti"]
@@ -98,7 +98,7 @@ with DAG(
     dag_id="streamrec_classic",
     description="Retrains the recommender every day",
     default_args=default_args,
-    # since Airflow 3 a plain cron expression has no interval: ds would be the day that has just begun
+    # since Airflow 3, a plain cron expression has no data interval: ds would be the current day
     schedule=CronDataIntervalTimetable("0 2 * * *", timezone="UTC"),
     start_date=datetime(2010, 1, 1, tzinfo=UTC),
     catchup=False,

@@ -1,6 +1,6 @@
-"""StreamRec on Airflow 3.3 with TaskFlow: a run is of the day that its data interval starts on, in UTC.
+"""StreamRec on Airflow 3.3 with TaskFlow: the day of a run is the start of its data interval, in UTC.
 
-Its pools are made at deployment: `python -m byhand.airflow_taskflow > pools.json && airflow pools import pools.json`.
+Pools are created at deployment: `python -m byhand.airflow_taskflow > pools.json && airflow pools import pools.json`.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ POOLS = {"gpu_pool": 4, "feature_store_pool": 2, "model_registry_pool": 1}
 
 @dataclass(frozen=True)
 class UnlessDataIsBad(RetryPolicy):
-    """Waits for the task's delay, doubled each time, stretched by up to the jitter; bad data fails at once."""
+    """Waits for the task's delay, doubled each time, stretched by up to the jitter; bad data fails immediately."""
 
     jitter: float = 0.0
 
     def evaluate(self, exception: BaseException, try_number: int, max_tries: int, context: Any = None) -> RetryDecision:  # noqa: ARG002
         """Whether and when to try again, by the error."""
-        # not in a RetryRule, which would import pandera whenever the file is parsed
+        # not in a RetryRule, which would import pandera each time the file is parsed
         from pandera.errors import SchemaError, SchemaErrors
 
         if isinstance(exception, (ContractError, SourceError, UsageError, SchemaError, SchemaErrors)):
@@ -53,7 +53,7 @@ class UnlessDataIsBad(RetryPolicy):
         return RetryDecision.retry(delay * random.uniform(1, 1 + self.jitter))  # noqa: S311
 
 
-# where a worker was killed nobody asks the policy: Airflow's own arithmetic counts the delay
+# Airflow does not ask the policy after a worker was killed; it then computes the delay from these values
 READING: dict[str, Any] = {
     "retries": 1,
     "retry_delay": timedelta(seconds=30),
@@ -71,12 +71,12 @@ TRAINING: dict[str, Any] = {
 
 
 def tell_failure(context: Any) -> None:
-    """Tells of a step that failed after all its retries."""
+    """Sends an alert for a step that failed after all its retries."""
     alerts.failed(context["ti"].task_id, f"{context['data_interval_start']:%Y-%m-%d}", context.get("exception"))
 
 
 def tell_late(context: Any) -> None:
-    """Tells of a run that has not ended by its deadline."""
+    """Sends an alert for a run that has not ended by its deadline."""
     day = context["dag_run"]["data_interval_start"][:10]
     alerts.tell("P1", f"streamrec of {day} is late", "it has not ended 4 hours after it was queued")
 
@@ -153,7 +153,7 @@ def registered_models(day: str, ti: Any = None) -> list[dict[str, Any]]:
     """Registers whichever model passed, also when the other failed."""
     from byhand import steps
 
-    # not by XCom, for that of an earlier attempt outlives a cleared task that then never starts
+    # not by XCom: the XCom of an earlier attempt remains if a cleared task never starts again
     names = sorted(ti.task.upstream_task_ids)
     states = ti.get_task_states(dag_id=ti.dag_id, task_ids=names, run_ids=[ti.run_id])[ti.run_id]
     return steps.registered_models(day, {name for name in names if states.get(name) == "success"})

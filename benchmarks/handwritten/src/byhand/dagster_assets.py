@@ -1,6 +1,6 @@
 """StreamRec on Dagster: an asset per step and day, windows as partition mappings, the lake behind IO managers.
 
-Annotations are not postponed here, for Dagster evaluates them; frames are `Any`, for who schedules imports no Polars.
+Annotations are not postponed, because Dagster evaluates them. Frames are `Any`, so that the daemon imports no Polars.
 """
 
 import signal
@@ -27,13 +27,13 @@ Days = dict[str, Any]
 
 DAYS = dg.DailyPartitionsDefinition(FIRST_DAY)
 WINDOW = dg.TimeWindowPartitionMapping(start_offset=-6, end_offset=0)
-# training has no edge by which to read the held-out day
+# training must not read the held-out day
 TRAINING_DAYS = dg.TimeWindowPartitionMapping(start_offset=-6, end_offset=-1)
 POOLS = {"gpu_pool": 4, "feature_store_pool": 2, "model_registry_pool": 1}
-# up to 30 s, then up to 90 s: Dagster has no upper limit of a delay, but two retries do not come near ten minutes
+# up to 30 s, then up to 90 s: Dagster cannot cap a delay, but two retries stay far below ten minutes
 TRAINING_RETRY = dg.RetryPolicy(max_retries=2, delay=30, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL)
 TRAINING_TIMEOUT = timedelta(hours=2)
-# by these tags Dagster groups the runs that repeat another, or go on with it
+# Dagster groups re-executions of a run by these tags
 ROOT_RUN, PARENT_RUN = "dagster/root_run_id", "dagster/parent_run_id"
 
 
@@ -49,7 +49,7 @@ def _lake() -> "Lake":
 
 @contextmanager
 def _final_errors() -> Iterator[None]:
-    """Fails the step at once where another attempt cannot help: wrong data or settings, or what was never written."""
+    """Fails the step at once if a retry cannot help: wrong data, wrong settings, or a missing input."""
     from byhand.lake import NotInLakeError
 
     try:
@@ -60,22 +60,22 @@ def _final_errors() -> Iterator[None]:
 
 @contextmanager
 def _time_limit(limit: timedelta) -> Iterator[None]:
-    """Interrupts what takes longer with a TimeoutError: Dagster has no time-out of a step."""
+    """Interrupts the block with a TimeoutError after `limit`, because Dagster has no step time-out."""
 
     def interrupt(*_: Any) -> None:
         raise TimeoutError(f"not done after {limit}")
 
-    before = signal.signal(signal.SIGALRM, interrupt)
+    previous_handler = signal.signal(signal.SIGALRM, interrupt)
     signal.setitimer(signal.ITIMER_REAL, limit.total_seconds())
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.signal(signal.SIGALRM, previous_handler)
 
 
 class LakeIOManager(dg.ConfigurableIOManager):
-    """Keeps outputs in the lake by asset and day; `kind` is what the lake calls them: table, model or json."""
+    """Stores outputs in the lake by asset and day; `kind` is the kind of output: table, model or json."""
 
     kind: str
 
@@ -101,7 +101,7 @@ def _contract(name: str) -> list[dg.AssetCheckSpec]:
 
 
 def _audit(name: str, rows: Any) -> dg.AssetCheckResult:
-    """Holds a table against the pandera schema of its name."""
+    """Validates a table against the pandera schema of the same name."""
     from pandera.errors import SchemaErrors
 
     from streamrec import contracts
@@ -114,7 +114,7 @@ def _audit(name: str, rows: Any) -> dg.AssetCheckResult:
 
 
 def _published(rows: Any, check: dg.AssetCheckResult, **counts: int) -> Iterator[Any]:
-    """A table and its check; one that breaks its contract is not written."""
+    """Yields a table and its check; a table that breaks its contract is not written."""
     if not check.passed:
         yield check
         raise dg.Failure(f"the contract is broken: {check.description}", allow_retries=False)
@@ -132,7 +132,7 @@ model = partial(
     retry_policy=TRAINING_RETRY,
     freshness_policy=dg.FreshnessPolicy.time_window(timedelta(hours=26)),
 )
-# an asset is read by one input only, so this is the window and the held-out day in one
+# an asset can be read by one input only, so this input has the window and the held-out day
 evaluation = partial(
     dg.asset,
     partitions_def=DAYS,
@@ -158,12 +158,12 @@ def validated_interactions(context: AssetExecutionContext, raw_interactions: Any
     from streamrec.validation import validated_interactions as validate
 
     lake, day, settings = _lake(), context.partition_key, Settings.from_environment()
-    found = validate(raw_interactions, _partition(context), settings.functions["contract"], settings.source)
-    lake.write_table("rejected_interactions", day, found.rejected)
-    check = _audit("validated_interactions", found.rows)
+    validation = validate(raw_interactions, _partition(context), settings.functions["contract"], settings.source)
+    lake.write_table("rejected_interactions", day, validation.rejected)
+    check = _audit("validated_interactions", validation.rows)
     if check.passed:
-        lake.write_table("daily_partials", day, daily_partials(found.rows))
-    yield from _published(found.rows, check, rejected=len(found.rejected))
+        lake.write_table("daily_partials", day, daily_partials(validation.rows))
+    yield from _published(validation.rows, check, rejected=len(validation.rejected))
 
 
 @table(
@@ -186,8 +186,8 @@ def retrieval_model(context: AssetExecutionContext, training_features: Any, inte
 
     settings = Settings.from_environment().functions
     with _final_errors(), _time_limit(TRAINING_TIMEOUT):
-        made = train(training_features, interactions, _partition(context), settings["retrieval"], settings["seed"])
-    return MaterializeResult(value=made, metadata={"metrics": dict(made.metrics)})
+        trained = train(training_features, interactions, _partition(context), settings["retrieval"], settings["seed"])
+    return MaterializeResult(value=trained, metadata={"metrics": dict(trained.metrics)})
 
 
 @model()
@@ -197,8 +197,8 @@ def ranking_model(context: AssetExecutionContext, training_features: Any, intera
 
     settings = Settings.from_environment().functions
     with _final_errors(), _time_limit(TRAINING_TIMEOUT):
-        made = train(training_features, interactions, _partition(context), settings["ranking"], settings["seed"])
-    return MaterializeResult(value=made, metadata={"metrics": dict(made.metrics)})
+        trained = train(training_features, interactions, _partition(context), settings["ranking"], settings["seed"])
+    return MaterializeResult(value=trained, metadata={"metrics": dict(trained.metrics)})
 
 
 @evaluation()
@@ -209,8 +209,8 @@ def retrieval_evaluation(
     from streamrec.evaluation import retrieval_evaluation as evaluate
 
     held_out, settings = interactions.pop(context.partition_key), Settings.from_environment().functions["retrieval"]
-    found = evaluate(retrieval_model, training_features, interactions, held_out, _partition(context), settings)
-    return MaterializeResult(value=found, metadata=found)
+    metrics = evaluate(retrieval_model, training_features, interactions, held_out, _partition(context), settings)
+    return MaterializeResult(value=metrics, metadata=metrics)
 
 
 @evaluation()
@@ -221,15 +221,15 @@ def ranking_evaluation(
     from streamrec.evaluation import ranking_evaluation as evaluate
 
     held_out, seed = interactions.pop(context.partition_key), Settings.from_environment().functions["seed"]
-    found = evaluate(ranking_model, training_features, interactions, held_out, _partition(context), seed)
-    return MaterializeResult(value=found, metadata=found)
+    metrics = evaluate(ranking_model, training_features, interactions, held_out, _partition(context), seed)
+    return MaterializeResult(value=metrics, metadata=metrics)
 
 
 @dg.asset(
     partitions_def=DAYS,
     deps=[retrieval_model, ranking_model, retrieval_evaluation, ranking_evaluation],
     pool="model_registry_pool",
-    # the last step of a run that begins at 02:00 and has four hours: Dagster has no deadline of a run that only tells
+    # the last step of a run that starts at 02:00 and may take four hours: a Dagster run deadline would also end the run
     freshness_policy=dg.FreshnessPolicy.cron("0 6 * * *", lower_bound_delta=timedelta(hours=4)),
 )
 def registered_models(context: AssetExecutionContext) -> MaterializeResult:
@@ -241,12 +241,12 @@ def registered_models(context: AssetExecutionContext) -> MaterializeResult:
 
 
 def _succeeded(context: AssetExecutionContext) -> set[str]:
-    """The steps whose last attempt was well, in this run or those that it repeats or goes on with."""
+    """The steps whose last attempt succeeded, in this run or in the runs that it re-executes."""
     root = context.run.tags.get(ROOT_RUN, context.run.run_id)
-    later = context.instance.get_run_records(dg.RunsFilter(tags={ROOT_RUN: root}), ascending=True)
-    runs = [root, *(record.dagster_run.run_id for record in later)]
-    last = {stat.step_key: stat.status for run in runs for stat in context.instance.get_run_step_stats(run)}
-    return {step for step, status in last.items() if status and status.value == "SUCCESS"}
+    later_runs = context.instance.get_run_records(dg.RunsFilter(tags={ROOT_RUN: root}), ascending=True)
+    runs = [root, *(record.dagster_run.run_id for record in later_runs)]
+    last_statuses = {stat.step_key: stat.status for run in runs for stat in context.instance.get_run_step_stats(run)}
+    return {step for step, status in last_statuses.items() if status and status.value == "SUCCESS"}
 
 
 streamrec = dg.define_asset_job("streamrec")
@@ -257,7 +257,7 @@ daily = dg.build_schedule_from_partitioned_job(
 
 @dg.run_failure_sensor(default_status=dg.DefaultSensorStatus.RUNNING)
 def tell(context: dg.RunFailureSensorContext) -> None:
-    """Tells of each step that failed for good; a hook would say nothing of a step whose process was killed."""
+    """Sends an alert for each step that failed after all retries, or whose process was killed, which a hook misses."""
     events, day = context.get_step_failure_events(), context.partition_key
     if not events:  # the run's own process was killed
         alerts.failed("run", day, dg.Failure(context.failure_event.message))
@@ -270,7 +270,7 @@ def tell(context: dg.RunFailureSensorContext) -> None:
 
 @dg.run_failure_sensor(request_job=streamrec, default_status=dg.DefaultSensorStatus.RUNNING)
 def register_all_the_same(context: dg.RunFailureSensorContext) -> dg.RunRequest | dg.SkipReason:
-    """Runs the gate that a failed step kept from running: Dagster has no trigger rule."""
+    """Runs the gate after a failed step prevented it, because Dagster has no trigger rules."""
     run, gate = context.dagster_run, registered_models.key
     failed = {event.step_key for event in context.get_step_failure_events()}
     if not failed or "registered_models" in failed or gate not in (run.asset_selection or {gate}):
@@ -289,11 +289,11 @@ defs = dg.Definitions(
     schedules=[daily],
     sensors=[tell, register_all_the_same],
     resources={kind: LakeIOManager(kind=kind) for kind in ("table", "model", "json")},
-    # a step is forked from a process that has this module, for to import it takes seconds
+    # steps are forked from a process that has imported this module, because the import takes seconds
     executor=dg.multiprocess_executor.configured({"start_method": {"forkserver": {"preload_modules": [__name__]}}}),
 )
 
-if __name__ == "__main__":  # once in each deployment: Dagster keeps the limits of pools in its database, not in code
+if __name__ == "__main__":  # once per deployment: Dagster keeps pool limits in its database
     with dg.DagsterInstance.get() as instance:
         for pool, slots in POOLS.items():
             instance.event_log_storage.set_concurrency_slots(pool, slots)

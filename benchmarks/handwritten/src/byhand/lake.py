@@ -1,4 +1,4 @@
-"""Where the outputs of the steps lie: Delta tables by day, models and metrics as files by day, below one folder."""
+"""The storage of step outputs: Delta tables by day, models and metrics as files by day, below one folder."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class Lake:
         return json.loads(self._get(f"values/{name}/{day}.json"))
 
     def _put(self, path: str, data: bytes) -> None:
-        """Writes a file, whole or not at all."""
+        """Writes a file atomically."""
         target = self.root / path
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(f"{target.name}.{os.getpid()}.part")
@@ -110,4 +110,4 @@ class Lake:
 def days_before(day: str, first: int, last: int = 0) -> list[str]:
     """The days from `first` to `last` days before a day, oldest first."""
     moment = datetime.strptime(day, DAY).replace(tzinfo=UTC)
-    return [(moment - timedelta(days=back)).strftime(DAY) for back in range(first, last - 1, -1)]
+    return [(moment - timedelta(days=offset)).strftime(DAY) for offset in range(first, last - 1, -1)]

@@ -1,4 +1,4 @@
-"""StreamRec on Prefect 3, by hand: a flow of a day, on a schedule, and a backfill of days in order.
+"""StreamRec on Prefect 3, by hand: a flow for one day, its schedule, and a backfill of days in order.
 
 `python -m byhand.prefect_flow serve` serves the schedule; `... backfill FIRST LAST` runs days here.
 """
@@ -39,7 +39,7 @@ ENDED = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Crash
 
 
 def may_retry(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
-    """Whether another attempt can help: not where the data or the settings are wrong."""
+    """Whether a retry can help: not if the data or the settings are wrong."""
     from pandera.errors import SchemaError, SchemaErrors
 
     error = state.result(raise_on_failure=False)
@@ -47,42 +47,42 @@ def may_retry(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
 
 
 def tell_failed(step: Task[..., Any], _run: TaskRun, state: State[Any]) -> None:
-    """Tells of a step that failed for good: hooks run after the last attempt, and not for steps behind it."""
+    """Sends an alert for a failed step; hooks run after the last attempt, and not for steps downstream."""
     failed(step.name, runtime.task_run.parameters["day"], state.result(raise_on_failure=False))
 
 
 def tell_crashed(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
-    """Tells of a run whose process died, in which no hook of a step could run; called by these names."""
+    """Sends an alert for a run whose process died before any task hook could run; Prefect passes these names."""
     failed(flow.name, day_of(flow_run.parameters, flow_run.expected_start_time), CrashedRun(state.message))
 
 
 def day_of(parameters: Mapping[str, Any], due: datetime) -> str:
-    """The day that a run is of: the one that was asked for, or that had ended when the run was due."""
+    """The day of a run: its parameter, or the day before it was scheduled."""
     return parameters.get("day") or str(due.astimezone(UTC).date() - timedelta(days=1))
 
 
 def day_of_run() -> str:
-    """The day that this run is of."""
+    """The day of the current run."""
     return day_of(runtime.flow_run.parameters, runtime.flow_run.scheduled_start_time)
 
 
 def show(step: str, day: str, rows: list[dict[str, Any]]) -> None:
-    """Puts a table on the page of the run."""
+    """Adds a table to the page of the run."""
     create_table_artifact(rows, key=step.replace("_", "-"), description=f"{step} of {day}")
 
 
-def show_evaluation(step: str, day: str, found: dict[str, Any]) -> None:
-    """Puts the metrics of a model beside popularity's."""
-    sides = found["model"], found["popularity"]
-    show(step, day, [{"metric": name, "model": sides[0][name], "popularity": sides[1].get(name)} for name in sides[0]])
+def show_evaluation(step: str, day: str, metrics: dict[str, Any]) -> None:
+    """Adds a table with the metrics of a model and of the popularity baseline."""
+    model, popularity = metrics["model"], metrics["popularity"]
+    show(step, day, [{"metric": name, "model": model[name], "popularity": popularity.get(name)} for name in model])
 
 
-# Results are kept for the run (the default cache policy: inputs, source of the task and run), so that a run that is
-# run again does only what is left. Data lies in the lake; what tasks return is small.
+# Results are persisted per run (the default cache policy: inputs, task source and run), so that a rerun executes only
+# the remaining tasks. The data are in the lake; tasks return small values.
 step = partial(
     task, persist_result=True, result_serializer="json", retry_condition_fn=may_retry, on_failure=[tell_failed]
 )
-# Two retries never reach the cap of ten minutes. Waiting for a slot of a tag does not count against the time-out.
+# Two retries never reach the cap of ten minutes. The wait for a concurrency slot does not count towards the time-out.
 training = partial(
     step,
     tags=["gpu_pool"],
@@ -114,7 +114,7 @@ def training_features(day: str) -> int:
     """The features of the window that ends with a day; returns the number of rows.
 
     Raises:
-        NotInLakeError: days of the window are not validated; their runs failed or have not been.
+        NotInLakeError: days of the window are not validated, because their runs failed or never started.
     """
     from byhand import steps
     from byhand.lake import NotInLakeError
@@ -145,9 +145,9 @@ def retrieval_evaluation(day: str) -> dict[str, Any]:
     """Recall and NDCG of the retrieval model on the held-out day, beside popularity."""
     from byhand import steps
 
-    found = steps.retrieval_evaluation(day)
-    show_evaluation("retrieval_evaluation", day, found)
-    return found
+    metrics = steps.retrieval_evaluation(day)
+    show_evaluation("retrieval_evaluation", day, metrics)
+    return metrics
 
 
 @step()
@@ -155,9 +155,9 @@ def ranking_evaluation(day: str) -> dict[str, Any]:
     """NDCG and AUC of the ranking model on the held-out day, beside popularity."""
     from byhand import steps
 
-    found = steps.ranking_evaluation(day)
-    show_evaluation("ranking_evaluation", day, found)
-    return found
+    metrics = steps.ranking_evaluation(day)
+    show_evaluation("ranking_evaluation", day, metrics)
+    return metrics
 
 
 @step(tags=["model_registry_pool"])
@@ -166,19 +166,19 @@ def registered_models(day: str, succeeded: list[str]) -> list[dict[str, Any]]:
     from byhand import steps
 
     decisions = steps.registered_models(day, set(succeeded))
-    show("registered_models", day, [{name: one[name] for name in ("model", "stage", "reason")} for one in decisions])
+    show("registered_models", day, [{name: row[name] for name in ("model", "stage", "reason")} for row in decisions])
     return decisions
 
 
 def read(day: str) -> PrefectFuture[int]:
-    """Submits the steps that bring in a day of events."""
+    """Submits the steps that ingest a day of events."""
     raw = raw_interactions.submit(day)
     return validated_interactions.submit(day, wait_for=[raw])
 
 
 @flow(name="streamrec-events", flow_run_name="{day}", on_crashed=[tell_crashed])
 def events(day: str) -> int:
-    """Brings in a day of events and no more, for the windows of the days after it."""
+    """Only ingests a day of events, for the windows of later days."""
     rows: int = read(day).result()
     return rows
 
@@ -186,30 +186,30 @@ def events(day: str) -> int:
 @flow(flow_run_name=day_of_run, on_crashed=[tell_crashed])
 def streamrec(day: str | None = None) -> State[Any]:  # noqa: ARG001 - day_of_run reads it
     """Retrains a streaming service's recommender every day: retrieval and ranking, behind a gate."""
-    of = day_of_run()
-    validated = read(of)
-    features = training_features.submit(of, wait_for=[validated])
-    retrieval = retrieval_model.submit(of, wait_for=[features])
-    ranking = ranking_model.submit(of, wait_for=[features])
-    ends = {
+    run_day = day_of_run()
+    validated = read(run_day)
+    features = training_features.submit(run_day, wait_for=[validated])
+    retrieval = retrieval_model.submit(run_day, wait_for=[features])
+    ranking = ranking_model.submit(run_day, wait_for=[features])
+    futures = {
         "retrieval_model": retrieval,
         "ranking_model": ranking,
-        "retrieval_evaluation": retrieval_evaluation.submit(of, wait_for=[retrieval, features, validated]),
-        "ranking_evaluation": ranking_evaluation.submit(of, wait_for=[ranking, features, validated]),
+        "retrieval_evaluation": retrieval_evaluation.submit(run_day, wait_for=[retrieval, features, validated]),
+        "ranking_evaluation": ranking_evaluation.submit(run_day, wait_for=[ranking, features, validated]),
     }
-    wait(list(ends.values()))
-    succeeded = [name for name, future in ends.items() if future.state.is_completed()]
-    # what failed is allowed, and so is what could not run because of it
-    after = [allow_failure(future) for future in ends.values()]
-    ends["registered_models"] = registered_models.submit(of, succeeded, wait_for=after)
-    ends["registered_models"].wait()
-    # said here, for a run whose tasks failed is completed unless somebody asks for their results
-    lost = [name for name, future in ends.items() if not future.state.is_completed()]
-    return Failed(message=f"not done: {', '.join(lost)}") if lost else Completed(message="all steps are done")
+    wait(list(futures.values()))
+    succeeded = [name for name, future in futures.items() if future.state.is_completed()]
+    # failed tasks, and tasks that could not run because of them, do not block registration
+    finished = [allow_failure(future) for future in futures.values()]
+    futures["registered_models"] = registered_models.submit(run_day, succeeded, wait_for=finished)
+    futures["registered_models"].wait()
+    # without an explicit state, Prefect completes a run with failed tasks unless their results are requested
+    not_done = [name for name, future in futures.items() if not future.state.is_completed()]
+    return Failed(message=f"not done: {', '.join(not_done)}") if not_done else Completed(message="all steps are done")
 
 
 def watches() -> list[AutomationCore]:
-    """Automations that the page shows as triggered: a run has not ended in time, or no newer model was trained."""
+    """Automations that trigger when a run has not ended in time, or when no newer model was trained."""
     proactive = partial(EventTrigger, posture=Posture.Proactive)
     deadline = proactive(
         match={"prefect.resource.id": "prefect.flow-run.*"},
@@ -219,30 +219,30 @@ def watches() -> list[AutomationCore]:
         expect=ENDED,
         within=DEADLINE,
     )
-    found = {f"{streamrec.name} deadline": deadline}
+    triggers = {f"{streamrec.name} deadline": deadline}
     for model in MODELS:
         name = {"prefect.resource.id": "prefect.task-run.*", "prefect.resource.name": f"{model}-*"}
-        found[f"{model} fresh"] = proactive(match=name, after=TRAINED, expect=TRAINED, within=MODELS_FRESH)
-    return [AutomationCore(name=name, trigger=trigger, actions=[DoNothing()]) for name, trigger in found.items()]
+        triggers[f"{model} fresh"] = proactive(match=name, after=TRAINED, expect=TRAINED, within=MODELS_FRESH)
+    return [AutomationCore(name=name, trigger=trigger, actions=[DoNothing()]) for name, trigger in triggers.items()]
 
 
 def prepare() -> None:
-    """Tells the server of the pools and automations; a tag without a limit would be no pool at all."""
+    """Creates the pools and automations on the server; a tag without a limit does not limit concurrency."""
     with get_client(sync_client=True) as client:
         for tag, slots in POOLS.items():
             client.create_concurrency_limit(tag, slots)
-        for wanted in watches():
-            if known := client.read_automations_by_name(wanted.name):
-                client.update_automation(known[0].id, wanted)
+        for automation in watches():
+            if existing := client.read_automations_by_name(automation.name):
+                client.update_automation(existing[0].id, automation)
             else:
-                client.create_automation(wanted)
+                client.create_automation(automation)
 
 
 def backfill(first: str, last: str) -> bool:
-    """Runs days one after the other, for each needs those before it; returns whether all are done.
+    """Runs days in order, because each needs the days before it; returns whether all succeeded.
 
-    The events of the six days before the first are brought in where they are missing. A day that fails does not stop
-    those after it; those whose window it is in say so.
+    Missing events of the six days before the first are ingested first. A failed day does not stop later days; the days
+    with the failed day in their window then fail with an error that names it.
     """
     from byhand.lake import days_before
     from byhand.steps import missing_days
@@ -262,10 +262,10 @@ def main(arguments: list[str] | None = None) -> int:
     days = commands.add_parser("backfill", help="run days in order, here")
     days.add_argument("first", help="YYYY-MM-DD")
     days.add_argument("last", help="YYYY-MM-DD")
-    asked = parser.parse_args(arguments)
+    args = parser.parse_args(arguments)
     prepare()
-    if asked.command == "backfill":
-        return 0 if backfill(asked.first, asked.last) else 1
+    if args.command == "backfill":
+        return 0 if backfill(args.first, args.last) else 1
     streamrec.serve("daily", schedules=[SCHEDULE])
     return 0
 

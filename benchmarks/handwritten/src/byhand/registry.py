@@ -1,4 +1,4 @@
-"""The model registry: what the gate decided is carried out in MLflow, with the champion as an alias."""
+"""The model registry: the decisions of the gate are applied in MLflow, with the champion as an alias."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def client_of(root: Path) -> MlflowClient:
     return client
 
 
-def champions(client: MlflowClient, before: str) -> dict[str, Champion]:
-    """By model, the newest version in production of a day before a day."""
-    found: dict[str, Champion] = {}
+def champions(client: MlflowClient, day: str) -> dict[str, Champion]:
+    """The newest production version of each model, among those trained for a day before `day`."""
+    newest: dict[str, Champion] = {}
     for version in client.search_model_versions("tags.stage = 'production'"):
-        day, number, standing = version.tags["day"], int(version.version), found.get(version.name)
-        if day < before and (standing is None or (day, number) > (standing.partition, standing.version)):
-            found[version.name] = Champion(version.name, number, day, json.loads(version.tags["metrics"]))
-    return found
+        version_day, number, current = version.tags["day"], int(version.version), newest.get(version.name)
+        if version_day < day and (current is None or (version_day, number) > (current.partition, current.version)):
+            newest[version.name] = Champion(version.name, number, version_day, json.loads(version.tags["metrics"]))
+    return newest
 
 
 def register(client: MlflowClient, day: str, decisions: Iterable[Decision], folders: Mapping[str, Path]) -> None:
@@ -70,5 +70,5 @@ def _version(client: MlflowClient, decision: Decision, run_id: str, tags: dict[s
     if not client.search_registered_models(f"name='{decision.model}'"):
         client.create_registered_model(decision.model)
     source = f"{client.get_run(run_id).info.artifact_uri}/model"
-    made = client.create_model_version(decision.model, source, run_id, tags=tags)
-    client.set_registered_model_alias(decision.model, ALIASES[decision.stage], str(made.version))
+    version = client.create_model_version(decision.model, source, run_id, tags=tags)
+    client.set_registered_model_alias(decision.model, ALIASES[decision.stage], str(version.version))

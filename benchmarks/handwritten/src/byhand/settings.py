@@ -1,4 +1,4 @@
-"""What a deployment sets, by environment variables: standard library only, for every scheduler reads it."""
+"""The settings of a deployment, from environment variables; standard library only, because schedulers import it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROOT, SOURCE, OVERRIDES = "STREAMREC_ROOT", "STREAMREC_SOURCE", "STREAMREC_SETTI
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where the lake lies, where events come from, and the settings of the pure functions."""
+    """The root of the lake, the source of events, and the settings of the pure functions."""
 
     root: Path
     source: str
@@ -23,7 +23,7 @@ class Settings:
 
     @classmethod
     def from_environment(cls) -> Settings:
-        """The settings of this deployment; what is not set has the default of `streamrec.config`."""
+        """The settings of this deployment; unset values default to `streamrec.config`."""
         overrides = json.loads(os.environ.get(OVERRIDES, "{}"))
         source = os.environ.get(SOURCE, CONFIG["source"])
         return cls(Path(os.environ.get(ROOT, "streamrec-lake")).absolute(), source, {**CONFIG, **overrides})

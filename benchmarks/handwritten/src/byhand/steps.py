@@ -1,6 +1,6 @@
 """The eight steps as plain functions of a day: read from the lake, call the pure function, write to the lake.
 
-No orchestrator here. What an orchestrator's file adds is order, retries, time-outs, pools, waiting and alerts.
+This module uses no orchestrator. The file of an orchestrator adds order, retries, time-outs, pools, waits and alerts.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ WINDOW, TRAINING = (6, 0), (6, 1)
 VALIDATED, FEATURES = "validated_interactions", "training_features"
 
 
-def _given(day: str) -> tuple[Lake, dict[str, Any], str, Partition]:
+def _run_inputs(day: str) -> tuple[Lake, dict[str, Any], str, Partition]:
     settings = Settings.from_environment()
     return Lake(settings.root), settings.functions, settings.source, Partitions(start=FIRST_DAY).partition(day)
 
@@ -45,7 +45,7 @@ def raw_interactions(day: str) -> int:
     """One day of events from the source; returns the number of rows."""
     from streamrec.source import raw_interactions as read
 
-    lake, _, source, partition = _given(day)
+    lake, _, source, partition = _run_inputs(day)
     rows = _checked("raw_interactions", read(partition, source).rows)
     lake.write_table("raw_interactions", day, rows)
     return len(rows)
@@ -56,10 +56,10 @@ def validated_interactions(day: str) -> int:
     from streamrec.features import daily_partials
     from streamrec.validation import validated_interactions as validate
 
-    lake, settings, source, partition = _given(day)
-    found = validate(lake.read_table("raw_interactions", day), partition, settings["contract"], source)
-    lake.write_table("rejected_interactions", day, found.rejected)
-    rows = _checked(VALIDATED, found.rows)
+    lake, settings, source, partition = _run_inputs(day)
+    validation = validate(lake.read_table("raw_interactions", day), partition, settings["contract"], source)
+    lake.write_table("rejected_interactions", day, validation.rejected)
+    rows = _checked(VALIDATED, validation.rows)
     lake.write_table("daily_partials", day, daily_partials(rows))
     lake.write_table(VALIDATED, day, rows)
     return len(rows)
@@ -69,7 +69,7 @@ def training_features(day: str) -> int:
     """The features of the window that ends with a day; returns the number of rows."""
     from streamrec.features import training_features as sum_up
 
-    lake, _, _, partition = _given(day)
+    lake, _, _, partition = _run_inputs(day)
     rows = _checked(FEATURES, sum_up(lake.read_days("daily_partials", days_before(day, *WINDOW)), partition))
     lake.write_table(FEATURES, day, rows)
     return len(rows)
@@ -90,7 +90,7 @@ def ranking_model(day: str) -> dict[str, float]:
 
 
 def _trained(kind: str, day: str, train: Callable[..., Any]) -> dict[str, float]:
-    lake, settings, _, partition = _given(day)
+    lake, settings, _, partition = _run_inputs(day)
     interactions = lake.read_days(VALIDATED, days_before(day, *TRAINING))
     model = train(lake.read_table(FEATURES, day), interactions, partition, settings[kind], settings["seed"])
     lake.write_model(f"{kind}_model", day, model)
@@ -112,12 +112,12 @@ def ranking_evaluation(day: str) -> dict[str, Any]:
 
 
 def _evaluated(kind: str, day: str, evaluate: Callable[..., Any], setting: str) -> dict[str, Any]:
-    lake, settings, _, partition = _given(day)
+    lake, settings, _, partition = _run_inputs(day)
     model, features = lake.read_model(f"{kind}_model", day), lake.read_table(FEATURES, day)
     interactions, held_out = lake.read_days(VALIDATED, days_before(day, *TRAINING)), lake.read_table(VALIDATED, day)
-    found: dict[str, Any] = evaluate(model, features, interactions, held_out, partition, settings[setting])
-    lake.write_json(f"{kind}_evaluation", day, found)
-    return found
+    metrics: dict[str, Any] = evaluate(model, features, interactions, held_out, partition, settings[setting])
+    lake.write_json(f"{kind}_evaluation", day, metrics)
+    return metrics
 
 
 def registered_models(day: str, succeeded: set[str]) -> list[dict[str, Any]]:
@@ -125,7 +125,7 @@ def registered_models(day: str, succeeded: set[str]) -> list[dict[str, Any]]:
     from byhand.registry import champions, client_of, register
     from streamrec.registration import registered_models as decide
 
-    lake, settings, _, _ = _given(day)
+    lake, settings, _, _ = _run_inputs(day)
     client = client_of(lake.root)
 
     def model(name: str) -> Model | None:
@@ -144,6 +144,6 @@ def registered_models(day: str, succeeded: set[str]) -> list[dict[str, Any]]:
     )
     folders = {d.step: lake.root / "models" / d.step / day for d in decisions if d.step in succeeded}
     register(client, day, decisions, folders)
-    told = [{name: getattr(decision, name) for name in decision.__dataclass_fields__} for decision in decisions]
-    lake.write_json("registered_models", day, told)
-    return told
+    documents = [{name: getattr(decision, name) for name in decision.__dataclass_fields__} for decision in decisions]
+    lake.write_json("registered_models", day, documents)
+    return documents

@@ -1,4 +1,4 @@
-"""Which orchestrator for whom: a ranking from a few answers, each reason a measured row or a cited property."""
+"""Recommends an orchestrator: a ranking from a few answers, each reason a measured row or a cited property."""
 
 from __future__ import annotations
 

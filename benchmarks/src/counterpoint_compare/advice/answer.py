@@ -1,4 +1,4 @@
-"""The answer as plain data: what `--json` prints and what the text is told from."""
+"""The advice as plain data, from which `--json` and the text are made."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known of one orchestrator in one topic: measured here, or cited; `score` from 0 to 1.
+    """The evidence about one orchestrator in one topic, measured or cited; `score` is from 0 to 1.
 
-    Measured: `figure` in `unit` with `median`, `low`, `high` of `runs` values, made by `command`; `disturbed` when the
-    machine had other work. Cited: checked in `release`, at `url` or as `limit` of the adapter.
+    Measured: `figure` in `unit` with `median`, `low`, `high` of `runs` values, made by `command`; `disturbed` if the
+    machine had other load. Cited: checked for `release`, at `url` or as `limit` of the adapter.
     """
 
     kind: str
@@ -35,7 +35,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One topic of a criterion; it counts only where all are known, and `unknown` says why it is not."""
+    """One topic of a criterion; it counts only if all sides have evidence, else `unknown` is the reason."""
 
     criterion: str
     name: str
@@ -46,7 +46,7 @@ class Topic:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A criterion with its weight, the answers that changed it, and the score of each; no scores: nothing is known."""
+    """A criterion with its weight, the answers that changed the weight, and the scores; empty if nothing is known."""
 
     name: str
     title: str
@@ -59,7 +59,7 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A place in the ranking; equal places are a tie. `score` is null where the needs alone decide."""
+    """A place in the ranking; equal places are a tie. `score` is null if the needs alone decide."""
 
     name: str
     title: str
@@ -69,7 +69,7 @@ class Ranked:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """What speaks for or against a first one, with the evidence, and that of the other that it is compared with."""
+    """A reason for or against a first side, with its evidence and that of the `other` side it is compared with."""
 
     criterion: str
     topic: str
@@ -82,7 +82,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A sentence about having no orchestrator, with the page of this documentation that holds more."""
+    """A sentence about having no orchestrator, with the page of the documentation about it."""
 
     says: str
     page: str
@@ -90,7 +90,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """What could not be judged, and why."""
+    """A topic that could not be judged, and the reason."""
 
     criterion: str
     topic: str
@@ -109,7 +109,7 @@ class Flip:
 
 @dataclass(frozen=True, slots=True)
 class Margin:
-    """How far the next one is behind the first."""
+    """The distance of the second from the first, in points."""
 
     second: str
     by: float
@@ -117,7 +117,7 @@ class Margin:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """A ranking with its reasons, what speaks against the first, what is not known, and what would turn it."""
+    """A ranking with reasons for and against the first, unknown topics, and answers that would change it."""
 
     profile: str
     answers: Mapping[str, tuple[str, ...]]
@@ -135,8 +135,8 @@ class Advice:
 
     @property
     def first(self) -> tuple[str, ...]:
-        """Who has the first place; several are a tie."""
-        return tuple(sorted(one.name for one in self.ranking if one.place == 1))
+        """The sides in first place; several are a tie."""
+        return tuple(sorted(ranked.name for ranked in self.ranking if ranked.place == 1))
 
     def to_dict(self) -> dict[str, Any]:
         """The answer for JSON."""

@@ -1,4 +1,4 @@
-"""The questions, asked one by one on a terminal."""
+"""Asks the questions one by one on a terminal."""
 
 from __future__ import annotations
 
@@ -13,10 +13,16 @@ if TYPE_CHECKING:
 NOT_KNOWN = "?"
 
 
-def ask(read: Callable[[], str], say: Callable[[str], None], name: str = "this team") -> Profile:
-    """Asks every question; `read` gives a line with its end, or nothing at the end of input.
+def ask(read_line: Callable[[], str], say: Callable[[str], None], name: str = "this team") -> Profile:
+    """Asks every question.
 
-    What is not known, and all that is open when the input ends, is left out.
+    Args:
+        read_line: returns a line with its line end, or an empty string at the end of input.
+        say: prints a line.
+        name: the name of the team.
+
+    Returns:
+        The profile, without the questions that are not known or were open when the input ended.
     """
     say(f"{len(questions())} questions. Enter accepts the answer in brackets; {NOT_KNOWN} leaves a question open.")
     answers: dict[str, tuple[str, ...]] = {}
@@ -24,11 +30,11 @@ def ask(read: Callable[[], str], say: Callable[[str], None], name: str = "this t
         say(f"\n{number}. {question.asks}")
         for line in _choices(question):
             say(line)
-        given = _answer(question, read, say)
-        if given is None:
+        answer = _read_answer(question, read_line, say)
+        if answer is None:
             break
-        if given:
-            answers[question.name] = given
+        if answer:
+            answers[question.name] = answer
     return Profile(name, answers)
 
 
@@ -37,11 +43,13 @@ def _choices(question: Question) -> Iterator[str]:
         yield f"   {number} {choice.name:<9} {choice.means}"
 
 
-def _answer(question: Question, read: Callable[[], str], say: Callable[[str], None]) -> tuple[str, ...] | None:
-    """What was chosen, nothing where it is not known, None when the input has ended."""
+def _read_answer(
+    question: Question, read_line: Callable[[], str], say: Callable[[str], None]
+) -> tuple[str, ...] | None:
+    """The chosen answers, empty if not known, None if the input has ended."""
     while True:
         say(f"   {'one or more, separated by commas' if question.many else 'one'} [{question.default}]: ")
-        line = read()
+        line = read_line()
         if not line:
             return None
         if line.strip() == NOT_KNOWN:
@@ -53,8 +61,8 @@ def _answer(question: Question, read: Callable[[], str], say: Callable[[str], No
 
 
 def _chosen(question: Question, text: str) -> tuple[str, ...]:
-    """The choices that names or numbers stand for; none where one of them is neither."""
+    """The choices with these names or numbers; empty if one of them is neither."""
     names = list(question.choices)
     numbers = {str(number): name for number, name in enumerate(names, 1)}
-    given = [numbers.get(word.strip(), word.strip()) for word in (text.split(",") if question.many else [text])]
-    return tuple(name for name in names if name in given) if set(given) <= set(names) else ()
+    words = [numbers.get(word.strip(), word.strip()) for word in (text.split(",") if question.many else [text])]
+    return tuple(name for name in names if name in words) if set(words) <= set(names) else ()

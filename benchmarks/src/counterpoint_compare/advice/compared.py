@@ -1,4 +1,4 @@
-"""What is weighed against each other: the evidence of each criterion has a row for each of these."""
+"""The orchestrators that are ranked: the evidence of each criterion has a row for each of them."""
 
 from __future__ import annotations
 

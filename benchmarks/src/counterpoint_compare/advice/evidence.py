@@ -1,4 +1,4 @@
-"""What is known of each orchestrator in each topic: cited properties and measured rows, with their scores."""
+"""The evidence about each orchestrator in each topic: cited properties and measured rows, with their scores."""
 
 from __future__ import annotations
 
@@ -29,59 +29,76 @@ def topics_of(criterion: Criterion, profile: Profile, results: Mapping[str, Any]
 
 @cache
 def _properties() -> dict[tuple[str, str], tuple[Property, ...]]:
-    found: dict[tuple[str, str], tuple[Property, ...]] = {}
-    for one in properties():
-        found[one.topic, one.orchestrator] = (*found.get((one.topic, one.orchestrator), ()), one)
-    return found
+    by_topic: dict[tuple[str, str], tuple[Property, ...]] = {}
+    for cited in properties():
+        by_topic[cited.topic, cited.orchestrator] = (*by_topic.get((cited.topic, cited.orchestrator), ()), cited)
+    return by_topic
 
 
 def _cited(criterion: Criterion, name: str, title: str, profile: Profile) -> Topic | None:
-    """None where the answers were given and no property is about them."""
+    """The topic of cited properties; None if the questions are answered and no property applies to the answers."""
     candidates = {side: _properties().get((f"{criterion.name}.{name}", side), ()) for side in ORCHESTRATORS}
-    holding = {side: [one for one in found if _holds(one, profile)] for side, found in candidates.items()}
-    evidence = {side: _of_property(found[0]) for side, found in holding.items() if found}
+    applicable = {
+        side: [candidate for candidate in side_properties if _holds(candidate, profile)]
+        for side, side_properties in candidates.items()
+    }
+    evidence = {
+        side: _of_property(side_properties[0]) for side, side_properties in applicable.items() if side_properties
+    }
     missing = [side for side in ORCHESTRATORS if side not in evidence]
-    asked = {q for side in missing for one in candidates[side] for q in one.when if q not in profile.answers}
-    if not evidence and not asked:
+    open_questions = {
+        question
+        for side in missing
+        for candidate in candidates[side]
+        for question in candidate.when
+        if question not in profile.answers
+    }
+    if not evidence and not open_questions:
         return None
-    why = f"it depends on the answer to {', '.join(sorted(asked))}" if asked else _unchecked(missing)
-    return Topic(criterion.name, name, title, evidence, why if missing else None)
+    reason = (
+        f"it depends on the answer to {', '.join(sorted(open_questions))}" if open_questions else _not_checked(missing)
+    )
+    return Topic(criterion.name, name, title, evidence, reason if missing else None)
 
 
-def _holds(one: Property, profile: Profile) -> bool:
-    return all(profile.gives(question, allowed) for question, allowed in one.when.items())
+def _holds(cited: Property, profile: Profile) -> bool:
+    return all(profile.gives(question, allowed) for question, allowed in cited.when.items())
 
 
-def _unchecked(missing: list[str]) -> str:
+def _not_checked(missing: list[str]) -> str:
     return f"nothing checked for {' and '.join(missing)}"
 
 
-def _of_property(one: Property) -> Evidence:
-    return Evidence("cited", one.says, one.score, url=one.url, limit=one.limit, release=one.release)
+def _of_property(cited: Property) -> Evidence:
+    return Evidence("cited", cited.says, cited.score, url=cited.url, limit=cited.limit, release=cited.release)
 
 
 def _measured(
     criterion: Criterion, measure: Measure, profile: Profile, results: Mapping[str, Any] | None
 ) -> Topic | None:
-    """None where the answer says that it may be as much as it likes."""
+    """The topic of a measure; None if the answers set no limit for it."""
     name = measure.figure or measure.name
-    most = next((measure.most[one] for one in profile.answers.get(measure.question, ()) if one in measure.most), None)
-    if measure.question in profile.answers and most is None:
+    maximum = next(
+        (measure.most[answer] for answer in profile.answers.get(measure.question, ()) if answer in measure.most), None
+    )
+    if measure.question in profile.answers and maximum is None:
         return None
     row = row_of(measure, results) if results else None
     title = (row.title if row else name) + (f" within the {measure.question} budget" if measure.question else "")
-    if measure.question and most is None:
-        why = f"it depends on the answer to {measure.question}"
-        return Topic(criterion.name, measure.name, title, {}, why)
+    if measure.question and maximum is None:
+        reason = f"it depends on the answer to {measure.question}"
+        return Topic(criterion.name, measure.name, title, {}, reason)
     if results is None or row is None:
         return Topic(criterion.name, measure.name, title, {}, NOT_MEASURED)
-    evidence = dict(_rows(measure, row, most, results))
+    evidence = dict(_rows(measure, row, maximum, results))
     missing = [side for side in ORCHESTRATORS if side not in evidence]
-    why_not = f"not measured in this report for {' and '.join(missing)}: run `make compare`" if missing else None
-    return Topic(criterion.name, measure.name, title, evidence, why_not)
+    missing_reason = f"not measured in this report for {' and '.join(missing)}: run `make compare`" if missing else None
+    return Topic(criterion.name, measure.name, title, evidence, missing_reason)
 
 
-def _rows(measure: Measure, row: Row, most: float | None, results: Mapping[str, Any]) -> Iterator[tuple[str, Evidence]]:
+def _rows(
+    measure: Measure, row: Row, maximum: float | None, results: Mapping[str, Any]
+) -> Iterator[tuple[str, Evidence]]:
     sides = {side: row.values[side] for side in ORCHESTRATORS if side in row.values}
     for side, values in sides.items():
         yield (
@@ -89,7 +106,7 @@ def _rows(measure: Measure, row: Row, most: float | None, results: Mapping[str, 
             Evidence(
                 "measured",
                 row.title,
-                float(max(values) <= most) if most is not None else score_of(values, sides),
+                float(max(values) <= maximum) if maximum is not None else score_of(values, sides),
                 figure=measure.figure or measure.name,
                 unit=row.unit,
                 median=median(values),

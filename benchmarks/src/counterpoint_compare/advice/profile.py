@@ -1,4 +1,4 @@
-"""What a team answers: read from TOML, checked, or one of the typical ones."""
+"""The answers of a team: read from TOML and checked, or those of a typical team."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """The answers of a team by question, each one choice or several; a question that is missing is not known."""
+    """The answers of a team by question, one choice or several each; a missing question is not known."""
 
     name: str
     answers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -27,7 +27,7 @@ class Profile:
         return tuple(name for name in questions() if name not in self.answers)
 
     def gives(self, question: str, allowed: tuple[str, ...]) -> bool:
-        """Whether one of the answers to a question is one of those."""
+        """Whether one of the answers to a question is in `allowed`."""
         return bool(set(self.answers.get(question, ())).intersection(allowed))
 
     def with_answer(self, question: str, answer: tuple[str, ...]) -> Profile:
@@ -39,27 +39,27 @@ def read_profile(path: Path) -> Profile:
     """Reads a profile.
 
     Raises:
-        UsageError: the file cannot be read, or has a key or a value that is none; names it and what may stand there.
+        UsageError: the file cannot be read, or has an unknown key or value; the message names it and what is allowed.
     """
     try:
-        given = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"--profile {path}: cannot be read ({error}): {_HELP}") from None
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"--profile {path}: is no TOML ({error}): {_HELP}") from None
-    return profile_of(given, str(path), default_name=path.stem.replace("_", " "))
+    return profile_of(table, str(path), default_name=path.stem.replace("_", " "))
 
 
-def profile_of(given: Mapping[str, Any], place: str, default_name: str = "this team") -> Profile:
-    """The profile that a table of TOML holds.
+def profile_of(table: Mapping[str, Any], place: str, default_name: str = "this team") -> Profile:
+    """The profile of a TOML table.
 
     Raises:
-        UsageError: a key or a value is none; names the place, it, and what may stand there.
+        UsageError: a key or a value is unknown; the message names the place, the key or value, and what is allowed.
     """
-    name = given.get("name", default_name)
+    name = table.get("name", default_name)
     if not isinstance(name, str):
         raise UsageError(f"{place}: name: write what the team is called, in quotes")
-    answers = {key: value for key, value in given.items() if key != "name"}
+    answers = {key: value for key, value in table.items() if key != "name"}
     for key in answers:
         if key not in questions():
             raise UsageError(f"{place}: {key}: there is no such question; there are name, {', '.join(questions())}")
@@ -73,14 +73,14 @@ def _checked(question: Question, value: Any, place: str) -> tuple[str, ...]:
     values = value if isinstance(value, list) and question.many else [value]
     if not values:
         raise UsageError(f"{place}: {question.name}: nothing is named; {allowed}, or leave the line out")
-    for one in values:
-        if not isinstance(one, str) or one not in question.choices:
-            raise UsageError(f"{place}: {question.name} = {one!r}: no such answer; {allowed}")
-    return tuple(choice for choice in question.choices if choice in values)
+    for answer in values:
+        if not isinstance(answer, str) or answer not in question.choices:
+            raise UsageError(f"{place}: {question.name} = {answer!r}: no such answer; {allowed}")
+    return tuple(name for name in question.choices if name in values)
 
 
 def example() -> str:
-    """A complete profile in TOML, with what each answer means."""
+    """A complete profile in TOML, with the meaning of each answer."""
     return "\n".join(_example()) + "\n"
 
 

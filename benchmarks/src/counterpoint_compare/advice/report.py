@@ -1,4 +1,4 @@
-"""The rows of a `results.json` that evidence is taken from."""
+"""The rows of a `results.json` that are used as evidence."""
 
 from __future__ import annotations
 
@@ -31,34 +31,34 @@ class Row(NamedTuple):
 
 
 def read_results(path: Path) -> dict[str, Any]:
-    """Reads what `counterpoint compare` wrote.
+    """Reads the results of `counterpoint compare`.
 
     Raises:
-        UsageError: it cannot be read, or is something else; names the file and the fix.
+        UsageError: the file cannot be read, or is something else; the message names the file and the fix.
     """
     fix = "give the results.json of `counterpoint compare` or `make compare`"
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        results = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UsageError(f"--report {path}: cannot be read ({error}): {fix}") from None
-    if not isinstance(found, dict) or not isinstance(found.get("figures"), list):
+    if not isinstance(results, dict) or not isinstance(results.get("figures"), list):
         raise UsageError(f"--report {path}: has no figures: {fix}")
     try:
-        for measure in (one for criterion in criteria() for one in criterion.measures):
-            row_of(measure, found)
+        for measure in (criterion_measure for criterion in criteria() for criterion_measure in criterion.measures):
+            row_of(measure, results)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UsageError(f"--report {path}: is not as compare writes it ({error!r}): {fix}") from None
-    return found
+    return results
 
 
 def about(results: Mapping[str, Any]) -> dict[str, Any]:
-    """What is told of the report that figures come from."""
-    releases = {one["name"]: one["version"] for one in results.get("orchestrators", ())}
+    """The facts about the report that the advice shows."""
+    releases = {side["name"]: side["version"] for side in results.get("orchestrators", ())}
     return {key: results.get(key) for key in ("made", "pipeline", "rounds", "machine")} | {"releases": releases}
 
 
 def command_of(results: Mapping[str, Any]) -> str:
-    """The command that the figures were made by."""
+    """The command that measured the figures."""
     source = results.get("source")
     config = {} if source in {None, "synthetic", "the pipeline's own"} else {SOURCE: source}
     date = ("--date", results["date"]) if "date" in results else ()
@@ -86,19 +86,21 @@ def _once(values: Mapping[str, int]) -> dict[str, tuple[float, ...]]:
 def lines_of(results: Mapping[str, Any]) -> dict[str, int]:
     """The lines that orchestrate StreamRec, by side, from labels such as `…: dagster_assets.py (dagster)`."""
     labels = {_ORCHESTRATED.fullmatch(label): size["lines"] for label, size in results.get("code", {}).items()}
-    return {found[1]: lines for found, lines in labels.items() if found}
+    return {match[1]: lines for match, lines in labels.items() if match}
 
 
 def acts_of(results: Mapping[str, Any]) -> dict[str, int]:
-    """What an operator does for all ends together, by side; of those that have each end."""
-    ends = [end["on"] for end in results.get("operations", ())]
+    """The number of operator actions for all tasks together, by side, of sides that have every task."""
+    tasks = [task["on"] for task in results.get("operations", ())]
     return {
-        side: sum(len(on[side]) for on in ends) for side in (ends[0] if ends else ()) if all(side in on for on in ends)
+        side: sum(len(task_actions[side]) for task_actions in tasks)
+        for side in (tasks[0] if tasks else ())
+        if all(side in task_actions for task_actions in tasks)
     }
 
 
 def score_of(values: tuple[float, ...], of_all: Mapping[str, tuple[float, ...]]) -> float:
-    """The best median as a share of one's own; 1 where the interval of the values reaches into that of the best."""
+    """The best median divided by this side's median; 1 if the range of the values overlaps that of the best."""
     best = min(of_all.values(), key=median)
     if min(values) <= max(best):
         return 1.0

@@ -1,4 +1,4 @@
-"""The data that the advice is made from: questions with weights, criteria with topics, properties with sources."""
+"""The data behind the advice: questions with weights, criteria with topics, properties with sources."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ POINTS = {"for": 1.0, "partly": 0.5, "against": 0.0}
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One answer to a question; `weights` is what it adds to the weight of each criterion."""
+    """One answer to a question; `weights` are added to the weights of the criteria."""
 
     name: str
     means: str
@@ -26,7 +26,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question with its choices, in the order in which they are shown; `many` may be chosen at once."""
+    """A question with its choices, in display order; with `many`, several may be chosen."""
 
     name: str
     asks: str
@@ -39,7 +39,7 @@ class Question:
 class Measure:
     """A measured row: a figure, the lines of `code`, or the `acts` of an operator; less is better.
 
-    With a `question`, the answer says the `most` that it may be, and only that is judged.
+    With a `question`, the answer selects the limit in `most`, and only the limit is judged.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """What is judged, by cited `topics` and by measured rows; `base` is its weight before any answer."""
+    """A criterion with cited `topics` and measured rows; `base` is its weight before any answer."""
 
     name: str
     title: str
@@ -63,9 +63,9 @@ class Criterion:
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """What an orchestrator is known for in a topic, `when` those answers were given; `score` is 1 for, 0 against.
+    """A cited property of an orchestrator in a topic, valid for the answers in `when`; `score` is 1 for, 0 against.
 
-    It was checked in `release`, and stands at `url` or in the adapter's limits as `limit`.
+    It was checked for `release`; its source is `url`, or `limit` in the adapter's limits.
     """
 
     orchestrator: str
@@ -80,47 +80,47 @@ class Property:
 
 @cache
 def questions() -> dict[str, Question]:
-    """All questions by name, in the order in which they are asked."""
-    return {one["name"]: _question(one) for one in _read("questions.toml")["question"]}
+    """All questions by name, in the order of the dialogue."""
+    return {table["name"]: _question(table) for table in _read("questions.toml")["question"]}
 
 
 @cache
 def criteria() -> tuple[Criterion, ...]:
     """All criteria."""
     return tuple(
-        Criterion(**{**one, "measures": tuple(Measure(**row) for row in one.get("measures", ()))})
-        for one in _read("criteria.toml")["criterion"]
+        Criterion(**{**table, "measures": tuple(Measure(**row) for row in table.get("measures", ()))})
+        for table in _read("criteria.toml")["criterion"]
     )
 
 
 @cache
 def properties() -> tuple[Property, ...]:
     """All cited properties."""
-    return tuple(_property(one) for one in _read("properties.toml")["property"])
+    return tuple(_property(table) for table in _read("properties.toml")["property"])
 
 
 @cache
 def tie() -> float:
-    """How close two totals are that count as equal."""
+    """The difference up to which two totals count as equal."""
     return float(_read("criteria.toml")["ranking"]["tie"])
 
 
 @cache
 def none_yet() -> dict[str, Any]:
-    """The answers that need no orchestrator, and what speaks for and against having none."""
-    found: dict[str, Any] = _read("criteria.toml")["none_yet"]
-    return found
+    """The answers that need no orchestrator, and the notes for and against having none."""
+    table: dict[str, Any] = _read("criteria.toml")["none_yet"]
+    return table
 
 
 def _read(name: str) -> dict[str, Any]:
     return tomllib.loads((HERE / name).read_text(encoding="utf-8"))
 
 
-def _question(one: Mapping[str, Any]) -> Question:
-    return Question(**{**one, "choices": {name: Choice(name, **rest) for name, rest in one["choices"].items()}})
+def _question(table: Mapping[str, Any]) -> Question:
+    return Question(**{**table, "choices": {name: Choice(name, **choice) for name, choice in table["choices"].items()}})
 
 
-def _property(one: Mapping[str, Any]) -> Property:
-    rest = {key: value for key, value in one.items() if key not in {"points", "when"}}
-    when = {question: tuple(answers) for question, answers in one.get("when", {}).items()}
-    return Property(score=POINTS[one["points"]], when=when, **rest)
+def _property(table: Mapping[str, Any]) -> Property:
+    fields = {key: value for key, value in table.items() if key not in {"points", "when"}}
+    when = {question: tuple(answers) for question, answers in table.get("when", {}).items()}
+    return Property(score=POINTS[table["points"]], when=when, **fields)

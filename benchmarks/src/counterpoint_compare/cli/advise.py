@@ -44,12 +44,12 @@ def run(args: argparse.Namespace) -> int:
         return 0
     report = args.report or (REPORT if REPORT.exists() else None)
     results = read_results(report) if report else None
-    found = advise(_profile(args.profile), results)
-    text = "\n".join(_told(found))
+    advice = advise(_profile(args.profile), results)
+    text = "\n".join(_lines(advice))
     if args.out is not None:
         _write(args.out, f"{text}\n")
     if args.json:
-        answer(found.to_dict())
+        answer(advice.to_dict())
     else:
         echo(text)
     return 0
@@ -79,112 +79,117 @@ def _profile(path: Path | None) -> Profile:
     return ask(sys.stdin.readline, say)
 
 
-def _told(found: Advice) -> Iterator[str]:
-    asked = len(found.answers) + len(found.unanswered)
-    known = f"evidence for {found.known:.0%} of the total weight"
-    yield f"For {found.profile}: {len(found.answers)} of {asked} answers; {known}."
+def _lines(advice: Advice) -> Iterator[str]:
+    total = len(advice.answers) + len(advice.unanswered)
+    share = f"evidence for {advice.known:.0%} of the total weight"
+    yield f"For {advice.profile}: {len(advice.answers)} of {total} answers; {share}."
     yield ""
-    for one in found.ranking:
-        score = "" if one.score is None else f"   {one.score:.2f}"
-        yield f"{one.place}. {one.title}{score}"
-    yield from _standing(found)
-    yield from _none_yet(found)
-    best = dict.fromkeys(one.orchestrator for one in (*found.reasons, *found.against))
+    for ranked in advice.ranking:
+        score = "" if ranked.score is None else f"   {ranked.score:.2f}"
+        yield f"{ranked.place}. {ranked.title}{score}"
+    yield from _margin(advice)
+    yield from _no_orchestrator(advice)
+    best = dict.fromkeys(reason.orchestrator for reason in (*advice.reasons, *advice.against))
     for side in best:
         shown = _SHOWN if len(best) == 1 else _SHOWN // 2
-        for head, reasons in (("For", found.reasons), ("Against", found.against)):
-            own = [one for one in reasons if one.orchestrator == side]
-            yield from _reasons(f"{head} {side}, by weight", own, shown)
-    yield from _unknown(found)
-    yield from _flips(found)
+        for head, reasons in (("For", advice.reasons), ("Against", advice.against)):
+            side_reasons = [reason for reason in reasons if reason.orchestrator == side]
+            yield from _reasons(f"{head} {side}, by weight", side_reasons, shown)
+    yield from _unknown(advice)
+    yield from _flips(advice)
 
 
-def _standing(found: Advice) -> Iterator[str]:
-    """Ties, and how far the second is behind."""
+def _margin(advice: Advice) -> Iterator[str]:
+    """The tie, or the margin of the first over the second."""
     yield ""
-    if len(found.first) > 1:
-        yield f"Tie between {_names(found.first)}: the evidence for each has the same weight."
-    elif found.margin:
-        yield f"{found.margin.second} is second, {found.margin.by:.2f} points (of 1) behind."
+    if len(advice.first) > 1:
+        yield f"Tie between {_names(advice.first)}: the evidence for each has the same weight."
+    elif advice.margin:
+        yield f"{advice.margin.second} is second, {advice.margin.by:.2f} points (of 1) behind."
     else:
         yield "None of the answers needs a server."
 
 
-def _none_yet(found: Advice) -> Iterator[str]:
-    if found.none_yet:
+def _no_orchestrator(advice: Advice) -> Iterator[str]:
+    if advice.none_yet:
         for head, key in (("For none yet", "reasons"), ("Against none yet", "against")):
             yield from ("", f"{head}:")
-            yield from (f"  {note.says} [{note.page}]" for note in found.none_yet[key])
+            yield from (f"  {note.says} [{note.page}]" for note in advice.none_yet[key])
 
 
 def _reasons(head: str, reasons: Sequence[Reason], shown: int) -> Iterator[str]:
     yield from ("", f"{head}:" if reasons else f"{head}: no reasons.")
-    for one in reasons[:shown]:
-        yield f"  {one.weight:g} {one.criterion}, {one.topic}: {_measured(one) or one.evidence.says}"
-        yield f"      {_source(one.evidence)}"
+    for reason in reasons[:shown]:
+        text = _comparison_of(reason) or reason.evidence.says
+        yield f"  {reason.weight:g} {reason.criterion}, {reason.topic}: {text}"
+        yield f"      {_source(reason.evidence)}"
     if len(reasons) > shown:
         yield f"  and {len(reasons) - shown} more: see --json"
 
 
-def _measured(one: Reason) -> str:
-    if one.evidence.kind != "measured":
+def _comparison_of(reason: Reason) -> str:
+    if reason.evidence.kind != "measured":
         return ""
-    return f"{_value(one.evidence)}, {one.other} {_value(one.other_evidence)}"
+    return f"{_value(reason.evidence)}, {reason.other} {_value(reason.other_evidence)}"
 
 
-def _value(one: Evidence) -> str:
+def _value(evidence: Evidence) -> str:
     from counterpoint_compare.charts import shown
 
     interval = (
-        f" ({shown(one.low, one.unit or '')} to {shown(one.high, one.unit or '')})" if one.low != one.high else ""
+        f" ({shown(evidence.low, evidence.unit or '')} to {shown(evidence.high, evidence.unit or '')})"
+        if evidence.low != evidence.high
+        else ""
     )
-    return f"{shown(one.median, one.unit or '')}{interval}"
+    return f"{shown(evidence.median, evidence.unit or '')}{interval}"
 
 
-def _source(one: Evidence) -> str:
-    if one.kind == "measured":
-        disturbed = ", with other load on the machine" if one.disturbed else ""
-        values = "1 value" if one.runs == 1 else f"{one.runs} values"
-        return f"measured: {one.figure}, {values}, by `{one.command}`{disturbed}"
-    place = one.url or f"limits.py of the adapter: {one.limit}"
-    return f"{place} (checked in {one.release})"
+def _source(evidence: Evidence) -> str:
+    if evidence.kind == "measured":
+        disturbed = ", with other load on the machine" if evidence.disturbed else ""
+        values = "1 value" if evidence.runs == 1 else f"{evidence.runs} values"
+        return f"measured: {evidence.figure}, {values}, by `{evidence.command}`{disturbed}"
+    place = evidence.url or f"limits.py of the adapter: {evidence.limit}"
+    return f"{place} (checked in {evidence.release})"
 
 
-def _unknown(found: Advice) -> Iterator[str]:
-    """What is not known, one line a reason."""
+def _unknown(advice: Advice) -> Iterator[str]:
+    """The topics that are not known, one line per reason."""
     topics: dict[str, list[str]] = {}
-    for one in found.unknown:
-        topics.setdefault(one.why, []).append(f"{one.criterion}: {one.topic}")
-    yield from ("", "Not known:" if topics or found.unanswered else "Not known: nothing with a weight.")
+    for unknown in advice.unknown:
+        topics.setdefault(unknown.why, []).append(f"{unknown.criterion}: {unknown.topic}")
+    yield from ("", "Not known:" if topics or advice.unanswered else "Not known: nothing with a weight.")
     yield from (f"  {'; '.join(names)}: {why}" for why, names in topics.items())
-    if found.unanswered:
-        yield f"  not answered: {', '.join(found.unanswered)}"
-    yield from _other_releases(found)
+    if advice.unanswered:
+        yield f"  not answered: {', '.join(advice.unanswered)}"
+    yield from _other_releases(advice)
 
 
-def _other_releases(found: Advice) -> Iterator[str]:
-    """Where what is cited was checked in another release than the one that was measured."""
-    topics = [topic for criterion in found.criteria for topic in criterion.topics]
-    for side, measured in (found.report or {}).get("releases", {}).items():
+def _other_releases(advice: Advice) -> Iterator[str]:
+    """The sides whose cited properties were checked for another release than the measured one."""
+    topics = [topic for criterion in advice.criteria for topic in criterion.topics]
+    for side, measured in (advice.report or {}).get("releases", {}).items():
         releases = {topic.evidence[side].release for topic in topics if side in topic.evidence}
         checked = sorted(release for release in releases if release is not None)
         if checked and measured not in checked:
             yield f"  measured: {side} {measured}; cited pages were checked for {', '.join(checked)}"
 
 
-def _flips(found: Advice) -> Iterator[str]:
-    """The answers that would turn it, by who would then be first."""
-    turned: dict[tuple[str, ...], dict[str, list[str]]] = {}
-    for flip in found.flips:
-        turned.setdefault(flip.first, {}).setdefault(flip.question, []).append(" + ".join(flip.answer))
+def _flips(advice: Advice) -> Iterator[str]:
+    """The answers that would change the recommendation, grouped by who would then be first."""
+    flips_by_first: dict[tuple[str, ...], dict[str, list[str]]] = {}
+    for flip in advice.flips:
+        flips_by_first.setdefault(flip.first, {}).setdefault(flip.question, []).append(" + ".join(flip.answer))
     yield from (
         "",
-        "Changing one answer would put first:" if turned else "Changing a single answer would not change the order.",
+        "Changing one answer would put first:"
+        if flips_by_first
+        else "Changing a single answer would not change the order.",
     )
-    for first, by_question in sorted(turned.items(), key=lambda pair: len(pair[0])):
+    for first, by_question in sorted(flips_by_first.items(), key=lambda pair: len(pair[0])):
         answers = [f"{question} = {' or '.join(chosen)}" for question, chosen in by_question.items()]
         yield f"  {_names(first)}{', in a tie' if len(first) > 1 else ''}: {'; '.join(answers)}"
 
 
 def _names(first: tuple[str, ...]) -> str:
-    return " and ".join("none yet" if one == "none" else one for one in first)
+    return " and ".join("none yet" if name == "none" else name for name in first)

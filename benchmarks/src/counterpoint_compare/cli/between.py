@@ -40,13 +40,13 @@ def _against(args: argparse.Namespace, default: Path) -> int:
     if len(args.against) > 2:  # noqa: PLR2004 - an old and a new one
         raise UsageError(f"--against {' '.join(map(str, args.against))}: name one or two reports: OLD, or OLD and NEW")
     old, new = (*args.against, args.out or default)[:2]
-    found = against(read_results(old), read_results(new))
+    comparison = against(read_results(old), read_results(new))
     if args.json:
-        answer(found)
-    _tell(found, beside=args.json)
+        answer(comparison)
+    _print_comparison(comparison, beside=args.json)
     if args.out:
-        say(f"page: {write_against(found, args.out)}")
-    return DifferenceError.exit_code if differs(found) else 0
+        say(f"page: {write_against(comparison, args.out)}")
+    return DifferenceError.exit_code if differs(comparison) else 0
 
 
 def _merge(args: argparse.Namespace) -> int:
@@ -61,57 +61,60 @@ def _merge(args: argparse.Namespace) -> int:
     for path in args.merge:
         if written in {path.resolve(), (path / "results.json").resolve()}:
             raise UsageError(f"--out {args.out} would overwrite {path}: name another folder")
-    found = merge({str(path): read_results(path) for path in args.merge})
-    page = write_merged(found, args.out)
+    merged = merge({str(path): read_results(path) for path in args.merge})
+    page = write_merged(merged, args.out)
     if args.json:
-        answer(found)
-    _tell_merged(found, beside=args.json)
+        answer(merged)
+    _print_merged(merged, beside=args.json)
     say(f"report: {page}")
-    return 0 if found["equal"] else DifferenceError.exit_code
+    return 0 if merged["equal"] else DifferenceError.exit_code
 
 
-def _tell_merged(found: Mapping[str, Any], *, beside: bool) -> None:
-    rows = [(one["title"], f"{one['side']} / {one['to']}", len(one["on"]), *_ratios(one)) for one in found["ratios"]]
+def _print_merged(merged: Mapping[str, Any], *, beside: bool) -> None:
+    rows = [
+        (ratio["title"], f"{ratio['side']} / {ratio['to']}", len(ratio["on"]), *_median_and_range(ratio))
+        for ratio in merged["ratios"]
+    ]
     table(
         "Ratios across machines",
         ("figure", "side / reference", "machines", "median ratio", "range"),
         rows,
         beside=beside,
     )
-    echo(f"machines: {'; '.join(machine['name'] for machine in found['machines'])}", beside=beside)
+    echo(f"machines: {'; '.join(machine['name'] for machine in merged['machines'])}", beside=beside)
     echo(
-        "data: equal on all machines" if found["equal"] else "data: DIFFERENT, see 'outputs' in results.json",
+        "data: equal on all machines" if merged["equal"] else "data: DIFFERENT, see 'outputs' in results.json",
         beside=beside,
     )
 
 
-def _ratios(one: Mapping[str, Any]) -> tuple[str, str]:
+def _median_and_range(ratio: Mapping[str, Any]) -> tuple[str, str]:
     from counterpoint_compare.charts import shown
 
-    median, low, high = (shown(one[key], "") for key in ("median", "low", "high"))
+    median, low, high = (shown(ratio[key], "") for key in ("median", "low", "high"))
     return median, f"{low} – {high}"
 
 
-def _tell(found: Mapping[str, Any], *, beside: bool) -> None:
-    digests = found["digests"]
+def _print_comparison(comparison: Mapping[str, Any], *, beside: bool) -> None:
+    digests = comparison["digests"]
     if digests["differing"]:
         rows = [(row["date"], row["step"], _short(row["old"]), _short(row["new"])) for row in digests["differing"]]
         table("Outputs that differ", ("date", "step", "old", "new"), rows, beside=beside)
-    changes = [(one["what"], one["old"], one["new"]) for one in found["changes"]]
+    changes = [(change["what"], change["old"], change["new"]) for change in comparison["changes"]]
     if changes:
         table("Changed conditions", ("condition", "old", "new"), changes, beside=beside)
     table(
         "Measurements",
         ("figure", "side", "old", "new", "new/old", "verdict"),
-        map(_figure, found["figures"]),
+        map(_figure, comparison["figures"]),
         beside=beside,
     )
-    for one in found["left_out"]:
-        echo(f"not compared: {one['what']}: {one['reason']}", beside=beside)
+    for exclusion in comparison["left_out"]:
+        echo(f"not compared: {exclusion['what']}: {exclusion['reason']}", beside=beside)
     different = f"{len(digests['differing'])} of {digests['compared']} outputs"
     echo("data: equal" if digests["equal"] else f"data: DIFFERENT, {different}", beside=beside)
-    if found["same_machine"]:
-        echo(f"significant changes: {found['worse']} worse, {found['better']} better", beside=beside)
+    if comparison["same_machine"]:
+        echo(f"significant changes: {comparison['worse']} worse, {comparison['better']} better", beside=beside)
     else:
         echo("different machines: only ratios between sides of the same report are compared", beside=beside)
 
@@ -121,15 +124,21 @@ def _figure(row: Mapping[str, Any]) -> Sequence[str]:
 
     unit = row["unit"]
     side = f"{row['side']} / {row['to']}" if row["to"] else row["side"]
-    told = f"{row['verdict']} ({row['reason']})" if row["reason"] else row["verdict"]
-    return row["title"], side, *(_interval(row[which], unit) for which in ("old", "new")), shown(row["ratio"], ""), told
+    verdict = f"{row['verdict']} ({row['reason']})" if row["reason"] else row["verdict"]
+    return (
+        row["title"],
+        side,
+        *(_interval(row[report], unit) for report in ("old", "new")),
+        shown(row["ratio"], ""),
+        verdict,
+    )
 
 
-def _interval(one: Mapping[str, Any], unit: str) -> str:
+def _interval(summary: Mapping[str, Any], unit: str) -> str:
     from counterpoint_compare.charts import shown
 
-    bounds = f" ({shown(one['low'], unit)} – {shown(one['high'], unit)})" if one["rounds"] > 1 else ""
-    return shown(one["median"], unit) + bounds
+    bounds = f" ({shown(summary['low'], unit)} – {shown(summary['high'], unit)})" if summary["rounds"] > 1 else ""
+    return shown(summary["median"], unit) + bounds
 
 
 def _short(digests: Mapping[str, str]) -> str:

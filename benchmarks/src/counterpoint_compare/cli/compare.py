@@ -23,7 +23,7 @@ REPORT = Path("report")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """The pipeline, the sides, the days and the folder of the report; or reports that are there."""
+    """The pipeline, the sides, the days and the folder of the report; or existing reports."""
     group = parser.add_mutually_exclusive_group(required=True)
     group.add_argument("pipeline", nargs="?", metavar="PIPELINE", help=PIPELINE)
     between.arguments(group)
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
         return between.run(args, REPORT)
     args.out = args.out or REPORT
     from counterpoint_compare.code import code_sizes
-    from counterpoint_compare.external_results import beside_of
+    from counterpoint_compare.external_results import external_results_of
     from counterpoint_compare.report import write_report
     from counterpoint_compare.results import results_of
     from counterpoint_compare.rounds import Progress, packages_of, rounds_of, tours_of
@@ -75,17 +75,17 @@ def run(args: argparse.Namespace) -> int:
 
     comparison, workloads = _comparison(args), _workloads(args)
     contestants = compare(comparison, python_of)
-    sides, kept = comparison.orchestrators, args.out / "measured"
+    sides, stored = comparison.orchestrators, args.out / "measured"
     progress = Progress(sides * (args.rounds + args.tour))
-    bouts = rounds_of(sides, args.rounds, kept, python_of, workloads, progress)
-    tours = tours_of(sides, kept, python_of, progress, _tests(args)) if args.tour else []
+    benchmarks = rounds_of(sides, args.rounds, stored, python_of, workloads, progress)
+    tours = tours_of(sides, stored, python_of, progress, _tests(args)) if args.tour else []
     code = code_sizes(python_of, sides, flagship=args.pipeline == "streamrec")
     packages = {side: packages_of(python_of(side)) for side in sides}
-    results = results_of(comparison, contestants, code, bouts, tours, packages)
+    results = results_of(comparison, contestants, code, benchmarks, tours, packages)
     if args.pipeline == "streamrec":
-        results["beside"] = beside_of(args.out)
+        results["beside"] = external_results_of(args.out)
     page = write_report(results, args.out)
-    _tell(results, beside=args.json)
+    _print_results(results, beside=args.json)
     say(f"report: {page}")
     if results["failed"]:
         return max(contestant.measured.code for contestant in contestants)
@@ -104,14 +104,14 @@ def _comparison(args: argparse.Namespace) -> Any:
 
     if args.days < 1:
         raise UsageError(f"--days {args.days}: give 1 or more")
-    asked = tuple(SIDES) if args.on is None else args.on.split(",")
-    names = tuple(dict.fromkeys(name.strip() for name in asked if name.strip()))
+    requested = tuple(SIDES) if args.on is None else args.on.split(",")
+    names = tuple(dict.fromkeys(name.strip() for name in requested if name.strip()))
     unknown = [name for name in names if name not in SIDES]
     if unknown or not names:
         raise UsageError(f"--on {args.on}: choose from {','.join(SIDES)}")
     environment, source, overrides = environment_of(args), args.source, tuple(args.set)
     if environment:
-        # the sides of a comparison are other commands, which get all settings by their options
+        # each side runs as a command of its own, which gets all settings as options
         config = dict(configuration_of(environment, args.pipeline, settings(args)).settings)
         source = config.pop(SOURCE, None)
         overrides = tuple(f"{name}={json.dumps(value)}" for name, value in sorted(config.items()))
@@ -126,13 +126,13 @@ def _comparison(args: argparse.Namespace) -> Any:
 
 
 def _newest(name: str, days: int) -> str:
-    """The last of the first partitions of a pipeline, as far as they have ended."""
+    """The last of the first `days` partitions of a pipeline that have ended."""
     from datetime import UTC, datetime
 
     from counterpoint.runtime import find_pipeline
 
     partitions = find_pipeline(name).partitions
-    if name == "streamrec":  # its events are made from this day on
+    if name == "streamrec":  # its events are generated from this day on
         return partitions.shift(FIRST_DAY, days - 1)
     ended = partitions.shift(partitions.key_of(datetime.now(UTC)), -1)
     return max(min(partitions.shift(partitions.start, days - 1), ended), partitions.start)
@@ -143,17 +143,19 @@ def _workloads(args: argparse.Namespace) -> tuple[str, ...]:
     from counterpoint.errors import UsageError
     from counterpoint_compare.workloads import WORKLOADS
 
-    known = [one.name for one in WORKLOADS]
-    usual = [one.name for one in WORKLOADS if not one.before or one.reference == args.pipeline]
-    asked = usual if args.workloads is None else [name.strip() for name in args.workloads.split(",")]
-    unknown = [name for name in asked if name not in known]
+    names = [workload.name for workload in WORKLOADS]
+    default_names = [
+        workload.name for workload in WORKLOADS if not workload.before or workload.reference == args.pipeline
+    ]
+    requested = default_names if args.workloads is None else [name.strip() for name in args.workloads.split(",")]
+    unknown = [name for name in requested if name not in names]
     if unknown or args.rounds < 0:
-        wrong = f"--workloads {args.workloads}: choose from {','.join(known)}"
-        raise UsageError(wrong if unknown else f"--rounds {args.rounds}: write 0 or more")
-    return "--workloads", ",".join(asked)
+        problem = f"--workloads {args.workloads}: choose from {','.join(names)}"
+        raise UsageError(problem if unknown else f"--rounds {args.rounds}: write 0 or more")
+    return "--workloads", ",".join(requested)
 
 
-def _tell(results: dict[str, Any], *, beside: bool) -> None:
+def _print_results(results: dict[str, Any], *, beside: bool) -> None:
     if beside:
         answer(results)
     names = [side["name"] for side in results["orchestrators"]]

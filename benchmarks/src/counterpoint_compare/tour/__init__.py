@@ -1,1 +1,1 @@
-"""What a person meets on each side: a bug in a validation, then a backfill in which one day's input is corrupt."""
+"""A tour of each side: a bug in a validation, then a backfill in which one day's input is corrupt."""

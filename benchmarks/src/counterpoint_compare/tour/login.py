@@ -1,4 +1,4 @@
-"""A login for Chromium: a proxy on loopback adds it to what goes to one server, for a command line hides nothing."""
+"""A login for Chromium: a proxy on loopback adds the credentials, because a command line would reveal them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _HOP = {"connection", "proxy-connection", "keep-alive", "transfer-encoding", "co
 
 
 def headers(target: ServiceEnvironment, orchestrator: str) -> dict[str, str]:
-    """The headers by which a service environment's server lets in."""
+    """The headers with the credentials for a service environment's server."""
     if orchestrator != "airflow":
         return basic(USER, target.password)
     token = ask(f"{target.url()}/auth/token", {"username": USER, "password": target.password})["access_token"]
@@ -29,8 +29,8 @@ def headers(target: ServiceEnvironment, orchestrator: str) -> dict[str, str]:
 
 
 @contextmanager
-def letting_in(url: str, added: Mapping[str, str]) -> Iterator[str]:
-    """The address of a proxy to the server of `url`, and to no other."""
+def logged_in_proxy(url: str, extra_headers: Mapping[str, str]) -> Iterator[str]:
+    """The address of a proxy that adds headers to requests to the server of `url`, and refuses other servers."""
     server = urlsplit(url).netloc
 
     class Handler(BaseHTTPRequestHandler):
@@ -41,21 +41,23 @@ def letting_in(url: str, added: Mapping[str, str]) -> Iterator[str]:
             self._pass(self.rfile.read(int(self.headers.get("Content-Length", "0"))))
 
         def log_message(self, *_: object) -> None:
-            """Tells nothing."""
+            """Logs nothing."""
 
         def _pass(self, body: bytes | None) -> None:
-            asked = urlsplit(self.path)
-            if asked.netloc != server:
+            target = urlsplit(self.path)
+            if target.netloc != server:
                 self.send_error(403)
                 return
-            kept = {name: value for name, value in self.headers.items() if name.lower() not in _HOP}
+            forwarded = {name: value for name, value in self.headers.items() if name.lower() not in _HOP}
             with closing(HTTPConnection(server, timeout=60)) as connection:
-                path = asked._replace(scheme="", netloc="").geturl()
-                connection.request(self.command, path, body, {**kept, **added, "Accept-Encoding": "identity"})
-                answer = connection.getresponse()
-                data = answer.read()
-            self.send_response(answer.status)
-            for name, value in answer.getheaders():
+                path = target._replace(scheme="", netloc="").geturl()
+                connection.request(
+                    self.command, path, body, {**forwarded, **extra_headers, "Accept-Encoding": "identity"}
+                )
+                response = connection.getresponse()
+                data = response.read()
+            self.send_response(response.status)
+            for name, value in response.getheaders():
                 if name.lower() not in _HOP:
                     self.send_header(name, value)
             self.send_header("Content-Length", str(len(data)))

@@ -1,4 +1,4 @@
-"""Finding the cause of a failed run by an orchestrator's own API alone, without Counterpoint; calls are counted."""
+"""Finds the cause of a failed run with an orchestrator's own API alone, without Counterpoint, and counts the calls."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def search(engine: ServiceEngine, native_id: str, words: tuple[str, ...]) -> dict[str, Any]:
-    """The calls it took until a text held one of the words, and that text; `calls` is None when none did."""
+    """The number of calls until a text contained one of the words, and that text; `calls` is None if none did."""
     for calls, text in enumerate(engine.adapter.answers(engine.target, native_id), 1):
         if any(word in text for word in words):
             return {"calls": calls, "text": _around(text, words)}
@@ -17,5 +17,5 @@ def search(engine: ServiceEngine, native_id: str, words: tuple[str, ...]) -> dic
 
 
 def _around(text: str, words: tuple[str, ...]) -> str:
-    at = min(text.index(word) for word in words if word in text)
-    return " ".join(text[max(at - 80, 0) : at + 120].split())
+    start = min(text.index(word) for word in words if word in text)
+    return " ".join(text[max(start - 80, 0) : start + 120].split())

@@ -1,4 +1,4 @@
-"""What the tour runs: a team's pipeline, with a window of three days. Into its validation the tour puts a bug."""
+"""The pipeline of the tour, with a window of three days; the tour adds a bug to its validation."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def raw_orders(partition: Partition, folder: str) -> list[float]:
 
 
 def newest(partition: Partition, folder: str) -> Observed:
-    """What a day's file is now: when it was mended, the day is done again."""
+    """The state of a day's file: if it is repaired, the day is computed again."""
     return Observed(hashlib.sha256((Path(folder) / f"{partition.key}.csv").read_bytes()).hexdigest())
 
 
@@ -43,7 +43,7 @@ def checked(raw_orders: list[float]) -> list[float]:
     wrong = [amount for amount in raw_orders if not 0 <= amount <= HIGHEST_AMOUNT]
     if wrong:
         raise ContractError(
-            f"{len(wrong)} of {len(raw_orders)} amounts are wrong, such as {wrong[0]}: mend the day's file"
+            f"{len(wrong)} of {len(raw_orders)} amounts are wrong, such as {wrong[0]}: repair the day's file"
         )
     return raw_orders
 
@@ -54,12 +54,12 @@ def features(days: dict[str, list[float]]) -> dict[str, float]:
 
 
 def model(features: dict[str, float]) -> float:
-    """A forecast: their mean."""
+    """A forecast: the mean of the sums."""
     return sum(features.values()) / len(features)
 
 
 def published(model: float) -> dict[str, float]:
-    """What others read."""
+    """The published forecast."""
     return {"forecast": round(model, 2)}
 
 
