@@ -21,7 +21,7 @@ from counterpoint.testing import (
     check_behaviour,
     check_round_trip,
 )
-from counterpoint.testing.conformance import ADDED_BY_ENGINE, judge, perform
+from counterpoint.testing.conformance import ADDED_BY_ENGINE, judge_run, run_scenario
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -135,8 +135,8 @@ def test_what_is_lost_in_the_run_is_found(scenario: str, lose: Loss, said: str, 
 
 def test_a_wait_that_is_too_long_or_too_short_is_found(tmp_path: Path) -> None:
     scenario = BY_NAME["retry_then_success"]
-    performed = perform(scenario, tmp_path, "local", LocalEngine())
-    assert list(judge(scenario, performed)) == []
+    performed = run_scenario(scenario, tmp_path, "local", LocalEngine())
+    assert list(judge_run(scenario, performed)) == []
     first, second, third = (performed.evidence / f"fails_twice.{number}" for number in (1, 2, 3))
     began = first.stat().st_mtime
     # two seconds before the first retry, and three before the second, not four: no wait is above the limit
@@ -148,7 +148,7 @@ def test_a_wait_that_is_too_long_or_too_short_is_found(tmp_path: Path) -> None:
     ):
         os.utime(second, (began + waits[0],) * 2)
         os.utime(third, (began + sum(waits),) * 2)
-        found = [str(difference) for difference in judge(scenario, performed)]
+        found = [str(difference) for difference in judge_run(scenario, performed)]
         assert len(found) == len(said)
         assert all(words in difference for words, difference in zip(said, found, strict=True))
 

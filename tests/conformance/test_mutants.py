@@ -19,7 +19,7 @@ from counterpoint.runtime import LocalRun, find_pipeline, local, subprocess_exec
 from counterpoint.runtime.execute import record_failure
 from counterpoint.services import LocalEngine
 from counterpoint.testing import SCENARIOS, ConformanceError, LocalAdapter, check_behaviour, check_round_trip
-from counterpoint.testing.conformance import ADDED_BY_ENGINE, judge, perform
+from counterpoint.testing.conformance import ADDED_BY_ENGINE, judge_run, run_scenario
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -199,8 +199,8 @@ def test_an_adapter_that_changes_nothing_passes(scenario: str, tmp_path: Path) -
 
 def test_waits_that_grow_beyond_their_limit_are_found(tmp_path: Path) -> None:
     scenario = BY_NAME["retry_then_success"]
-    performed = perform(scenario, tmp_path, "local", LocalEngine())
-    assert list(judge(scenario, performed)) == []
+    performed = run_scenario(scenario, tmp_path, "local", LocalEngine())
+    assert list(judge_run(scenario, performed)) == []
     policy = scenario.pipeline.step("patient").retry
     unlimited = RetryPolicy(policy.retries, policy.delay, timedelta(hours=1)).delays()
     assert unlimited[-1] > policy.delays()[-1] + ADDED_BY_ENGINE
@@ -208,7 +208,7 @@ def test_waits_that_grow_beyond_their_limit_are_found(tmp_path: Path) -> None:
     began = marks[0].stat().st_mtime
     for mark, passed in zip(marks, accumulate(unlimited, initial=0.0), strict=True):
         os.utime(mark, (began + passed,) * 2)
-    assert any("step patient: wait before a retry" in str(difference) for difference in judge(scenario, performed))
+    assert any("step patient: wait before a retry" in str(difference) for difference in judge_run(scenario, performed))
 
 
 def test_a_pipeline_that_was_kept_is_not_taken_for_one_that_was_read_back() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from counterpoint import http
 from counterpoint.errors import ServiceError, UnansweredError, UsageError
-from counterpoint.http import NEVER, Again, address_of, ask, basic, bearer, origin_of
+from counterpoint.http import NO_RETRIES, Retries, address_of, ask, basic, bearer, origin_of
 from counterpoint_migrate.validate.legacyairflow import LegacyDag, airflow_of
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def test_redirects_end(ours: Server) -> None:
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://127.0.0.1/x", "ws://127.0.0.1/x", "/x", "http://h:x/"])
 def test_http_and_https_are_spoken_alone(url: str) -> None:
     with pytest.raises(UnansweredError, match="does not answer: .*(is not spoken|Invalid port)"):
-        ask(url, again=NEVER)
+        ask(url, retries=NO_RETRIES)
 
 
 def test_a_redirect_to_a_file_is_refused(ours: Server) -> None:
@@ -171,7 +171,7 @@ def test_what_a_server_repeats_is_masked(ours: Server) -> None:
 def test_what_cannot_be_sent_is_not_told(ours: Server, end: str) -> None:
     for credentials in (bearer(f"{TOKEN}{end}"), {"Dagster-Cloud-Api-Token": f"{TOKEN}{end}"}):
         with pytest.raises(UnansweredError) as caught:
-            ask(f"{ours.url}/x", credentials=credentials, again=NEVER)
+            ask(f"{ours.url}/x", credentials=credentials, retries=NO_RETRIES)
         assert TOKEN not in repr(caught.value)
     assert ours.asked == []
 
@@ -201,28 +201,28 @@ def test_of_a_long_refusal_the_beginning_is_told(ours: Server) -> None:
 def test_what_may_be_changed_twice_is_asked_for_again(ours: Server, method: str) -> None:
     body, good = None if method == "DELETE" else {"a": 1}, (200, {"ok": 1}, {})
     ours.answers = [(500, "database is locked", {}), (503, None, {}), good]
-    assert ask(f"{ours.url}/x", body, method=method, again=Again((0.0, 0.0), busy={500, 503})) == {"ok": 1}
+    assert ask(f"{ours.url}/x", body, method=method, retries=Retries((0.0, 0.0), busy={500, 503})) == {"ok": 1}
     assert [asked for asked, *_ in ours.asked] == [method] * 3
     assert {sent for *_, sent in ours.asked} == {"" if body is None else json.dumps(body)}
-    for again in (None, NEVER):  # nobody said that it may be
+    for retries in (None, NO_RETRIES):  # nobody said that it may be
         ours.asked.clear()
         ours.answers = [(503, None, {}), good]
         with pytest.raises(UnansweredError):
-            ask(f"{ours.url}/x", body, method=method, again=again)
+            ask(f"{ours.url}/x", body, method=method, retries=retries)
         assert len(ours.asked) == 1
 
 
 def test_it_is_asked_again_as_often_as_was_said_while_it_is_busy(ours: Server) -> None:
-    again = Again((0.0, 0.0), busy={500})
+    retries = Retries((0.0, 0.0), busy={500})
     ours.answer(500, "locked")
     with pytest.raises(UnansweredError, match="500 .*locked"):
-        ask(f"{ours.url}/x", {}, again=again)
+        ask(f"{ours.url}/x", {}, retries=retries)
     assert len(ours.asked) == 3
     for status in (503, 409):
         ours.asked.clear()
         ours.answer(status, "another reason")
         with pytest.raises(ServiceError, match="another reason"):
-            ask(f"{ours.url}/x", {}, again=again)
+            ask(f"{ours.url}/x", {}, retries=retries)
         assert len(ours.asked) == 1
 
 
@@ -240,7 +240,7 @@ def test_who_asked_too_often_asks_again(ours: Server) -> None:
 def test_what_is_no_json_is_no_answer(ours: Server) -> None:
     ours.answer(200, b"<html>")
     with pytest.raises(UnansweredError, match="does not answer: Expecting value"):
-        ask(f"{ours.url}/x", again=NEVER)
+        ask(f"{ours.url}/x", retries=NO_RETRIES)
 
 
 def test_requests_are_not_logged(ours: Server, caplog: pytest.LogCaptureFixture) -> None:
@@ -310,14 +310,14 @@ def test_whom_a_proxy_is_for(none: str, url: str, proxied: bool, monkeypatch: py
 def test_a_proxy_that_cannot_be_used(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", proxy)
     with pytest.raises(UnansweredError, match="^http://airflow.example/x does not answer: ") as caught:
-        ask("http://airflow.example/x", again=NEVER)
+        ask("http://airflow.example/x", retries=NO_RETRIES)
     assert "pw-98765" not in str(caught.value)
 
 
 def test_a_slow_server_does_not_answer(ours: Server) -> None:
     ours.http.RequestHandlerClass.do_GET = lambda _: threading.Event().wait(5)  # type: ignore[attr-defined]
     with pytest.raises(UnansweredError, match="does not answer: timed out"):
-        ask(f"{ours.url}/x", seconds=0.2, again=NEVER)
+        ask(f"{ours.url}/x", seconds=0.2, retries=NO_RETRIES)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from counterpoint import http
 from counterpoint.errors import ServiceError, UnansweredError
-from counterpoint.http import NEVER, ask, bearer
+from counterpoint.http import NO_RETRIES, ask, bearer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,7 +110,7 @@ def test_whom_nobody_vouches_for_is_told_nothing(server: Server, monkeypatch: py
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):  # other programs'
         monkeypatch.setenv(name, str(server.authority))
     with pytest.raises(UnansweredError, match="does not answer: .*CERTIFICATE_VERIFY_FAILED"):
-        ask(f"{server.url}/x", credentials=LET_IN, again=NEVER)
+        ask(f"{server.url}/x", credentials=LET_IN, retries=NO_RETRIES)
     assert server.asked == []
 
 
@@ -119,7 +119,7 @@ def test_the_users_authority_is_trusted(server: Server, monkeypatch: pytest.Monk
     assert ask(f"{server.url}/x", credentials=LET_IN) == {"ok": 1}
     assert server.asked == [*LET_IN.values()]
     with pytest.raises(UnansweredError, match="CERTIFICATE_VERIFY_FAILED"):  # it is for 127.0.0.1
-        ask(f"{server.url.replace('127.0.0.1', 'localhost')}/x", again=NEVER)
+        ask(f"{server.url.replace('127.0.0.1', 'localhost')}/x", retries=NO_RETRIES)
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="the command openssl is not installed")

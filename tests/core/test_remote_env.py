@@ -9,11 +9,11 @@ import pytest
 
 from counterpoint.adapter import Backfills, limits_of
 from counterpoint.errors import ServiceError, UsageError
-from counterpoint.remote_env import UnusableError, asked, asked_of_adapter
+from counterpoint.remote_env import UnusableError, query, query_adapter
 
 
 def python(code: str) -> object:
-    return asked([sys.executable, "-c", code], 60, "it was not asked", lambda code, said: UsageError(f"{code}: {said}"))
+    return query([sys.executable, "-c", code], 60, "it was not asked", lambda code, said: UsageError(f"{code}: {said}"))
 
 
 def test_an_answer_is_json() -> None:
@@ -32,12 +32,12 @@ def test_a_refusal_is_told_by_its_last_line() -> None:
 
 def test_one_that_cannot_be_started_is_told() -> None:
     with pytest.raises(ServiceError, match="^it was not asked: /no/python: "):
-        asked(["/no/python"], 60, "it was not asked", lambda *_: UsageError(""))
+        query(["/no/python"], 60, "it was not asked", lambda *_: UsageError(""))
 
 
 def test_an_adapter_that_is_not_there_says_how_it_is_installed() -> None:
     with pytest.raises(UnusableError, match="^the adapter of nosuch in .* cannot be asked: ") as caught:
-        asked_of_adapter("nosuch", Path(sys.executable), "adapter.has_services")
+        query_adapter("nosuch", Path(sys.executable), "adapter.has_services")
     assert "pip install counterpoint-nosuch" in caught.value.why
     assert caught.value.place == Path(sys.executable).parent.parent
 

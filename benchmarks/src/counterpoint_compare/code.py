@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from counterpoint.errors import ServiceError
-from counterpoint.remote_env import asked
+from counterpoint.remote_env import query
 from counterpoint_compare.code_excerpts import MODULES, files
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def _by_hand() -> dict[str, dict[str, int]]:
 def _folder(python: Path, package: str) -> Path:
     problem = f"the folder of {package} could not be read"
     command = [str(python), "-P", "-c", _WHERE, package]
-    return Path(asked(command, 60, problem, lambda _, stderr: ServiceError(f"{problem}: {python}: {stderr}")))
+    return Path(query(command, 60, problem, lambda _, stderr: ServiceError(f"{problem}: {python}: {stderr}")))
 
 
 def _size(folder: Path) -> dict[str, int]:

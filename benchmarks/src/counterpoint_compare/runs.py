@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import UsageError
 from counterpoint.orchestrators import LOCAL
-from counterpoint.remote_env import asked_of_adapter
+from counterpoint.remote_env import query_adapter
 from counterpoint.runtime import find_pipeline
 from counterpoint.storage import layout
 from counterpoint_compare.measured import Measured, measure
@@ -67,7 +67,7 @@ def _contest(comparison: Comparison, name: str, python: Path) -> Contestant:
     root = Path(comparison.root) / layout.compared_root(name)
     shutil.rmtree(root, ignore_errors=True)
     words = ["run", comparison.pipeline, "--date", comparison.date, "--on", name, "--no-effects"]
-    words += ["--service"] if name != LOCAL and asked_of_adapter(name, python, "adapter.has_services") else []
+    words += ["--service"] if name != LOCAL and query_adapter(name, python, "adapter.has_services") else []
     words += ["--source", comparison.source] if comparison.source else []
     words += [word for setting in comparison.settings for word in ("--set", setting)]
     words += ["--root", str(root), "--json"]

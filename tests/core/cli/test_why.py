@@ -49,7 +49,7 @@ def test_the_answer_is_told_to_people_on_stdout(failed: SimpleNamespace) -> None
         "ValueError: day 2026-01-03 is corrupt",
         "mishaps.py:",
         "step raw of 2026-01-03, attempt 1 of 1",
-        "P0, for who owns the pipeline; not retried",
+        "P0, for the owner of the pipeline; not retried",
         "not run as a result: both",
         "docs/explanation/failures.md#code_bug",
         f"redo: counterpoint retry mishaps:days --run {failed.run_id} --root {failed.root}\n",
@@ -113,7 +113,7 @@ def test_the_runbook_has_a_section_for_each_class() -> None:
 def test_the_table_says_what_is_done_about_a_class(failure: FailureClass) -> None:
     handling = HANDLING[failure]
     retry, severity = "yes" if handling.retry else "no", handling.severity.value if handling.severity else "none"
-    row = f"| [{failure.value}](#{failure.value}) | {handling.meaning} | {retry} | {severity} | {handling.told} |"
+    row = f"| [{failure.value}](#{failure.value}) | {handling.meaning} | {retry} | {severity} | {handling.responder} |"
     assert row in RUNBOOK
 
 

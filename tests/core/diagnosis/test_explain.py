@@ -67,7 +67,7 @@ def test_a_breach_of_a_contract_is_bad_data_for_who_owns_the_source(scene: Scene
     assert (cause["error"]["type"], cause["failure"], cause["told"]) == (
         "ContractError",
         "bad_data",
-        "who owns the source",
+        "the owner of the source",
     )
     assert cause["raised_as"] is None
 
@@ -192,7 +192,7 @@ def test_what_no_worker_recorded_is_told_by_the_orchestrator(served: Served) -> 
 def test_a_run_that_failed_by_itself_has_a_cause_without_a_step(served: Served) -> None:
     error = ErrorInfo("RunFailure", "it never began", failure="orchestrator")
     cause = only(served.why(Told("failed", {"": error})))
-    assert (cause["step"], cause["failure"], cause["told"]) == (None, "orchestrator", "who runs the platform")
+    assert (cause["step"], cause["failure"], cause["told"]) == (None, "orchestrator", "the platform team")
 
 
 def test_a_run_that_goes_on_has_no_cause(served: Served) -> None:

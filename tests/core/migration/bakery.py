@@ -53,7 +53,7 @@ class Stand:
     name: str
     log: list[str]
     on: bool | None
-    stands: bool = True
+    is_running: bool = True
     runs: list[tuple[str, ...]] = field(default_factory=list)
     broken: str = ""
 

@@ -215,7 +215,7 @@ def test_two_at_once_are_one(scene: Scene) -> None:
 
 
 def test_a_side_that_does_not_run_is_told_by_what_is_kept(scene: Scene) -> None:
-    scene.sides["dagster"].stands = False
+    scene.sides["dagster"].is_running = False
     assert scene.to_dagster().owner == DAGSTER
     assert scene.log == ["airflow off"]
     assert scene.move.read().owns("dagster")

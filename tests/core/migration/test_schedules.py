@@ -85,7 +85,7 @@ def test_what_is_paused_is_held_before_anything_starts(
 
 def test_services_that_do_not_run_do_not_stand(tmp_path: Path) -> None:
     here = Served("dagster", str(tmp_path), LINEAR, Path(sys.executable))
-    assert not here.stands
+    assert not here.is_running
     assert served_as(target_in(tmp_path), LINEAR) == LINEAR
     assert served_as(target_in(tmp_path), "counterpoint.testing.scenarios:diamond") is None
 

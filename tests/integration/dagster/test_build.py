@@ -187,7 +187,10 @@ def test_a_comment_names_what_dagster_has_no_argument_for(scenario: str, remark:
 def test_names_that_the_file_uses_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     odd = Pipeline(
         "odd",
-        (step(NUMBERS, name="steps"), step("counterpoint.testing.steps:total", name="job", inputs={"given": "steps"})),
+        (
+            step(NUMBERS, name="steps"),
+            step("counterpoint.testing.steps:total", name="job", inputs={"numbers": "steps"}),
+        ),
         Partitions(start="2026-01-01"),
         schedule=Schedule("0 2 * * *"),
         config={"offset": 1},

@@ -1,7 +1,7 @@
 """What Prefect's server does on SQLite when a cursor is garbage: run by a test, in a process of its own.
 
-Prints which thread has collected it. Without `collect_apart` it is the event loop's, and the second connection fails:
-"database is locked".
+Prints which thread has collected it. Without `collect_in_thread` it is the event loop's, and the second connection
+fails: "database is locked".
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from queue import SimpleQueue
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from counterpoint.garbage import collect_apart
+from counterpoint.garbage import collect_in_thread
 
 ENOUGH = 2000  # objects, so that garbage is collected
 COLLECTED: SimpleQueue[str] = SimpleQueue()
@@ -65,5 +65,5 @@ async def main(place: str) -> None:
     sys.stdout.write(f"{by} of {len(kept)}")
 
 
-collect_apart()
+collect_in_thread()
 asyncio.run(main(sys.argv[1]))

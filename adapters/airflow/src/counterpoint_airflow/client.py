@@ -5,18 +5,18 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.http import NEVER, Again, ask, bearer
+from counterpoint.http import NO_RETRIES, Retries, ask, bearer
 from counterpoint.service_environment import USER
 
 if TYPE_CHECKING:
     from counterpoint.adapter import ServiceEnvironment
 
 # while the database is locked, the server answers with any status from 500 on
-_LOCKED = Again((1.0, 5.0, 10.0), busy=range(500, 600))
+_LOCKED = Retries((1.0, 5.0, 10.0), busy=range(500, 600))
 
 
 def call(
-    target: ServiceEnvironment, path: str, body: Any = None, *, method: str | None = None, again: Again = NEVER
+    target: ServiceEnvironment, path: str, body: Any = None, *, method: str | None = None, retries: Retries = NO_RETRIES
 ) -> Any:
     """The answer of the REST API.
 
@@ -25,13 +25,13 @@ def call(
         path: The path below `/api/v2`.
         body: The JSON body; None: a GET without a body.
         method: The HTTP method, where the body alone does not tell it.
-        again: When to repeat the call; by default never, because the caller decides that.
+        retries: When to repeat the call; by default never, because the caller decides that.
 
     Raises:
         ServiceError: the server does not answer, or refuses.
     """
-    credentials = bearer(_token(target.url(), target.password, again))
-    return ask(f"{target.url()}/api/v2{path}", body, method=method, credentials=credentials, again=again)
+    credentials = bearer(_token(target.url(), target.password, retries))
+    return ask(f"{target.url()}/api/v2{path}", body, method=method, credentials=credentials, retries=retries)
 
 
 def change(target: ServiceEnvironment, path: str, body: Any) -> None:
@@ -40,12 +40,12 @@ def change(target: ServiceEnvironment, path: str, body: Any) -> None:
     Raises:
         ServiceError: the server does not answer in time, or refuses.
     """
-    call(target, path, body, method="PATCH", again=_LOCKED)
+    call(target, path, body, method="PATCH", retries=_LOCKED)
 
 
 @cache
-def _token(url: str, password: str, again: Again) -> str:
-    return str(ask(f"{url}/auth/token", {"username": USER, "password": password}, again=again)["access_token"])
+def _token(url: str, password: str, retries: Retries) -> str:
+    return str(ask(f"{url}/auth/token", {"username": USER, "password": password}, retries=retries)["access_token"])
 
 
 def rows_of(target: ServiceEnvironment, path: str, kind: str = "task_instances") -> list[dict[str, Any]]:

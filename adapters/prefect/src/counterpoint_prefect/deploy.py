@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from counterpoint import garbage
 from counterpoint.adapter import Plan, Process
 from counterpoint.errors import ServiceError, UsageError
-from counterpoint.http import NEVER, ask
+from counterpoint.http import NO_RETRIES, ask
 from counterpoint.runtime import find_pipeline
 from counterpoint.service_environment import SCHEDULES, SITE
 from counterpoint.services.claims import Claim, carried_out, may_set
@@ -96,7 +96,7 @@ def _async(database: str) -> str:
 def _missing(target: ServiceEnvironment) -> str | None:
     for path in ("health", "ready"):
         try:
-            ask(f"{target.url()}/api/{path}", seconds=5, again=NEVER)
+            ask(f"{target.url()}/api/{path}", seconds=5, retries=NO_RETRIES)
         except ServiceError:
             return "the server does not answer yet"
     return None

@@ -19,22 +19,22 @@ def read(
     root: str | None = None,
     version: str = "production",
 ) -> Any:
-    """Reads what stands of a step, checked against its digest.
+    """Reads the published outputs of a step and checks them against their digests.
 
     Args:
         name: pipeline and step, as `fraud.country_summary` or `package.module:object.step`.
-        days: a partition, a range `2026-01-01..2026-01-07`, or several of them; by default all that stand.
-        root: where the data lies, a folder or s3://; by default `COUNTERPOINT_ROOT`, else `./counterpoint-data`.
+        days: a partition, a range `2026-01-01..2026-01-07`, or several of them; by default all published ones.
+        root: the root of the data, a folder or s3://; by default `COUNTERPOINT_ROOT`, else `./counterpoint-data`.
         version: the version of the data.
 
     Returns:
-        Of a table one Polars frame, with the partition as a column (`date`, for daily ones); of a model a `Model`; of
-        other outputs a JSON value. Unless `days` is a single one, what is no table comes as a dict by partition.
+        A table as one Polars frame, with the partition as a column (`date` for daily ones); a model as a `Model`; other
+        outputs as JSON values. Unless `days` is a single partition, models and values come as a dict by partition.
 
     Raises:
-        UsageError: there is no such pipeline, step or version, or days are missing; they are named.
-        DamagedOutputError: what stands is not what was written; holds the command that makes it again.
+        UsageError: the pipeline, step or version does not exist, or days are missing; the message names them.
+        DamagedOutputError: a stored output is damaged; the message has the command that computes it again.
     """
-    # whoever imports any part of the package imports this file: it must not bring all of it along
+    # every import from the package imports this file first, so it must stay small
     reading = import_module("counterpoint.runtime.reading")
     return reading.read_output(name, days, root, version)

@@ -3,7 +3,7 @@
 import os
 import sys
 
-# Python puts the working folder first, where a file difflib.py would be taken for the library's; -P says not to.
+# Without -P, Python puts the working folder first on the path, where a file difflib.py would shadow the library's.
 if not sys.flags.safe_path and sys.path and sys.path[0] in {"", os.getcwd()}:  # noqa: PTH109 - nothing is imported yet
     del sys.path[0]
 

@@ -1,9 +1,9 @@
-"""The base of adapters, which translate the description of a pipeline to a native object and back.
+"""The base class of adapters, which translate the description of a pipeline to a native object and back.
 
 An adapter is an object of a subclass of `Adapter`, found by the entry point group `counterpoint.adapters`.
 """
 
-# ruff: noqa: ARG002, B027 - what an orchestrator may lack has a method that a subclass overrides
+# ruff: noqa: ARG002, B027 - optional features have default methods, which a subclass may override
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def limits_of(table: str, backfills: Backfills) -> tuple[Limit, ...]:
     """Reads the limits of an adapter.
 
     Args:
-        table: A row `subject | reason | what stands in` for each; `{backfills}` is what the flag says in words.
+        table: One row `subject | reason | stand-in` per limit; `{backfills}` is replaced by the flag in words.
         backfills: The flag of the same adapter.
     """
     rows = [row.split(" | ") for row in table.strip().format(backfills=backfills.words).splitlines()]
@@ -83,19 +83,19 @@ def limits_of(table: str, backfills: Backfills) -> tuple[Limit, ...]:
 class Adapter(ABC):
     """One orchestrator; its methods take and return plain values, or that orchestrator's own objects.
 
-    A subclass says by flags what its orchestrator has, and overrides what that needs: of services all methods from
-    `services` to `page`, of backfills `start_backfill`, `progress` and `cancel`. It imports the orchestrator within its
-    methods, so that asking which adapters there are costs nothing.
+    A subclass declares by flags what its orchestrator supports, and overrides the methods for it: for services, all
+    methods from `services` to `page`; for backfills, `start_backfill`, `progress` and `cancel`. It imports the
+    orchestrator within its methods, so that listing the adapters imports none.
 
     Attributes:
-        name: What `--on` calls it.
-        distribution: The orchestrator's own distribution, whose version is told.
+        name: The name for `--on`.
+        distribution: The orchestrator's own distribution, whose version is shown.
         ports: The names of the ports that its services listen on.
-        has_services: Whether it has servers of its own; without, it runs in the process of the command alone.
-        backfills: What it has for backfills.
-        limits: What it does not have, and what stands in.
-        home_variable: The environment variable that says where it keeps its files, where it makes them as soon as it is
-            imported: they are then below the root, and not in the user's own home.
+        has_services: Whether it has servers of its own; if not, it runs in the process of the command only.
+        backfills: Its support for backfills.
+        limits: The features that it lacks, with their stand-ins.
+        home_variable: The environment variable with the folder of its files, for an orchestrator that creates files
+            when it is imported: they are then below the root, not in the user's home.
     """
 
     name: str
@@ -108,13 +108,13 @@ class Adapter(ABC):
     @property
     @abstractmethod
     def limits(self) -> tuple[Limit, ...]:
-        """What the orchestrator lacks."""
+        """The features that the orchestrator lacks."""
 
     def translate(self, pipeline: Pipeline) -> Any:
         """The native object (DAG, definitions, flow) of a pipeline.
 
         Raises:
-            UnsupportedError: the orchestrator cannot honour a property, and nothing stands in for it.
+            UnsupportedError: the orchestrator cannot honour a property, and there is no stand-in for it.
         """
         refuse_unsupported(self.name, self.limits, pipeline)
         return self.render(pipeline)
@@ -128,7 +128,7 @@ class Adapter(ABC):
         """The pipeline of a native object, read from native properties wherever these exist."""
 
     def build(self, build: Build) -> NativeFiles:
-        """The files by which an installation that a team already has runs a pipeline; no server is asked."""
+        """The files with which a team's existing installation runs a pipeline; no server is called."""
         raise UsageError(f"{self.name} builds no files: choose another --target")
 
     @abstractmethod
@@ -140,26 +140,28 @@ class Adapter(ABC):
 
     def plan(self, target: ServiceEnvironment) -> Plan:
         """The plan that runs the services of a target, with the schedules of paused pipelines off."""
-        found = self.services(target)
+        services_plan = self.services(target)
         if not target.paused:
-            return found
-        kind = type(self)
-        load = f"import sys; from {kind.__module__} import {kind.__name__} as kind"
+            return services_plan
+        adapter_class = type(self)
+        load = f"import sys; from {adapter_class.__module__} import {adapter_class.__name__} as kind"
         program = f"{load}; kind().pause_before_start(sys.argv[1:])"
         command = (sys.executable, "-P", "-c", program, *target.paused)
-        environment = {**found.environment, **self.paused_variables(target)}
-        return replace(found, prepare=(*found.prepare, Process("schedules", command)), environment=environment)
+        environment = {**services_plan.environment, **self.paused_variables(target)}
+        return replace(
+            services_plan, prepare=(*services_plan.prepare, Process("schedules", command)), environment=environment
+        )
 
     def services(self, target: ServiceEnvironment) -> Plan:
         """The services of a service environment."""
         raise self._has_none()
 
     def paused_variables(self, target: ServiceEnvironment) -> Mapping[str, str]:
-        """The variables that keep off the schedules which the services do not know yet."""
+        """The variables that keep schedules off which the services do not know yet."""
         raise self._has_none()
 
     def pause_before_start(self, pipelines: list[str]) -> None:
-        """Switches off schedules that the services know already, before the services start."""
+        """Switches off schedules that the services already know, before the services start."""
         raise self._has_none()
 
     def submit(self, target: ServiceEnvironment, request: RunRequest) -> str:
@@ -171,7 +173,7 @@ class Adapter(ABC):
         """Refuses a run that the services would never start.
 
         Raises:
-            ServiceError: They would not; says why.
+            ServiceError: The services would not start the run; the message has the reason.
         """
 
     def start(self, target: ServiceEnvironment, request: RunRequest) -> str:
@@ -185,12 +187,12 @@ class Adapter(ABC):
     def causes(self, target: ServiceEnvironment, request: RunRequest, native_id: str) -> Mapping[str, ErrorInfo]:
         """The errors of a run's steps according to the orchestrator's API, by step; the run's own error as `''`.
 
-        It is called for failures that no worker could record: a worker that was killed, or never began.
+        It is called for failures that no worker could record: the worker was killed, or never started.
         """
         raise self._has_none()
 
     def answers(self, target: ServiceEnvironment, native_id: str) -> Iterator[str]:
-        """The answers of the orchestrator's own API about a run, call by call, for a person in search of a cause."""
+        """The answers of the orchestrator's own API about a run, call by call, as a person would search for a cause."""
         raise self._has_none()
 
     def scheduled(self, target: ServiceEnvironment, pipeline: str) -> bool | None:
@@ -230,7 +232,7 @@ class Adapter(ABC):
         """Refuses an operation that only an orchestrator with servers supports.
 
         Raises:
-            UsageError: It has no services.
+            UsageError: The orchestrator has no services.
         """
         if not self.has_services:
             raise UsageError(f"{self.name} has no services of its own: use 'run --on {self.name}', without --service")
@@ -240,7 +242,9 @@ class Adapter(ABC):
 
     @contextmanager
     def at_home(self, home: Path) -> Iterator[None]:
-        """Has the orchestrator, if imported in the block, create its files in `home`, unless the user names a folder.
+        """Makes the orchestrator create its files in `home` if it is imported in the block.
+
+        A folder that the user has set takes precedence.
 
         Args:
             home: A folder below the root.
@@ -279,7 +283,7 @@ def refuse_unsupported(adapter: str, limits: Sequence[Limit], pipeline: Pipeline
     """Refuses a pipeline that uses a property which the orchestrator lacks and nothing replaces.
 
     Raises:
-        UnsupportedError: Names the property and the reason.
+        UnsupportedError: The message names the property and the reason.
     """
     for limit in limits:
         if limit.stand_in is None and limit.uses(pipeline):

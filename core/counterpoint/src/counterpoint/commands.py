@@ -1,9 +1,9 @@
-"""Commands that are printed for people to type: they repeat all that the run was given, quoted for the shell.
+"""Commands that are printed for people to type: they repeat the options of the run, quoted for the shell.
 
-Every command that a message, an alert or a report holds is made here, so that it does what it says from any folder:
-`command("retry", name, "--run", run_id, root=root)`. One that runs or judges something anew repeats the settings, too:
-`command_of(request, "run", request.pipeline, "--date", request.partition)`. Where only the request of a run is known
-and no settings matter, as for `retry`, which reads them from the run, the root is enough.
+Every command in a message, an alert or a report is made here, so that it works from any folder:
+`command("retry", name, "--run", run_id, root=root)`. A command that runs or validates something again also repeats the
+settings: `command_of(request, "run", request.pipeline, "--date", request.partition)`. The root is enough for a command
+that needs no settings, such as `retry`, which reads them from the run.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from counterpoint.model import RunRequest
 
 SOURCE = "source"
-# names the environment of counterpoint.toml that a process goes by
+# names the environment of counterpoint.toml that a process uses
 ENV = "COUNTERPOINT_ENV"
 
 
@@ -38,45 +38,45 @@ def command(
 
     Args:
         words: the command, its arguments and its options that are no settings.
-        root: where the data lies, as `--root` takes it; None for a command that needs none.
-        config: the settings that were given; secrets are masked: the environment has to hold them.
+        root: the value of `--root`; None for a command that needs no root.
+        config: the settings; secrets are masked, because the environment has to provide them.
         on: the orchestrator.
-        service: whether the run was one of its services.
-        env: the environment; default that of this process.
+        service: whether its services execute the run.
+        env: the environment; by default that of this process.
     """
-    place = ["--on", on] if on != "local" else []
-    place += ["--service"] if service and place else []
-    where = ["--root", root] if root else []
+    orchestrator_options = ["--on", on] if on != "local" else []
+    orchestrator_options += ["--service"] if service and orchestrator_options else []
+    root_options = ["--root", root] if root else []
     name = env or os.environ.get(ENV)
-    where += ["--env", name] if name and root else []
-    return shlex.join(["counterpoint", *words, *place, *setting_words(config or {}), *where])
+    root_options += ["--env", name] if name and root else []
+    return shlex.join(["counterpoint", *words, *orchestrator_options, *setting_words(config or {}), *root_options])
 
 
 def command_of(request: RunRequest, *words: str, service: bool = False) -> str:
-    """A command line that repeats what a run was given: its settings, where it ran, and its root."""
+    """A command line that repeats the options of a run: its settings, its orchestrator and its root."""
     on, env = request.orchestrator, request.env
     return command(*words, root=request.root, config=request.config, on=on, service=service, env=env)
 
 
 def setting_words(config: Mapping[str, Any]) -> list[str]:
-    """The options by which a command line gives settings."""
+    """The settings as options of a command line."""
     return [word for name, value in sorted(config.items()) for word in _setting(name, value)]
 
 
 def _setting(name: str, value: Any) -> Iterator[str]:
-    told = redacted_values({name: value})[name]
-    if name == SOURCE and isinstance(told, str) and absolute_source(told) == told:
-        yield from ("--source", told)
+    shown = redacted_values({name: value})[name]
+    if name == SOURCE and isinstance(shown, str) and absolute_source(shown) == shown:
+        yield from ("--source", shown)
     else:
-        yield from ("--set", f"{name}={json.dumps(told)}")
+        yield from ("--set", f"{name}={json.dumps(shown)}")
 
 
 def absolute_source(source: str, folder: Path | None = None) -> str:
-    """The same source from whatever folder it is read: its path and its profile's made absolute.
+    """The source with absolute paths, so that it is the same from any folder.
 
     Args:
-        source: as `--source` takes it.
-        folder: what its paths are relative to; default the working folder.
+        source: the value of `--source`.
+        folder: the folder of relative paths; by default the working folder.
     """
     if source.partition(":")[0].strip() == "synthetic":
         return source

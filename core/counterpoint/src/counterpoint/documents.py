@@ -1,4 +1,4 @@
-"""Parsing JSON from outside in one place, so that any content of a file or option gives a value or a ValueError."""
+"""Parses JSON from outside, so that any content of a file or option gives a value or a ValueError."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ def parsed(
 
     Args:
         text: The document.
-        is_strict: Whether NaN and infinite numbers are refused; Counterpoint's own files may hold them.
+        is_strict: Whether NaN and infinite numbers are refused; Counterpoint's own files may contain them.
         each: Converts every object in the document.
 
     Raises:
-        ValueError: It is no JSON, is nested too deep, or holds a number that JSON does not have.
+        ValueError: The text is not JSON, is nested too deep, or contains a number that JSON does not have.
     """
     options: dict[str, Any] = {"parse_constant": _refuse_constant, "parse_float": _finite} if is_strict else {}
     try:

@@ -1,31 +1,31 @@
 """Every error that Counterpoint raises; each message names the thing, the place and the fix.
 
-The tree, with the exit code of the command that ends with it; a step that fails with whichever of them ends with 1::
+The tree, with the exit code of a command that fails with the error; a failed step always exits with 1::
 
     CounterpointError            1
     ├── UsageError               2   a wrong option, date, name, path or setting
     │   ├── DefinitionError      2   a pipeline that contradicts itself
-    │   ├── HeldError            2   another process works on what was asked for
+    │   ├── HeldError            2   another process holds the requested resource
     │   └── UnsupportedError     2   an orchestrator cannot honour a property of the pipeline
     ├── ServiceError             3   an orchestrator is not installed, or did not start
-    │   └── UnansweredError      3   its server does not answer now; it may when it is asked again
+    │   └── UnansweredError      3   its server does not answer now; a retry may help
     ├── DifferenceError          4   compared things differ
     ├── StorageError             2   the root cannot be read or written
     │   ├── DamagedOutputError   2   a stored output is lost, or is not what was written
-    │   └── DamagedFileError     2   a file of the root does not hold what it should
+    │   └── DamagedFileError     2   a file of the root is damaged
     └── StepError                1   a step failed
-        ├── TransientError       1   what another attempt may heal
-        ├── MissingSecretError   1   a secret that a step asks for cannot be read where it runs
+        ├── TransientError       1   a temporary problem; a retry may help
+        ├── MissingSecretError   1   a secret of a step cannot be read where the step runs
         ├── SourceError          2   the source of a partition is absent or unreadable
         ├── MissingInputError    1   an upstream output is absent
         │   └── StaleInputError  1   an input is older than its limit
         ├── RejectedError        1   a person rejected the step
-        ├── SwitchedOffError     1   a step failed in several runs in a row and is switched off for a while
+        ├── SwitchedOffError     1   a step failed in several consecutive runs and is switched off for a while
         ├── ContractError        1   data breaks its contract; carries the rejected rows
         ├── StepTimeoutError     1   a step exceeded its time-out
         ├── StepKilledError      1   the process of a step was killed
-        │   └── StepMemoryError  1   a step held more memory than its resources say
-        └── ChildStepError       1   a step failed in its own process; carries what it reported there
+        │   └── StepMemoryError  1   a step used more memory than its resources allow
+        └── ChildStepError       1   a step failed in its own process; carries the error from there
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class CounterpointError(Exception):
 
 
 class UsageError(CounterpointError):
-    """A request that cannot be carried out as it was made: an option, a date, a name, a path."""
+    """A request with an invalid option, date, name or path."""
 
     exit_code = 2
     failure = "bad_configuration"
@@ -57,11 +57,11 @@ class DefinitionError(UsageError):
 
 
 class HeldError(UsageError):
-    """Another process works on what was asked for; `--take-over` takes it from one that will not end."""
+    """Another process holds the requested resource; `--take-over` takes it from a process that will not end."""
 
 
 class UnsupportedError(UsageError):
-    """A property of a pipeline that an orchestrator cannot honour, not even by a stand-in."""
+    """A property of a pipeline that an orchestrator cannot honour, and for which there is no stand-in."""
 
 
 class ServiceError(CounterpointError):
@@ -72,16 +72,16 @@ class ServiceError(CounterpointError):
 
     def __init__(self, message: str = "", status: int | None = None) -> None:
         super().__init__(message)
-        # of the server's answer, where it gave one
+        # the status of the server's answer, if there is one
         self.status = status
 
 
 class UnansweredError(ServiceError):
-    """A server that does not answer now: it is being started again, or its database was busy for too long."""
+    """A server that does not answer now: it is restarting, or its database was busy for too long."""
 
 
 class DifferenceError(CounterpointError):
-    """Things that were to be equal differ; the message names the first difference."""
+    """Compared things differ; the message names the first difference."""
 
     exit_code = 4
 
@@ -94,10 +94,10 @@ class StorageError(CounterpointError):
 
 
 class DamagedOutputError(StorageError):
-    """A stored output is lost, or is not what was written.
+    """A stored output is lost, or differs from what was written.
 
-    `place` is the file, `what` what is wrong with it; `output` names step and partition and `command` makes it again,
-    where whoever raised it knows them.
+    `place` is the file and `what` the damage; `output` names step and partition, and `command` computes the output
+    again, if they are known.
     """
 
     failure = "missing_input"
@@ -108,12 +108,12 @@ class DamagedOutputError(StorageError):
 
     def __str__(self) -> str:
         output = f", so {self.output} cannot be read" if self.output else ""
-        how = f"make it again with '{self.command}'" if self.command else "run the step again, which makes it again"
-        return f"{self.place} {self.what}{output}: {how}"
+        fix = f"make it again with '{self.command}'" if self.command else "run the step again"
+        return f"{self.place} {self.what}{output}: {fix}"
 
 
 class DamagedFileError(StorageError):
-    """A small file of a root does not hold what was written; `doctor --repair` moves it aside."""
+    """A small file of a root is damaged; `doctor --repair` moves it aside."""
 
     failure = "bad_configuration"
 
@@ -124,30 +124,30 @@ class DamagedFileError(StorageError):
 
 
 class StepError(CounterpointError):
-    """A step failed for a reason that Counterpoint itself found."""
+    """A step failed for a reason that Counterpoint itself detected."""
 
 
 class TransientError(StepError):
-    """Something outside stood in the way for now; raise it where another attempt may help."""
+    """A temporary problem outside the pipeline; raise it where a retry may help."""
 
     failure = "transient"
 
 
 class SourceError(StepError):
-    """The source holds nothing usable for a partition, or cannot be read as described."""
+    """The source has no usable data for a partition, or cannot be read as described."""
 
     exit_code = 2
     failure = "missing_input"
 
 
 class MissingSecretError(StepError):
-    """A secret that a step asks for cannot be read where it runs; another attempt would not find it either."""
+    """A secret of a step cannot be read where the step runs; a retry cannot help."""
 
     failure = "bad_configuration"
 
 
 class MissingInputError(StepError):
-    """A step was started although an output that it needs does not stand."""
+    """A step was started although an output that it needs is missing."""
 
     failure = "missing_input"
 
@@ -157,21 +157,21 @@ class StaleInputError(MissingInputError):
 
 
 class RejectedError(StepError):
-    """A person rejected the step, for the inputs that it has."""
+    """A person rejected the step for its present inputs."""
 
     failure = "rejected"
 
 
 class SwitchedOffError(StepError):
-    """A step failed in several runs in a row and is switched off for a while: it was not tried."""
+    """A step failed in several consecutive runs and is switched off for a while; it was not executed."""
 
     failure = "switched_off"
 
 
 class ContractError(StepError):
-    """Data breaks its contract: names column, check, count and three examples.
+    """Data breaks its contract; the message names column, check, count and three examples.
 
-    `rejected` holds the offending rows (a Polars frame with reason, column and check), or None.
+    `rejected` has the offending rows (a Polars frame with reason, column and check), or None.
     """
 
     failure = "bad_data"
@@ -182,9 +182,9 @@ class ContractError(StepError):
 
 
 class StepTimeoutError(StepError):
-    """A step ran longer than its time-out and was killed; nothing of its output is visible.
+    """A step ran longer than its time-out and was killed; its output is not published.
 
-    `stack` holds the innermost frames of the Python code that it was in, as `file:line in function`.
+    `stack` has the innermost Python frames of the step at that time, as `file:line in function`.
     """
 
     failure = "timeout"
@@ -195,15 +195,15 @@ class StepTimeoutError(StepError):
 
 
 class StepKilledError(StepError):
-    """The process of a step was killed, or ended by itself, before it could say anything."""
+    """The process of a step was killed, or exited, before it reported a result."""
 
     failure = "killed"
 
 
 class StepMemoryError(StepKilledError):
-    """A step held more memory than its resources say: it was killed, and nothing of its output is visible.
+    """A step used more memory than its resources allow and was killed; its output is not published.
 
-    `peak` is the most that was measured, in bytes.
+    `peak` is the highest measured memory in bytes.
     """
 
     def __init__(self, message: str = "", peak: int = 0) -> None:
@@ -212,7 +212,7 @@ class StepMemoryError(StepKilledError):
 
 
 class ChildStepError(StepError):
-    """A step failed in a process of its own; `info` is the error as it was described there."""
+    """A step failed in a process of its own; `info` describes the error from there."""
 
     def __init__(self, info: ErrorInfo) -> None:
         super().__init__(f"{info.type}: {info.message}")

@@ -1,4 +1,4 @@
-"""Libraries that only an extra of this distribution brings."""
+"""Imports libraries that only an extra of this distribution installs."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from counterpoint.errors import UsageError
 
 
 def need(module: str, extra: str, what: str) -> Any:
-    """A library, imported.
+    """Imports a library.
 
     Args:
-        module: its name.
-        extra: the extra that brings it.
-        what: what needs it, in words that begin an error.
+        module: the name of its module.
+        extra: the extra that installs it.
+        what: the feature that needs it, as the subject of an error message.
 
     Returns:
         The module.
 
     Raises:
-        UsageError: it is not installed here; holds the command that installs it.
+        UsageError: the library is not installed here; the message has the command that installs it.
     """
     try:
         return importlib.import_module(module)

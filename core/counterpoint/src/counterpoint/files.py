@@ -1,4 +1,4 @@
-"""Local files: written completely or not at all; and reading the documents that commands wrote."""
+"""Writes local files atomically, and reads documents that commands wrote."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 def put(path: Path, text: str) -> None:
-    """Writes a file completely or not at all; a character that cannot be encoded is escaped.
+    """Writes a file atomically; characters that cannot be encoded are escaped.
 
     Raises:
-        OSError: It cannot be written.
+        OSError: The file cannot be written.
     """
     part = path.with_name(f"{path.name}.part")
     try:
@@ -27,10 +27,10 @@ def put(path: Path, text: str) -> None:
 
 
 def put_private(path: Path, content: str | bytes) -> None:
-    """Writes a file that only its owner can read, completely or not at all.
+    """Writes a file that only its owner can read, atomically.
 
     Raises:
-        OSError: It cannot be written.
+        OSError: The file cannot be written.
     """
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     part.unlink(missing_ok=True)
@@ -52,7 +52,7 @@ def read_document(path: Path, name: str, writer: str, option: str = "") -> tuple
         option: The option that named the path, for messages.
 
     Raises:
-        UsageError: It cannot be read.
+        UsageError: The document cannot be read.
     """
     file = path / name if path.is_dir() else path
     shown = f"{option} {file}".strip()

@@ -1,4 +1,4 @@
-"""Running a command whose garbage is collected by a separate thread.
+"""Runs a module whose garbage is collected by a separate thread.
 
     python -m counterpoint.garbage MODULE [WORD ...]
 
@@ -18,8 +18,8 @@ from threading import Thread
 _EVERY_SECONDS = 1.0
 
 
-def collect_apart() -> None:
-    """Has a separate thread collect garbage from now on, by the interpreter's own thresholds."""
+def collect_in_thread() -> None:
+    """Makes a separate thread collect garbage from now on, with the interpreter's own thresholds."""
     gc.disable()
     Thread(target=_collect, name="garbage", daemon=True).start()
 
@@ -33,11 +33,13 @@ def _collect() -> None:
     while True:
         time.sleep(_EVERY_SECONDS)
         counts = zip(gc.get_count(), gc.get_threshold(), strict=True)
-        if due := [generation for generation, (count, most) in enumerate(counts) if most and count > most]:
+        if due := [
+            generation for generation, (count, threshold) in enumerate(counts) if threshold and count > threshold
+        ]:
             gc.collect(due[-1])
 
 
 if __name__ == "__main__":
-    collect_apart()
+    collect_in_thread()
     sys.argv[:] = sys.argv[1:]
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

@@ -1,9 +1,9 @@
-"""Speaking JSON to servers by HTTP: what lets us in goes to the server that it was given for, and to no other.
+"""The HTTP client for servers that answer with JSON; credentials go only to the server that they are meant for.
 
-`httpx` speaks; it is imported when something is asked. A server's certificate has to be signed by an authority that the
-system trusts, or one in the file that `SSL_CERT_FILE` names or the hashed folder that `SSL_CERT_DIR` names. Proxies are
-those of `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`, in capitals or small letters; a server on this machine is asked
-directly. No other variables count.
+It uses `httpx`, which is imported with the first request. A server's certificate has to be signed by an authority that
+the system trusts, or by one in the file `SSL_CERT_FILE` or in the hashed folder `SSL_CERT_DIR`. The proxies are those
+of `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`, in upper or lower case; requests to this machine use no proxy. No other
+variables count.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 SECONDS = 60.0
 _TOO_MANY = 429
 _BUSY = frozenset({_TOO_MANY, 502, 503, 504})
-_FAILED_ITSELF = 500
-_TOLD = 500
+_SERVER_ERROR = 500
+_MAX_SHOWN = 500
 _REDIRECTS = 10
 _PORTS = {"http": 80, "https": 443}
-# compressing costs both sides more than the way does, for most servers are on this machine
+# no compression: most servers are on this machine, where it costs more than the transfer
 _HEADERS = {
     "Accept": "application/json",
     "Accept-Encoding": "identity",
@@ -43,60 +43,68 @@ _HEADERS = {
 }
 
 
-class Again(NamedTuple):
-    """The pauses, in seconds, after which a request is made again while no answer comes, or one of the statuses `busy`.
+class Retries(NamedTuple):
+    """The pauses in seconds before each retry of a request without an answer, or with a status in `busy`.
 
-    Only for what may be done twice: a server that has not answered may have done it all the same.
+    Use it only for requests that may be executed twice: a server may have executed a request that it did not answer.
     """
 
     pauses: tuple[float, ...] = (0.2, 0.8)
     busy: Container[int] = _BUSY
 
 
-NEVER = Again(())
+NO_RETRIES = Retries(())
 
 
 def bearer(token: str) -> dict[str, str]:
-    """The header by which a token lets us in."""
+    """The header for authentication with a token."""
     return {"Authorization": f"Bearer {token}"}
 
 
 def basic(user: str, password: str) -> dict[str, str]:
-    """The header by which a user and a password let us in."""
+    """The header for authentication with user and password."""
     return {"Authorization": f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"}
 
 
-def address_of(text: str, place: str, instead: str) -> str:
-    """An address of a server, without the slash at its end.
+def address_of(text: str, place: str, credentials_place: str) -> str:
+    """Checks the address of a server.
 
-    `place` is where it was read, `instead` where what lets us in belongs.
+    Args:
+        text: the address.
+        place: where it was read, for messages.
+        credentials_place: where credentials belong instead, for messages.
+
+    Returns:
+        The address without a slash at its end.
 
     Raises:
-        UsageError: it is none, or holds a user, a password or parameters.
+        UsageError: the text is not an address, or contains a user, a password or parameters.
     """
     if not _is_address(text):
         shown = redacted(text.partition("?")[0])
-        raise UsageError(f"{shown!r} ({place}) is no address: write http(s)://host:port, and who may enter {instead}")
+        raise UsageError(
+            f"{shown!r} ({place}) is no address: write http(s)://host:port, and who may enter {credentials_place}"
+        )
     return text.rstrip("/")
 
 
 def _is_address(text: str) -> bool:
     try:
         parts = urlsplit(text)
-        good = parts.scheme in _PORTS and bool(parts.hostname) and parts.port != 0
+        is_complete = parts.scheme in _PORTS and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
-    return good and not ("@" in parts.netloc or parts.query or parts.fragment)
+    return is_complete and not ("@" in parts.netloc or parts.query or parts.fragment)
 
 
 def origin_of(url: str) -> str:
-    """The server of an address, as scheme://host:port."""
+    """The origin of an address, as scheme://host:port."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.hostname}:{parts.port or _PORTS.get(parts.scheme)}"
 
 
 def hush() -> None:
-    """Keeps `httpx` from logging a line for each request, with its address, unless a level was chosen for it."""
+    """Prevents `httpx` from logging the address of each request, unless a log level was set for it."""
     logger = logging.getLogger("httpx")
     if logger.level == logging.NOTSET:
         logger.setLevel(logging.WARNING)
@@ -109,30 +117,34 @@ def ask(
     method: str | None = None,
     credentials: Mapping[str, str] | None = None,
     seconds: float = SECONDS,
-    again: Again | None = None,
+    retries: Retries | None = None,
 ) -> Any:
-    """What a server answers, from JSON; a `body` is sent as JSON, by POST unless `method` says otherwise.
+    """Sends a request and returns the JSON answer of the server.
 
-    `credentials` are headers, see `bearer` and `basic`: they are sent to the server of `url` alone, and follow no
-    redirect. `again` says when it is asked again; unless it is given, only what is asked for by GET is, twice at most,
-    when the server is busy or away. `seconds` are for each connecting, sending or waiting for the next bytes.
+    Args:
+        url: the address.
+        body: the body, sent as JSON.
+        method: the method; by default POST with a body, else GET.
+        credentials: headers from `bearer` or `basic`; they are sent only to the server of `url`, never to a redirect.
+        seconds: the limit for each of connecting, sending, and waiting for the next bytes.
+        retries: when the request is repeated; by default only a GET is, at most twice, if the server is busy or away.
 
     Raises:
-        UnansweredError: it does not answer now, failed itself, or answers something else than JSON.
-        ServiceError: it refuses; `status` is its answer's. Or it sends us to another server.
+        UnansweredError: the server does not answer now, reports a failure of its own, or does not answer with JSON.
+        ServiceError: the server refuses the request (`status` is that of its answer), or redirects to another server.
     """
-    again = again or (Again() if body is None and (method or "GET") == "GET" else NEVER)
-    for pause in again.pauses:
+    retries = retries or (Retries() if body is None and (method or "GET") == "GET" else NO_RETRIES)
+    for pause in retries.pauses:
         try:
-            return _ask(url, body, method, credentials or {}, seconds)
+            return _request(url, body, method, credentials or {}, seconds)
         except UnansweredError as error:
-            if error.status is not None and error.status not in again.busy:
+            if error.status is not None and error.status not in retries.busy:
                 raise
             time.sleep(pause)
-    return _ask(url, body, method, credentials or {}, seconds)
+    return _request(url, body, method, credentials or {}, seconds)
 
 
-def _ask(url: str, body: Any, method: str | None, credentials: Mapping[str, str], seconds: float) -> Any:
+def _request(url: str, body: Any, method: str | None, credentials: Mapping[str, str], seconds: float) -> Any:
     import httpx
 
     hush()
@@ -141,79 +153,83 @@ def _ask(url: str, body: Any, method: str | None, credentials: Mapping[str, str]
     try:
         headers = httpx.Headers({**_HEADERS, **credentials}, encoding="latin-1")
         request = httpx.Request(method or ("GET" if data is None else "POST"), url, headers=headers, content=data)
-        status, text = _answer(request, seconds, has_secrets=bool(credentials))
+        status, text = _send(request, seconds, has_secrets=bool(credentials))
         if httpx.codes.is_success(status):
             return json.loads(text)
     except (httpx.HTTPError, httpx.InvalidURL, ImportError, OSError, ValueError) as error:
         raise UnansweredError(f"{place} does not answer: {redacted(str(error), secrets)}") from None
-    kind = UnansweredError if status >= _FAILED_ITSELF or status == _TOO_MANY else ServiceError
-    raise kind(f"{place} refused: {status} {redacted(text.decode(errors='replace'), secrets)[:_TOLD]}", status)
+    kind = UnansweredError if status >= _SERVER_ERROR or status == _TOO_MANY else ServiceError
+    raise kind(f"{place} refused: {status} {redacted(text.decode(errors='replace'), secrets)[:_MAX_SHOWN]}", status)
 
 
-def _answer(
+def _send(
     request: httpx.Request, seconds: float, *, has_secrets: bool, redirects: int = _REDIRECTS
 ) -> tuple[int, bytes]:
-    """The status and the body of the answer to which redirects lead; of a refusal's body the beginning."""
-    with _client(request.url, seconds) as client, closing(client.send(request, stream=True)) as answer:
-        following = _following(answer, has_secrets=has_secrets)
-        if following is None:
-            return answer.status_code, answer.read() if answer.is_success else _beginning(answer)
+    """The status and body of the answer after redirects; a refusal has only the first bytes of its body."""
+    with _client(request.url, seconds) as client, closing(client.send(request, stream=True)) as response:
+        redirect = _redirect_of(response, has_secrets=has_secrets)
+        if redirect is None:
+            return response.status_code, response.read() if response.is_success else _first_bytes(response)
     if not redirects:
-        raise ServiceError(f"{origin_of(str(request.url))} redirects without end", answer.status_code)
-    return _answer(following, seconds, has_secrets=has_secrets, redirects=redirects - 1)
+        raise ServiceError(f"{origin_of(str(request.url))} redirects without end", response.status_code)
+    return _send(redirect, seconds, has_secrets=has_secrets, redirects=redirects - 1)
 
 
-def _following(answer: httpx.Response, *, has_secrets: bool) -> httpx.Request | None:
-    """What a redirect leads to, without what lets us in, or None; where we came by that, on the same server alone."""
+def _redirect_of(response: httpx.Response, *, has_secrets: bool) -> httpx.Request | None:
+    """The request that a redirect leads to, without credentials; None if the answer is no redirect.
+
+    Raises:
+        ServiceError: the redirect leads to another server, and the request had credentials or was not a GET.
+    """
     import httpx
 
-    following, asked = answer.next_request, answer.request
-    if following is None or following.url.scheme not in _PORTS:
+    redirect, request = response.next_request, response.request
+    if redirect is None or redirect.url.scheme not in _PORTS:
         return None
-    here, there = origin_of(str(asked.url)), origin_of(str(following.url))
-    if asked.method != "GET" or (has_secrets and here != there):
+    origin, target = origin_of(str(request.url)), origin_of(str(redirect.url))
+    if request.method != "GET" or (has_secrets and origin != target):
         raise ServiceError(
-            f"{here} redirects to {there}: what lets us in, or is to be changed, is for {here} alone;"
-            f" if {there} is the right one, give its address instead",
-            answer.status_code,
+            f"{origin} redirects to {target}: credentials and changes are for {origin} alone;"
+            f" if {target} is the right one, give its address instead",
+            response.status_code,
         )
-    return httpx.Request("GET", following.url, headers=_HEADERS)
+    return httpx.Request("GET", redirect.url, headers=_HEADERS)
 
 
-def _beginning(answer: httpx.Response) -> bytes:
+def _first_bytes(response: httpx.Response) -> bytes:
     import httpx
 
     try:
-        return next(answer.iter_bytes(4 * _TOLD), b"")
-    except httpx.HTTPError as broken:
-        return str(broken).encode()
+        return next(response.iter_bytes(4 * _MAX_SHOWN), b"")
+    except httpx.HTTPError as error:
+        return str(error).encode()
 
 
 def _client(url: httpx.URL, seconds: float) -> httpx.Client:
-    """What speaks HTTP and HTTPS alone, to one server; what stands in the environment is looked up here, see above."""
+    """A client for one server, with the certificates and the proxy from the environment; see the module."""
     import httpx
 
     if url.scheme not in _PORTS:
         raise httpx.UnsupportedProtocol(
-            f"{url.scheme or 'an address without a scheme'} is not spoken, http and https are"
+            f"{url.scheme or 'an address without a scheme'} is not supported, http and https are"
         )
     return httpx.Client(verify=_tls(url.scheme), proxy=_proxy(url), timeout=seconds, trust_env=False)
 
 
 def _proxy(url: httpx.URL) -> httpx.Proxy | None:
-    """The proxy to a server; `httpx` itself would fail at a network in NO_PROXY such as fd00::/8."""
+    """The proxy for a server; `httpx` itself fails on networks in NO_PROXY such as fd00::/8."""
     from urllib.request import getproxies, proxy_bypass
 
     import httpx
 
     address = getproxies().get(url.scheme)
-    if not address or _is_here(url.host) or proxy_bypass(url.netloc.decode()):
+    if not address or _is_local(url.host) or proxy_bypass(url.netloc.decode()):
         return None
     proxy = httpx.URL(address if "://" in address else f"http://{address}")
     return httpx.Proxy(proxy, ssl_context=_tls("https") if proxy.scheme == "https" else None)
 
 
-def _is_here(host: str) -> bool:
+def _is_local(host: str) -> bool:
     try:
         return ip_address(host).is_loopback
     except ValueError:
@@ -226,12 +242,12 @@ def _tls(scheme: str) -> ssl.SSLContext:
 
     if scheme == "https":
         return ssl.create_default_context()
-    # trusts nobody: what is not encrypted need not wait for certificates to be loaded
+    # an empty context, because loading certificates takes time that an unencrypted request does not need
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def _secrets(credentials: Mapping[str, str], body: Any) -> Iterator[str]:
-    """What a server may repeat and nobody is to read."""
+    """The secrets of a request, which a server may repeat in its answer."""
     for value in credentials.values():
         yield from (value, value.rpartition(" ")[2])
     if isinstance(body, dict):

@@ -114,8 +114,8 @@ Parts = tuple[TranslatePart, ObservePart, CausesPart, DeployPart, SchedulesPart,
 class ModuleAdapter(Adapter):
     """An adapter whose methods are functions of modules that have the same names in every adapter's package.
 
-    A module, and with it the orchestrator, is imported when one of its functions is first called. Each
-    package has a type checker compare its modules with the protocols above.
+    A module, and with it the orchestrator, is imported when one of its functions is first called. In each
+    package, the type checker compares the modules with the protocols above.
 
     Attributes:
         package: The package that holds the modules.

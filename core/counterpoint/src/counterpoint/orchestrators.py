@@ -1,4 +1,4 @@
-"""Which orchestrators there are: by the adapters that are installed or offered, and by no list of names."""
+"""Finds the orchestrators by the adapters that are installed or offered; there is no list of names."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import cache
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, requires, version
 
-# the runner of this machine, which is no orchestrator
+# the local runner, which is not an orchestrator
 LOCAL = "local"
 GROUP = "counterpoint.adapters"
 _EXTRA = re.compile(r"""counterpoint-([\w-]+)\b.*;.*extra == ["']\1["']""")
@@ -20,10 +20,10 @@ def find_adapters() -> dict[str, EntryPoint]:
 
 @cache
 def offered() -> tuple[str, ...]:
-    """The orchestrators for which this distribution names an adapter as an extra, whether it is installed or not."""
+    """The orchestrators whose adapters are extras of this distribution, installed or not."""
     with suppress(PackageNotFoundError):
-        found = (_EXTRA.match(wanted) for wanted in requires("counterpoint") or ())
-        return tuple(extra[1] for extra in found if extra)
+        matches = (_EXTRA.match(requirement) for requirement in requires("counterpoint") or ())
+        return tuple(match[1] for match in matches if match)
     return ()
 
 
@@ -36,8 +36,8 @@ def installed_version(distribution: str) -> str | None:
 
 
 def version_of(orchestrator: str) -> str | None:
-    """The version of what runs steps under an orchestrator's name; None where its adapter is not installed here."""
+    """The version of an orchestrator, or of Counterpoint for `local`; None if the adapter is not installed here."""
     if orchestrator == LOCAL:
         return installed_version("counterpoint")
-    found = find_adapters().get(orchestrator)
-    return installed_version(found.load().distribution) if found else None
+    entry_point = find_adapters().get(orchestrator)
+    return installed_version(entry_point.load().distribution) if entry_point else None

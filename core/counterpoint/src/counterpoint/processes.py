@@ -1,4 +1,4 @@
-"""Processes: identified by more than their id, and ended with all their descendants."""
+"""Processes: unique identities, and killing a process with all its descendants."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ ATTEMPT = "COUNTERPOINT_ATTEMPT"
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _STATE, _PARENT, _SESSION, _STARTED = 0, 1, 3, 19
 _ROUNDS = 20
-# seconds until a server listens, on a machine with much else to do
-_LISTENS_WITHIN, _LOOK_SECONDS, _LOOK_AGAIN = 120.0, 5.0, 0.1
+# seconds until a server listens, on a busy machine
+_LISTENS_WITHIN, _CONNECT_SECONDS, _POLL_SECONDS = 120.0, 5.0, 0.1
 # loaded before any fork, because nothing can be loaded between a fork and its exec
 _LINUX: bool = sys.platform == "linux"
 _LIBC = ctypes.CDLL(None) if _LINUX else None
@@ -31,7 +31,7 @@ _LIBC = ctypes.CDLL(None) if _LINUX else None
 
 @dataclass(frozen=True, slots=True)
 class ProcessId:
-    """The identity of a process: its id may be reused after its end, and its start time after a reboot."""
+    """The identity of a process; ids alone are reused after its end, and start times after a reboot."""
 
     pid: int
     started: str
@@ -39,7 +39,7 @@ class ProcessId:
 
     @classmethod
     def of(cls, pid: int) -> ProcessId:
-        """The identity of a running process; one that has ended gets a start that no process has."""
+        """The identity of a running process; an ended process gets a start time that no process has."""
         return cls(pid, started_at(pid) or "never", boot())
 
     @classmethod
@@ -67,7 +67,7 @@ def boot() -> str:
 
 
 def started_at(pid: int) -> str | None:
-    """When a process began, by a clock that cannot be set; None when it has ended."""
+    """The start time of a process, by a clock that cannot be set; None if it has ended."""
     if _LINUX:
         stat = _stat(pid)
         return None if not stat or stat[_STATE] in "ZX" else stat[_STARTED]
@@ -87,7 +87,7 @@ def _stat(pid: int) -> list[str]:
 
 
 def die_with_parent(number: signal.Signals = signal.SIGKILL) -> Callable[[], None]:
-    """A function for a new process to call first, so that the system sends it a signal when its parent dies."""
+    """A function that a new process calls first, so that the system sends it a signal when its parent dies."""
     parent = os.getpid()
 
     def arrange() -> None:
@@ -99,7 +99,7 @@ def die_with_parent(number: signal.Signals = signal.SIGKILL) -> Callable[[], Non
 
 
 def adopt_orphans() -> None:
-    """Makes this process the parent of orphans that its children leave."""
+    """Makes this process the parent of its orphaned descendants."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
@@ -109,16 +109,16 @@ def _prctl(option: int, value: int) -> None:
 
 
 def descendants(pid: int) -> set[int]:
-    """All descendants of a process, as far as the parents between them live."""
+    """All descendants of a process whose ancestors up to it are still running."""
     parents: dict[int, list[int]] = {}
     for child_pid, stat in _all():
         parents.setdefault(int(stat[_PARENT]), []).append(child_pid)
     pids: set[int] = set()
-    todo = [pid]
-    while todo:
-        children = [child for child in parents.get(todo.pop(), ()) if child not in pids]
+    pending = [pid]
+    while pending:
+        children = [child for child in parents.get(pending.pop(), ()) if child not in pids]
         pids.update(children)
-        todo += children
+        pending += children
     return pids
 
 
@@ -131,10 +131,10 @@ def _all() -> Iterator[tuple[int, list[str]]]:
 
 
 def end_step(process: ProcessId) -> None:
-    """Kills the process of a step with all that it has started, even if the process itself has ended.
+    """Kills the process of a step and everything that it has started, even if the process itself has ended.
 
-    Its descendants are found by their parents, by their session, and by the mark in their environment: a program that
-    changes one of these is found by another.
+    Descendants are found by parent, by session, and by the variable in their environment: a program that changes one
+    of them is still found by the others.
     """
     if not _LINUX:
         with suppress(ProcessLookupError, PermissionError):
@@ -156,8 +156,8 @@ def _belongs(pid: int, stat: list[str], step: ProcessId) -> bool:
     """Whether the step started a process; its session counts only while no other process has the step's id."""
     if pid == os.getpid():
         return False
-    own = int(stat[_SESSION]) == step.pid and started_at(step.pid) in {None, step.started}
-    return own or f"{ATTEMPT}={step}".encode() in _environment(pid)
+    is_session = int(stat[_SESSION]) == step.pid and started_at(step.pid) in {None, step.started}
+    return is_session or f"{ATTEMPT}={step}".encode() in _environment(pid)
 
 
 def _environment(pid: int) -> list[bytes]:
@@ -167,11 +167,11 @@ def _environment(pid: int) -> list[bytes]:
 
 
 def await_listener(family: int, place: Any) -> None:
-    """Waits until something listens at an address, for two minutes at most; a caller notices if nothing does."""
-    end = time.monotonic() + _LISTENS_WITHIN
-    while time.monotonic() < end:
+    """Waits up to two minutes until a server listens at an address; raises no error if none does."""
+    deadline = time.monotonic() + _LISTENS_WITHIN
+    while time.monotonic() < deadline:
         with suppress(OSError), socket.socket(family) as probe:
-            probe.settimeout(_LOOK_SECONDS)
+            probe.settimeout(_CONNECT_SECONDS)
             probe.connect(place)
             return
-        time.sleep(_LOOK_AGAIN)
+        time.sleep(_POLL_SECONDS)

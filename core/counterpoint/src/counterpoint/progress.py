@@ -44,12 +44,12 @@ class StepState:
 
 def plan(log: logging.Logger, steps: Iterable[tuple[str, str]]) -> None:
     """Announces steps, as pairs of partition and step, in the order in which they are shown; no line is logged."""
-    _tell(log, logging.DEBUG, [StepState(partition, step, PLANNED) for partition, step in steps])
+    _log_states(log, logging.DEBUG, [StepState(partition, step, PLANNED) for partition, step in steps])
 
 
 def start(log: logging.Logger, partition: str, step: str) -> None:
     """Reports that a step has started; no line is logged."""
-    _tell(log, logging.DEBUG, [StepState(partition, step, RUNNING)])
+    _log_states(log, logging.DEBUG, [StepState(partition, step, RUNNING)])
 
 
 def end(log: logging.Logger, partition: str, step: str, native: NativeStep, reference: Any = None) -> None:
@@ -68,8 +68,8 @@ def end(log: logging.Logger, partition: str, step: str, native: NativeStep, refe
     references = reference if isinstance(reference, list) else [reference]
     counted = [rows for output in references if (rows := getattr(output, "rows", None)) is not None]
     rows = sum(counted) if counted else None
-    _tell(log, logging.INFO, [StepState(partition, step, native.status.value, rows, seconds)])
+    _log_states(log, logging.INFO, [StepState(partition, step, native.status.value, rows, seconds)])
 
 
-def _tell(log: logging.Logger, level: int, steps: list[StepState]) -> None:
+def _log_states(log: logging.Logger, level: int, steps: list[StepState]) -> None:
     log.log(level, "%s", "; ".join(map(str, steps)), extra={"steps": steps})

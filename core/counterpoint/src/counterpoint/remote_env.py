@@ -1,4 +1,4 @@
-"""Asking the Python of another environment, by code that prints its answer as JSON."""
+"""Runs code in the Python of another environment and reads its answer, which is printed as JSON."""
 
 from __future__ import annotations
 
@@ -14,52 +14,60 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-_LACKED = re.compile(r"No module named '?(counterpoint\w+)")
-_ASK = "import json, sys; from counterpoint.adapter import find_adapter, installed_version as version_of;"
-_ASK += " adapter = find_adapter(sys.argv[1]); print(json.dumps(%s))"
+_MISSING_MODULE = re.compile(r"No module named '?(counterpoint\w+)")
+_QUERY = "import json, sys; from counterpoint.adapter import find_adapter, installed_version as version_of;"
+_QUERY += " adapter = find_adapter(sys.argv[1]); print(json.dumps(%s))"
 
 
 class UnusableError(ServiceError):
-    """An adapter cannot be used in its environment: `place` is that folder, `why` the last line that it said."""
+    """An adapter cannot be used in its environment: `place` is the folder, `why` the last line of its output."""
 
     def __init__(self, name: str, python: Path, why: str) -> None:
         super().__init__(f"the adapter of {name} in {python} cannot be asked: {why}")
         self.place, self.why = python.parent.parent, why
 
 
-def asked(command: Sequence[str], seconds: float, unasked: str, refused: Callable[[int, str], Exception]) -> Any:
-    """What a command prints, from JSON.
+def query(command: Sequence[str], seconds: float, problem: str, error_of: Callable[[int, str], Exception]) -> Any:
+    """Runs a command and returns the JSON that it prints.
+
+    Args:
+        command: The command.
+        seconds: Its time limit.
+        problem: The start of the message if there is no answer.
+        error_of: Makes an error of the exit code and the last line of stderr.
 
     Raises:
-        ServiceError: it did not start or end within some seconds; `unasked` says what could not be asked.
-        Exception: it ended badly: what `refused` makes of its exit code and the last line that it said.
+        ServiceError: The command did not start, did not end in time, or lacks a package.
+        Exception: The command failed; `error_of` makes the error.
     """
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
+        process = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise ServiceError(f"{unasked}: {command[0]}: {error}") from error
-    if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        if lacked := _LACKED.search(said):
-            raise ServiceError(f"{unasked}: {command[0]} lacks {lacked[1].replace('_', '-')}: install it there, too")
-        raise refused(done.returncode, said)
-    return json.loads(done.stdout)
+        raise ServiceError(f"{problem}: {command[0]}: {error}") from error
+    if process.returncode:
+        last_line = (process.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        if missing := _MISSING_MODULE.search(last_line):
+            raise ServiceError(f"{problem}: {command[0]} lacks {missing[1].replace('_', '-')}: install it there, too")
+        raise error_of(process.returncode, last_line)
+    return json.loads(process.stdout)
 
 
-def asked_of_adapter(name: str, python: Path, what: str) -> Any:
-    """What an adapter is asked where it is installed.
+def query_adapter(name: str, python: Path, expression: str) -> Any:
+    """Evaluates an expression about an adapter in the environment where it is installed.
 
     Args:
         name: The adapter's name.
         python: The Python of the environment that has it.
-        what: An expression over the `adapter` and `version_of`, whose value is JSON's.
+        expression: A Python expression over `adapter` and `version_of` with a JSON value.
 
     Raises:
-        ServiceError: It did not answer within a minute.
-        UnusableError: It cannot be used there.
+        ServiceError: The environment did not answer within a minute.
+        UnusableError: The adapter cannot be used there.
     """
 
-    def refused(_: int, said: str) -> UnusableError:
-        return UnusableError(name, python, redacted(said))
+    def error_of(_: int, last_line: str) -> UnusableError:
+        return UnusableError(name, python, redacted(last_line))
 
-    return asked([str(python), "-P", "-c", _ASK % what, name], 60, f"the adapter of {name} was not asked", refused)
+    return query(
+        [str(python), "-P", "-c", _QUERY % expression, name], 60, f"the adapter of {name} was not asked", error_of
+    )

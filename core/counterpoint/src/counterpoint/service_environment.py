@@ -1,4 +1,4 @@
-"""Where an orchestrator's services live, and what makes them run."""
+"""The service environment of an orchestrator, and the plan of its processes."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-# who a service environment's server lets in, with the service environment's own password
+# the user of a service environment's server, with the service environment's own password
 USER = "counterpoint"
 # names the service environment to each of its processes
 SITE = "COUNTERPOINT_SITE"
 # set for the processes of a service environment whose schedules and sensors are switched on
 SCHEDULES = "COUNTERPOINT_SCHEDULES"
-# the tag of all that a service environment makes, where an orchestrator has tags with a value
+# the tag of everything that a service environment creates, for orchestrators that have tags with values
 SITE_TAG = "counterpoint/site"
 
 
 def tags_of_target(target: str | None = None) -> dict[str, str]:
-    """The tag of a service environment, or of this process's own; none where there is no service environment."""
-    named = target if target is not None else os.environ.get(SITE)
-    return {SITE_TAG: named} if named else {}
+    """The tag of a service environment, by default that of this process; empty if there is none."""
+    name = target if target is not None else os.environ.get(SITE)
+    return {SITE_TAG: name} if name else {}
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A process of a service: its name (of the log file, too), its command, its own variables.
+    """A process of a service: its name (also of the log file), its command, its own variables.
 
-    `recover` is a command that runs when the process has ended by itself, before it is started again. A command that
-    ends by itself (`prepare`) is a process as well. With `restart_during_startup`, a process that
-    ends because it lacks something is started again while the service starts. One that is `slow` to end is asked twice.
+    `recover` is a command that runs after the process has ended by itself, before it is restarted. A command that
+    ends by itself (`prepare`) is a process as well. With `restart_during_startup`, a process that ends because
+    something is missing is restarted while the service starts. A process that is `slow` to end is signalled twice.
     """
 
     name: str
@@ -47,13 +47,13 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class ServiceEnvironment:
-    """Where an orchestrator's services live: a folder below the root, loopback ports, a database.
+    """The environment of an orchestrator's services: a folder below the root, loopback ports, a database.
 
-    `root` is the data root that its runs use, `pipelines` the names it serves, `database` an SQLAlchemy URL
-    (None: SQLite in `home`), `schedules` whether schedules and sensors are switched on. Of the pipelines that are
-    `paused`, the schedule is off from the first moment; that of the others is then off until it is switched on.
-    `id` is written into all that the target makes (runs, deployments, the environment of its processes): what does not
-    bear it is not the service environment's to end, fail, pause or overwrite.
+    `root` is the data root of its runs, `pipelines` the served names, `database` an SQLAlchemy URL (None: SQLite in
+    `home`), `schedules` whether schedules and sensors are switched on. The schedules of `paused` pipelines are off
+    from the start; the schedules of the others are then off until they are switched on. `id` is written into everything
+    that the service environment creates (runs, deployments, the environment of its processes); it never ends, fails,
+    pauses or overwrites anything without its id.
     """
 
     home: Path
@@ -72,28 +72,28 @@ class ServiceEnvironment:
 
     @property
     def password(self) -> str:
-        """What its server asks of `USER`; made of the secret, which signs and is shown to nobody."""
+        """The password of `USER`, derived from the secret; the secret itself signs and is never shown."""
         return hmac.new(self.secret.encode(), b"login", hashlib.sha256).hexdigest()
 
     @property
     def password_file(self) -> Path:
-        """Where a person reads the password."""
+        """The file with the password, for people."""
         return self.home / "password"
 
     @property
     def login(self) -> str:
-        """How a person logs in, in words that hold no secret."""
+        """The instructions to log in, without the password itself."""
         return f"log in as {USER} with the password in {self.password_file}"
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What makes an orchestrator's services run at a service environment.
+    """The processes that run an orchestrator's services in a service environment.
 
-    `prepare` runs first, one after the other (migrations, pools); `processes` then start at once and keep
-    running; `post_start` runs one after the other when all are `ready` (deployments). `ready` is None when the
-    services can take runs, else one line that says what is still missing. `environment` is for all of them; of the
-    user's own variables, they do not get those that begin with a word of `without`, for these lead to other servers.
+    `prepare` runs first, in order (migrations, pools). `processes` then start together and keep running. `post_start`
+    runs in order when all are `ready` (deployments). `ready` returns None when the services can take runs, else one
+    line about what is missing. `environment` is for all of them. The user's own variables with a prefix in `without`
+    are removed, because they could lead to other servers.
     """
 
     processes: tuple[Process, ...]

@@ -1,4 +1,4 @@
-"""`counterpoint migrate cutover` and `migrate rollback`: which side's schedule runs a pipeline, or steps of it."""
+"""`counterpoint migrate cutover` and `migrate rollback`: move the schedule of a pipeline or of steps to a side."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _DAYS = 7
 
 def arguments(sub: argparse.ArgumentParser) -> None:
     """Both sides, and the number of equal dates that is required."""
-    _what(sub)
+    _pipeline_arguments(sub)
     sub.add_argument(
         "--from",
         dest="from_side",
@@ -57,21 +57,21 @@ def arguments(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--legacy", metavar="FILE.toml", type=Path, help="file whose [airflow] describes the DAG of the --from side"
     )
-    _common(sub)
+    _wait_argument(sub)
 
 
 def rollback_arguments(sub: argparse.ArgumentParser) -> None:
     """The pipeline, or steps of it."""
-    _what(sub)
-    _common(sub)
+    _pipeline_arguments(sub)
+    _wait_argument(sub)
 
 
-def _what(sub: argparse.ArgumentParser) -> None:
+def _pipeline_arguments(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("pipeline", metavar="PIPELINE", help=PIPELINE)
     sub.add_argument("steps", metavar="STEP", nargs="*", help="move only these steps; then both schedules run")
 
 
-def _common(sub: argparse.ArgumentParser) -> None:
+def _wait_argument(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--wait", action="store_true", help="wait for active runs to end; default is to fail if there are any"
     )
@@ -91,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"--legacy describes an Airflow DAG: leave out --from {source.name}")
     if source == target:
         raise UsageError(f"--from and --to are both {target.name}: name two different sides")
-    return _tell(args, move, cut_over(move, source, target, args.after, args.steps))
+    return _print_owner(args, move, cut_over(move, source, target, args.after, args.steps))
 
 
 def run_rollback(args: argparse.Namespace) -> int:
@@ -99,7 +99,7 @@ def run_rollback(args: argparse.Namespace) -> int:
     from counterpoint_migrate.cutover.cutover import roll_back
 
     move = _move(args)
-    return _tell(args, move, roll_back(move, args.steps))
+    return _print_owner(args, move, roll_back(move, args.steps))
 
 
 def _move(args: argparse.Namespace) -> Move:
@@ -124,35 +124,35 @@ def _move(args: argparse.Namespace) -> Move:
     return Move(Objects(root), find_pipeline(args.pipeline), side_of, args.wait, args.pipeline, configuration)
 
 
-def _tell(args: argparse.Namespace, move: Move, seen: Owners) -> int:
-    """Prints the owner of the pipeline, and the services that take the change over only when they start."""
-    found = {"pipeline": move.pipeline.name, **seen.to_dict(), "later": _later(move, seen)}
+def _print_owner(args: argparse.Namespace, move: Move, owners: Owners) -> int:
+    """Prints the owner of the pipeline, and the services that apply the change only when they start."""
+    document = {"pipeline": move.pipeline.name, **owners.to_dict(), "later": _sides_not_running(move, owners)}
     if args.json:
-        answer(found)
+        answer(document)
     name = move.pipeline.name
-    echo(f"{name}: {owned(found)}", beside=args.json)
-    for one in found["later"]:
-        up = command("up", one, "--pipeline", args.pipeline, root=move.objects.root)
-        echo(f"{one} is not serving {name}: the change takes effect when '{up}' starts it", beside=args.json)
+    echo(f"{name}: {ownership_text(document)}", beside=args.json)
+    for side in document["later"]:
+        up = command("up", side, "--pipeline", args.pipeline, root=move.objects.root)
+        echo(f"{side} is not serving {name}: the change takes effect when '{up}' starts it", beside=args.json)
     return 0
 
 
-def owned(found: Mapping[str, Any]) -> str:
-    """Who owns a pipeline since when, and which steps of it are another side's, in words."""
-    if not found["owner"]:
+def ownership_text(ownership: Mapping[str, Any]) -> str:
+    """The owner of a pipeline, since when, and the steps that another side owns, in words."""
+    if not ownership["owner"]:
         return "no cut-over yet"
     sides: dict[str, list[str]] = {}
-    for step, side in found["steps"].items():
+    for step, side in ownership["steps"].items():
         sides.setdefault(side, []).append(step)
     parts = [f"except {', '.join(steps)}, owned by {side}" for side, steps in sides.items()]
-    since = f"owned by {found['owner']['name']} since {found['since']}"
-    return ", ".join([since, *parts])
+    owner = f"owned by {ownership['owner']['name']} since {ownership['since']}"
+    return ", ".join([owner, *parts])
 
 
-def _later(move: Move, seen: Owners) -> list[Any]:
-    """The orchestrators of the last change whose services do not run now."""
+def _sides_not_running(move: Move, owners: Owners) -> list[Any]:
+    """The sides of the last change whose services are not running now."""
     from counterpoint.runtime.schedule_ownership import Party
 
-    last = seen.history[-1] if seen.history else {}
-    parties = [Party.from_dict(last[which]) for which in ("from", "to") if which in last]
-    return [party.name for party in parties if not move.side_of(party).stands]
+    last_change = owners.history[-1] if owners.history else {}
+    parties = [Party.from_dict(last_change[end]) for end in ("from", "to") if end in last_change]
+    return [party.name for party in parties if not move.side_of(party).is_running]

@@ -1,4 +1,4 @@
-"""`counterpoint migrate`: plans, proves and carries out a move from Airflow to another orchestrator."""
+"""`counterpoint migrate`: plans, validates and carries out a move from Airflow to another orchestrator."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ def _of_folder(sub: argparse.ArgumentParser) -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Does what is asked; what is not known, or differs, is no failure, but a pipeline that is refused is."""
-    known: dict[str, Callable[[argparse.Namespace], int]] = {
+    """Runs the action; its exit code is 2 if a preflight refuses the pipeline."""
+    actions: dict[str, Callable[[argparse.Namespace], int]] = {
         "inventory": _inventory,
         "plan": _plan,
         "preflight": _preflight,
@@ -81,15 +81,15 @@ def run(args: argparse.Namespace) -> int:
         "cutover": cutting.run,
         "rollback": cutting.run_rollback,
     }
-    return known[args.action](args)
+    return actions[args.action](args)
 
 
 def _inventory(args: argparse.Namespace) -> int:
     from counterpoint_migrate.inventory import inventory
     from counterpoint_migrate.inventory.report import write_page
 
-    found = inventory(args.folder)
-    return _show(args, found, lambda: write_page(found, args.html), lambda: _tell(found))
+    result = inventory(args.folder)
+    return _output(args, result, lambda: write_page(result, args.html), lambda: _print_inventory(result))
 
 
 def _plan(args: argparse.Namespace) -> int:
@@ -98,95 +98,110 @@ def _plan(args: argparse.Namespace) -> int:
     from counterpoint_migrate.plan.planreport import write_plan_page
 
     settings = read_settings(args.settings)
-    found = plan(inventory(args.folder), settings)
-    return _show(args, found, lambda: write_plan_page(found, args.html), lambda: _tell_plan(found))
+    result = plan(inventory(args.folder), settings)
+    return _output(args, result, lambda: write_plan_page(result, args.html), lambda: _print_plan(result))
 
 
-def _show(
-    args: argparse.Namespace, found: Inventory | Plan, write: Callable[[], None], tell: Callable[[], None]
+def _output(
+    args: argparse.Namespace, result: Inventory | Plan, write: Callable[[], None], show: Callable[[], None]
 ) -> int:
-    """A page if one is asked for, and JSON or words."""
+    """Writes the page if one is requested, and prints JSON or tables."""
     if args.html is not None:
         write()
         say(f"wrote {args.html}")
     if args.json:
-        answer(found.to_dict())
+        answer(result.to_dict())
     else:
-        tell()
+        show()
     return 0
 
 
 def _preflight(args: argparse.Namespace) -> int:
     from counterpoint_migrate.plan.preflight import preflight
 
-    found = preflight(args.pipeline, args.source, args.target, python_of, every=args.all)
+    report = preflight(args.pipeline, args.source, args.target, python_of, every=args.all)
     if args.json:
-        answer(found.to_dict())
+        answer(report.to_dict())
     else:
-        _tell_preflight(found)
-    return 2 if found.refused else 0
+        _print_preflight(report)
+    return 2 if report.refused else 0
 
 
-def _tell(found: Inventory) -> None:
+def _print_inventory(result: Inventory) -> None:
     from counterpoint_migrate.inventory.report import schedule_of, summary_of
 
     columns = ("DAG", "schedule", "owners", "tasks", "operators", "place")
-    table("DAGs", columns, [_row(dag, schedule_of(dag.schedule)) for dag in found.dags])
-    if found.dependencies:
-        rows = [(d.upstream, d.downstream, d.kind, d.confidence, d.place, d.detail) for d in found.dependencies]
+    table("DAGs", columns, [_row(dag, schedule_of(dag.schedule)) for dag in result.dags])
+    if result.dependencies:
+        rows = [
+            (
+                dependency.upstream,
+                dependency.downstream,
+                dependency.kind,
+                dependency.confidence,
+                dependency.place,
+                dependency.detail,
+            )
+            for dependency in result.dependencies
+        ]
         table("Dependencies", ("upstream", "downstream", "kind", "confidence", "place", "detail"), rows)
-    if found.plugins:
-        table("Plugins", ("plugin", "place"), [(plugin["name"], plugin["place"]) for plugin in found.plugins])
-    _tell_unresolved(found)
-    echo(summary_of(found))
+    if result.plugins:
+        table("Plugins", ("plugin", "place"), [(plugin["name"], plugin["place"]) for plugin in result.plugins])
+    _print_unresolved(result)
+    echo(summary_of(result))
 
 
-def _tell_unresolved(found: Inventory | Plan) -> None:
-    if found.unresolved:
-        rows_left = [(entry.place, entry.kind, entry.detail) for entry in found.unresolved]
-        table("Unresolved", ("place", "kind", "detail"), rows_left)
+def _print_unresolved(result: Inventory | Plan) -> None:
+    if result.unresolved:
+        rows = [(entry.place, entry.kind, entry.detail) for entry in result.unresolved]
+        table("Unresolved", ("place", "kind", "detail"), rows)
 
 
 def _row(dag: Dag, schedule: str) -> Sequence[Any]:
     from counterpoint_migrate.inventory.report import operators_of
 
     operators = ", ".join(f"{name} {count}" if count > 1 else name for name, count in operators_of(dag).items())
-    return _shown(dag), schedule, ", ".join(dag.owners), len(dag.tasks), operators, dag.place
+    return _name_of(dag), schedule, ", ".join(dag.owners), len(dag.tasks), operators, dag.place
 
 
-def _shown(dag: Dag) -> str:
+def _name_of(dag: Dag) -> str:
     return dag.id if dag.literal else f"{dag.id} (expression)"
 
 
-def _tell_plan(found: Plan) -> None:
+def _print_plan(result: Plan) -> None:
     from counterpoint_migrate.plan import planreport
 
-    for line in (*planreport.wave_lines(found), *planreport.bridge_lines(found)):
+    for line in (*planreport.wave_lines(result), *planreport.bridge_lines(result)):
         echo(line)
     columns = ("DAG", "wave", "score", "value", "complexity", "risk", "coupling")
-    table("DAGs", columns, map(planreport.move_row, found.dags))
+    table("DAGs", columns, map(planreport.move_row, result.dags))
     table(
-        "Requirements and their Dagster equivalents", ("requirement", "DAGs", "in Dagster"), planreport.need_rows(found)
+        "Requirements and their Dagster equivalents",
+        ("requirement", "DAGs", "in Dagster"),
+        planreport.need_rows(result),
     )
-    strangers = [(one.operator, one.module, move.id) for move in found.dags for one in move.strangers]
+    strangers = [(operator.operator, operator.module, move.id) for move in result.dags for operator in move.strangers]
     if strangers:
         table("Operators without a known equivalent", ("operator", "module", "DAG"), strangers)
-    if found.cycles:
-        cycles = [(cycle.name, planreport.kind_of(cycle)) for cycle in found.cycles]
+    if result.cycles:
+        cycles = [(cycle.name, planreport.kind_of(cycle)) for cycle in result.cycles]
         table("Cycles", ("cycle", "kind"), cycles)
-    if found.to_confirm:
-        rows = [(one.upstream, one.downstream, one.confidence, one.place, one.detail) for one in found.to_confirm]
+    if result.to_confirm:
+        rows = [
+            (dependency.upstream, dependency.downstream, dependency.confidence, dependency.place, dependency.detail)
+            for dependency in result.to_confirm
+        ]
         table("Dependencies to confirm", ("upstream", "downstream", "confidence", "place", "detail"), rows)
-    _tell_unresolved(found)
-    echo(planreport.summary_of_plan(found))
+    _print_unresolved(result)
+    echo(planreport.summary_of_plan(result))
 
 
-def _tell_preflight(found: Preflight) -> None:
-    columns = ("property", "verdict", f"on {found.source}", f"on {found.target}")
-    used = {row.name: "" if row.used_by else " (not used)" for row in found.rows}
-    rows = [(row.title + used[row.name], row.verdict, row.source.text, row.target.text) for row in found.rows]
-    table(f"{found.pipeline}: from {found.source} to {found.target}", columns, rows)
-    for row in found.rows:
+def _print_preflight(report: Preflight) -> None:
+    columns = ("property", "verdict", f"on {report.source}", f"on {report.target}")
+    used = {row.name: "" if row.used_by else " (not used)" for row in report.rows}
+    rows = [(row.title + used[row.name], row.verdict, row.source.text, row.target.text) for row in report.rows]
+    table(f"{report.pipeline}: from {report.source} to {report.target}", columns, rows)
+    for row in report.rows:
         if row.note and row.used_by:
             echo(f"{row.title}: {row.note}")
-    echo(found.summary)
+    echo(report.summary)

@@ -1,4 +1,4 @@
-"""`counterpoint migrate shadow` and `migrate ledger`: a verdict per date, and how many in a row are equal."""
+"""`counterpoint migrate shadow` and `migrate ledger`: a verdict per date, and the streak of equal dates."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from counterpoint.cli.environments import python_of
 from counterpoint.cli.output import answer, echo, table
 from counterpoint.cli.run import PIPELINE
-from counterpoint_migrate.cli.cutting import owned
+from counterpoint_migrate.cli.cutting import ownership_text
 from counterpoint_migrate.cli.validating import comparing, question_of
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ EXAMPLE_LEDGER = "counterpoint migrate ledger streamrec"
 
 
 def arguments(sub: argparse.ArgumentParser) -> None:
-    """The same as of `validate`."""
+    """The options of `validate`, and `--force`."""
     sub.add_argument("pipeline", metavar="PIPELINE", help=PIPELINE)
     comparing(sub)
     sub.add_argument("--force", action="store_true", help="also compare dates that are equal in the ledger")
@@ -34,25 +34,27 @@ def ledger_arguments(sub: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Compares what is not in the ledger; 4 when a date differs."""
+    """Compares the dates that are not in the ledger; the exit code is 4 if a date differs."""
     from counterpoint.errors import DifferenceError
     from counterpoint.services.service_environments import absolute
     from counterpoint.storage.objects import Objects
     from counterpoint_migrate.cutover.shadow import shadow
 
     root = absolute(args.root)
-    # what the sides make is large, and is compared here
+    # the outputs of both sides are large, and are compared on this machine
     question = question_of(args, str(Path("counterpoint-data").absolute()) if "://" in root else None)
-    found = shadow(question, python_of, Objects(root), args.out, force=args.force, command=args.argv)
-    first = next((one for one in found["dates"] if not one["equal"]), None)
+    result = shadow(question, python_of, Objects(root), args.out, force=args.force, command=args.argv)
+    first_different = next((date for date in result["dates"] if not date["equal"]), None)
     if args.json:
-        answer(found)
-    if first is None:
-        echo(f"{found['pair']}: {found['summary']}", beside=args.json)
+        answer(result)
+    if first_different is None:
+        echo(f"{result['pair']}: {result['summary']}", beside=args.json)
     else:
-        told = f"{first['first']['step']} of {first['date']}; see {first['verdict']}"
-        echo(f"{found['pair']}: first difference: {told}", beside=args.json)
-    return 0 if first is None else DifferenceError.exit_code
+        difference = (
+            f"{first_different['first']['step']} of {first_different['date']}; see {first_different['verdict']}"
+        )
+        echo(f"{result['pair']}: first difference: {difference}", beside=args.json)
+    return 0 if first_different is None else DifferenceError.exit_code
 
 
 def run_ledger(args: argparse.Namespace) -> int:
@@ -60,28 +62,31 @@ def run_ledger(args: argparse.Namespace) -> int:
     from counterpoint.services.service_environments import absolute
     from counterpoint_migrate.cutover.standing import standing_of
 
-    found = standing_of(args.pipeline, absolute(args.root))
+    ledger = standing_of(args.pipeline, absolute(args.root))
     if args.json:
-        answer(found)
+        answer(ledger)
     else:
-        _tell(found)
+        _print_ledger(ledger)
     return 0
 
 
-def _tell(found: Mapping[str, Any]) -> None:
-    for pair in found["pairs"]:
+def _print_ledger(ledger: Mapping[str, Any]) -> None:
+    for pair in ledger["pairs"]:
         rows = [
-            (one["date"], "equal" if one["equal"] else f"first difference: {one['first']['step']}", one["at"])
-            for one in pair["dates"]
+            (date["date"], "equal" if date["equal"] else f"first difference: {date['first']['step']}", date["at"])
+            for date in pair["dates"]
         ]
-        table(f"{found['pipeline']}: {pair['pair']}", ("date", "verdict", "compared at"), rows)
+        table(f"{ledger['pipeline']}: {pair['pair']}", ("date", "verdict", "compared at"), rows)
         echo(f"{pair['pair']}: {pair['summary']}")
-    if found["history"]:
-        rows_past = [(one["at"], one["action"], *_moved(one), one["outcome"], _proof(one)) for one in found["history"]]
-        table("Cut-overs", ("time", "action", "steps", "from", "to", "outcome", "proof"), rows_past)
-    if found["pending"]:
-        echo(f"a {found['pending']['action']} of {found['pending']['at']} is not finished: repeat the command")
-    echo(f"{found['pipeline']}: {owned(found)}")
+    if ledger["history"]:
+        change_rows = [
+            (change["at"], change["action"], *_moved(change), change["outcome"], _proof(change))
+            for change in ledger["history"]
+        ]
+        table("Cut-overs", ("time", "action", "steps", "from", "to", "outcome", "proof"), change_rows)
+    if ledger["pending"]:
+        echo(f"a {ledger['pending']['action']} of {ledger['pending']['at']} is not finished: repeat the command")
+    echo(f"{ledger['pipeline']}: {ownership_text(ledger)}")
 
 
 def _moved(change: Mapping[str, Any]) -> tuple[str, str, str]:

@@ -1,4 +1,4 @@
-"""`counterpoint migrate validate`: proves that two orchestrators make the same data, or names the first difference."""
+"""`counterpoint migrate validate`: proves that both sides produce the same data, or names the first difference."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def arguments(sub: argparse.ArgumentParser) -> None:
 
 
 def comparing(sub: argparse.ArgumentParser) -> None:
-    """The options of whatever compares two sides."""
+    """The options of every action that compares two sides."""
     sub.add_argument(
         "--from",
         dest="from_side",
@@ -67,15 +67,19 @@ def comparing(sub: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Compares; 4 when the sides differ, or a verdict does not hold any more."""
-    return _again(args) if args.again else _validate(args)
+    """Compares the sides, or rechecks a verdict; the exit code is 4 on a difference."""
+    return _recheck(args) if args.again else _validate(args)
 
 
 def question_of(args: argparse.Namespace, folder: str | None = None) -> Question:
-    """What a command line asks to be proved.
+    """The question of a command line.
+
+    Args:
+        args: the parsed command line.
+        folder: the folder for the runs of both sides; by default the root.
 
     Raises:
-        UsageError: words or options are missing or wrong.
+        UsageError: arguments or options are missing or wrong.
     """
     from counterpoint.cli.diff import tolerance_of
     from counterpoint.cli.run import settings
@@ -113,7 +117,7 @@ def question_of(args: argparse.Namespace, folder: str | None = None) -> Question
 
 
 def _words(args: argparse.Namespace, config: Mapping[str, Any]) -> tuple[str, ...]:
-    """The settings and the quiet, as each side's own command takes them."""
+    """The options with the settings, and `--quiet`, for the command of each side."""
     words = [word for setting in args.set for word in ("--set", setting)]
     words += ["--source", config["source"]] if args.source else []
     environment = environment_of(args)
@@ -126,52 +130,58 @@ def _validate(args: argparse.Namespace) -> int:
     from counterpoint_migrate.validate.verdict import validate
     from counterpoint_migrate.validate.verdictpage import write_verdict
 
-    found = validate(question_of(args), python_of, args.argv)
-    page = write_verdict(found, args.out)
+    verdict = validate(question_of(args), python_of, args.argv)
+    page = write_verdict(verdict, args.out)
     if args.json:
-        answer(found)
-    _tell(found, beside=args.json)
+        answer(verdict)
+    _print_verdict(verdict, beside=args.json)
     say(f"verdict: {page}")
-    again = command("migrate", "validate", "--again", str(args.out.absolute() / "verdict.json"), root=None)
-    say(f"recheck the verdict: {again}")
-    return 0 if found["equal"] else DifferenceError.exit_code
+    recheck_command = command("migrate", "validate", "--again", str(args.out.absolute() / "verdict.json"), root=None)
+    say(f"recheck the verdict: {recheck_command}")
+    return 0 if verdict["equal"] else DifferenceError.exit_code
 
 
-def _tell(found: Mapping[str, Any], *, beside: bool) -> None:
+def _print_verdict(verdict: Mapping[str, Any], *, beside: bool) -> None:
     from counterpoint_migrate.validate.verdictpage import sentence_of
 
-    for cause in found["causes"]:
+    for cause in verdict["causes"]:
         title = f"First difference: {cause['step']} of {', '.join(cause['dates'])}"
         table(title, ("difference",), [(evidence,) for evidence in cause["evidence"]], beside=beside)
         echo(
             f"likely cause: {cause['hint']['text']}" if cause["hint"] else "cause unknown: see the samples on the page",
             beside=beside,
         )
-    if found["consequences"]:
-        rows = [(one["step"], ", ".join(one["dates"]), ", ".join(one["because"])) for one in found["consequences"]]
+    if verdict["consequences"]:
+        rows = [
+            (consequence["step"], ", ".join(consequence["dates"]), ", ".join(consequence["because"]))
+            for consequence in verdict["consequences"]
+        ]
         table("Differences that follow from it", ("step", "dates", "caused by"), rows, beside=beside)
-    for one in found["notes"]:
-        echo(f"{one['step']}: {one['note']} ({len(one['dates'])} dates); counted as equal", beside=beside)
-    if found["not_compared"]:
-        echo(f"not compared: {', '.join(one['step'] for one in found['not_compared'])}", beside=beside)
-    echo(sentence_of(found), beside=beside)
+    for note in verdict["notes"]:
+        echo(f"{note['step']}: {note['note']} ({len(note['dates'])} dates); counted as equal", beside=beside)
+    if verdict["not_compared"]:
+        echo(f"not compared: {', '.join(step['step'] for step in verdict['not_compared'])}", beside=beside)
+    echo(sentence_of(verdict), beside=beside)
 
 
-def _again(args: argparse.Namespace) -> int:
+def _recheck(args: argparse.Namespace) -> int:
     from counterpoint.errors import DifferenceError
     from counterpoint_migrate.validate.recheck import check_again, read_verdict
 
-    found = check_again(read_verdict(args.again))
+    result = check_again(read_verdict(args.again))
     if args.json:
-        answer(found)
-    _tell_again(found, beside=args.json)
-    return 0 if found["holds"] else DifferenceError.exit_code
+        answer(result)
+    _print_recheck(result, beside=args.json)
+    return 0 if result["holds"] else DifferenceError.exit_code
 
 
-def _tell_again(found: Mapping[str, Any], *, beside: bool) -> None:
-    if found["changed"]:
-        rows = [(one["step"], one["date"], one["what"], one["was"], one["now"]) for one in found["changed"]]
+def _print_recheck(result: Mapping[str, Any], *, beside: bool) -> None:
+    if result["changed"]:
+        rows = [
+            (change["step"], change["date"], change["what"], change["was"], change["now"])
+            for change in result["changed"]
+        ]
         table("Changed since the verdict", ("step", "date", "value", "in the verdict", "now"), rows, beside=beside)
-    told = "equal" if found["equal"] else "different"
-    holds = f"still holds: {told}" if found["holds"] else "no longer holds"
-    echo(f"{found['checked']} outputs rechecked: the verdict {holds}", beside=beside)
+    outcome = "equal" if result["equal"] else "different"
+    holds = f"still holds: {outcome}" if result["holds"] else "no longer holds"
+    echo(f"{result['checked']} outputs rechecked: the verdict {holds}", beside=beside)

@@ -1,1 +1,1 @@
-"""Whose schedule runs a pipeline while it moves: comparisons date by date, the cut-over, and the way back."""
+"""The cut-over of a pipeline: comparisons date by date, the change of its schedule's owner, and the rollback."""

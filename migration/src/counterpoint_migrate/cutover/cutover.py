@@ -1,7 +1,7 @@
-"""A pipeline, or steps of it, move from one orchestrator to another, and back; what was killed is finished or undone.
+"""Moves a pipeline, or steps of it, from one orchestrator to another, and back; finishes or undoes a killed move.
 
-The order: the intent is kept, the losing schedule is paused, the winning one started, the new owner kept. Each part may
-be done again without harm. A side that keeps some steps keeps its schedule.
+The order: the intent is stored, the losing schedule is paused, the winning one is started, the new owner is stored.
+Each part can be repeated without harm. A side that keeps some steps keeps its schedule.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from counterpoint.runtime.schedule_ownership import CUTOVER, DONE, ROLLBACK, UND
 from counterpoint.services.processes import Owner
 from counterpoint_migrate.cutover.proof import proof_of
 from counterpoint_migrate.cutover.served import refuse_other_configuration
-from counterpoint_migrate.cutover.step_ownership import Change, brought_back, given, refuse_unknown
+from counterpoint_migrate.cutover.step_ownership import Change, change_back, change_to, refuse_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,16 +30,16 @@ if TYPE_CHECKING:
     from counterpoint_migrate.cutover.schedules import Side
 
 log = logging.getLogger(__name__)
-_LOOK_SECONDS = 2.0
-# no change takes so long, however slowly the sides answer
-_LONGEST = timedelta(minutes=20)
+_POLL_SECONDS = 2.0
+# longer than any change takes, even if the sides answer slowly
+_MAX_DURATION = timedelta(minutes=20)
 
 
 @dataclass(frozen=True)
 class Move:
-    """A pipeline whose owner may change; `side_of` gives a party's schedule, `wait` waits for what still runs.
+    """A pipeline whose owner may change; `side_of` returns the side of a party, `wait` waits for active runs.
 
-    `called` is how commands find the pipeline; `configuration` is that of the environment which the command names.
+    `called` is the pipeline's name in commands; `configuration` is that of the environment that the command names.
     """
 
     objects: Objects
@@ -54,147 +54,164 @@ class Move:
         return command("migrate", action, self.called or self.pipeline.name, *words, root=self.objects.root)
 
     def read(self) -> Owners:
-        """Who owns it now."""
+        """The present owners."""
         return schedule_ownership.read(self.objects, self.pipeline.name)
 
     def keep(self, new: Owners) -> Owners:
-        """Keeps a new state of it."""
+        """Stores new owners."""
         return schedule_ownership.keep(self.objects, self.pipeline.name, new)
 
 
 def cut_over(move: Move, source: Party, target: Party, after: int, steps: Sequence[str] = ()) -> Owners:
-    """Gives a pipeline, or steps of it, from one party to another; what that has already is left, schedules are mended.
+    """Moves a pipeline, or steps of it, to another party; if the target owns it already, repairs the schedules.
+
+    Args:
+        move: the pipeline.
+        source: the present owner.
+        target: the new owner.
+        after: the number of consecutive equal dates that is required.
+        steps: the steps to move; all if empty.
+
+    Returns:
+        The owners afterwards.
 
     Raises:
-        UsageError: equal dates are too few, somebody else owns it, or a run of the losing side has not ended.
-        ServiceError: a side does not answer, or refuses: nothing is changed.
+        UsageError: there are too few equal dates, another party owns it, or a run of the losing side is active.
+        ServiceError: a side does not answer, or refuses; nothing is changed.
     """
     if move.pipeline.schedule is None:
         raise UsageError(f"{move.pipeline.name} has no schedule, so there is nothing to cut over: give it one")
     refuse_unknown(move.pipeline, steps)
-    seen = _settled(move, CUTOVER)
+    owners = _owners_after_recovery(move, CUTOVER)
     claim = move.typed("cutover", "--from", target.name, "--to", source.name, "--after", "0")
-    change = given(move.pipeline, seen, (source, target), steps, claim)
+    change = change_to(move.pipeline, owners, (source, target), steps, claim)
     if change.before == change.after:
-        _turn(move, change, mends=True)
-        return seen
+        _switch_schedules(move, change, repair_only=True)
+        return owners
     streak = proof_of(move, source, target, after)
     refuse_other_configuration(move, source, target)
-    return _change(move, seen, CUTOVER, change, streak)
+    return _change(move, owners, CUTOVER, change, streak)
 
 
 def roll_back(move: Move, steps: Sequence[str] = ()) -> Owners:
-    """Undoes the last cut-over, also one that was not finished, or that of steps, once; without any, does nothing.
+    """Undoes the last cut-over of the pipeline or of steps, also an unfinished one; does nothing if there is none.
 
     Raises:
-        UsageError: a run of the losing side has not ended.
-        ServiceError: a side does not answer, or refuses: nothing is changed.
+        UsageError: a run of the losing side is active.
+        ServiceError: a side does not answer, or refuses; nothing is changed.
     """
     refuse_unknown(move.pipeline, steps)
-    begun = move.read()
-    seen = _settled(move, ROLLBACK)
-    change = None if begun.pending else brought_back(move.pipeline, seen, steps)
-    return seen if change is None else _change(move, seen, ROLLBACK, change, None)
+    owners_before = move.read()
+    owners = _owners_after_recovery(move, ROLLBACK)
+    change = None if owners_before.pending else change_back(move.pipeline, owners, steps)
+    return owners if change is None else _change(move, owners, ROLLBACK, change, None)
 
 
-def _change(move: Move, seen: Owners, action: str, change: Change, streak: Any) -> Owners:
-    """Keeps the intent, switches, keeps the end."""
-    was = [_was(move, move.side_of(party)) for party in (change.source, change.target)]
+def _change(move: Move, owners: Owners, action: str, change: Change, streak: Any) -> Owners:
+    """Stores the intent, switches the schedules, stores the outcome."""
+    schedules_were = [_is_scheduled(move, move.side_of(party)) for party in (change.source, change.target)]
     _refuse_running(move, change.source)
-    about = {"action": action, **change.to_dict(), "at": schedule_ownership.now(), "streak": streak}
-    pending = {**about, "was": was, "by": asdict(Owner.here())}
-    return _finish(move, move.keep(replace(seen, pending=pending)))
+    intent = {"action": action, **change.to_dict(), "at": schedule_ownership.now(), "streak": streak}
+    pending = {**intent, "was": schedules_were, "by": asdict(Owner.here())}
+    return _finish(move, move.keep(replace(owners, pending=pending)))
 
 
-def _was(move: Move, side: Side) -> bool | None:
-    """Whether a schedule is on; None where the services do not run.
+def _is_scheduled(move: Move, side: Side) -> bool | None:
+    """Whether a schedule is on; None if the services are not running.
 
     Raises:
-        UsageError: its services have no schedule of the pipeline.
+        UsageError: the services have no schedule for the pipeline.
     """
-    if not side.stands:
+    if not side.is_running:
         return None
-    found = side.scheduled()
-    if found is None:
-        down = command("down", side.name, root=move.objects.root)
-        up = command("up", side.name, "--pipeline", move.called or move.pipeline.name, root=move.objects.root)
-        raise UsageError(f"{side.name} has no schedule of it: start its services by '{up}', if need be after '{down}'")
-    return found
+    is_on = side.scheduled()
+    if is_on is None:
+        down_command = command("down", side.name, root=move.objects.root)
+        up_command = command("up", side.name, "--pipeline", move.called or move.pipeline.name, root=move.objects.root)
+        raise UsageError(
+            f"{side.name} has no schedule of it: start its services by '{up_command}',"
+            f" if need be after '{down_command}'"
+        )
+    return is_on
 
 
 def _refuse_running(move: Move, loser: Party) -> None:
-    """Refuses while a run of the losing side has not ended; waits for it if that is wanted."""
+    """Refuses the change while a run of the losing side is active; with `wait`, waits for its end."""
     side = move.side_of(loser)
-    while side.stands and (runs := side.active_runs()):
+    while side.is_running and (runs := side.active_runs()):
         if not move.wait:
             raise UsageError(
                 f"{side.name}: run {runs[0]} of {move.pipeline.name} is going on: wait for it, or say --wait"
             )
         log.info("%s: waiting for run %s", side.name, runs[0])
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(_POLL_SECONDS)
 
 
-def _settled(move: Move, action: str) -> Owners:
-    """The owner, after a change that was killed is finished, when it is the one that is asked for, else undone.
+def _owners_after_recovery(move: Move, action: str) -> Owners:
+    """The owners after recovery: a killed change is finished if it is the requested action, else undone.
 
     Raises:
-        UsageError: whoever makes the change still lives.
+        UsageError: the process that makes the change is still running.
     """
-    seen = move.read()
-    if seen.pending is None:
-        return seen
-    by, begun = Owner(**seen.pending["by"]), seen.pending["action"]
-    # of one on another machine nobody knows whether it lives
-    if by.lives and datetime.now(UTC) - datetime.fromisoformat(seen.pending["at"]) < _LONGEST:
-        raise UsageError(f"process {by.pid} on {by.host} changes who owns {move.pipeline.name} now: wait for it")
-    end = "finished" if begun == action else "undone"
-    log.info("%s: a %s started at %s was killed; it is %s", move.pipeline.name, begun, seen.pending["at"], end)
-    return _finish(move, seen) if begun == action else _undo(move, seen)
+    owners = move.read()
+    if owners.pending is None:
+        return owners
+    process, pending_action = Owner(**owners.pending["by"]), owners.pending["action"]
+    # `lives` is also true for a process that cannot be checked, such as one on another machine
+    if process.lives and datetime.now(UTC) - datetime.fromisoformat(owners.pending["at"]) < _MAX_DURATION:
+        raise UsageError(
+            f"process {process.pid} on {process.host} changes who owns {move.pipeline.name} now: wait for it"
+        )
+    outcome = "finished" if pending_action == action else "undone"
+    log.info(
+        "%s: a %s started at %s was killed; it is %s", move.pipeline.name, pending_action, owners.pending["at"], outcome
+    )
+    return _finish(move, owners) if pending_action == action else _undo(move, owners)
 
 
-def _finish(move: Move, seen: Owners) -> Owners:
-    """Pauses the losing schedule, starts the winning one, and keeps who owns it now; if that fails, all is undone.
+def _finish(move: Move, owners: Owners) -> Owners:
+    """Pauses the losing schedule, starts the winning one, and stores the new owner; undoes all if that fails.
 
     Raises:
-        UsageError, ServiceError: why it failed.
+        UsageError, ServiceError: the reason of the failure.
     """
     try:
-        _turn(move, Change.from_dict(seen.pending or {}))
+        _switch_schedules(move, Change.from_dict(owners.pending or {}))
     except (ServiceError, UsageError, KeyboardInterrupt) as error:
-        _undo(move, seen)
+        _undo(move, owners)
         log.warning("%s: undone, both schedules are restored: %s", move.pipeline.name, str(error) or "interrupted")
         raise
-    return move.keep(seen.ended(DONE))
+    return move.keep(owners.ended(DONE))
 
 
-def _turn(move: Move, change: Change, *, mends: bool = False) -> None:
-    """Has the schedules of both sides run, or not, by what they have after the change."""
-    loses = not change.after.has(change.source)
-    if loses:
+def _switch_schedules(move: Move, change: Change, *, repair_only: bool = False) -> None:
+    """Switches the schedules of both sides according to their steps after the change."""
+    source_loses_all = not change.after.has(change.source)
+    if source_loses_all:
         _schedule(move, change.source, on=False)
-    if loses or not mends:
-        # one may have begun since it was looked
+    if source_loses_all or not repair_only:
+        # a run may have started since the last check
         _refuse_running(replace(move, wait=False), change.source)
     _schedule(move, change.target, on=True)
-    if not loses:
+    if not source_loses_all:
         _schedule(move, change.source, on=True)
 
 
 def _schedule(move: Move, party: Party, *, on: bool) -> None:
     side = move.side_of(party)
-    if side.stands:
+    if side.is_running:
         side.schedule(on=on)
 
 
-def _undo(move: Move, seen: Owners) -> Owners:
-    """Puts both schedules as they were, that of the winner first: never do both run.
+def _undo(move: Move, owners: Owners) -> Owners:
+    """Restores both schedules, the winner's first, so that both never run together.
 
     Raises:
-        ServiceError: a side does not answer: the change stays pending.
+        ServiceError: a side does not answer; the change stays pending.
     """
-    assert seen.pending is not None  # noqa: S101 - asked of those that have one
-    change = Change.from_dict(seen.pending)
-    for party, was in reversed([*zip((change.source, change.target), seen.pending["was"], strict=True)]):
-        if was is not None:
-            _schedule(move, party, on=was)
-    return move.keep(seen.ended(UNDONE))
+    assert owners.pending is not None  # noqa: S101 - called for pending changes only
+    change = Change.from_dict(owners.pending)
+    for party, was_on in reversed([*zip((change.source, change.target), owners.pending["was"], strict=True)]):
+        if was_on is not None:
+            _schedule(move, party, on=was_on)
+    return move.keep(owners.ended(UNDONE))

@@ -1,4 +1,4 @@
-"""The ledger of a migration: an entry for each comparison of a date, and for how many dates in a row all was equal."""
+"""The ledger of a migration: an entry for each comparison of a date, and the streak of consecutive equal dates."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 FORM = 1
 _LEGACY = "legacy-"
-_WORDS = {
+_UNITS = {
     PartitionKind.DAILY: "days",
     PartitionKind.HOURLY: "hours",
     PartitionKind.WEEKLY: "weeks",
@@ -33,33 +33,34 @@ _WORDS = {
 
 
 def pair_of(source: str, target: str, *, legacy: bool) -> str:
-    """What the comparisons of two sides are kept under; outputs of a DAG that is not ours are a side of their own."""
+    """The key of the comparisons of two sides; existing outputs of a legacy DAG are a side of their own."""
     return f"{_LEGACY if legacy else ''}{source}-{target}"
 
 
 def code_of(pipeline: Pipeline) -> str:
-    """The digest of the code of all steps, with their partial functions and contracts, as it is now."""
+    """The digest of the present code of all steps, with their partial functions and contracts."""
     return json_digest({step.name: code_of_step(step) for step in pipeline.steps})
 
 
 def digests_of(question: Question) -> dict[str, str | None]:
-    """What a comparison rests on beside the data, as it is now: code, settings, the legacy file, how it compares."""
+    """The present digests of a comparison's conditions: code, settings, the legacy file, the options."""
     pipeline = question.described
-    file = question.legacy.read_bytes() if question.legacy else None
-    how = [asdict(question.options), question.strict_order]
+    legacy_bytes = question.legacy.read_bytes() if question.legacy else None
+    comparison = [asdict(question.options), question.strict_order]
     return {
         "code": code_of(pipeline),
         "settings": json_digest(to_values(pipeline)),
-        "legacy": f"sha256:{hashlib.sha256(file).hexdigest()}" if file is not None else None,
-        "how": json_digest(how),
+        "legacy": f"sha256:{hashlib.sha256(legacy_bytes).hexdigest()}" if legacy_bytes is not None else None,
+        "how": json_digest(comparison),
     }
 
 
 @dataclass(frozen=True, slots=True)
 class Streak:
-    """For how many dates without a gap, up to the newest that was compared, all was equal; and what ended it before.
+    """The number of consecutive equal dates up to the newest compared one, and what precedes them.
 
-    `broken_by` is a date, the step that differs first there, and a reason: `differs` or `not compared`.
+    `broken_by` is the date before the streak, the step that differs first there, and a reason: `differs` or `not
+    compared`.
     """
 
     count: int
@@ -70,8 +71,12 @@ class Streak:
 
     def __str__(self) -> str:
         if not self.count:
-            by = self.broken_by
-            return f"not identical: {by['step']} of {by['date']} differs" if by else "nothing is compared yet"
+            broken_by = self.broken_by
+            return (
+                f"not identical: {broken_by['step']} of {broken_by['date']} differs"
+                if broken_by
+                else "nothing is compared yet"
+            )
         word = self.word if self.count > 1 else self.word.removesuffix("s")
         return f"identical for {self.count} {word} ({self.first}..{self.last})"
 
@@ -81,11 +86,11 @@ class Streak:
 
 
 def note(objects: Objects, pipeline: str, pair: str, entry: Mapping[str, Any]) -> None:
-    """Adds an entry, an object of its own: nothing that stands is touched."""
+    """Adds an entry as an object of its own; existing entries are not changed."""
     moment = datetime.now(UTC)
-    told = {"entry_form": FORM, "at": moment.isoformat(timespec="seconds"), **entry}
+    document = {"entry_form": FORM, "at": moment.isoformat(timespec="seconds"), **entry}
     name = f"{moment:%Y%m%dT%H%M%S%f}-{uuid4().hex[:8]}"
-    objects.put_json(layout.ledger_entry(pipeline, pair, entry["date"], name), told)
+    objects.put_json(layout.ledger_entry(pipeline, pair, entry["date"], name), document)
 
 
 def last_of(objects: Objects, pipeline: str, pair: str, date: str) -> dict[str, Any] | None:
@@ -95,7 +100,7 @@ def last_of(objects: Objects, pipeline: str, pair: str, date: str) -> dict[str, 
 
 
 def entries(objects: Objects, pipeline: str, pair: str) -> list[dict[str, Any]]:
-    """The last entry of each date, in their order."""
+    """The last entry of each date, in order of the dates."""
     paths = objects.list(layout.ledger_pair(pipeline, pair))
     newest = {layout.ledger_date_of(path): path for path in paths}
     return [objects.get_json(path) for _, path in sorted(newest.items())]
@@ -106,21 +111,21 @@ def pairs(objects: Objects, pipeline: str) -> list[str]:
     return objects.folders(layout.ledger_folder(pipeline))
 
 
-def streak_of(found: Sequence[Mapping[str, Any]], partitions: Partitions) -> Streak:
+def streak_of(dated_entries: Sequence[Mapping[str, Any]], partitions: Partitions) -> Streak:
     """The streak of the last entries of all dates."""
-    by_date = {entry["date"]: entry for entry in found}
-    word, count, first = _WORDS[partitions.kind], 0, None
+    by_date = {entry["date"]: entry for entry in dated_entries}
+    unit, count, first = _UNITS[partitions.kind], 0, None
     last = date = max(by_date, default="")
     while date in by_date and by_date[date]["equal"]:
         count, first, date = count + 1, date, partitions.shift(date, -1)
-    return Streak(count, first, last if count else None, _broken(by_date, date), word)
+    return Streak(count, first, last if count else None, _break_of(by_date, date), unit)
 
 
-def _broken(by_date: Mapping[str, Mapping[str, Any]], date: str) -> dict[str, str | None] | None:
-    """What ended a streak at a date, if there is anything compared before."""
+def _break_of(by_date: Mapping[str, Mapping[str, Any]], date: str) -> dict[str, str | None] | None:
+    """The reason why a streak ends at a date; None if nothing was compared before it."""
     if date in by_date:
         return {"date": date, "step": by_date[date]["first"]["step"], "reason": "differs"}
-    earlier = any(other < date for other in by_date)
+    earlier = any(date_compared < date for date_compared in by_date)
     return {"date": date, "step": None, "reason": "not compared"} if earlier else None
 
 
@@ -132,7 +137,7 @@ def setting_digests(pipeline: Pipeline) -> dict[str, str]:
 def entry_of(
     question: Question, verdict: Mapping[str, Any], digests: Mapping[str, str | None], folder: Path
 ) -> dict[str, Any]:
-    """What the ledger keeps of a verdict on one date."""
+    """The ledger entry of a verdict on one date."""
     causes, (date,) = verdict["causes"], verdict["dates"]
     return {
         "date": date,

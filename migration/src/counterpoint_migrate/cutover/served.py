@@ -1,4 +1,4 @@
-"""Whether both sides of a cut-over would run a pipeline by the same configuration."""
+"""Checks that both sides of a cut-over run a pipeline with the same configuration."""
 
 from __future__ import annotations
 
@@ -16,42 +16,44 @@ if TYPE_CHECKING:
 
 
 def refuse_other_configuration(move: Move, source: Party, target: Party) -> None:
-    """Refuses a target that would run by another configuration than the source, or than the named environment.
+    """Refuses a target whose configuration differs from the source's, or from the named environment's.
 
-    A target that has never been served gets that configuration.
+    A target that was never served gets that configuration.
 
     Raises:
-        UsageError: names the first value that differs, and the command that gives the target the right one.
+        UsageError: the message names the first value that differs, and the command that corrects the target.
     """
-    wanted, whose = move.configuration, "the environment"
-    if wanted is None and source.legacy is None and is_served(move.objects, move.pipeline.name, source.name):
-        wanted, whose = served_configuration(move.objects, move.pipeline.name, source.name), source.name
-    if wanted is None or target.legacy is not None:
+    expected, origin = move.configuration, "the environment"
+    if expected is None and source.legacy is None and is_served(move.objects, move.pipeline.name, source.name):
+        expected, origin = served_configuration(move.objects, move.pipeline.name, source.name), source.name
+    if expected is None or target.legacy is not None:
         return
     if not is_served(move.objects, move.pipeline.name, target.name):
-        serve(move.objects, move.pipeline.name, target.name, wanted)
+        serve(move.objects, move.pipeline.name, target.name, expected)
         return
-    will = served_configuration(move.objects, move.pipeline.name, target.name)
-    if difference := first_difference(move.pipeline, wanted, will):
-        name, one, other = difference
-        up = command(
+    actual = served_configuration(move.objects, move.pipeline.name, target.name)
+    if difference := first_difference(move.pipeline, expected, actual):
+        name, expected_value, actual_value = difference
+        up_command = command(
             "up",
             target.name,
             "--pipeline",
             move.called or move.pipeline.name,
             root=move.objects.root,
-            config=move.pipeline.own(wanted.settings),
-            env=wanted.env,
+            config=move.pipeline.own(expected.settings),
+            env=expected.env,
         )
         raise UsageError(
-            f"{move.pipeline.name}: {name} is {one} in {whose} and {other} on {target.name}: start the services of"
-            f" {target.name} with the same, by '{up}'"
+            f"{move.pipeline.name}: {name} is {expected_value} in {origin} and {actual_value} on {target.name}: start"
+            f" the services of {target.name} with the same, by '{up_command}'"
         )
 
 
-def first_difference(pipeline: Pipeline, one: Configuration, other: Configuration) -> tuple[str, Any, Any] | None:
-    """The first value in which two configurations of a pipeline differ: its name, and both values without secrets."""
-    left, right = _values(pipeline, one), _values(pipeline, other)
+def first_difference(
+    pipeline: Pipeline, left_configuration: Configuration, right_configuration: Configuration
+) -> tuple[str, Any, Any] | None:
+    """The first value that differs between two configurations of a pipeline: its name, and both values, redacted."""
+    left, right = _values(pipeline, left_configuration), _values(pipeline, right_configuration)
     for name in left | right:
         if left.get(name) != right.get(name):
             return name, left.get(name), right.get(name)
@@ -59,7 +61,7 @@ def first_difference(pipeline: Pipeline, one: Configuration, other: Configuratio
 
 
 def _values(pipeline: Pipeline, configuration: Configuration) -> dict[str, Any]:
-    """All values, settings first; those of a pipeline that are not set are its defaults."""
+    """All values, settings first; unset settings have the defaults of the pipeline."""
     settings = {**pipeline.config, **pipeline.own(configuration.settings)}
     return {
         **redacted_values(dict(sorted(settings.items()))),

@@ -1,4 +1,4 @@
-"""Both sides side by side, date by date: a verdict for each, and a line in the ledger."""
+"""Compares both sides date by date: a verdict for each date, and an entry in the ledger."""
 
 from __future__ import annotations
 
@@ -37,36 +37,44 @@ def shadow(
     force: bool = False,
     command: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Compares date after date, and tells for how many in a row all is equal; what stands in the ledger is as it was.
+    """Compares date by date, and adds the results to the ledger.
 
-    A date whose last entry is equal, with the same code, settings and legacy file, is not compared again unless
-    `force`. `objects` is where the ledger lies, `out` gets a folder for each date.
+    Args:
+        question: the pipeline, the sides and the dates.
+        python_of: the interpreter of an orchestrator's environment.
+        objects: the root of the ledger.
+        out: the folder of the verdicts; each date gets a folder in it.
+        force: whether to compare a date again whose last entry is equal with the same code, settings and legacy file.
+        command: the command line, for the verdicts.
+
+    Returns:
+        The result of each date and the streak of equal dates, as JSON values.
 
     Raises:
-        UsageError: what was asked for cannot be done as it was asked.
-        StepError: a side's run failed; what was compared before stands in the ledger.
+        UsageError: the question cannot be answered as asked.
+        StepError: a side's run failed; earlier dates are in the ledger.
         ServiceError: an orchestrator is missing or did not start.
     """
     pipeline = question.described
     pair, digests = pair_of(question.source, question.target, legacy=question.legacy is not None), digests_of(question)
-    told = []
+    dates = []
     for date in question.dates:
-        before = None if force else last_of(objects, pipeline.name, pair, date)
-        reused = before is not None and before["equal"] and before["digests"] == digests
+        last_entry = None if force else last_of(objects, pipeline.name, pair, date)
+        reused = last_entry is not None and last_entry["equal"] and last_entry["digests"] == digests
         if reused:
             log.info("%s: equal (already in the ledger)", date)
         else:
-            found = validate(replace(question, first=date, last=date), python_of, command)
-            write_verdict(found, out / date)
-            note(objects, pipeline.name, pair, entry_of(question, found, digests, (out / date).absolute()))
-            log.info("%s", sentence_of(found))
-        told.append({**_brief(last_of(objects, pipeline.name, pair, date) or {}), "reused": reused})
+            verdict = validate(replace(question, first=date, last=date), python_of, command)
+            write_verdict(verdict, out / date)
+            note(objects, pipeline.name, pair, entry_of(question, verdict, digests, (out / date).absolute()))
+            log.info("%s", sentence_of(verdict))
+        dates.append({**_brief(last_of(objects, pipeline.name, pair, date) or {}), "reused": reused})
     streak = streak_of(entries(objects, pipeline.name, pair), pipeline.partitions)
     return {
         "pipeline": question.pipeline,
         "pair": pair,
-        "equal": all(one["equal"] for one in told),
-        "dates": told,
+        "equal": all(date_entry["equal"] for date_entry in dates),
+        "dates": dates,
         "streak": streak.to_dict(),
         "summary": str(streak),
     }

@@ -1,4 +1,4 @@
-"""How a migration stands: what was compared between which sides, who owns the pipeline, and what was changed."""
+"""The state of a migration: the compared dates of each pair of sides, the owner of the pipeline, and its changes."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ if TYPE_CHECKING:
 
     from counterpoint.model import Pipeline
 
-_TOLD = ("date", "equal", "first", "outputs", "at", "commit", "verdict")
+_FIELDS = ("date", "equal", "first", "outputs", "at", "commit", "verdict")
 
 
 def standing_of(name: str, root: str) -> dict[str, Any]:
     """The ledger of a pipeline below a root, as JSON values.
 
     Raises:
-        UsageError: there is no such pipeline.
+        UsageError: the pipeline does not exist.
         StorageError: the root cannot be read.
     """
     pipeline, objects = find_pipeline(name), Objects(root)
-    kept = schedule_ownership.read(objects, pipeline.name).to_dict()
+    ownership = schedule_ownership.read(objects, pipeline.name).to_dict()
     return {
         "pipeline": pipeline.name,
         "pairs": [_pair(objects, pipeline, pair) for pair in pairs(objects, pipeline.name)],
-        **kept,
+        **ownership,
     }
 
 
 def _pair(objects: Objects, pipeline: Pipeline, pair: str) -> dict[str, Any]:
-    found, code = entries(objects, pipeline.name, pair), code_of(pipeline)
-    streak = streak_of(found, pipeline.partitions)
+    dated_entries, code = entries(objects, pipeline.name, pair), code_of(pipeline)
+    streak = streak_of(dated_entries, pipeline.partitions)
     return {
         "pair": pair,
-        "dates": [_date(entry, code) for entry in found],
+        "dates": [_date(entry, code) for entry in dated_entries],
         "streak": streak.to_dict(),
         "summary": str(streak),
     }
 
 
 def _date(entry: Mapping[str, Any], code: str) -> dict[str, Any]:
-    return {**{name: entry[name] for name in _TOLD}, "same_code": entry["digests"]["code"] == code}
+    return {**{name: entry[name] for name in _FIELDS}, "same_code": entry["digests"]["code"] == code}

@@ -1,4 +1,4 @@
-"""Which side computes which step after steps change hands: of a pipeline that two of our sides may share."""
+"""The owners of steps before and after a change: two sides may share a pipeline."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """From one party to another, all steps or some (`steps`; empty: all): how they were divided, and then are."""
+    """A change from one party to another, of `steps` (all if empty), with the division before and after."""
 
     source: Party
     target: Party
@@ -45,74 +45,88 @@ class Change:
 
 
 def refuse_unknown(pipeline: Pipeline, steps: Sequence[str]) -> None:
-    """Refuses names that are no steps.
+    """Refuses unknown step names.
 
     Raises:
-        UsageError: names the first, and one that is near.
+        UsageError: a name is no step; the message names it and the nearest one.
     """
     for name in steps:
         if name not in pipeline.step_names:
             raise UsageError(f"{pipeline.name} has no step {name!r}: {suggest(name, pipeline.step_names)}")
 
 
-def given(
-    pipeline: Pipeline, seen: Owners, parties: tuple[Party, Party], steps: Sequence[str], claim: str = ""
+def change_to(
+    pipeline: Pipeline, owners: Owners, parties: tuple[Party, Party], steps: Sequence[str], claim: str = ""
 ) -> Change:
-    """What changes when the first party gives steps, or all, to the second; before is as after when that has them.
+    """The change when one party gives steps, or all, to another; nothing changes if the other has them already.
 
-    `claim` is the command by which the second is given what nobody owns yet.
+    Args:
+        pipeline: the pipeline.
+        owners: its present owners.
+        parties: source and target.
+        steps: the steps; all if empty.
+        claim: the command that first gives an unowned pipeline to the source, for messages.
 
     Raises:
-        UsageError: the first does not own them, or the second cannot share the pipeline.
+        UsageError: the source does not own the steps, or the target cannot share the pipeline.
     """
     source, target = parties
-    before = seen.division or Division(source)
+    before = owners.division or Division(source)
     if steps:
-        _refuse_unshared(pipeline, seen, parties, claim)
-    sides = _sides(pipeline, before)
-    after = Division.of(before.owner, sides | dict.fromkeys(steps or sides, target))
+        _refuse_not_shareable(pipeline, owners, parties, claim)
+    owner_by_step = _sides(pipeline, before)
+    after = Division.of(before.owner, owner_by_step | dict.fromkeys(steps or owner_by_step, target))
     strangers = [party for party in parties if not before.has(party)]
     if after != before and (source in strangers or (strangers and before.steps)):
-        owners = f"{' and '.join(before.names)} {'share' if before.steps else 'owns'} {pipeline.name}"
-        raise UsageError(f"{owners}, not {strangers[0]}: mend --from{', --to' if before.steps else ''} or --legacy")
+        shared_by = f"{' and '.join(before.names)} {'share' if before.steps else 'owns'} {pipeline.name}"
+        raise UsageError(
+            f"{shared_by}, not {strangers[0]}: correct --from{', --to' if before.steps else ''} or --legacy"
+        )
     return Change(source, target, tuple(steps) if after.steps else (), before, after)
 
 
-def _refuse_unshared(pipeline: Pipeline, seen: Owners, parties: tuple[Party, Party], claim: str) -> None:
+def _refuse_not_shareable(pipeline: Pipeline, owners: Owners, parties: tuple[Party, Party], claim: str) -> None:
     source, name = parties[0], pipeline.name
-    legacy = next((party for party in (source, seen.owner) if party and party.legacy), None)
+    legacy = next((party for party in (source, owners.owner) if party and party.legacy), None)
     if legacy:
         raise UsageError(f"{legacy} is not ours, so it cannot wait for a step of ours: cut over the whole of {name}")
-    if seen.owner is None:
+    if owners.owner is None:
         raise UsageError(
             f"nobody owns {name} yet, so no step of it can be given away: first give it to the side that runs it, by"
             f" '{claim}'"
         )
 
 
-def brought_back(pipeline: Pipeline, seen: Owners, steps: Sequence[str]) -> Change | None:
-    """What changes when the last cut-over is undone, or, of some steps, the last one of each; None: there is none.
+def change_back(pipeline: Pipeline, owners: Owners, steps: Sequence[str]) -> Change | None:
+    """The change that undoes the last cut-over, or the last one of each of `steps`; None if there is none.
 
     Raises:
-        UsageError: the steps do not go back the same way, or to a side that cannot share the pipeline.
+        UsageError: the steps were moved between different sides, or a side cannot share the pipeline.
     """
-    standing = seen.standing(steps or pipeline.step_names, again=not steps)
-    if not steps and standing:
-        newest = max(standing.values(), key=seen.history.index)
-        standing = {name: change for name, change in standing.items() if change is newest}
-    back = {name: Change.from_dict(change) for name, change in standing.items()}
-    if not back or seen.division is None:
+    last_changes = owners.standing(steps or pipeline.step_names, again=not steps)
+    if not steps and last_changes:
+        newest = max(last_changes.values(), key=owners.history.index)
+        last_changes = {name: change for name, change in last_changes.items() if change is newest}
+    undone = {name: Change.from_dict(change) for name, change in last_changes.items()}
+    if not undone or owners.division is None:
         return None
-    last = next(iter(back.values()))
-    if any((one.source, one.target) != (last.source, last.target) for one in back.values()):
-        raise UsageError(f"{', '.join(back)} do not go back between the same sides: name them in commands of their own")
-    now = _sides(pipeline, seen.division)
-    then = now | {name: one.before.side_of(name) for name, one in back.items()}
-    after = Division.of(last.before.owner, then)
-    strangers = [side for side in then.values() if side.legacy or side not in (last.source, last.target)]
+    first_undone = next(iter(undone.values()))
+    if any(
+        (step_change.source, step_change.target) != (first_undone.source, first_undone.target)
+        for step_change in undone.values()
+    ):
+        raise UsageError(
+            f"{', '.join(undone)} do not go back between the same sides: name them in commands of their own"
+        )
+    owner_now = _sides(pipeline, owners.division)
+    owner_then = owner_now | {name: step_change.before.side_of(name) for name, step_change in undone.items()}
+    after = Division.of(first_undone.before.owner, owner_then)
+    strangers = [
+        side for side in owner_then.values() if side.legacy or side not in (first_undone.source, first_undone.target)
+    ]
     if after.steps and strangers:
         raise UsageError(f"{strangers[0]} cannot share {pipeline.name}: roll back all of it")
-    return Change(last.target, last.source, tuple(steps) if after.steps else (), seen.division, after)
+    return Change(first_undone.target, first_undone.source, tuple(steps) if after.steps else (), owners.division, after)
 
 
 def _sides(pipeline: Pipeline, division: Division) -> dict[str, Party]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from counterpoint.adapter import find_adapter
 from counterpoint.errors import CounterpointError, ServiceError, UsageError
-from counterpoint.remote_env import asked
+from counterpoint.remote_env import query
 from counterpoint.runtime import find_pipeline
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def ask(adapter: str, pipeline: str, python_of: Callable[[str], Path]) -> tuple[
     def refused(code: int, said: str) -> CounterpointError:
         return (UsageError if code == UsageError.exit_code else ServiceError)(f"{adapter}: {said}")
 
-    found = asked(command, _SECONDS, f"{adapter} was not asked for its limits", refused)
+    found = query(command, _SECONDS, f"{adapter} was not asked for its limits", refused)
     return tuple(Lack(**values) for values in found)
 
 

@@ -1,1 +1,1 @@
-"""Proof that two sides make the same data, output by output, or the first difference and a guess at its cause."""
+"""Validation: proof that two sides produce the same data, or the first difference with a guess at its cause."""

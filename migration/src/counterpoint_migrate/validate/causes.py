@@ -1,4 +1,4 @@
-"""Which differences are first: an output that differs although all that it was made from is equal is a cause."""
+"""Finds the first differences: an output that differs although all its inputs are equal is a cause."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PartitionStep = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Traced:
-    """A difference: the causes that it rests on (none: it is one itself), and what it rests on that is not compared."""
+    """A difference, its causes upstream (none: it is a cause itself), and its inputs that were not compared."""
 
     match: Match
     because: tuple[PartitionStep, ...]
@@ -27,12 +27,12 @@ class Traced:
 
     @property
     def is_cause(self) -> bool:
-        """Whether all that it was made from is equal."""
+        """Whether all its inputs are equal."""
         return not self.because
 
 
 def trace(pipeline: Pipeline, matches: Mapping[PartitionStep, Match]) -> list[Traced]:
-    """Every difference, by date, then in the order of the steps."""
+    """Every difference, by date and then in the order of the steps."""
     walk = _Walk(pipeline, matches)
     places = {name: number for number, name in enumerate(order(pipeline))}
     differing = [match for match in matches.values() if match.status is Status.DIFFERS]
@@ -41,7 +41,7 @@ def trace(pipeline: Pipeline, matches: Mapping[PartitionStep, Match]) -> list[Tr
 
 
 class _Walk:
-    """Looks from an output to what it was made from; through steps that are not compared to what these rest on."""
+    """Follows outputs to their inputs, through steps that are not compared."""
 
     def __init__(self, pipeline: Pipeline, matches: Mapping[PartitionStep, Match]) -> None:
         self.pipeline, self.matches = pipeline, matches
@@ -49,23 +49,23 @@ class _Walk:
         self._known: dict[PartitionStep, tuple[tuple[PartitionStep, ...], tuple[PartitionStep, ...]]] = {}
 
     def below(self, cell: PartitionStep) -> tuple[tuple[PartitionStep, ...], tuple[PartitionStep, ...]]:
-        """The causes below an output, and what is below it and not compared."""
+        """The causes among the inputs of an output, and its inputs that were not compared."""
         if cell not in self._known:
             causes: dict[PartitionStep, None] = {}
             unseen: dict[PartitionStep, None] = {}
-            for other in _inputs(self.pipeline, cell):
-                found, hidden = self._through(other)
-                causes.update(dict.fromkeys(found))
-                unseen.update(dict.fromkeys(hidden))
+            for input_cell in _inputs(self.pipeline, cell):
+                input_causes, input_unseen = self._through(input_cell)
+                causes.update(dict.fromkeys(input_causes))
+                unseen.update(dict.fromkeys(input_unseen))
             self._known[cell] = tuple(causes), tuple(unseen)
         return self._known[cell]
 
     def _through(self, cell: PartitionStep) -> tuple[tuple[PartitionStep, ...], tuple[PartitionStep, ...]]:
         match = self.matches.get(cell)
         if match is None:
-            # nothing is known of another date; of this one, a step that is not compared hands on what it was given
-            causes, hidden = self.below(cell) if cell[1] in self.dates else ((), ())
-            return causes, (cell, *hidden)
+            # nothing is known about other dates; on a compared date, look through the step at its inputs
+            causes, unseen = self.below(cell) if cell[1] in self.dates else ((), ())
+            return causes, (cell, *unseen)
         if match.status is not Status.DIFFERS:
             return (), ()
         return self.below(cell)[0] or (cell,), ()
@@ -73,8 +73,8 @@ class _Walk:
 
 def _inputs(pipeline: Pipeline, cell: PartitionStep) -> Iterator[PartitionStep]:
     step, date = pipeline.step(cell[0]), cell[1]
-    for given in step.inputs:
-        window = given.window or Window(0)
-        yield from ((given.step, key) for key in window.keys(pipeline.partitions, date))
+    for step_input in step.inputs:
+        window = step_input.window or Window(0)
+        yield from ((step_input.step, key) for key in window.keys(pipeline.partitions, date))
     if step.when:
         yield step.when.step, date

@@ -1,4 +1,4 @@
-"""A side of a validation: for a step and a date nothing, or an output; here one that Counterpoint made by running."""
+"""The sides of a validation: each returns the output of a step and date; here the side that Counterpoint runs."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ _KINDS = {OutputKind.TABLE: TABLE, OutputKind.MODEL: MODEL}
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """An output of a side: the digest of its content, where it lies, what is known of it, and how it is read.
+    """An output of a side: the digest of its content, its place, facts about it, and how it is read.
 
-    `read` gives a `LazyFrame`, a `Model` or a JSON value. `stored` is False for a day of a table that has no row and
-    no file, `whole` for a model of which the weights alone are known. `texts` are columns of a table that have the type
-    of the other side (`diff.fitting`).
+    `read` returns a `LazyFrame`, a `Model` or a JSON value. `stored` is false for a day of a table without rows and
+    files, `whole` is false for a model of which only the weights are known. `texts` are text columns of a table that
+    take the type of the other side (`diff.fitting`).
     """
 
     step: str
@@ -56,30 +56,30 @@ class Output:
 
 
 class Side(Protocol):
-    """What gives the outputs of one side."""
+    """One side with its outputs."""
 
     @property
     def name(self) -> str:
         """The orchestrator."""
 
     def gives(self, step: str) -> str | None:
-        """None when the side gives the outputs of a step, else why not."""
+        """None if the side has the outputs of a step, else the reason why not."""
 
     def output(self, step: str, date: str) -> Output | None:
-        """The output of a step and date, or None when there is none."""
+        """The output of a step and date; None if there is none."""
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON values, of which the same side can be made again."""
+        """As JSON values, from which the side can be restored."""
 
 
 def kind_of(kind: str) -> str:
-    """How outputs of a kind are compared."""
+    """The way in which outputs of a kind are compared."""
     return _KINDS.get(OutputKind(kind), VALUE)
 
 
 @dataclass(frozen=True)
 class RunSide:
-    """What stands in a root of its own after a backfill; `afresh` has digests reckoned from what lies there."""
+    """The outputs of a backfill in a root of its own; with `afresh`, digests are computed from the stored data."""
 
     name: str
     root: str
@@ -96,15 +96,15 @@ class RunSide:
 
     @cached_property
     def store(self) -> Store:
-        """Where the outputs lie."""
+        """The store of the outputs."""
         return Store(self.root, self.pipeline, VERSION)
 
     def gives(self, step: str) -> str | None:
-        """Always None: every step was run, or skipped."""
+        """None for every step of the pipeline: each was run or skipped."""
         return None if step in self.pipeline.step_names else "the pipeline has no such step"
 
     def output(self, step: str, date: str) -> Output | None:
-        """What stands of a step and date."""
+        """The published output of a step and date."""
         context = StepContext(
             RunRequest(self.pipeline_name, date, "", self.root), self.pipeline, self.pipeline.step(step), self.store
         )
@@ -132,8 +132,12 @@ class RunSide:
                 return files_digest(self.store.model_files(reference))
         except StorageError as error:
             return f"unreadable: {error}"
-        reckoned: Mapping[str, Callable[[Any], str]] = {TABLE: content_digest, MODEL: model_digest, VALUE: json_digest}
-        return reckoned[kind](value)
+        digest_functions: Mapping[str, Callable[[Any], str]] = {
+            TABLE: content_digest,
+            MODEL: model_digest,
+            VALUE: json_digest,
+        }
+        return digest_functions[kind](value)
 
     def _rows(self, reference: ArtifactRef) -> pl.LazyFrame:
         partitions = self.pipeline.partitions.kind.value
@@ -142,17 +146,19 @@ class RunSide:
             return rows_of(open_delta(reference.uri, reference.table_version), reference.uri, where)
 
     def _elements(self, context: StepContext) -> Output | None:
-        """The elements of a mapped step as one value: of each its value, or the digest of a table or model."""
-        found = [self._output(entry.reference, entry.run_id) for entry in standing_elements(context, context.step.name)]
-        if not found:
+        """The elements of a mapped step as one value: a list of values, or of digests of tables or models."""
+        outputs = [
+            self._output(entry.reference, entry.run_id) for entry in standing_elements(context, context.step.name)
+        ]
+        if not outputs:
             return None
-        digest = digest_of([output.digest for output in found])
-        facts = {"rows": None, "bytes": None, "table_version": None, "run_id": found[0].facts["run_id"]}
+        digest = digest_of([output.digest for output in outputs])
+        facts = {"rows": None, "bytes": None, "table_version": None, "run_id": outputs[0].facts["run_id"]}
 
         def read() -> list[Any]:
-            return [output.read() if output.kind == VALUE else output.digest for output in found]
+            return [output.read() if output.kind == VALUE else output.digest for output in outputs]
 
-        return Output(context.step.name, context.key, VALUE, digest, found[0].place, read, facts)
+        return Output(context.step.name, context.key, VALUE, digest, outputs[0].place, read, facts)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
@@ -169,5 +175,5 @@ class RunSide:
 
 
 def without_parameters(model: Model) -> Model:
-    """The weights of a model alone."""
+    """The model with its weights only."""
     return Model(model.weights, {})

@@ -1,4 +1,4 @@
-"""Looking into the outputs of a cause for a hint."""
+"""Examines the outputs of a cause for a hint."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ if TYPE_CHECKING:
     from counterpoint_migrate.validate.matching import Match
 
 log = logging.getLogger(__name__)
-# larger tables are compared, but not looked into for a hint, which takes their rows into memory
+# larger tables are compared, but not examined for a hint, because that loads their rows into memory
 MOST_ROWS = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Explainer:
-    """The sides to look into."""
+    """The sides to examine."""
 
     pipeline: Pipeline
     left: Side
     right: Side
 
     def hint(self, match: Match) -> Hint | None:
-        """Why an output differs, as a guess."""
+        """A guess why an output differs."""
         if match.left is None or match.right is None or match.report is None:
             return None
         try:
             return self._beside(match) or self._by_report(match)
         except pl.exceptions.PolarsError as error:
-            # of a type that a rule does not know: a guess must not cost the verdict
+            # a rule does not support a type: a failed guess must not prevent the verdict
             log.warning("no hint for %s of %s: %s", match.step, match.date, str(error).partition("\n")[0])
             return None
 
@@ -48,43 +48,43 @@ class Explainer:
         report = match.report
         if isinstance(report, TableDiff):
             return self._table(match, report)
-        told = hint_for_models(report) if isinstance(report, ModelDiff) else None
-        told = hint_for_values(report) if isinstance(report, ValueDiff) else told
-        return Hint(*told) if told else None
+        guess = hint_for_models(report) if isinstance(report, ModelDiff) else None
+        guess = hint_for_values(report) if isinstance(report, ValueDiff) else guess
+        return Hint(*guess) if guess else None
 
     def _beside(self, match: Match) -> Hint | None:
-        """The output of a date is that of the one before or after on the other side, as a whole."""
-        for side, one, other in (("left", match.left, "right"), ("right", match.right, "left")):
+        """The output of a date equals that of the date before or after on the other side."""
+        for side, output, other_side in (("left", match.left, "right"), ("right", match.right, "left")):
             for days in (-1, 1):
-                near = self._near(match, days, other)
-                if one is not None and one.stored and near is not None and near.digest == one.digest:
-                    which = "before" if days < 0 else "after"
-                    text = f"off by one interval: the {side} side has what the other has of the date {which}"
-                    return Hint("interval", text, {"side": side, "shift": days, "digest": one.digest})
+                neighbour = self._near(match, days, other_side)
+                if output is not None and output.stored and neighbour is not None and neighbour.digest == output.digest:
+                    direction = "before" if days < 0 else "after"
+                    text = f"off by one interval: the {side} side has what the other has of the date {direction}"
+                    return Hint("interval", text, {"side": side, "shift": days, "digest": output.digest})
         return None
 
     def _near(self, match: Match, days: int, side: str) -> Output | None:
-        of = self.left if side == "left" else self.right
+        data_side = self.left if side == "left" else self.right
         date = self.pipeline.partitions.shift(match.date, days)
         try:
             self.pipeline.partitions.partition(date)
-            return of.output(match.step, date)
+            return data_side.output(match.step, date)
         except CounterpointError:
             return None
 
     def _table(self, match: Match, report: TableDiff) -> Hint | None:
-        assert match.left is not None  # noqa: S101 - told apart by the caller
-        assert match.right is not None  # noqa: S101 - told apart by the caller
+        assert match.left is not None  # noqa: S101 - checked by the caller
+        assert match.right is not None  # noqa: S101 - checked by the caller
         if max(report.rows.left, report.rows.right) > MOST_ROWS:
-            return Hint("not_looked", f"more than {MOST_ROWS:,} rows: not looked into", {"rows": report.rows.left})
+            return Hint("not_looked", f"more than {MOST_ROWS:,} rows: not examined", {"rows": report.rows.left})
         left, right = tables_of(match.left, match.right)
 
-        def near(days: int, side: str) -> pl.LazyFrame | None:
-            found = self._near(match, days, side)
-            if found is None:
+        def neighbour(days: int, side: str) -> pl.LazyFrame | None:
+            output = self._near(match, days, side)
+            if output is None:
                 return None
-            rows: pl.LazyFrame = found.read()
+            rows: pl.LazyFrame = output.read()
             return rows.rename(same_but_case(list(rows.collect_schema()), list(right.collect_schema())))
 
-        pair = pair_of(left, right, near)
+        pair = pair_of(left, right, neighbour)
         return hint_for_tables(pair, self.pipeline.partitions.partition(match.date), report)

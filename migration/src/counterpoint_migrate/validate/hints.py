@@ -1,7 +1,7 @@
-"""Guesses at why two outputs differ, by rules that look at the data; each with its evidence in numbers.
+"""Guesses why two outputs differ, by rules that examine the data; each has its evidence in numbers.
 
-A rule sees a `Pair` of tables and gives a `Hint` or None; the first that explains at least nine of ten rows without a
-like is told. The sides are called left and right, as everywhere in a comparison.
+A rule takes a `Pair` of tables and returns a `Hint` or None. The first rule that explains at least nine of ten
+unmatched rows is used. The sides are called left and right, as everywhere in a comparison.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from counterpoint.model import Partition
     from counterpoint_migrate.validate.row_diff import Pair
 
-_MOST = 0.9
+_MIN_EXPLAINED = 0.9
 _FEW_VALUES, _VERY_FEW_VALUES = 20, 5
 _TINY, _RELATIVE = 1e-9, 1e-5
 
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """A guess: its name, what it says, and the numbers that speak for it."""
+    """A guess: its name, its text, and the numbers that support it."""
 
     name: str
     text: str
@@ -45,7 +45,7 @@ def hint_for_tables(pair: Pair, partition: Partition, report: TableDiff) -> Hint
     """The first rule that explains how two tables differ."""
     if not pair.left.columns:
         return None
-    told = renamed(report, pair)
+    renaming = renamed(report, pair)
     rules: tuple[Callable[[], Any], ...] = (
         lambda: interval(pair),
         lambda: duplicates(pair),
@@ -59,25 +59,25 @@ def hint_for_tables(pair: Pair, partition: Partition, report: TableDiff) -> Hint
         lambda: filtered_by_range(pair),
         lambda: repeated_keys(report),
     )
-    found = told or next(filter(None, (rule() for rule in rules)), None)
-    return found if isinstance(found, Hint) or found is None else Hint(*found)
+    guess = renaming or next(filter(None, (rule() for rule in rules)), None)
+    return guess if isinstance(guess, Hint) or guess is None else Hint(*guess)
 
 
 def renamed(report: TableDiff, pair: Pair) -> Hint | None:
-    """Columns of one side only, as many on both, while all else is equal."""
+    """Columns that only one side has, as many on both, while everything else is equal."""
     ours, theirs = report.schema.only_left, report.schema.only_right
     if not ours or len(ours) != len(theirs) or pair.unlike:
         return None
-    words = ", ".join(f"{one} may be {other}" for one, other in zip(ours, theirs, strict=True))
-    text = f"columns may be called otherwise: {words}; if so, say it by rename"
+    words = ", ".join(f"{left_name} may be {right_name}" for left_name, right_name in zip(ours, theirs, strict=True))
+    text = f"columns may have other names: {words}; if so, declare it with rename"
     return Hint("renamed", text, {"only_left": [*ours], "only_right": [*theirs]})
 
 
 def duplicates(pair: Pair) -> Hint | None:
-    """Rows of one side that are copies of rows that the other side has, too."""
+    """Rows that one side has several times."""
     for side, extra, lacking, other in pair.sides:
         if lacking.is_empty() and extra.height and surplus(extra.unique(), other).is_empty():
-            text = f"{extra.height} rows are there again on the {side} side: a retry that appends does so"
+            text = f"{extra.height} rows are repeated on the {side} side: a retry that appends would do that"
             return Hint("duplicates", text, {"side": side, "repeated_rows": extra.height, "rows": other.height})
     return None
 
@@ -86,17 +86,21 @@ def null_as_zero(pair: Pair) -> Hint | None:
     """Cells that are null on one side, and zero, empty or false on the other."""
     nulls = {side: frame.null_count().row(0, named=True) for side, frame in _unlike(pair)}
     kinds = pair.left.schema.items()
-    columns = [n for n, kind in kinds if nulls["left"][n] != nulls["right"][n] and _zero(kind) is not None]
+    columns = [
+        numeric
+        for numeric, kind in kinds
+        if nulls["left"][numeric] != nulls["right"][numeric] and _zero(kind) is not None
+    ]
     if not columns or not pair.only_left.height or not pair.only_right.height:
         return None
     explained = pair.explained(lambda rows: rows.with_columns(_filled(rows, name) for name in columns))
-    if explained < _MOST * pair.unlike:
+    if explained < _MIN_EXPLAINED * pair.unlike:
         return None
     side = "left" if nulls["left"][columns[0]] > nulls["right"][columns[0]] else "right"
-    other = "right" if side == "left" else "left"
-    cells = {name: abs(nulls["left"][name] - nulls["right"][name]) for name in columns}
+    other_side = "right" if side == "left" else "left"
+    cells = {column: abs(nulls["left"][column] - nulls["right"][column]) for column in columns}
     words = ", ".join(f"{count} in {name}" for name, count in cells.items())
-    text = f"null on the {side} side is zero or empty on the {other}: {words}"
+    text = f"null on the {side} side is zero or empty on the {other_side}: {words}"
     return Hint("null_as_zero", text, {"null_side": side, "cells": cells, "rows_explained": explained})
 
 
@@ -118,22 +122,22 @@ def _filled(rows: pl.DataFrame, name: str) -> pl.Expr:
 
 
 def float32(pair: Pair) -> Hint | None:
-    """Columns whose numbers are alike once they are rounded to float32, and are so already on one side."""
-    columns = [n for n, kind in pair.left.schema.items() if kind == pl.Float64]
+    """Columns whose numbers are equal after rounding to float32, and already are float32 values on one side."""
+    columns = [column for column, kind in pair.left.schema.items() if kind == pl.Float64]
     explained = pair.explained(lambda rows: rows.with_columns(pl.col(columns).cast(pl.Float32))) if columns else 0
-    if not explained or explained < _MOST * pair.unlike:
+    if not explained or explained < _MIN_EXPLAINED * pair.unlike:
         return None
-    narrow = {n: side for n in columns if (side := _narrow_side(pair, n))}
+    narrow = {column: side for column in columns if (side := _narrow_side(pair, column))}
     if not narrow:
         return None
     words = ", ".join(f"{name} on the {side} side" for name, side in narrow.items())
     types = {name: [str(kind) for kind in pair.types[name]] for name in narrow}
-    text = f"float32 instead of float64: {words}; rounded to float32, {explained} of {pair.unlike} rows have their like"
+    text = f"float32 instead of float64: {words}; rounded to float32, {explained} of {pair.unlike} rows match"
     return Hint("float32", text, {"columns": narrow, "types": types, "rows_explained": explained})
 
 
 def _narrow_side(pair: Pair, name: str) -> str | None:
-    """The side whose numbers of a column all fit float32 while the other's do not."""
+    """The side whose numbers in a column all fit float32, if the other's do not."""
     fits = {side: _fits(frame[name]) for side, frame in _unlike(pair)}
     if fits["left"] == fits["right"]:
         return None
@@ -145,29 +149,29 @@ def _fits(numbers: pl.Series) -> bool:
 
 
 def rounding(pair: Pair, report: TableDiff) -> Hint | None:
-    """Changed cells of floats that are all but equal: sums in another order, or a tolerance that is too tight."""
+    """Changed cells of floats that are almost equal: sums in another order, or a tolerance that is too tight."""
     changed = [column for column in report.columns if column.changed]
-    largest = {c.name: c.max_abs_diff for c in changed}
+    largest = {change.name: change.max_abs_diff for change in changed}
     if not changed or report.rows.only_left or report.rows.only_right:
         return None
-    if not all(pair.left.schema[c.name].is_float() and c.max_abs_diff is not None for c in changed):
+    if not all(pair.left.schema[change.name].is_float() and change.max_abs_diff is not None for change in changed):
         return None
-    scales = {c.name: float(pair.left[c.name].abs().max() or 0) for c in changed}  # type: ignore[arg-type]
-    if all((c.max_abs_diff or 0) <= _TINY * max(scales[c.name], 1) for c in changed):
+    scales = {change.name: float(pair.left[change.name].abs().max() or 0) for change in changed}  # type: ignore[arg-type]
+    if all((change.max_abs_diff or 0) <= _TINY * max(scales[change.name], 1) for change in changed):
         return Hint(
             "rounding", "sums in another order, perhaps: all changed cells are within 1e-9", {"largest": largest}
         )
-    if any(c.tolerance for c in changed) and all(
-        (c.max_abs_diff or 0) <= _RELATIVE * max(scales[c.name], 1) for c in changed
+    if any(change.tolerance for change in changed) and all(
+        (change.max_abs_diff or 0) <= _RELATIVE * max(scales[change.name], 1) for change in changed
     ):
-        allowed = {c.name: c.tolerance for c in changed}
+        allowed = {change.name: change.tolerance for change in changed}
         text = "the tolerance is exceeded, by little"
         return Hint("tolerance", text, {"largest": largest, "tolerance": allowed})
     return None
 
 
 def filtered(pair: Pair) -> Hint | None:
-    """Rows of one side alone that share a value which no row of the other side has."""
+    """Rows of one side only that share a value which no row of the other side has."""
     for side, extra, lacking, other in pair.sides:
         if extra.is_empty() or not lacking.is_empty() or other.is_empty():
             continue
@@ -179,28 +183,30 @@ def filtered(pair: Pair) -> Hint | None:
 
 
 def _is_category(column: pl.Series, rows: int) -> bool:
-    """Whether a column has few values: very few, where one row alone lacks, for that may have any value by chance."""
+    """Whether a column has few values; very few are required for a single row, which may have any value by chance."""
     if column.dtype.is_float() or column.dtype.is_nested():
         return False
-    most = _FEW_VALUES if rows > 1 else _VERY_FEW_VALUES
-    return column.n_unique() <= min(most, len(column) // 2)
+    most_values = _FEW_VALUES if rows > 1 else _VERY_FEW_VALUES
+    return column.n_unique() <= min(most_values, len(column) // 2)
 
 
 def _holds(column: pl.Series, value: Any) -> bool:
     return bool(column.eq_missing(pl.Series([value], dtype=column.dtype)).any())
 
 
-def _filter(side: str, rows: int, shared: str, others: int, name: str) -> Hint:
+def _filter(side: str, rows: int, shared: str, other_rows: int, name: str) -> Hint:
     text = (
         f"a filter of one side alone: {rows} rows only on the {side} side, all with {shared}; no row of the other has"
     )
-    return Hint("filter", text, {"side": side, "rows": rows, "shared": shared, "column": name, "rows_of_other": others})
+    return Hint(
+        "filter", text, {"side": side, "rows": rows, "shared": shared, "column": name, "rows_of_other": other_rows}
+    )
 
 
 def filtered_by_range(pair: Pair) -> Hint | None:
-    """Rows of one side alone whose numbers all lie beyond those of the other side; or that alone hold nulls."""
+    """Rows of one side only whose numbers are all outside the other side's range, or that are the only nulls."""
     for side, extra, lacking, other in pair.sides:
-        # a single row is the largest of some column too easily
+        # a single row is too easily the largest of some column
         if extra.height <= 1 or not lacking.is_empty() or other.is_empty():
             continue
         for name, kind in extra.schema.items():
@@ -213,12 +219,12 @@ def filtered_by_range(pair: Pair) -> Hint | None:
 
 
 def _range(name: str, extra: pl.Series, other: pl.Series) -> str | None:
-    low, high, least, most = extra.min(), extra.max(), other.min(), other.max()
-    if None in (low, high, least, most) or extra.null_count():
+    low, high, other_low, other_high = extra.min(), extra.max(), other.min(), other.max()
+    if None in (low, high, other_low, other_high) or extra.null_count():
         return _null(name, extra, other)
-    if high < least:  # type: ignore[operator]  # numbers
+    if high < other_low:  # type: ignore[operator]  # numbers
         return f"{name} <= {row_value(plain(high))}"
-    return f"{name} >= {row_value(plain(low))}" if low > most else None  # type: ignore[operator]
+    return f"{name} >= {row_value(plain(low))}" if low > other_high else None  # type: ignore[operator]
 
 
 def _null(name: str, extra: pl.Series, other: pl.Series) -> str | None:
@@ -226,7 +232,7 @@ def _null(name: str, extra: pl.Series, other: pl.Series) -> str | None:
 
 
 def repeated_keys(report: TableDiff) -> Hint | None:
-    """A key that is there more than once on one side."""
+    """A key that occurs more than once on one side."""
     key = report.key
     if key is None or key.repeated_left == key.repeated_right:
         return None

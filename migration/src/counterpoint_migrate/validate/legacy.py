@@ -1,4 +1,4 @@
-"""A side whose outputs exist already: tables, models and JSON values wherever a DAG has left them."""
+"""A side with existing outputs: tables, models and JSON values that a DAG has written anywhere."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _WEIGHTS, _DESCRIBED = "weights.safetensors", "model.json"
 
 @dataclass(frozen=True)
 class LegacySide:
-    """What a file tells where it lies; `base` is the folder of that file, from which paths go out."""
+    """The outputs that a legacy file describes; `base` is the folder of that file, for relative paths."""
 
     name: str
     pipeline: Pipeline
@@ -46,20 +46,20 @@ class LegacySide:
     _opened: dict[str, DeltaTable | None] = field(default_factory=dict, compare=False, repr=False)
 
     def gives(self, step: str) -> str | None:
-        """Why a step is not compared: the file does not tell of it."""
+        """The reason why a step is not compared: the file does not describe it."""
         return None if step in self.specs else f"{self.file} has no [steps.{step}]"
 
     def place(self, step: str, date: str) -> str:
-        """Where the output of a step and date is looked for."""
+        """The place of the output of a step and date."""
         spec, partition = self.specs[step], self.pipeline.partitions.partition(date)
         place = spec.place(self.base, partition)
         return f"{place} where {spec.where[0]} = {spec.key_of(partition)}" if spec.where else place
 
     def output(self, step: str, date: str) -> Output | None:
-        """What lies there.
+        """The existing output of a step and date.
 
         Raises:
-            UsageError: it cannot be read, or is not as the file says.
+            UsageError: the output cannot be read, or is not as the file says.
         """
         spec, partition = self.specs[step], self.pipeline.partitions.partition(date)
         place = spec.place(self.base, partition)
@@ -81,8 +81,8 @@ class LegacySide:
 
     def _table(self, spec: Spec, partition: Partition, place: str) -> Output | None:
         delta = self._delta(place) if spec.form == "table" else None
-        called = f"{spec.step} of {partition.key} at {place}"
-        with readable(called):
+        output_name = f"{spec.step} of {partition.key} at {place}"
+        with readable(output_name):
             if delta is None and not _is_there(place):
                 return None
             texts: frozenset[str] = frozenset()
@@ -91,33 +91,33 @@ class LegacySide:
             else:
                 rows, files, texts = _file_rows(place, spec, partition)
                 stored = True
-            rows = _fitted(rows, spec, called)
+            rows = _fitted(rows, spec, output_name)
             texts = frozenset(spec.rename.get(name, name) for name in texts).intersection(rows.collect_schema())
             frame = rows.collect(engine="streaming")
             try:
                 digest = content_digest(frame)
             except StepError as error:
-                raise UsageError(f"{called}: {error}; or leave the column out by drop = [...]") from error
+                raise UsageError(f"{output_name}: {error}; or leave the column out by drop = [...]") from error
         facts = {**_facts(files, frame.height), "table_version": delta.version() if delta else None}
         return Output(spec.step, partition.key, TABLE, digest, place, lambda: rows, facts, stored=stored, texts=texts)
 
     def _delta(self, place: str) -> DeltaTable | None:
-        """The Delta table at a place as it was when it was first asked for, so that all dates are of one version."""
+        """The Delta table at a place, opened once, so that all dates are read from one version."""
         if place not in self._opened:
             self._opened[place] = open_delta(place) if is_delta(place) else None
         return self._opened[place]
 
     def _model(self, spec: Spec, date: str, place: str) -> Output | None:
-        alone = place.endswith(".safetensors")
-        weights = _bytes(place if alone else f"{place}/{_WEIGHTS}")
+        is_weights_only = place.endswith(".safetensors")
+        weights = _bytes(place if is_weights_only else f"{place}/{_WEIGHTS}")
         if weights is None:
             return None
-        described = None if alone else _bytes(f"{place}/{_DESCRIBED}")
-        model = decode(weights, described or b'{"parameters": {}, "metrics": {}}')
-        names = [place] if alone else [f"{place}/{name}" for name in (_WEIGHTS, _DESCRIBED)]
+        description = None if is_weights_only else _bytes(f"{place}/{_DESCRIBED}")
+        model = decode(weights, description or b'{"parameters": {}, "metrics": {}}')
+        names = [place] if is_weights_only else [f"{place}/{name}" for name in (_WEIGHTS, _DESCRIBED)]
         facts = {**_facts(names, None), "table_version": None}
         return Output(
-            spec.step, date, MODEL, _model_digest(model), place, lambda: model, facts, whole=described is not None
+            spec.step, date, MODEL, _model_digest(model), place, lambda: model, facts, whole=description is not None
         )
 
     def _value(self, spec: Spec, date: str, place: str) -> Output | None:
@@ -129,7 +129,7 @@ class LegacySide:
         except ValueError as error:
             raise UsageError(f"{spec.step} of {date}: {place} is no JSON: {error}") from error
         facts = {**_facts([place], None), "table_version": None}
-        # plain: of the numbers that JSON has not, which some writers leave in it
+        # plain() handles NaN and infinity, which JSON does not have but some writers produce
         return Output(spec.step, date, VALUE, json_digest(plain(value)), place, lambda: value, facts)
 
 
@@ -138,7 +138,7 @@ def _model_digest(model: Model) -> str:
 
 
 def _is_there(place: str) -> bool:
-    """Whether there is a file or a folder."""
+    """Whether a file or a folder exists."""
     if "://" not in place:
         return Path(place).exists()
     root, _, name = place.rpartition("/")
@@ -153,25 +153,25 @@ def _bytes(place: str) -> bytes | None:
 
 
 def _delta_rows(table: DeltaTable, uri: str, spec: Spec, partition: Partition) -> tuple[pl.LazyFrame, list[str], bool]:
-    """The rows of a date, the files that they lie in, and whether there are any."""
+    """The rows of a date, their files, and whether there are any."""
     files = files_of(table)
     if spec.where is None:
         return rows_of(table, uri), [place_of_file(uri, path) for path in files["path"]], True
     column, key = spec.where[0], spec.key_of(partition)
     kinds = pl.DataFrame(table.schema().to_arrow().empty_table()).schema
     if column in table.metadata().partition_columns and kinds[column] == pl.String:
-        found = files.filter(pl.col(f"partition.{column}") == key) if not files.is_empty() else files
+        partition_files = files.filter(pl.col(f"partition.{column}") == key) if not files.is_empty() else files
         return (
             rows_of(table, uri, (column, key)),
-            [place_of_file(uri, path) for path in found["path"]],
-            not found.is_empty(),
+            [place_of_file(uri, path) for path in partition_files["path"]],
+            not partition_files.is_empty(),
         )
     rows = _where(rows_of(table, uri), spec, partition, uri)
     return rows, [place_of_file(uri, path) for path in files["path"]], True
 
 
 def _file_rows(place: str, spec: Spec, partition: Partition) -> tuple[pl.LazyFrame, list[str], frozenset[str]]:
-    """The rows of a date, the files that they lie in, and the columns that are texts until the other side is known."""
+    """The rows of a date, their files, and the columns that are texts until the other side is known."""
     source = open_source(TablePlace(place))
     rows = source.rows
     if spec.where and spec.where[0] in source.texts:
@@ -181,8 +181,8 @@ def _file_rows(place: str, spec: Spec, partition: Partition) -> tuple[pl.LazyFra
 
 
 def _where(rows: pl.LazyFrame, spec: Spec, partition: Partition, place: str) -> pl.LazyFrame:
-    """The rows of a date by the column that holds it, without that column."""
-    assert spec.where is not None  # noqa: S101 - told apart by the caller
+    """The rows of a date, selected by the column of dates, without that column."""
+    assert spec.where is not None  # noqa: S101 - checked by the caller
     column = spec.where[0]
     kinds = rows.collect_schema()
     if column not in kinds:
@@ -195,30 +195,32 @@ def _where(rows: pl.LazyFrame, spec: Spec, partition: Partition, place: str) -> 
     return rows.filter(moment.cast(pl.Datetime("us")).is_between(first, end, closed="left")).drop(column)
 
 
-def _fitted(rows: pl.LazyFrame, spec: Spec, called: str) -> pl.LazyFrame:
-    """The rows with the columns that are compared, by their new names."""
+def _fitted(rows: pl.LazyFrame, spec: Spec, output_name: str) -> pl.LazyFrame:
+    """The rows with the compared columns, by their new names."""
     names = rows.collect_schema().names()
     for column in (*spec.rename, *spec.drop):
         if column not in names:
             word = "rename" if column in spec.rename else "drop"
-            raise UsageError(f"{called} has no column {column!r}, which {word} names: it has {', '.join(names)}")
-    left = [spec.rename.get(name, name) for name in names if name not in spec.drop]
-    twice = sorted({name for name in left if left.count(name) > 1})
-    if twice:
-        raise UsageError(f"{called} has two columns {twice[0]!r} after rename: drop one, or rename it otherwise")
+            raise UsageError(f"{output_name} has no column {column!r}, which {word} names: it has {', '.join(names)}")
+    kept_names = [spec.rename.get(name, name) for name in names if name not in spec.drop]
+    duplicate_names = sorted({name for name in kept_names if kept_names.count(name) > 1})
+    if duplicate_names:
+        raise UsageError(
+            f"{output_name} has two columns {duplicate_names[0]!r} after rename: drop one, or rename it otherwise"
+        )
     return rows.drop(spec.drop).rename(dict(spec.rename))
 
 
 def _facts(files: Sequence[str], rows: int | None) -> dict[str, Any]:
-    """What is known of files: their paths, and of those on this machine the size in bytes and the sha256."""
-    told = [_file(file) for file in files if "://" in file or Path(file).is_file()]
-    sizes = [one["bytes"] for one in told]
-    return {"rows": rows, "bytes": None if None in sizes else sum(sizes), "files": told}
+    """Facts about files: their paths, and for files on this machine the size in bytes and the sha256."""
+    file_facts = [_file(file) for file in files if "://" in file or Path(file).is_file()]
+    sizes = [file_fact["bytes"] for file_fact in file_facts]
+    return {"rows": rows, "bytes": None if None in sizes else sum(sizes), "files": file_facts}
 
 
 def _file(path: str) -> dict[str, Any]:
     if "://" in path:
         return {"path": path, "bytes": None, "sha256": None}
-    with Path(path).open("rb") as opened:
-        digest = hashlib.file_digest(opened, "sha256").hexdigest()
+    with Path(path).open("rb") as content:
+        digest = hashlib.file_digest(content, "sha256").hexdigest()
     return {"path": path, "bytes": Path(path).stat().st_size, "sha256": digest}

@@ -1,4 +1,4 @@
-"""A DAG that is not ours, by the REST API of its Airflow 3: whether it is scheduled; paused, and started again."""
+"""A legacy DAG, controlled by the REST API of its Airflow 3: read, pause and resume its schedule."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _SECRETS = ("token", "user", "password")
-_KNOWN = ("url", "dag_id", *_SECRETS)
+_KEYS = ("url", "dag_id", *_SECRETS)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LIMIT = 100
-# of a DAG with schedule=None
+# the timetable of a DAG with schedule=None
 _UNSCHEDULED = (None, "None")
 
 
 @dataclass(frozen=True, slots=True)
 class LegacyDag:
-    """Where a DAG runs; `token`, `user` and `password` name environment variables, and never hold a value."""
+    """A DAG of an Airflow server; `token`, `user` and `password` are names of environment variables, never values."""
 
     url: str
     dag_id: str
@@ -35,27 +35,27 @@ class LegacyDag:
 
     @property
     def name(self) -> str:
-        """What it is called in messages."""
+        """The name in messages."""
         return f"DAG {self.dag_id} at {self.url}"
 
     @property
-    def stands(self) -> bool:
-        """Always True: a team's own Airflow is believed to run, and one that does not answer is an error."""
+    def is_running(self) -> bool:
+        """Always true: a team's own Airflow should be running; it is an error if it does not answer."""
         return True
 
     def scheduled(self) -> bool | None:
-        """Whether it is not paused; None when it has no schedule."""
-        found = self._call("")
-        return None if found["timetable_summary"] in _UNSCHEDULED else not found["is_paused"]
+        """Whether the DAG is not paused; None if it has no schedule."""
+        dag = self._call("")
+        return None if dag["timetable_summary"] in _UNSCHEDULED else not dag["is_paused"]
 
     def schedule(self, *, on: bool) -> None:
-        """Pauses it, or ends that."""
+        """Resumes or pauses the DAG."""
         self._call("?update_mask=is_paused", {"is_paused": not on}, "PATCH")
 
     def active_runs(self) -> tuple[str, ...]:
-        """Its runs that wait to begin, or run, a hundred at most."""
-        found = self._call(f"/dagRuns?state=queued&state=running&limit={_LIMIT}")
-        return tuple(run["dag_run_id"] for run in found["dag_runs"])
+        """The queued and running runs, a hundred at most."""
+        answer = self._call(f"/dagRuns?state=queued&state=running&limit={_LIMIT}")
+        return tuple(run["dag_run_id"] for run in answer["dag_runs"])
 
     def to_dict(self) -> dict[str, str]:
         """As JSON values."""
@@ -68,29 +68,29 @@ class LegacyDag:
     def _bearer(self) -> str:
         if self.token:
             return _value(self.token)
-        given = {"username": _value(self.user), "password": _value(self.password)} if self.user else None
-        return str(ask(f"{self.url}/auth/token", given)["access_token"])
+        login = {"username": _value(self.user), "password": _value(self.password)} if self.user else None
+        return str(ask(f"{self.url}/auth/token", login)["access_token"])
 
 
 def _value(variable: str) -> str:
-    found = os.environ.get(variable)
-    if not found:
+    value = os.environ.get(variable)
+    if not value:
         raise UsageError(f"{variable} is not set, which [airflow] of the legacy file names: export it")
-    return found
+    return value
 
 
 def airflow_of(values: Any, place: str) -> LegacyDag:
-    """What a table [airflow] says; `place` is its file.
+    """The DAG of a table [airflow]; `place` is its file.
 
     Raises:
-        UsageError: something is missing, is not known, or is a value where a variable's name belongs.
+        UsageError: a key is missing or unknown, or has a value instead of a variable's name.
     """
     place = f"{place}: [airflow]"
     if not isinstance(values, dict) or not all(isinstance(value, str) and value for value in values.values()):
         raise UsageError(f"{place} is a table of texts: write url = 'https://airflow.example' and dag_id = 'name'")
     for word in values:
-        if word not in _KNOWN:
-            raise UsageError(f"{place}: {word} is not known: {suggest(word, _KNOWN)}")
+        if word not in _KEYS:
+            raise UsageError(f"{place}: {word} is not known: {suggest(word, _KEYS)}")
     if not values.get("dag_id") or not values.get("url", "").startswith(("http://", "https://")):
         raise UsageError(f"{place}: write url = 'https://airflow.example' (http or https) and dag_id = 'name'")
     url = address_of(values["url"], f"{place}: url", "by token, or user and password, which name variables")

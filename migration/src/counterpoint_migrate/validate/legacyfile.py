@@ -1,4 +1,4 @@
-"""The file that says where the outputs of a DAG lie that Counterpoint does not run."""
+"""The legacy file, which describes the outputs of a DAG that Counterpoint does not run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _KIND_OF = {"table": TABLE, "parquet": TABLE, "csv": TABLE, "model": MODEL, "jso
 _OF_TABLES = ("where", "key", "rename", "drop")
 _REMOTE = ("s3://", "s3a://")
 AIRFLOW = "airflow"
-_KNOWN = (*_KIND_OF, *_OF_TABLES, "tolerance")
+_KEYS = (*_KIND_OF, *_OF_TABLES, "tolerance")
 
 
 class _Moment:
@@ -38,7 +38,7 @@ class _Moment:
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """Where the outputs of one step lie, and how they are compared; `where` is a column and the form of its dates."""
+    """The place of one step's outputs, and how they are compared; `where` is a column and the format of its dates."""
 
     step: str
     kind: str
@@ -56,16 +56,19 @@ class Spec:
         return path.rstrip("/") if "://" in path else str(base / path)
 
     def key_of(self, partition: Partition) -> str:
-        """What the column `where` holds of a partition."""
-        assert self.where is not None  # noqa: S101 - asked of those that have one
+        """The value of the column `where` for a partition."""
+        assert self.where is not None  # noqa: S101 - called only for specs with `where`
         return self.where[1].format(date=_Moment(partition))
 
 
 def read_legacy(path: Path, pipeline: Pipeline) -> tuple[dict[str, Any], dict[str, Spec]]:
-    """What such a file says: as it stands there, and by step.
+    """Reads a legacy file.
+
+    Returns:
+        The content of the file, and the spec of each step.
 
     Raises:
-        UsageError: it cannot be read, or says something that is not known or does not fit the pipeline.
+        UsageError: the file cannot be read, has an unknown key, or does not fit the pipeline.
     """
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -77,10 +80,10 @@ def read_legacy(path: Path, pipeline: Pipeline) -> tuple[dict[str, Any], dict[st
 
 
 def read_airflow(path: Path, pipeline: Pipeline) -> LegacyDag:
-    """The DAG that such a file tells of by its table [airflow].
+    """The DAG in the table [airflow] of a legacy file.
 
     Raises:
-        UsageError: it tells of none, or is wrong.
+        UsageError: the table is missing or wrong.
     """
     values, _ = read_legacy(path, pipeline)
     if AIRFLOW not in values:
@@ -91,10 +94,10 @@ def read_airflow(path: Path, pipeline: Pipeline) -> LegacyDag:
 
 
 def specs_of(values: Mapping[str, Any], pipeline: Pipeline, place: str) -> dict[str, Spec]:
-    """What is said of each step; `place` is the file, for what is told of errors.
+    """The spec of each step; `place` is the file, for messages.
 
     Raises:
-        UsageError: something is not known or does not fit the pipeline.
+        UsageError: a key is unknown, or a spec does not fit the pipeline.
     """
     steps = values.get("steps")
     if set(values) - {AIRFLOW} != {"steps"} or not isinstance(steps, dict) or not steps:
@@ -108,22 +111,22 @@ def specs_of(values: Mapping[str, Any], pipeline: Pipeline, place: str) -> dict[
     return {name: _spec(name, step, pipeline, f"{place}: [steps.{name}]") for name, step in steps.items()}
 
 
-def _refuse_unknown(name: str, known: Collection[str], words: str) -> None:
-    if name not in known:
-        raise UsageError(f"{words}: {suggest(name, known)}")
+def _refuse_unknown(name: str, known_names: Collection[str], problem: str) -> None:
+    if name not in known_names:
+        raise UsageError(f"{problem}: {suggest(name, known_names)}")
 
 
 def _spec(name: str, values: Any, pipeline: Pipeline, place: str) -> Spec:
     if not isinstance(values, dict):
         raise UsageError(f"{place} is no table of settings: write for example parquet = 'out/{{date}}.parquet'")
     for word in values:
-        _refuse_unknown(word, _KNOWN, f"{place}: {word} is not known")
+        _refuse_unknown(word, _KEYS, f"{place}: {word} is not known")
     forms = [word for word in _KIND_OF if word in values]
     if len(forms) != 1:
         raise UsageError(f"{place}: say where it lies by one of {', '.join(_KIND_OF)}, not by {len(forms)}")
     form = forms[0]
     _refuse_other_kind(name, form, values, pipeline, place)
-    found = Spec(
+    spec = Spec(
         name,
         _KIND_OF[form],
         form,
@@ -134,8 +137,8 @@ def _spec(name: str, values: Any, pipeline: Pipeline, place: str) -> Spec:
         _renamed(values.get("rename", {}), place),
         _words(values.get("drop", ()), "drop", place),
     )
-    _refuse_one_for_all(found, pipeline, place)
-    return found
+    _refuse_one_for_all(spec, pipeline, place)
+    return spec
 
 
 def _refuse_other_kind(name: str, form: str, values: Mapping[str, Any], pipeline: Pipeline, place: str) -> None:
@@ -143,27 +146,27 @@ def _refuse_other_kind(name: str, form: str, values: Mapping[str, Any], pipeline
     if pipeline.step(name).map_over:
         raise UsageError(f"{place}: a mapped step has many outputs a date, which cannot be given here: leave it out")
     if _KIND_OF[form] != kind:
-        fitting = ", ".join(word for word, of in _KIND_OF.items() if of == kind)
+        fitting = ", ".join(word for word, form_kind in _KIND_OF.items() if form_kind == kind)
         raise UsageError(f"{place}: {form} is a {_KIND_OF[form]}, but the step makes a {kind}: write {fitting}")
-    other = [word for word in _OF_TABLES if word in values]
-    if kind != TABLE and other:
-        raise UsageError(f"{place}: {other[0]} is for tables: leave it out")
+    table_only = [word for word in _OF_TABLES if word in values]
+    if kind != TABLE and table_only:
+        raise UsageError(f"{place}: {table_only[0]} is for tables: leave it out")
 
 
 def _refuse_one_for_all(spec: Spec, pipeline: Pipeline, place: str) -> None:
-    """Refuses a path that is the same for each date, and one that cannot be written out."""
+    """Refuses a path that is the same for each date, or cannot be formatted."""
     first = pipeline.partitions.partition(pipeline.partitions.start)
     try:
-        written = spec.path.format(date=_Moment(first))
+        first_path = spec.path.format(date=_Moment(first))
         if spec.where:
             spec.key_of(first)
     except (ValueError, LookupError, AttributeError) as error:
         raise UsageError(
             f"{place}: {spec.path}: only {{date}} and {{date:%Y%m%d}} are written out ({error})"
         ) from error
-    if written == spec.path and spec.where is None and pipeline.step(spec.step).output.partitioned:
-        means = ", or name the column of the dates by where" if spec.kind == TABLE else ""
-        raise UsageError(f"{place}: {spec.path} is the same for each date: write {{date}} into it{means}")
+    if first_path == spec.path and spec.where is None and pipeline.step(spec.step).output.partitioned:
+        alternative = ", or name the column of the dates by where" if spec.kind == TABLE else ""
+        raise UsageError(f"{place}: {spec.path} is the same for each date: write {{date}} into it{alternative}")
 
 
 def _text(value: Any, word: str, place: str) -> str:
@@ -184,10 +187,10 @@ def _where(values: Mapping[str, Any], place: str) -> tuple[str, str] | None:
 
 
 def _words(value: Any, word: str, place: str) -> tuple[str, ...]:
-    found = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
-    if not isinstance(found, list | tuple) or not all(isinstance(part, str) and part for part in found):
+    columns = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+    if not isinstance(columns, list | tuple) or not all(isinstance(part, str) and part for part in columns):
         raise UsageError(f"{place}: {word} names columns: write them as a list")
-    return tuple(found)
+    return tuple(columns)
 
 
 def _renamed(value: Any, place: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Checking a verdict again: all digests are reckoned anew from the outputs where they lie, and compared as before."""
+"""Rechecks a verdict: computes all digests again from the stored outputs, and compares them as before."""
 
 from __future__ import annotations
 
@@ -26,55 +26,59 @@ def read_verdict(path: Path) -> dict[str, Any]:
     """The verdict in a file, or in a folder's verdict.json.
 
     Raises:
-        UsageError: there is none.
+        UsageError: the verdict cannot be read.
     """
     writer = "counterpoint migrate validate --out DIR"
-    file, found = read_document(path, "verdict.json", writer, option="--again")
-    if not isinstance(found, dict) or found.get("verdict_form") != FORM:
+    file, verdict = read_document(path, "verdict.json", writer, option="--again")
+    if not isinstance(verdict, dict) or verdict.get("verdict_form") != FORM:
         raise UsageError(f"--again {file} is no verdict of this release: make it again by 'migrate validate'")
-    return found
+    return verdict
 
 
 def check_again(verdict: Mapping[str, Any]) -> dict[str, Any]:
-    """Whether a verdict still holds, and what is otherwise by now.
+    """Whether a verdict still holds, and what has changed since.
 
     Raises:
-        UsageError: the pipeline of the verdict is not found here.
+        UsageError: the pipeline of the verdict does not exist here.
     """
-    left, right = (_side(verdict, which) for which in ("left", "right"))
+    left, right = (_side(verdict, position) for position in ("left", "right"))
     changed = [change for row in verdict["outputs"] for change in _changes(row, left, right, verdict["how"])]
     if verdict["equal"] != all(row["status"] != "differs" for row in verdict["outputs"]):
         changed.append({"step": None, "date": None, "what": "equal", "was": verdict["equal"], "now": None})
     return {"holds": not changed, "equal": verdict["equal"], "checked": len(verdict["outputs"]), "changed": changed}
 
 
-def _side(verdict: Mapping[str, Any], which: str) -> Side:
-    told = verdict["sides"][which]
-    if told["sort"] == "run":
-        return RunSide(told["name"], told["root"], told["pipeline"], told["config"], afresh=True)
+def _side(verdict: Mapping[str, Any], position: str) -> Side:
+    description = verdict["sides"][position]
+    if description["sort"] == "run":
+        return RunSide(
+            description["name"], description["root"], description["pipeline"], description["config"], afresh=True
+        )
     pipeline = find_pipeline(verdict["pipeline"])
-    specs = specs_of(told["values"], pipeline, told["file"])
-    return LegacySide(told["name"], pipeline, told["file"], Path(told["base"]), told["values"], specs)
+    specs = specs_of(description["values"], pipeline, description["file"])
+    return LegacySide(
+        description["name"], pipeline, description["file"], Path(description["base"]), description["values"], specs
+    )
 
 
 def _changes(row: Mapping[str, Any], left: Side, right: Side, how: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """What of an output is otherwise: a digest of a side, or, where these are as they were, how they compare."""
+    """The changes of an output: the digest of a side or, if both digests are unchanged, the status."""
     place = {"step": row["step"], "date": row["date"]}
-    found: dict[str, Output | None] = {}
+    outputs: dict[str, Output | None] = {}
     changed = False
-    for which, side in (("left", left), ("right", right)):
-        was = row[which]["digest"] if row[which] else None
-        found[which], now = _digest(side, row["step"], row["date"])
-        if was != now:
+    for position, side in (("left", left), ("right", right)):
+        old = row[position]["digest"] if row[position] else None
+        outputs[position], new = _digest(side, row["step"], row["date"])
+        if old != new:
             changed = True
-            yield {**place, "what": f"{which} digest", "was": was, "now": now}
+            yield {**place, "what": f"{position} digest", "was": old, "now": new}
     if not changed:
         tolerance = Tolerance(how["tolerance"]["default"], how["tolerance"]["columns"])
         options = Options((), tolerance, how["samples"])
-        used = how_of(left, options, row["step"], strict_order=how["strict_order"])
-        now = match(row["step"], row["date"], found["left"], found["right"], used).status.value
-        if now != row["status"]:
-            yield {**place, "what": "status", "was": row["status"], "now": now}
+        comparison = how_of(left, options, row["step"], strict_order=how["strict_order"])
+        new = match(row["step"], row["date"], outputs["left"], outputs["right"], comparison).status.value
+        if new != row["status"]:
+            yield {**place, "what": "status", "was": row["status"], "now": new}
 
 
 def _digest(side: Side, step: str, date: str) -> tuple[Output | None, str | None]:

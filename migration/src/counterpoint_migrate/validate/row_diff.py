@@ -1,4 +1,4 @@
-"""Rows of two tables that have no like on the other side, and tables that are equal once they are changed somehow."""
+"""Rows of two tables without a match on the other side, and the rows that match after a change."""
 
 from __future__ import annotations
 
@@ -19,12 +19,18 @@ _ROW, _NUMBER = "\0row", "\0number"
 
 
 def surplus(rows: pl.DataFrame, other: pl.DataFrame, columns: Sequence[str] | None = None) -> pl.DataFrame:
-    """The rows that are there more often than in the other frame, by some of their columns, as often as that."""
+    """The rows that a frame has more often than the other, each as often as the surplus.
+
+    Args:
+        rows: the frame.
+        other: the other frame.
+        columns: the columns that are compared; by default all.
+    """
     names = list(columns) if columns is not None else rows.columns
     if not names:
         return rows.clear()
-    one, two = (_numbered(frame, names) for frame in (rows, other))
-    return one.join(two.select(_ROW, _NUMBER), on=[_ROW, _NUMBER], how="anti").drop(_ROW, _NUMBER)
+    numbered, other_numbered = (_numbered(frame, names) for frame in (rows, other))
+    return numbered.join(other_numbered.select(_ROW, _NUMBER), on=[_ROW, _NUMBER], how="anti").drop(_ROW, _NUMBER)
 
 
 def _numbered(rows: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
@@ -33,16 +39,16 @@ def _numbered(rows: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
 
 @dataclass(frozen=True)
 class Pair:
-    """The rows of both sides of one date in the columns and types that both have, and those of the days beside it.
+    """The rows of both sides for one date, in common columns and types, and access to the neighbouring days.
 
-    `near` gives, for -1 or 1 and "left" or "right", the rows of the day before or after, or None. `types` has the type
-    of each column on both sides.
+    `neighbour` returns, for -1 or 1 and "left" or "right", the rows of the day before or after, or None. `types` has
+    the type of each column on both sides.
     """
 
     left: pl.DataFrame
     right: pl.DataFrame
     types: Mapping[str, tuple[pl.DataType, pl.DataType]]
-    suggest: Callable[[int, str], pl.DataFrame | None]
+    neighbour: Callable[[int, str], pl.DataFrame | None]
 
     @cached_property
     def only_left(self) -> pl.DataFrame:
@@ -56,7 +62,7 @@ class Pair:
 
     @property
     def sides(self) -> tuple[tuple[str, pl.DataFrame, pl.DataFrame, pl.DataFrame], ...]:
-        """For each side: its name, the rows that it alone has, those that the other alone has, and the other's rows."""
+        """For each side: its name, the rows only it has, the rows only the other has, and all rows of the other."""
         return (
             ("left", self.only_left, self.only_right, self.right),
             ("right", self.only_right, self.only_left, self.left),
@@ -64,32 +70,32 @@ class Pair:
 
     @property
     def unlike(self) -> int:
-        """How many rows have no like."""
+        """The number of rows without a match."""
         return self.only_left.height + self.only_right.height
 
     def explained(self, change: Callable[[pl.DataFrame], pl.DataFrame]) -> int:
-        """How many rows have a like once the rows of both sides that have none are changed."""
-        one, other = change(self.only_left), change(self.only_right)
-        return self.unlike - surplus(one, other).height - surplus(other, one).height
+        """The number of unmatched rows that match after a change of both sides."""
+        left_rest, right_rest = change(self.only_left), change(self.only_right)
+        return self.unlike - surplus(left_rest, right_rest).height - surplus(right_rest, left_rest).height
 
     def moments(self) -> list[str]:
-        """The columns of points in time."""
+        """The columns with time stamps."""
         return [name for name, kind in self.left.schema.items() if isinstance(kind, pl.Datetime)]
 
 
-def pair_of(left: pl.LazyFrame, right: pl.LazyFrame, suggest: Callable[[int, str], pl.LazyFrame | None]) -> Pair:
-    """Two tables as they are compared."""
+def pair_of(left: pl.LazyFrame, right: pl.LazyFrame, neighbour: Callable[[int, str], pl.LazyFrame | None]) -> Pair:
+    """The pair of two tables in their common columns and types."""
     schemas = left.collect_schema(), right.collect_schema()
-    _, found = compare_schemas(*schemas)
-    layout = settled((left, right), found)
+    _, common = compare_schemas(*schemas)
+    layout = settled((left, right), common)
 
     def rows(frame: pl.LazyFrame) -> pl.DataFrame:
         named = dict(zip(layout.all, layout.names, strict=True))
         return layout.aligned(frame).rename(named).collect(engine="streaming")
 
-    def beside(days: int, side: str) -> pl.DataFrame | None:
-        found = suggest(days, side)
-        return None if found is None or not set(layout.names) <= set(found.collect_schema()) else rows(found)
+    def neighbour_rows(days: int, side: str) -> pl.DataFrame | None:
+        frame = neighbour(days, side)
+        return None if frame is None or not set(layout.names) <= set(frame.collect_schema()) else rows(frame)
 
     types = {name: (schemas[0][name], schemas[1][name]) for name in schemas[0] if name in schemas[1]}
-    return Pair(rows(left), rows(right), types, beside)
+    return Pair(rows(left), rows(right), types, neighbour_rows)

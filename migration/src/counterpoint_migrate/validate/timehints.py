@@ -1,4 +1,4 @@
-"""Guesses about time: another interval, another zone, rows that came late."""
+"""Guesses about time: another interval, another time zone, late rows."""
 
 from __future__ import annotations
 
@@ -16,83 +16,90 @@ if TYPE_CHECKING:
     from counterpoint.model import Partition
     from counterpoint_migrate.validate.row_diff import Pair
 
-    Told = tuple[str, str, dict[str, Any]] | None
+    Guess = tuple[str, str, dict[str, Any]] | None
 
-_MOST, _FEW = 0.9, 0.05
+_MIN_EXPLAINED, _FEW = 0.9, 0.05
 _QUARTER = timedelta(minutes=15)
 # the zones of the world
 _WEST, _EAST = timedelta(hours=-12), timedelta(hours=14)
-_MOST_PAIRED = 200_000
+_MAX_PAIRED = 200_000
 
 
-def interval(pair: Pair) -> Told:
-    """The rows of a day are those of the day before or after on the other side."""
-    for side, ours, other in (("left", pair.left, "right"), ("right", pair.right, "left")):
+def interval(pair: Pair) -> Guess:
+    """The rows of a day equal those of the day before or after on the other side."""
+    for side, own_rows, other_side in (("left", pair.left, "right"), ("right", pair.right, "left")):
         for days in (-1, 1):
-            theirs = pair.suggest(days, other)
-            if theirs is not None and ours.height and _same(ours, theirs):
-                which = "before" if days < 0 else "after"
-                rows = f"the {ours.height} rows of the {side} side are those of the day {which} on the {other}"
-                text = f"off by one interval: {rows}"
-                return "interval", text, {"side": side, "shift": days, "rows": ours.height}
+            neighbour_rows = pair.neighbour(days, other_side)
+            if neighbour_rows is not None and own_rows.height and _same(own_rows, neighbour_rows):
+                direction = "before" if days < 0 else "after"
+                rows = f"the {own_rows.height} rows of the {side} side"
+                text = f"off by one interval: {rows} are those of the day {direction} on the {other_side}"
+                return "interval", text, {"side": side, "shift": days, "rows": own_rows.height}
     return None
 
 
 def _same(ours: pl.DataFrame, theirs: pl.DataFrame) -> bool:
-    """Whether two days have the same rows, but for columns that are one value all day, such as the day's name."""
+    """Whether two days have the same rows, ignoring columns with a single value per day, such as the date."""
     varying = [name for name in ours.columns if ours[name].n_unique() > 1] or ours.columns
     return ours.height == theirs.height and surplus(ours, theirs, varying).is_empty()
 
 
-def local_time(pair: Pair, partition: Partition) -> Told:
-    """Rows that moved to a neighbouring day as a whole stretch of time, or time stamps that are all off by as much."""
+def local_time(pair: Pair, partition: Partition) -> Guess:
+    """Rows of a whole time range that moved to a neighbouring day, or time stamps with a constant offset."""
     for name in pair.moments():
-        found = _shifted(pair, name) or _moved(pair, name, partition)
-        if found:
-            return found
-    return _without_zone(pair)
+        hint = _shifted(pair, name) or _moved(pair, name, partition)
+        if hint:
+            return hint
+    return _zone_missing(pair)
 
 
-def _shifted(pair: Pair, name: str) -> Told:
-    """Time stamps that differ by one number of quarter hours from those of rows that are equal otherwise."""
-    others = [column for column in pair.left.columns if column != name and not pair.left.schema[column].is_nested()]
-    theirs = pl.concat([pair.only_right, *(f for days in (-1, 1) if (f := pair.suggest(days, "right")) is not None)])
-    if not others or pair.only_left.is_empty() or theirs.is_empty():
-        return None
-    joined = pair.only_left.select(*others, name).join(
-        theirs.select(*others, pl.col(name).alias("\0other")), on=others, how="inner", nulls_equal=True
+def _shifted(pair: Pair, name: str) -> Guess:
+    """Time stamps with a constant offset of quarter hours between rows that are equal otherwise."""
+    other_columns = [
+        column for column in pair.left.columns if column != name and not pair.left.schema[column].is_nested()
+    ]
+    candidates = pl.concat(
+        [pair.only_right, *(neighbour for days in (-1, 1) if (neighbour := pair.neighbour(days, "right")) is not None)]
     )
-    if joined.is_empty() or joined.height > _MOST_PAIRED:
+    if not other_columns or pair.only_left.is_empty() or candidates.is_empty():
+        return None
+    joined = pair.only_left.select(*other_columns, name).join(
+        candidates.select(*other_columns, pl.col(name).alias("\0other")),
+        on=other_columns,
+        how="inner",
+        nulls_equal=True,
+    )
+    if joined.is_empty() or joined.height > _MAX_PAIRED:
         return None
     offset, rows = joined.select((pl.col(name) - pl.col("\0other")).alias("gap"))["gap"].value_counts(sort=True).row(0)
-    if not offset or offset % _QUARTER or not _WEST <= offset <= _EAST or rows < _MOST * pair.only_left.height:
+    if not offset or offset % _QUARTER or not _WEST <= offset <= _EAST or rows < _MIN_EXPLAINED * pair.only_left.height:
         return None
     text = f"local time instead of UTC: {name} is {_clock(offset)} ahead on the left side in {rows} rows"
     return "local_time", text, {"column": name, "offset": _clock(offset), "rows": rows}
 
 
-def _moved(pair: Pair, name: str, partition: Partition) -> Told:
-    """A day that begins and ends at another hour on one side."""
-    for side, other, ours, extra in (
+def _moved(pair: Pair, name: str, partition: Partition) -> Guess:
+    """A day that starts and ends at another hour on one side."""
+    for side, other_side, side_rows, extra in (
         ("left", "right", pair.left, pair.only_left),
         ("right", "left", pair.right, pair.only_right),
     ):
         for days in (-1, 1):
-            beside = pair.suggest(days, other)
-            if beside is None or extra.is_empty() or ours.is_empty():
+            neighbour = pair.neighbour(days, other_side)
+            if neighbour is None or extra.is_empty() or side_rows.is_empty():
                 continue
-            there = surplus(beside, surplus(beside, ours))
-            if there.height < _MOST * _beyond(extra, name, partition, days).height or there.is_empty():
+            moved = surplus(neighbour, surplus(neighbour, side_rows))
+            if moved.height < _MIN_EXPLAINED * _beyond(extra, name, partition, days).height or moved.is_empty():
                 continue
             edge = partition.start if days < 0 else partition.end
-            offset = _offset(beside, there, name, _edge(pair.left, name, edge), days)
+            offset = _offset(neighbour, moved, name, _edge(pair.left, name, edge), days)
             if offset is not None:
                 sign = _clock(offset)
                 text = (
-                    f"local time instead of UTC: {there.height} rows of the neighbouring day by {name} are in this one"
+                    f"local time instead of UTC: {moved.height} rows of the neighbouring day by {name} are in this one"
                     f" on the {side} side, as if its day began at UTC{sign}"
                 )
-                return "local_time", text, {"column": name, "offset": sign, "side": side, "rows": there.height}
+                return "local_time", text, {"column": name, "offset": sign, "side": side, "rows": moved.height}
     return None
 
 
@@ -103,36 +110,41 @@ def _beyond(rows: pl.DataFrame, name: str, partition: Partition, days: int) -> p
 
 
 def _edge(rows: pl.DataFrame, name: str, moment: datetime) -> datetime:
-    """A moment as a column's values are: with or without a zone."""
+    """A moment in the type of a column: with or without a time zone."""
     zone = getattr(rows.schema[name], "time_zone", None)
     return moment if zone else moment.replace(tzinfo=None)
 
 
-def _offset(beside: pl.DataFrame, moved: pl.DataFrame, name: str, edge: datetime, days: int) -> timedelta | None:
-    """The offset by which a day begins otherwise: all rows of the neighbour from there to the edge have moved."""
-    stayed = surplus(beside, moved)[name].drop_nulls()
-    gone = moved[name].drop_nulls()
-    if gone.is_empty() or stayed.is_empty():
+def _offset(neighbour: pl.DataFrame, moved: pl.DataFrame, name: str, edge: datetime, days: int) -> timedelta | None:
+    """The offset of the start of a day: all rows of the neighbouring day between it and the edge have moved."""
+    stayed_times = surplus(neighbour, moved)[name].drop_nulls()
+    moved_times = moved[name].drop_nulls()
+    if moved_times.is_empty() or stayed_times.is_empty():
         return None
-    # the cut lies after the last that stayed and not after the first that moved, or the other way round
-    low, high = (stayed.max(), gone.min()) if days < 0 else (gone.max(), stayed.min())
+    # the cut is between the last row that stayed and the first that moved, or the other way round
+    low, high = (stayed_times.max(), moved_times.min()) if days < 0 else (moved_times.max(), stayed_times.min())
     if not low < high:  # type: ignore[operator]  # moments
         return None
-    fitting = [o for o in _offsets() if o and low < edge - o <= high]  # type: ignore[operator]
-    return fitting[0] if fitting else None
+    offsets = [offset for offset in _offsets() if offset and low < edge - offset <= high]  # type: ignore[operator]
+    return offsets[0] if offsets else None
 
 
 def _offsets() -> Iterator[timedelta]:
-    """The offsets of zones: whole hours first, then half ones, then quarters; the smaller ones first."""
+    """The offsets of time zones: whole hours first, then half hours, then quarters, each from small to large."""
     count = (_EAST - _WEST) // _QUARTER
-    every = [_WEST + _QUARTER * number for number in range(count + 1)]
+    offsets = [_WEST + _QUARTER * number for number in range(count + 1)]
     yield from sorted(
-        every, key=lambda o: ((o % timedelta(hours=1)) / _QUARTER % 4 != 0, bool(o % (2 * _QUARTER)), abs(o))
+        offsets,
+        key=lambda offset: (
+            (offset % timedelta(hours=1)) / _QUARTER % 4 != 0,
+            bool(offset % (2 * _QUARTER)),
+            abs(offset),
+        ),
     )
 
 
-def _without_zone(pair: Pair) -> Told:
-    """A column that has a zone on one side alone, and is off by as much in each row, or by nothing."""
+def _zone_missing(pair: Pair) -> Guess:
+    """A column with a time zone on one side only."""
     for name, kinds in pair.types.items():
         if all(isinstance(kind, pl.Datetime) for kind in kinds) and name not in pair.left.columns:
             side = "left" if getattr(kinds[0], "time_zone", None) is None else "right"
@@ -146,35 +158,35 @@ def _clock(offset: timedelta) -> str:
     return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
 
 
-def other_day(pair: Pair, partition: Partition) -> Told:
-    """Few rows of one side alone, all of which lie in another day."""
+def other_day(pair: Pair, partition: Partition) -> Guess:
+    """A few rows of one side only, all of another day."""
     for side, extra, other in _few(pair):
         for name in pair.moments():
             outside = sum(_beyond(extra, name, partition, days).height for days in (-1, 1))
             if outside == extra.height:
-                return _late(side, extra, other, f"all of another day by {name}", name)
+                return _late_hint(side, extra, other, f"all of another day by {name}", name)
     return None
 
 
-def late_rows(pair: Pair) -> Told:
-    """Few rows of one side alone that are the day's last ones."""
+def late_rows(pair: Pair) -> Guess:
+    """A few rows of one side only, which are the last of the day."""
     for side, extra, other in _few(pair):
         for name in pair.moments():
             first, last = extra[name].min(), other[name].max()
             if extra[name].null_count() or first is None or last is None:
                 continue
             if first >= last:  # type: ignore[operator]  # moments
-                return _late(side, extra, other, f"all after the last of the other side by {name}", name)
+                return _late_hint(side, extra, other, f"all after the last of the other side by {name}", name)
     return None
 
 
 def _few(pair: Pair) -> Iterator[tuple[str, pl.DataFrame, pl.DataFrame]]:
-    """The side that alone has some rows, if they are few: its name, these rows, and the other side's."""
+    """The side that has a few extra rows: its name, these rows, and all rows of the other side."""
     for side, extra, lacking, other in pair.sides:
         if extra.height and lacking.is_empty() and extra.height <= max(1, _FEW * other.height):
             yield side, extra, other
 
 
-def _late(side: str, extra: pl.DataFrame, other: pl.DataFrame, told: str, name: str) -> Told:
-    text = f"late rows: {extra.height} rows are only on the {side} side, {told}"
+def _late_hint(side: str, extra: pl.DataFrame, other: pl.DataFrame, reason: str, name: str) -> Guess:
+    text = f"late rows: {extra.height} rows are only on the {side} side, {reason}"
     return "late_rows", text, {"side": side, "rows": extra.height, "column": name, "rows_of_other": other.height}

@@ -1,4 +1,4 @@
-"""Proving that two sides make the same data: both are run or read, and every output of every date is compared."""
+"""Runs or reads both sides, and compares every output of every date."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _USAGE, _MISSING, _INTERRUPTED = 2, 3, 130
 
 @dataclass(frozen=True)
 class Question:
-    """What is to be proved: a pipeline, the first and last date, both sides; `words` are those of its settings."""
+    """The question of a validation: pipeline, first and last date, both sides; `words` are the setting options."""
 
     pipeline: str
     first: str
@@ -54,7 +54,7 @@ class Question:
 
     def __post_init__(self) -> None:
         if "://" in self.root:
-            raise UsageError(f"each side has a folder of its own, so {self.root} does not do: name a folder by --root")
+            raise UsageError(f"each side needs a local folder: {self.root} is not one: name a folder by --root")
 
     @property
     def described(self) -> Pipeline:
@@ -63,42 +63,42 @@ class Question:
 
     @property
     def dates(self) -> tuple[str, ...]:
-        """Every date that is compared.
+        """Every date to compare.
 
         Raises:
-            UsageError: a date has another form or lies before the pipeline's first, or the range is reversed.
+            UsageError: a date is malformed or before the pipeline's first, or the range is reversed.
         """
         partitions = self.described.partitions
         for key in (self.first, self.last):
             partitions.partition(key)
-        found = partitions.range(self.first, self.last)
-        if not found:
+        dates = partitions.range(self.first, self.last)
+        if not dates:
             raise UsageError(f"--dates {self.first}..{self.last} is reversed: write --dates {self.last}..{self.first}")
-        return found
+        return dates
 
 
 def sides_of(question: Question, python_of: Callable[[str], Path]) -> tuple[Side, Side]:
-    """Both sides, those that are not read from a legacy file after a backfill of their own.
+    """Both sides; each one without a legacy file executes a backfill of its own first.
 
     Raises:
         UsageError: the sides are the same, or a setting or the legacy file is wrong.
-        StepError: a run failed; names the step and the date.
+        StepError: a run failed; the message names the step and the date.
         ServiceError: an orchestrator is missing or did not start.
     """
     if question.legacy is None and question.source == question.target:
         raise UsageError(f"--from and --to are both {question.source}: name two, or give the first one's --legacy FILE")
-    dates, pythons = question.dates, {name: python_of(name) for name in _run_by_us(question)}
+    dates, pythons = question.dates, {name: python_of(name) for name in _sides_to_run(question)}
     log.info("%s: %s, %s to %s", question.pipeline, f"{len(dates)} dates", dates[0], dates[-1])
     left = _legacy(question) if question.legacy else _run(question, question.source, pythons)
     return left, _run(question, question.target, pythons)
 
 
-def _run_by_us(question: Question) -> tuple[str, ...]:
+def _sides_to_run(question: Question) -> tuple[str, ...]:
     return (question.target,) if question.legacy else (question.source, question.target)
 
 
 def _legacy(question: Question) -> LegacySide:
-    assert question.legacy is not None  # noqa: S101 - told apart by the caller
+    assert question.legacy is not None  # noqa: S101 - checked by the caller
     file = question.legacy.resolve()
     values, specs = read_legacy(question.legacy, question.described)
     return LegacySide(question.source, question.described, str(file), file.parent, values, specs)
@@ -110,13 +110,13 @@ def _run(question: Question, name: str, pythons: Mapping[str, Path]) -> RunSide:
     words += ["--version", VERSION, *question.words, *(["--service"] if question.service and name != "local" else [])]
     command = ["counterpoint", *words, "--root", root]
     log.info("%s: %s", name, shlex.join(redacted_values(command)))
-    report = _answer(name, [str(pythons[name]), "-P", "-m", *command, "--json"])
-    found = RunSide(name, root, question.pipeline, question.config, None, command)
-    return replace(found, orchestrator_version=_version(found, report))
+    report = _report_of(name, [str(pythons[name]), "-P", "-m", *command, "--json"])
+    side = RunSide(name, root, question.pipeline, question.config, None, command)
+    return replace(side, orchestrator_version=_version(side, report))
 
 
-def _answer(name: str, command: Sequence[str]) -> dict[str, Any]:
-    """What a backfill told; its progress goes on to our stderr."""
+def _report_of(name: str, command: Sequence[str]) -> dict[str, Any]:
+    """Runs a backfill and returns its report; its progress goes to our stderr."""
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -126,7 +126,7 @@ def _answer(name: str, command: Sequence[str]) -> dict[str, Any]:
         preexec_fn=die_with_parent(signal.SIGTERM),  # noqa: PLW1509 - it loads nothing
     )
     try:
-        told, _ = process.communicate()
+        output, _ = process.communicate()
     except KeyboardInterrupt:
         process.terminate()
         process.wait()
@@ -135,7 +135,7 @@ def _answer(name: str, command: Sequence[str]) -> dict[str, Any]:
         raise KeyboardInterrupt
     if process.returncode == _MISSING:
         raise ServiceError(f"{name} is missing or did not start: see above")
-    report: dict[str, Any] = json.loads(told) if told.strip() else {}
+    report: dict[str, Any] = json.loads(output) if output.strip() else {}
     if process.returncode == _USAGE and not report:
         raise UsageError(f"the {name} side could not be run as asked: see above")
     if process.returncode:
@@ -148,13 +148,13 @@ def _failure(report: Mapping[str, Any], root: str) -> str:
     for row in (*report.get("upstream", ()), *report.get("partitions", ())):
         if row["error"]:
             error = f"{row['error']['type']}: {row['error']['message']}"
-            why = commands.command("why", row["run_id"], root=root)
-            return f"{row['failed_step']} of {row['date']}: {error}; '{why}' tells more"
+            why_command = commands.command("why", row["run_id"], root=root)
+            return f"{row['failed_step']} of {row['date']}: {error}; '{why_command}' tells more"
     return "see above"
 
 
 def _version(side: RunSide, report: Mapping[str, Any]) -> str | None:
-    """The version of what ran the last date, as its record tells it."""
+    """The version of the orchestrator that ran the last date, from its record."""
     for row in reversed(report["partitions"]):
         record = side.store.get_json(layout.run_record(side.pipeline.name, row["run_id"]))
         if record:
@@ -163,48 +163,50 @@ def _version(side: RunSide, report: Mapping[str, Any]) -> str | None:
 
 
 def how_of(left: Side, options: Options, step: str, *, strict_order: bool) -> How:
-    """How the outputs of a step are compared: as the legacy file says for it, else as for all."""
+    """The options for comparing a step's outputs: those of the legacy file, else the general ones."""
     spec = left.specs.get(step) if isinstance(left, LegacySide) else None
     if spec is None or not (spec.key or spec.tolerance):
         return How(options, strict_order)
-    own = replace(options, key=spec.key or options.key, tolerance=spec.tolerance or options.tolerance)
-    return How(own, strict_order, (*spec.key, *(spec.tolerance.columns if spec.tolerance else ())))
+    step_options = replace(options, key=spec.key or options.key, tolerance=spec.tolerance or options.tolerance)
+    return How(step_options, strict_order, (*spec.key, *(spec.tolerance.columns if spec.tolerance else ())))
 
 
 def compare(
     left: Side, right: Side, pipeline: Pipeline, dates: Sequence[str], how: Callable[[str], How]
 ) -> dict[tuple[str, str], Match]:
-    """Every output of every step that both sides give, by date and then in the order of the steps.
+    """Compares every output of every step that both sides have, by date and then in the order of the steps.
 
     Raises:
-        UsageError: an output cannot be read, a key or tolerance does not fit, or a legacy step has nothing at all.
+        UsageError: an output cannot be read, or a key or tolerance does not fit.
     """
     steps = [name for name in order(pipeline) if left.gives(name) is None and right.gives(name) is None]
-    found: dict[tuple[str, str], Match] = {}
+    matches: dict[tuple[str, str], Match] = {}
     for date in dates:
-        of_date = [match(name, date, left.output(name, date), right.output(name, date), how(name)) for name in steps]
-        found.update({one.cell: one for one in of_date})
-        counts = Counter(one.status.value for one in of_date)
+        date_matches = [
+            match(name, date, left.output(name, date), right.output(name, date), how(name)) for name in steps
+        ]
+        matches.update({date_match.cell: date_match for date_match in date_matches})
+        counts = Counter(date_match.status.value for date_match in date_matches)
         log.info("%s: %s", date, ", ".join(f"{count} {status}" for status, count in counts.items()))
-    return found
+    return matches
 
 
 def refuse_nothing(left: Side, matches: Mapping[tuple[str, str], Match]) -> None:
-    """Refuses to judge where there is nothing, or where a legacy step has nothing and the other side has.
+    """Refuses a verdict without outputs, or with a legacy step that has no output while the other side has.
 
     Raises:
-        UsageError: it is so; names the place that was looked at.
+        UsageError: outputs are missing; the message names their place.
     """
-    if all(one.status is Status.ABSENT for one in matches.values()):
-        raise UsageError("neither side has any output for these dates, so there is nothing to compare: mend --dates")
+    if all(step_match.status is Status.ABSENT for step_match in matches.values()):
+        raise UsageError("neither side has any output for these dates, so there is nothing to compare: correct --dates")
     if not isinstance(left, LegacySide):
         return
     for step in left.specs:
-        of_step = [one for one in matches.values() if one.step == step]
-        absent = all(one.left is None or not one.left.stored for one in of_step)
-        if absent and any(one.status is Status.DIFFERS for one in of_step):
-            place = left.place(step, of_step[0].date)
+        step_matches = [step_match for step_match in matches.values() if step_match.step == step]
+        absent = all(step_match.left is None or not step_match.left.stored for step_match in step_matches)
+        if absent and any(step_match.status is Status.DIFFERS for step_match in step_matches):
+            place = left.place(step, step_matches[0].date)
             raise UsageError(
-                f"{left.file}: [steps.{step}] has nothing for any of the {len(of_step)} dates, the first of which was"
-                f" looked for at {place}: mend the path, {{date:FORMAT}} or where"
+                f"{left.file}: [steps.{step}] has no output for any of the {len(step_matches)} dates; the first was"
+                f" expected at {place}: correct the path, {{date:FORMAT}} or where"
             )

@@ -1,4 +1,4 @@
-"""Guesses at why two models or two JSON values differ, from the report of their difference."""
+"""Guesses why two models or two JSON values differ, from the report of their difference."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ if TYPE_CHECKING:
     from counterpoint.diff import ModelDiff, ValueDiff
     from counterpoint.diff.values import TensorDiff
 
-    Told = tuple[str, str, dict[str, Any]] | None
+    Guess = tuple[str, str, dict[str, Any]] | None
 
-_MOST, _TINY = 0.5, 1e-5
+_SEED_SHARE, _TINY = 0.5, 1e-5
 
 
-def hint_for_models(report: ModelDiff) -> Told:
-    """Other settings, another make, other types, another order of sums, or, where all that is equal, another seed."""
+def hint_for_models(report: ModelDiff) -> Guess:
+    """Other settings, another architecture, other types, another order of sums, or else another seed."""
     changed = [tensor for tensor in report.tensors if not tensor.equal]
     settings = [value.path for value in report.values if value.path.startswith("parameters.")]
     counts = {"tensors": len(report.tensors), "changed": len(changed)}
     if settings:
-        named = ", ".join(path.removeprefix("parameters.") for path in settings)
+        names = ", ".join(path.removeprefix("parameters.") for path in settings)
         name = "seed" if any("seed" in path for path in settings) else "settings"
-        return name, f"the model was made with other settings: {named}", {**counts, "settings": settings}
+        return name, f"the model was made with other settings: {names}", {**counts, "settings": settings}
     return _by_tensors(changed, counts)
 
 
-def _by_tensors(changed: list[TensorDiff], counts: dict[str, int]) -> Told:
+def _by_tensors(changed: list[TensorDiff], counts: dict[str, int]) -> Guess:
     if not changed:
         return None
     if any(_shape(tensor.left) != _shape(tensor.right) for tensor in changed):
@@ -37,19 +37,19 @@ def _by_tensors(changed: list[TensorDiff], counts: dict[str, int]) -> Told:
     evidence = {**counts, "max_abs_diff": largest}
     if largest <= _TINY:
         return "rounding", "sums in another order, perhaps: threads, or another build of the library", evidence
-    if len(changed) >= _MOST * counts["tensors"]:
+    if len(changed) >= _SEED_SHARE * counts["tensors"]:
         text = f"another seed, perhaps: {counts['changed']} of {counts['tensors']} tensors differ, their shapes do not"
         return "seed", text, evidence
     return None
 
 
 def _shape(tensor: str | None) -> str | None:
-    """The shape of a tensor, of what is written like float32[2, 3]."""
+    """The shape in a tensor's description, such as float32[2, 3]."""
     return None if tensor is None else tensor[tensor.index("[") :]
 
 
-def hint_for_values(report: ValueDiff) -> Told:
-    """Numbers that are all but equal."""
+def hint_for_values(report: ValueDiff) -> Guess:
+    """Numbers that are almost equal."""
     gaps = [change.abs_diff for change in report.values]
     sizes = [abs(change.left) for change in report.values if isinstance(change.left, int | float)]
     if any(gap is None for gap in gaps):
@@ -57,4 +57,4 @@ def hint_for_values(report: ValueDiff) -> Told:
     largest = max(gap for gap in gaps if gap is not None)
     if largest > _TINY * max(1.0, *sizes):
         return None
-    return "rounding", "numbers that are all but equal: sums in another order, perhaps", {"max_abs_diff": largest}
+    return "rounding", "almost equal numbers, perhaps sums in another order", {"max_abs_diff": largest}

@@ -1,4 +1,4 @@
-"""The verdict on two sides, as JSON values: equal or not, what differs first and why, and what all of it rests on."""
+"""The verdict on two sides, as JSON values: equal or not, the first differences with hints, and the evidence."""
 
 from __future__ import annotations
 
@@ -38,10 +38,15 @@ FORM = 1
 
 
 def validate(question: Question, python_of: Callable[[str], Path], command: Sequence[str] = ()) -> dict[str, Any]:
-    """Runs or reads both sides, compares them, and says whether they are equal.
+    """Runs or reads both sides, compares them, and returns the verdict.
+
+    Args:
+        question: the pipeline, the sides and the dates.
+        python_of: the interpreter of an orchestrator's environment.
+        command: the command line, for the verdict.
 
     Raises:
-        UsageError: what was asked for cannot be done as it was asked.
+        UsageError: the question cannot be answered as asked.
         StepError: a side's run failed.
         ServiceError: an orchestrator is missing or did not start.
     """
@@ -63,18 +68,18 @@ def verdict_of(
     git: Mapping[str, Any],
     command: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """What a comparison says; `git` is the state of the checkout that holds the pipeline."""
+    """The verdict of a comparison; `git` is the state of the checkout with the pipeline."""
     pipeline, (left, right) = question.described, sides
     traced = trace(pipeline, matches)
     explainer = Explainer(pipeline, left, right)
-    causes = [(one, explainer.hint(one.match)) for one in traced if one.is_cause]
+    causes = [(difference, explainer.hint(difference.match)) for difference in traced if difference.is_cause]
     return {
         "verdict_form": FORM,
         "equal": not traced,
         "pipeline": question.pipeline,
         "dates": [*question.dates],
         "steps": [name for name in order(pipeline) if any(cell[0] == name for cell in matches)],
-        "not_compared": _left_out(pipeline, left, right),
+        "not_compared": _not_compared(pipeline, left, right),
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "counterpoint": counterpoint.__version__,
         "git": dict(git),
@@ -82,21 +87,21 @@ def verdict_of(
         "how": _how(question),
         "sides": {"left": described(left, matches, "left"), "right": described(right, matches, "right")},
         "causes": _causes(causes, matches, pipeline),
-        "consequences": _consequences([one for one in traced if not one.is_cause]),
+        "consequences": _consequences([difference for difference in traced if not difference.is_cause]),
         "notes": _notes(matches),
         "outputs": [match.to_dict() for match in matches.values()],
     }
 
 
 def _typed(command: Sequence[str], root: str) -> str:
-    """A command as it was typed, which says which root, also where the environment said so then."""
-    named = any(word == "--root" or word.startswith("--root=") for word in command)
-    return shlex.join(["counterpoint", *map(redacted, command), *([] if named else ["--root", root])])
+    """A command as it was typed, with the root if only the environment had it."""
+    names_root = any(word == "--root" or word.startswith("--root=") for word in command)
+    return shlex.join(["counterpoint", *map(redacted, command), *([] if names_root else ["--root", root])])
 
 
-def _left_out(pipeline: Pipeline, left: Side, right: Side) -> list[dict[str, Any]]:
-    told = [(name, left.gives(name) or right.gives(name)) for name in order(pipeline)]
-    return [{"step": name, "reason": reason} for name, reason in told if reason]
+def _not_compared(pipeline: Pipeline, left: Side, right: Side) -> list[dict[str, Any]]:
+    reasons = [(name, left.gives(name) or right.gives(name)) for name in order(pipeline)]
+    return [{"step": name, "reason": reason} for name, reason in reasons if reason]
 
 
 def _how(question: Question) -> dict[str, Any]:
@@ -105,60 +110,66 @@ def _how(question: Question) -> dict[str, Any]:
     return {"strict_order": question.strict_order, "tolerance": tolerance, "samples": options.samples}
 
 
-def described(side: Side, matches: Matches, which: str) -> dict[str, Any]:
-    """A side with what its outputs rest on: the runs and their lineage, or the file that tells where they lie."""
-    found = side.to_dict()
+def described(side: Side, matches: Matches, position: str) -> dict[str, Any]:
+    """A side with the origin of its outputs: the runs and their lineage, or the legacy file."""
+    description = side.to_dict()
     if isinstance(side, RunSide):
-        outputs = [output for match in matches.values() if (output := getattr(match, which))]
-        found["runs"] = [_run(side, run_id) for run_id in dict.fromkeys(output.facts["run_id"] for output in outputs)]
+        outputs = [output for match in matches.values() if (output := getattr(match, position))]
+        description["runs"] = [
+            _run(side, run_id) for run_id in dict.fromkeys(output.facts["run_id"] for output in outputs)
+        ]
     if isinstance(side, LegacySide):
-        found["file_sha256"] = hashlib.sha256(Path(side.file).read_bytes()).hexdigest()
-    return found
+        description["file_sha256"] = hashlib.sha256(Path(side.file).read_bytes()).hexdigest()
+    return description
 
 
 def _run(side: RunSide, run_id: str) -> dict[str, Any]:
     path = layout.run_lineage(side.pipeline.name, run_id)
     lineage = side.store.get_json(path) or {}
-    told = {name: lineage.get(name) for name in ("partition", "orchestrator", "orchestrator_version", "git")}
-    more = {name: lineage.get(name) for name in ("configuration_hash", "environment")}
-    return {"run_id": run_id, "lineage": side.store.uri(path) if lineage else None, **told, **more}
+    origin = {name: lineage.get(name) for name in ("partition", "orchestrator", "orchestrator_version", "git")}
+    environment = {name: lineage.get(name) for name in ("configuration_hash", "environment")}
+    return {"run_id": run_id, "lineage": side.store.uri(path) if lineage else None, **origin, **environment}
 
 
-def _causes(found: Sequence[tuple[Traced, Hint | None]], matches: Matches, pipeline: Pipeline) -> list[dict[str, Any]]:
-    """The causes, those of a step with the same hint as one; a date without a hint goes with the only one there is."""
+def _causes(
+    hinted_causes: Sequence[tuple[Traced, Hint | None]], matches: Matches, pipeline: Pipeline
+) -> list[dict[str, Any]]:
+    """The causes, grouped by step and hint; a date without a hint joins the only hint of its step."""
     groups: dict[tuple[str, str | None], list[tuple[Traced, Hint | None]]] = {}
-    for one, hint in found:
-        groups.setdefault((one.match.step, _name(one, hint, found)), []).append((one, hint))
+    for cause, hint in hinted_causes:
+        groups.setdefault((cause.match.step, _name(cause, hint, hinted_causes)), []).append((cause, hint))
     return [_cause(group, matches, pipeline) for group in groups.values()]
 
 
-def _name(one: Traced, hint: Hint | None, found: Sequence[tuple[Traced, Hint | None]]) -> str | None:
-    names = {other.name for cause, other in found if cause.match.step == one.match.step and other}
+def _name(traced: Traced, hint: Hint | None, hinted_causes: Sequence[tuple[Traced, Hint | None]]) -> str | None:
+    names = {
+        other_hint.name for cause, other_hint in hinted_causes if cause.match.step == traced.match.step and other_hint
+    }
     return hint.name if hint else next(iter(names)) if len(names) == 1 else None
 
 
 def _cause(group: Sequence[tuple[Traced, Hint | None]], matches: Matches, pipeline: Pipeline) -> dict[str, Any]:
     first = group[0][0]
-    hinted = [(one.match.date, hint) for one, hint in group if hint]
-    loose = [
-        f"{given.step} of {one.match.date}"
-        for one, _ in group
-        for given in pipeline.step(one.match.step).inputs
-        if (above := matches.get((given.step, one.match.date))) and above.by == "value"
+    hinted = [(difference.match.date, hint) for difference, hint in group if hint]
+    equal_by_value = [
+        f"{step_input.step} of {difference.match.date}"
+        for difference, _ in group
+        for step_input in pipeline.step(difference.match.step).inputs
+        if (input_match := matches.get((step_input.step, difference.match.date))) and input_match.by == "value"
     ]
     return {
         "step": first.match.step,
-        "dates": [one.match.date for one, _ in group],
-        "kinds": list(dict.fromkeys(one.match.kind for one, _ in group)),
-        "evidence": [f"{one.match.date}: {summary_of(one.match)}" for one, _ in group],
+        "dates": [difference.match.date for difference, _ in group],
+        "kinds": list(dict.fromkeys(difference.match.kind for difference, _ in group)),
+        "evidence": [f"{difference.match.date}: {summary_of(difference.match)}" for difference, _ in group],
         "hint": {**hinted[0][1].to_dict(), "date": hinted[0][0], "dates": len(hinted)} if hinted else None,
-        "inputs_not_compared": [f"{step} of {date}" for one, _ in group for step, date in one.unseen],
-        "inputs_equal_by_value_only": loose,
+        "inputs_not_compared": [f"{step} of {date}" for difference, _ in group for step, date in difference.unseen],
+        "inputs_equal_by_value_only": equal_by_value,
     }
 
 
 def summary_of(match: Match) -> str:
-    """How an output differs, on one line."""
+    """The difference of an output, on one line."""
     report = match.report
     if isinstance(report, TableDiff):
         counts = report.rows.to_dict()
@@ -179,27 +190,30 @@ def summary_of(match: Match) -> str:
 def _schema(report: TableDiff) -> str:
     parts = [f"{name} only left" for name in report.schema.only_left]
     parts += [f"{name} only right" for name in report.schema.only_right]
-    parts += [f"{t.name} {t.left} | {t.right}" for t in report.schema.types]
+    parts += [f"{column_type.name} {column_type.left} | {column_type.right}" for column_type in report.schema.types]
     return f"; columns: {', '.join(parts)}" if parts else ""
 
 
-def _consequences(found: Sequence[Traced]) -> list[dict[str, Any]]:
-    """What differs because something that it was made from does, by step."""
+def _consequences(differences: Sequence[Traced]) -> list[dict[str, Any]]:
+    """The outputs that differ because of their inputs, by step."""
     groups: dict[str, list[Traced]] = {}
-    for one in found:
-        groups.setdefault(one.match.step, []).append(one)
+    for difference in differences:
+        groups.setdefault(difference.match.step, []).append(difference)
     return [
         {
             "step": step,
-            "dates": [one.match.date for one in group],
-            "because": [f"{name} of {date}" for name, date in dict.fromkeys(c for one in group for c in one.because)],
+            "dates": [difference.match.date for difference in group],
+            "because": [
+                f"{name} of {date}"
+                for name, date in dict.fromkeys(cause for difference in group for cause in difference.because)
+            ],
         }
         for step, group in groups.items()
     ]
 
 
 def _notes(matches: Matches) -> list[dict[str, Any]]:
-    """What is told of outputs that are equal all the same."""
+    """The notes on outputs that count as equal."""
     groups: dict[tuple[str, str], list[str]] = {}
     for match in matches.values():
         for note in match.notes if match.status is Status.EQUAL else ():

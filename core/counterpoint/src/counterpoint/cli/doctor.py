@@ -14,7 +14,7 @@ from counterpoint.cli.output import answer, echo, table
 from counterpoint.cli.shown_environment import REFERENCE, environment_checks
 from counterpoint.errors import CounterpointError
 from counterpoint.orchestrators import installed_version
-from counterpoint.remote_env import UnusableError, asked_of_adapter
+from counterpoint.remote_env import UnusableError, query_adapter
 
 if TYPE_CHECKING:
     import argparse
@@ -130,7 +130,7 @@ def _own(distribution: str) -> dict[str, Any]:
 def _orchestrator(name: str) -> dict[str, Any]:
     try:
         python = python_of(name)
-        version = asked_of_adapter(name, python, "version_of(adapter.distribution)")
+        version = query_adapter(name, python, "version_of(adapter.distribution)")
     except UnusableError as error:
         return {"what": name, "state": f"cannot be used in {error.place}", "fix": error.why.partition(": ")[2]}
     except CounterpointError as error:

@@ -52,7 +52,7 @@ class Cause:
         handling_values = {
             "meaning": handling.meaning,
             "severity": handling.severity.value if handling.severity else None,
-            "told": handling.told,
+            "told": handling.responder,
             "runbook": f"{RUNBOOK}#{self.failure}",
         }
         values: dict[str, Any] = redacted_values({**asdict(self), **handling_values})

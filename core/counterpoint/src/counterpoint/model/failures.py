@@ -46,56 +46,74 @@ class Handling:
     """The handling of a class of failures.
 
     `retry` says whether another attempt can help. `severity` is that of the alert after the last attempt (None: no
-    alert, because the cause has been reported). `told` is who has to act, `meaning` a description in one sentence.
+    alert, because the cause has been reported). `responder` is who has to act, `meaning` a description in one sentence.
     """
 
     retry: bool
     severity: Severity | None
-    told: str
+    responder: str
     meaning: str
 
 
 HANDLING: Mapping[FailureClass, Handling] = {
     FailureClass.BAD_DATA: Handling(
-        retry=False, severity=Severity.P1, told="who owns the source", meaning="Data breaks its contract."
+        retry=False, severity=Severity.P1, responder="the owner of the source", meaning="Data breaks its contract."
     ),
     FailureClass.BAD_CONFIGURATION: Handling(
-        retry=False, severity=Severity.P0, told="who owns the pipeline", meaning="A setting, path or right is wrong."
+        retry=False,
+        severity=Severity.P0,
+        responder="the owner of the pipeline",
+        meaning="A setting, path or right is wrong.",
     ),
     FailureClass.MISSING_INPUT: Handling(
-        retry=False, severity=Severity.P1, told="who owns the source", meaning="An input is absent or too old."
+        retry=False, severity=Severity.P1, responder="the owner of the source", meaning="An input is absent or too old."
     ),
     FailureClass.TRANSIENT: Handling(
-        retry=True, severity=Severity.P0, told="on-call", meaning="A network, a lock or a throttle stood in the way."
+        retry=True, severity=Severity.P0, responder="on-call", meaning="A network error, a lock or a rate limit."
     ),
     FailureClass.TIMEOUT: Handling(
-        retry=True, severity=Severity.P0, told="on-call", meaning="The step took longer than its time-out."
+        retry=True, severity=Severity.P0, responder="on-call", meaning="The step took longer than its time-out."
     ),
     FailureClass.KILLED: Handling(
-        retry=True, severity=Severity.P0, told="on-call", meaning="The process was killed, or was out of memory."
+        retry=True, severity=Severity.P0, responder="on-call", meaning="The process was killed, or was out of memory."
     ),
     FailureClass.CODE_BUG: Handling(
-        retry=False, severity=Severity.P0, told="who owns the pipeline", meaning="The step's own code is wrong."
+        retry=False,
+        severity=Severity.P0,
+        responder="the owner of the pipeline",
+        meaning="The step's own code is wrong.",
     ),
     FailureClass.GATE_NOT_PASSED: Handling(
-        retry=False, severity=Severity.P2, told="who owns the model", meaning="A model was not good enough; no failure."
+        retry=False,
+        severity=Severity.P2,
+        responder="the owner of the model",
+        meaning="A model was not good enough; no failure.",
     ),
     FailureClass.REJECTED: Handling(
-        retry=False, severity=Severity.P2, told="who owns the pipeline", meaning="A person did not approve the step."
+        retry=False,
+        severity=Severity.P2,
+        responder="the owner of the pipeline",
+        meaning="A person did not approve the step.",
     ),
     FailureClass.UPSTREAM_FAILED: Handling(
-        retry=False, severity=None, told="nobody", meaning="A step before it failed, which is told instead."
+        retry=False, severity=None, responder="nobody", meaning="An upstream step failed; its own alert is sent."
     ),
     FailureClass.ORCHESTRATOR: Handling(
-        retry=True, severity=Severity.P0, told="who runs the platform", meaning="The orchestrator itself failed."
+        retry=True, severity=Severity.P0, responder="the platform team", meaning="The orchestrator itself failed."
     ),
     FailureClass.SWITCHED_OFF: Handling(
-        retry=False, severity=None, told="nobody", meaning="The step failed in several runs and is switched off."
+        retry=False, severity=None, responder="nobody", meaning="The step failed in several runs and is switched off."
     ),
     FailureClass.LATE: Handling(
-        retry=False, severity=Severity.P1, told="on-call", meaning="A run misses its deadline, or an output is too old."
+        retry=False,
+        severity=Severity.P1,
+        responder="on-call",
+        meaning="A run misses its deadline, or an output is too old.",
     ),
     FailureClass.UNCLASSIFIED: Handling(
-        retry=True, severity=Severity.P0, told="who owns the pipeline", meaning="Nothing known: declare its class."
+        retry=True,
+        severity=Severity.P0,
+        responder="the owner of the pipeline",
+        meaning="An unknown error: declare its class.",
     ),
 }

@@ -61,7 +61,7 @@ def _tell_failed(context: StepContext, failure: FailureClass, info: ErrorInfo) -
         return []
     content = {
         "title": f"{context.pipeline.name}: {context.step.name} failed: {info.type}",
-        "detail": f"{info.message}\n{handling.meaning} To act: {handling.told}.",
+        "detail": f"{info.message}\n{handling.meaning} To act: {handling.responder}.",
         "error": info.type,
         "where": info.where,
     }

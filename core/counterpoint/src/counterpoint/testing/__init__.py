@@ -1,6 +1,6 @@
-"""The conformance kit: what any adapter, also a stranger's, must do as the local runner does.
+"""The conformance kit: checks that any adapter, also a third party's, behaves like the local runner.
 
-Its parts are imported when they are first asked for: step functions of scenarios need none of them.
+Its parts are imported on first use, because the step functions of scenarios need none of them.
 """
 
 from __future__ import annotations

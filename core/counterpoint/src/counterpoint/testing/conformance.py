@@ -1,7 +1,7 @@
-"""The two proofs: an adapter keeps every property of a pipeline, and runs it as the local runner does.
+"""The two checks: an adapter keeps every property of a pipeline, and runs it like the local runner.
 
 Every check takes an adapter and a scenario, and raises `ConformanceError`, an AssertionError that names each
-property, what was expected and what was got.
+property with its expected and actual value.
 """
 
 from __future__ import annotations
@@ -40,81 +40,90 @@ if TYPE_CHECKING:
     from counterpoint.services.engines import Engine
     from counterpoint.testing.scenarios import Scenario
 
-# not the default one, so that an adapter which loses it is found out
+# not the default, so that an adapter which loses the version fails
 VERSION = "conformance"
 _FILE_TIMES = 0.05
-# seconds from the end of a wait to the first line of the step: its engine looks again, and starts a process
+# seconds from the end of a wait to the first line of the step: the engine polls, and starts a process
 ADDED_BY_ENGINE = 30.0
-# seconds that a step may live beyond its time-out: its parent reads where it is before it kills it
-_KILLED_AFTER = 4.0
-# seconds from the moment when a step may look for a marker to the moment when it is there: some looks in vain
-_MARKER_COMES_AFTER = 3.0
+# seconds that a step may live beyond its time-out: the parent process reads its stack before it kills it
+_KILL_TOLERANCE = 4.0
+# seconds from the first check for a marker to its creation: some checks find nothing
+_MARKER_DELAY = 3.0
 
 
 def check_round_trip(adapter: Adapter, scenario: Scenario) -> None:
-    """Translates a scenario's pipeline and reads it back: every property must be there again.
+    """Translates a scenario's pipeline and reads it back: every property must be preserved.
 
     Raises:
-        ConformanceError: names the properties that were lost or changed.
+        ConformanceError: properties were lost or changed; the message names them.
     """
     read = adapter.read_back(adapter.translate(scenario.pipeline))
-    kept = Difference("pipeline", None, "one made from the native object", "the very object that was translated")
-    found = [kept] if read is scenario.pipeline else between_pipelines(scenario.pipeline, read)
-    refuse(adapter.name, scenario.name, found)
+    identity = Difference("pipeline", None, "one made from the native object", "the very object that was translated")
+    differences = [identity] if read is scenario.pipeline else between_pipelines(scenario.pipeline, read)
+    refuse(adapter.name, scenario.name, differences)
 
 
 def check_behaviour(adapter: Adapter, scenario: Scenario, folder: Path, engine: Engine | None = None) -> None:
-    """Runs a scenario on the local runner and by the adapter: statuses, attempts, outputs, order must be equal.
+    """Runs a scenario on the local runner and with the adapter: statuses, attempts, outputs and order must be equal.
 
-    The adapter's run writes below `folder`, an empty one or that of other scenarios. `engine` says how it runs: by
-    default in this process (`Adapter.run`); `counterpoint.services.ServiceEngine(adapter, target)` runs it on the
-    services of a service environment. The local runner runs each scenario once a process.
+    Args:
+        adapter: the adapter.
+        scenario: the scenario; the local runner executes it once per process.
+        folder: the root of the adapter's run, empty or used by other scenarios.
+        engine: how the adapter runs it: by default in this process (`Adapter.run`);
+            `counterpoint.services.ServiceEngine(adapter, target)` uses the services of a service environment.
 
     Raises:
-        ConformanceError: names every step and property that differs.
+        ConformanceError: the runs differ; the message names every step and property.
     """
     from counterpoint.services import ProcessEngine
 
-    reference, used = _reference(scenario), engine or ProcessEngine(adapter)
-    got = perform(scenario, folder, adapter.name, used)
-    refuse(adapter.name, scenario.name, [*_against(reference, got), *judge(scenario, got)])
+    reference, used_engine = _reference(scenario), engine or ProcessEngine(adapter)
+    run = run_scenario(scenario, folder, adapter.name, used_engine)
+    refuse(adapter.name, scenario.name, [*_compare_runs(reference, run), *judge_run(scenario, run)])
     if scenario.repeats:
-        refuse(adapter.name, scenario.name, repeated(got.pipeline, got.store, got.request, got.evidence, used))
+        refuse(adapter.name, scenario.name, repeated(run.pipeline, run.store, run.request, run.evidence, used_engine))
 
 
 def check_schedules(adapter: Adapter, target: ServiceEnvironment, pipeline: str) -> None:
-    """On running services, pauses and starts a served pipeline's schedule, each twice, and looks; it ends started.
+    """On running services, pauses and starts a served pipeline's schedule, each twice, and checks its state.
+
+    The schedule is on afterwards.
 
     Raises:
-        ConformanceError: names what was asked for, and what the adapter tells then.
+        ConformanceError: the adapter reports another state than the requested one.
     """
-    told: list[tuple[str, bool | None, bool]] = [("at first", adapter.scheduled(target, pipeline) is not None, True)]
+    states: list[tuple[str, bool | None, bool]] = [("at first", adapter.scheduled(target, pipeline) is not None, True)]
     for on in (False, False, True, True):
         adapter.schedule(target, pipeline, on=on)
-        told.append(("started" if on else "paused", adapter.scheduled(target, pipeline), on))
-    wrong = [Difference(f"schedule, {when}", None, wanted, got) for when, got, wanted in told if got is not wanted]
-    refuse(adapter.name, pipeline, wrong)
+        states.append(("started" if on else "paused", adapter.scheduled(target, pipeline), on))
+    differences = [
+        Difference(f"schedule, {moment}", None, expected, got)
+        for moment, got, expected in states
+        if got is not expected
+    ]
+    refuse(adapter.name, pipeline, differences)
 
 
-_REFERENCES: dict[str, Performance] = {}
+_REFERENCES: dict[str, ScenarioRun] = {}
 
 
-def _reference(scenario: Scenario) -> Performance:
-    """What the local runner does; it must itself do what the scenario says."""
-    # imported here, for the processes of all steps of the scenarios import this package
+def _reference(scenario: Scenario) -> ScenarioRun:
+    """The run of the local runner, which must itself be as the scenario expects."""
+    # imported here, because the processes of all scenario steps import this package
     from counterpoint.services import LocalEngine
 
     if scenario.reference not in _REFERENCES:
         with TemporaryDirectory(prefix="reference-") as folder:
-            made = perform(scenario, Path(folder), "local", LocalEngine())
-            refuse("local runner", scenario.name, judge(scenario, made))
-            _REFERENCES[scenario.reference] = made
+            run = run_scenario(scenario, Path(folder), "local", LocalEngine())
+            refuse("local runner", scenario.name, judge_run(scenario, run))
+            _REFERENCES[scenario.reference] = run
     return _REFERENCES[scenario.reference]
 
 
 @dataclass(frozen=True, slots=True)
-class Performance:
-    """What a scenario's run left: the records of the run and of the earlier partitions, and its store."""
+class ScenarioRun:
+    """The results of a scenario's run: the records of the run and of the earlier partitions, and its store."""
 
     pipeline: Pipeline
     store: Store
@@ -128,7 +137,7 @@ class Performance:
     on_services: bool
 
 
-def perform(scenario: Scenario, root: Path, name: str, engine: Engine) -> Performance:
+def run_scenario(scenario: Scenario, root: Path, name: str, engine: Engine) -> ScenarioRun:
     """Runs a scenario on an engine, after the earlier partitions that its windows need."""
     evidence = root / "evidence" / scenario.name
     config = {scenario.evidence: str(evidence)} if scenario.evidence else {}
@@ -144,33 +153,35 @@ def perform(scenario: Scenario, root: Path, name: str, engine: Engine) -> Perfor
         effects=scenario.effects,
     )
     store = Store(request.root, pipeline, VERSION)
-    before = [
+    earlier_requests = [
         replace(request, partition=key, steps=steps, run_id=f"{request.run_id}-{key}")
         for key, steps in needed(pipeline, store, request).items()
     ]
-    began = datetime.now(UTC)
-    earlier = tuple(_recorded(pipeline, store, one, engine)[0] for one in before)
-    with _coming(scenario, root, evidence):
-        record, failed = _recorded(pipeline, store, request, engine)
-    served, ended = isinstance(engine, ServiceEngine), datetime.now(UTC)
-    return Performance(pipeline, store, request, record, failed, earlier, evidence, began, ended, served)
+    started = datetime.now(UTC)
+    earlier = tuple(
+        _run_and_collect(pipeline, store, earlier_request, engine)[0] for earlier_request in earlier_requests
+    )
+    with _marker_put_later(scenario, root, evidence):
+        record, failed = _run_and_collect(pipeline, store, request, engine)
+    on_services, ended = isinstance(engine, ServiceEngine), datetime.now(UTC)
+    return ScenarioRun(pipeline, store, request, record, failed, earlier, evidence, started, ended, on_services)
 
 
 @contextmanager
-def _coming(scenario: Scenario, root: Path, evidence: Path) -> Iterator[None]:
-    """Puts a scenario's marker in its place while it runs, some looks after the step before the wait has begun."""
+def _marker_put_later(scenario: Scenario, root: Path, evidence: Path) -> Iterator[None]:
+    """Creates a scenario's marker during its run, some checks after the step before the wait has started."""
     ended = Event()
 
-    def put() -> None:
+    def put_marker() -> None:
         while not (evidence / "before_marker.1").exists():
             if ended.wait(0.1):
                 return
-        ended.wait(_MARKER_COMES_AFTER)
+        ended.wait(_MARKER_DELAY)
         place = root / str(scenario.marker)
         place.parent.mkdir(parents=True, exist_ok=True)
         place.touch()
 
-    thread = Thread(target=put, daemon=True) if scenario.marker else None
+    thread = Thread(target=put_marker, daemon=True) if scenario.marker else None
     if thread:
         thread.start()
     try:
@@ -181,100 +192,102 @@ def _coming(scenario: Scenario, root: Path, evidence: Path) -> Iterator[None]:
             thread.join()
 
 
-def _recorded(pipeline: Pipeline, store: Store, request: RunRequest, engine: Engine) -> tuple[RunRecord, bool]:
-    """The record of a run, and whether its engine itself says that it failed."""
+def _run_and_collect(pipeline: Pipeline, store: Store, request: RunRequest, engine: Engine) -> tuple[RunRecord, bool]:
+    """The record of a run, and whether its engine reports a failure."""
     native = engine.run([request])[0]
     return collect(pipeline, store, request, native, engine.version), native.failed
 
 
-def _against(local: Performance, got: Performance) -> Iterator[Difference]:
-    yield from between_records(local.record, got.record)
-    for ours, theirs in zip(local.earlier, got.earlier, strict=False):
-        yield from between_records(ours, theirs)
+def _compare_runs(reference: ScenarioRun, run: ScenarioRun) -> Iterator[Difference]:
+    yield from between_records(reference.record, run.record)
+    for reference_record, record in zip(reference.earlier, run.earlier, strict=False):
+        yield from between_records(reference_record, record)
 
 
-def judge(scenario: Scenario, performed: Performance) -> Iterator[Difference]:
-    """What in a scenario's run is not as the scenario says, whatever ran it."""
-    earlier = {record.date: tuple(step.name for step in record.steps) for record in performed.earlier}
+def judge_run(scenario: Scenario, run: ScenarioRun) -> Iterator[Difference]:
+    """The differences between a scenario's run and its expectations, on any engine."""
+    earlier = {record.date: tuple(step.name for step in record.steps) for record in run.earlier}
     if earlier != dict(scenario.earlier):
         yield Difference("earlier partitions", None, dict(scenario.earlier), earlier)
-    yield from against_expected(scenario.expected, scenario.errors, performed.record)
-    failed = any(step.status is Status.FAILED for step in performed.record.steps)
-    if performed.failed_natively != failed:
-        said = {True: "failed", False: "well"}
-        yield Difference("how the engine says that the run ended", None, said[failed], said[performed.failed_natively])
-    yield from in_time(performed.pipeline, performed.record, on_services=performed.on_services)
-    yield from by_the_clock(performed.record, performed.began, performed.ended)
-    yield from _standing(scenario, performed)
-    yield from _attempts(performed)
-    yield from _elements(scenario, performed)
-    yield from _lives(performed)
+    yield from against_expected(scenario.expected, scenario.errors, run.record)
+    failed = any(step.status is Status.FAILED for step in run.record.steps)
+    if run.failed_natively != failed:
+        words = {True: "failed", False: "well"}
+        yield Difference("how the engine says that the run ended", None, words[failed], words[run.failed_natively])
+    yield from in_time(run.pipeline, run.record, on_services=run.on_services)
+    yield from by_the_clock(run.record, run.began, run.ended)
+    yield from _published(scenario, run)
+    yield from _attempts(run)
+    yield from _elements(scenario, run)
+    yield from _processes(run)
     for name in scenario.untouched:
-        if times := len(list(performed.evidence.glob(f"{name}.[0-9]*"))):
+        if times := len(list(run.evidence.glob(f"{name}.[0-9]*"))):
             yield Difference("an effect in a run without effects", name, "not run", f"run {times} times")
 
 
-def _standing(scenario: Scenario, performed: Performance) -> Iterator[Difference]:
-    """What succeeded must stand in the version that was asked for, and nothing else may; elements are judged alone."""
-    made = {(step.name, performed.record.date): step.status for step in performed.record.steps}
-    made |= {(step.name, record.date): step.status for record in performed.earlier for step in record.steps}
-    wanted = {cell for cell, status in made.items() if status is Status.SUCCESS}
-    wanted = {(name, date) for name, date in wanted if name not in scenario.elements}
-    names = [name for name in performed.pipeline.step_names if name not in scenario.elements]
-    found = {(name, key.partition(".")[0]) for name in names for key in performed.store.own_entries(name)}
-    for name, date in sorted(wanted ^ found):
-        expected, got = ("published", "nothing") if (name, date) in wanted else ("nothing published", date)
-        yield Difference(f"what stands in version {VERSION}", name, expected, got)
+def _published(scenario: Scenario, run: ScenarioRun) -> Iterator[Difference]:
+    """The outputs of exactly the successful steps must be published in the version; `_elements` checks mapped steps."""
+    statuses = {(step.name, run.record.date): step.status for step in run.record.steps}
+    statuses |= {(step.name, record.date): step.status for record in run.earlier for step in record.steps}
+    expected_cells = {cell for cell, status in statuses.items() if status is Status.SUCCESS}
+    expected_cells = {(name, date) for name, date in expected_cells if name not in scenario.elements}
+    names = [name for name in run.pipeline.step_names if name not in scenario.elements]
+    published_cells = {(name, key.partition(".")[0]) for name in names for key in run.store.own_entries(name)}
+    for name, date in sorted(expected_cells ^ published_cells):
+        expected_text, actual_text = (
+            ("published", "nothing") if (name, date) in expected_cells else ("nothing published", date)
+        )
+        yield Difference(f"what stands in version {VERSION}", name, expected_text, actual_text)
 
 
-def _elements(scenario: Scenario, performed: Performance) -> Iterator[Difference]:
-    """Each element of a mapped step has attempts of its own, and stands if it ended well, whatever others did."""
-    for name, parts in scenario.elements.items():
-        stands = set(performed.store.own_entries(name))
-        for index, (status, attempts) in enumerate(parts):
-            counted = len(list(performed.evidence.glob(f"element_{index + 1}.[0-9]*")))
-            if counted != attempts:
-                yield Difference(f"attempts of element {index} as it counted them", name, attempts, counted)
-            is_there, is_wanted = f"{performed.record.date}.{index}" in stands, status is Status.SUCCESS
-            if is_there != is_wanted:
-                yield Difference(f"element {index} stands", name, is_wanted, is_there)
+def _elements(scenario: Scenario, run: ScenarioRun) -> Iterator[Difference]:
+    """Each element of a mapped step has its own attempts, and is published if it succeeded, also if others failed."""
+    for name, expected_elements in scenario.elements.items():
+        published = set(run.store.own_entries(name))
+        for index, (status, attempts) in enumerate(expected_elements):
+            attempts_counted = len(list(run.evidence.glob(f"element_{index + 1}.[0-9]*")))
+            if attempts_counted != attempts:
+                yield Difference(f"attempts of element {index} as it counted them", name, attempts, attempts_counted)
+            is_published, is_expected = f"{run.record.date}.{index}" in published, status is Status.SUCCESS
+            if is_published != is_expected:
+                yield Difference(f"element {index} stands", name, is_expected, is_published)
 
 
-def _lives(performed: Performance) -> Iterator[Difference]:
-    """A step whose time is up must be dead, not told as failed while it works on."""
-    for step in (step for step in performed.pipeline.steps if step.timeout):
+def _processes(run: ScenarioRun) -> Iterator[Difference]:
+    """A step that timed out must be dead, not only reported as failed."""
+    for step in (step for step in run.pipeline.steps if step.timeout):
         function = step.function.partition(":")[2]
-        before = lived(performed.evidence, function)
-        if before is None:
+        lived_before = lived(run.evidence, function)
+        if lived_before is None:
             continue
         time.sleep(0.5)
         allowed = step.timeout.total_seconds() if step.timeout else 0.0
-        after = lived(performed.evidence, function) or before
-        if after > allowed + _KILLED_AFTER:
-            yield Difference("time-out", step.name, f"killed after {allowed:g} s", f"alive after {after:.1f} s")
-        elif after > before:
+        lived_after = lived(run.evidence, function) or lived_before
+        if lived_after > allowed + _KILL_TOLERANCE:
+            yield Difference("time-out", step.name, f"killed after {allowed:g} s", f"alive after {lived_after:.1f} s")
+        elif lived_after > lived_before:
             yield Difference("time-out", step.name, "no process of it any more", "it works on")
 
 
-def _attempts(performed: Performance) -> Iterator[Difference]:
-    """The attempts as the step itself counted them, and the waits between them."""
-    counted: dict[str, list[float]] = {}
-    for mark in sorted(performed.evidence.glob("*.[0-9]*"), key=lambda mark: int(mark.suffix[1:])):
-        counted.setdefault(mark.stem, []).append(mark.stat().st_mtime)
-    for step in performed.pipeline.steps:
-        times = counted.get(step.function.partition(":")[2])
+def _attempts(run: ScenarioRun) -> Iterator[Difference]:
+    """Compares the recorded attempts and waits with those that the step itself counted."""
+    times_by_function: dict[str, list[float]] = {}
+    for mark in sorted(run.evidence.glob("*.[0-9]*"), key=lambda mark: int(mark.suffix[1:])):
+        times_by_function.setdefault(mark.stem, []).append(mark.stat().st_mtime)
+    for step in run.pipeline.steps:
+        times = times_by_function.get(step.function.partition(":")[2])
         if times is None:
             continue
-        told = performed.record.step(step.name).attempts
-        if told != len(times):
-            yield Difference("attempts as the step counted them", step.name, len(times), f"{told} told")
+        recorded = run.record.step(step.name).attempts
+        if recorded != len(times):
+            yield Difference("attempts as the step counted them", step.name, len(times), f"{recorded} told")
         yield from _waits(step, [later - sooner for sooner, later in pairwise(times)])
 
 
 def _waits(step: Step, waits: Iterable[float]) -> Iterator[Difference]:
-    """The waits that are not as long as the retry policy of their step says, whatever was drawn as jitter."""
+    """The waits that are outside the range of the step's retry policy with any jitter."""
     for retry, wait in enumerate(waits, 1):
-        least, most = (step.retry.delay_before(retry, chance).total_seconds() for chance in (0.0, 1.0))
-        if not least - _FILE_TIMES <= wait <= most + ADDED_BY_ENGINE:
-            wanted = f"{least:g} s at least, {most:g} s and what the engine adds at most"
-            yield Difference("wait before a retry", step.name, wanted, f"{wait:.2f} s")
+        shortest, longest = (step.retry.delay_before(retry, chance).total_seconds() for chance in (0.0, 1.0))
+        if not shortest - _FILE_TIMES <= wait <= longest + ADDED_BY_ENGINE:
+            expected = f"{shortest:g} s at least, {longest:g} s and what the engine adds at most"
+            yield Difference("wait before a retry", step.name, expected, f"{wait:.2f} s")

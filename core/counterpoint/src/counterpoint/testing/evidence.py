@@ -1,4 +1,4 @@
-"""What step functions leave in a folder, so that attempts and concurrency can be seen from outside a process."""
+"""Files that step functions write to a folder, so that attempts and concurrency are visible outside their process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def attempt_number(folder: str, name: str) -> int:
-    """Which attempt this is, counted from 1 by files in a folder; whatever process asks, and however it ended."""
+    """The number of this attempt, from 1, counted by files in a folder across processes and failures."""
     place = _place(folder)
     for number in count(1):
         try:
@@ -35,10 +35,10 @@ def _place(folder: str) -> Path:
 
 @contextmanager
 def one_of_at_most(slots: int, folder: str, name: str) -> Iterator[None]:
-    """Fails when more than `slots` holders are in this block at once, in whatever processes.
+    """Fails if more than `slots` holders are in this block at once, across processes.
 
     Raises:
-        RuntimeError: there are; the message says how many.
+        RuntimeError: there are more; the message has their number.
     """
     place = _place(folder)
     mark = place / f"{name}.busy"
@@ -53,17 +53,17 @@ def one_of_at_most(slots: int, folder: str, name: str) -> Iterator[None]:
         mark.unlink()
 
 
-# seconds between two signs of life
+# seconds between two heartbeats
 _BEAT = 0.1
 
 
 @contextmanager
 def alive(folder: str, name: str) -> Iterator[None]:
-    """Leaves a sign of life every tenth of a second while this block works, also while it is in C code."""
-    sign = _place(f"{folder}/alive") / name
-    sign.write_text(str(time.time()), encoding="ascii")
+    """Writes a heartbeat every tenth of a second while this block runs, also during C code."""
+    heartbeat = _place(f"{folder}/alive") / name
+    heartbeat.write_text(str(time.time()), encoding="ascii")
     ended = Event()
-    thread = Thread(target=lambda: _beat(sign, ended), daemon=True)
+    thread = Thread(target=lambda: _beat(heartbeat, ended), daemon=True)
     thread.start()
     try:
         yield
@@ -72,12 +72,12 @@ def alive(folder: str, name: str) -> Iterator[None]:
         thread.join()
 
 
-def _beat(sign: Path, ended: Event) -> None:
+def _beat(heartbeat: Path, ended: Event) -> None:
     while not ended.wait(_BEAT):
-        sign.touch()
+        heartbeat.touch()
 
 
 def lived(evidence: Path, name: str) -> float | None:
-    """The seconds between the first and the latest sign of life of a step; None when it has left none."""
-    sign = evidence / "alive" / name
-    return sign.stat().st_mtime - float(sign.read_text(encoding="ascii")) if sign.exists() else None
+    """The seconds between the first and the latest heartbeat of a step; None if it has none."""
+    heartbeat = evidence / "alive" / name
+    return heartbeat.stat().st_mtime - float(heartbeat.read_text(encoding="ascii")) if heartbeat.exists() else None

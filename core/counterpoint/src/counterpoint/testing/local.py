@@ -1,4 +1,4 @@
-"""The local runner as an adapter: what the kit itself is tried on, and an example of how small one can be."""
+"""The local runner as an adapter: it tests the kit itself, and is an example of a minimal adapter."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class LocalAdapter(Adapter):
     """An adapter whose orchestrator is the local runner, and whose native object is a tree of JSON values.
 
-    It runs what its own native object says, so a property that `translate` loses is lost in the run, too.
-    It has no services: a run is started and ended at once.
+    It runs its own native object, so that a property that `translate` loses is also missing in the run.
+    It has no services: a run has ended when `start` returns.
     """
 
     name = "local"
@@ -30,14 +30,14 @@ class LocalAdapter(Adapter):
 
     @property
     def limits(self) -> tuple[Limit, ...]:
-        """Nothing is lacking."""
+        """No limits."""
         return ()
 
     def __init__(self) -> None:
         self.ended: dict[str, NativeRun] = {}
 
     def render(self, pipeline: Pipeline) -> Any:
-        """The tree of a pipeline: dicts, lists, numbers and words."""
+        """The tree of a pipeline: dicts, lists, numbers and strings."""
         return to_values(pipeline)
 
     def read_back(self, native: Any) -> Pipeline:
@@ -63,20 +63,20 @@ class LocalAdapter(Adapter):
         return self.ended.get(native_id)
 
     def causes(self, target: ServiceEnvironment, request: RunRequest, native_id: str) -> Mapping[str, ErrorInfo]:  # noqa: ARG002
-        """Nothing but what the steps recorded themselves."""
+        """Empty: the steps record all errors themselves."""
         return {}
 
     def scheduled(self, target: ServiceEnvironment, pipeline: str) -> bool | None:  # noqa: ARG002
-        """None: nothing starts by itself."""
+        """None: there is no schedule."""
         return None
 
     def schedule(self, target: ServiceEnvironment, pipeline: str, *, on: bool) -> None:
-        """Nothing, for there is no schedule."""
+        """Does nothing, because there is no schedule."""
 
     def active_runs(self, target: ServiceEnvironment, pipeline: str) -> tuple[str, ...]:  # noqa: ARG002
-        """Nothing, for a run has ended when it has started."""
+        """Empty, because a run has ended when `start` returns."""
         return ()
 
     def page(self, target: ServiceEnvironment, native_id: str | None = None) -> str:
-        """The folder, for there are no pages."""
+        """The folder, because there are no pages."""
         return f"{target.home}/{native_id or ''}"

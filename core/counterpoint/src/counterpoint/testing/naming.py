@@ -1,4 +1,4 @@
-"""How the scenarios of the conformance kit name their steps: several are of one function."""
+"""Named steps for the scenarios of the conformance kit, several of which share one function."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ FUNCTIONS = "counterpoint.testing.steps"
 
 
 def named(name: str, function: str, **policies: Any) -> Any:
-    """A step of that name, of a function of the kit."""
+    """A step with this name that calls a function of the kit."""
     return step(f"{FUNCTIONS}:{function}", name=name, **policies)

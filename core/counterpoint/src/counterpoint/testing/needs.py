@@ -1,4 +1,4 @@
-"""A pipeline whose steps say what they need; a scenario of the conformance kit."""
+"""A pipeline whose steps declare resources; a scenario of the conformance kit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from counterpoint.testing.naming import named
 
 resources = Pipeline(
     "resources",
-    description="Steps that say what they need: threads, variables, memory of which one takes too much at first.",
+    description="Steps that declare threads, variables and memory; one exceeds its memory at the first attempt.",
     owner="team:data",
     tags={"tier": "gold"},
     config={"offset": 3, "folder": ""},
@@ -24,6 +24,6 @@ resources = Pipeline(
             retry=RetryPolicy(1, timedelta(seconds=1)),
         ),
         named("resources_hopeless", "too_large", resources=Resources(cpu=0.5, memory="256Mi", gpu=1)),
-        named("resources_never", "mean", inputs={"given": "resources_hopeless"}, output=Output(OutputKind.METRICS)),
+        named("resources_never", "mean", inputs={"value": "resources_hopeless"}, output=Output(OutputKind.METRICS)),
     ),
 )

@@ -1,4 +1,4 @@
-"""A run that is asked for again: what stands is not computed again, a force computes it, another side's is taken."""
+"""Repeated runs: published outputs are reused, `force` computes them again, and outputs of another owner are reused."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from counterpoint.services.engines import Engine
     from counterpoint.storage import Store
 
-# how a run is asked for again, by force, by schedule, where another side owns it; how often steps are computed by then
+# the way a run is repeated; forced, by schedule, owned by another side; the total number of computations by then
 REPEATS = (
     ("again", False, False, False, 1),
     ("again by force, where another side owns it", True, False, True, 2),
@@ -28,17 +28,17 @@ REPEATS = (
 def repeated(
     pipeline: Pipeline, store: Store, request: RunRequest, evidence: Path, engine: Engine
 ) -> Iterator[Difference]:
-    """What differs when a run that has ended is asked for again, in each way of `REPEATS`."""
-    for number, (how, force, scheduled, is_owned, wanted) in enumerate(REPEATS):
+    """The differences when an ended run is repeated in each way of `REPEATS`."""
+    for number, (manner, force, scheduled, is_owned, expected) in enumerate(REPEATS):
         if is_owned:
             keep(store, pipeline.name, replace(read(store, pipeline.name), owner=Party("elsewhere")))
         repeat = replace(request, run_id=f"{request.run_id}-{number}", force=force, scheduled=scheduled)
         record = collect(pipeline, store, repeat, engine.run([repeat])[0], engine.version)
         for step in pipeline.steps:
             function = step.function.partition(":")[2]
-            counted = len(list(evidence.glob(f"{function}.[0-9]*")))
-            if counted != wanted:
-                yield Difference(f"times computed, run {how}", step.name, wanted, counted)
+            computed = len(list(evidence.glob(f"{function}.[0-9]*")))
+            if computed != expected:
+                yield Difference(f"times computed, run {manner}", step.name, expected, computed)
             status = record.step(step.name).status.value
             if status != "success":
-                yield Difference(f"status, run {how}", step.name, "success", status)
+                yield Difference(f"status, run {manner}", step.name, "success", status)

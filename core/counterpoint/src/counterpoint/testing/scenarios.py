@@ -1,8 +1,8 @@
-"""Small real pipelines, one for each thing that an orchestrator must get right, and how their steps must end.
+"""Small real pipelines, one for each feature that an orchestrator must support, and the expected end of their steps.
 
-Each pipeline is an object of this module, or of the one that its scenario names, so that every process of an
-orchestrator can import it by `counterpoint.testing.scenarios:NAME`. `SCENARIOS` holds them with what is expected of
-them. Step names are unique over all of them: one service environment can serve them all.
+Each pipeline is an object of this module, or of its scenario's module, so that every process of an orchestrator can
+import it by `counterpoint.testing.scenarios:NAME`. `SCENARIOS` has them with their expectations. Step names are unique
+across all of them, so that one service environment can serve all.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ linear = Pipeline(
     config={"offset": 7},
     steps=(
         named("linear_numbers", "numbers", description="The first one."),
-        named("linear_total", "total", inputs={"given": "linear_numbers"}, freshness=timedelta(hours=26)),
-        named("linear_mean", "mean", inputs={"given": "linear_total"}, output=_METRICS),
-        named("linear_slow", "slowly", inputs={"given": "linear_numbers"}, after=("linear_mean",)),
+        named("linear_total", "total", inputs={"numbers": "linear_numbers"}, freshness=timedelta(hours=26)),
+        named("linear_mean", "mean", inputs={"value": "linear_total"}, output=_METRICS),
+        named("linear_slow", "slowly", inputs={"numbers": "linear_numbers"}, after=("linear_mean",)),
         named("linear_last", "constant", after=("linear_slow",)),
     ),
 )
@@ -65,8 +65,8 @@ diamond = Pipeline(
     config={"offset": 1},
     steps=(
         named("diamond_top", "numbers"),
-        named("diamond_left", "total", inputs={"given": "diamond_top"}),
-        named("diamond_right", "doubled", inputs={"given": "diamond_top"}),
+        named("diamond_left", "total", inputs={"numbers": "diamond_top"}),
+        named("diamond_right", "doubled", inputs={"numbers": "diamond_top"}),
         named("diamond_bottom", "joined", inputs={"left": "diamond_left", "right": "diamond_right"}),
     ),
 )
@@ -86,13 +86,13 @@ fan_out = Pipeline(
 
 condition_false = Pipeline(
     "condition_false",
-    description="A branch of which one side is not taken; what hangs on that side is skipped.",
+    description="A branch with one path not taken; the steps on that path are skipped.",
     config={"offset": 3},
     steps=(
         named("branch", "chosen", output=Output(OutputKind.BRANCH, choices=("large", "small"))),
         named("when_large", "constant", when=When("branch", "large")),
         named("when_small", "constant", when=When("branch", "small")),
-        named("after_small", "mean", inputs={"given": "when_small"}, output=_METRICS),
+        named("after_small", "mean", inputs={"value": "when_small"}, output=_METRICS),
         named(
             "either",
             "joined",
@@ -104,12 +104,12 @@ condition_false = Pipeline(
 
 all_done_trigger = Pipeline(
     "all_done_trigger",
-    description="A step that runs whatever became of those before it, beside steps that do not.",
+    description="A step that runs whether or not its upstream steps succeeded, beside steps that do not.",
     config={"offset": 2},
     steps=(
         named("done_well", "constant"),
-        named("done_badly", "fails", inputs={"given": "done_well"}),
-        named("done_never", "mean", inputs={"given": "done_badly"}, output=_METRICS),
+        named("done_badly", "fails", inputs={"value": "done_well"}),
+        named("done_never", "mean", inputs={"value": "done_badly"}, output=_METRICS),
         named(
             "done_strictly",
             "joined",
@@ -128,11 +128,11 @@ all_done_trigger = Pipeline(
 
 retry_then_success = Pipeline(
     "retry_then_success",
-    description="A step that fails twice and then does not; its waits grow, but not beyond their limit.",
+    description="A step that fails twice and then succeeds; its waits grow up to their limit.",
     config={"offset": 5, "folder": ""},
     steps=(
         named("heals", "fails_twice", retry=RetryPolicy(3, timedelta(seconds=2), timedelta(seconds=3))),
-        named("healed", "mean", inputs={"given": "heals"}, output=_METRICS),
+        named("healed", "mean", inputs={"value": "heals"}, output=_METRICS),
         # without its limit the last of these waits would take 32 s
         named("patient", "fails_six_times", retry=RetryPolicy(6, _SOON, _SOON)),
     ),
@@ -140,7 +140,7 @@ retry_then_success = Pipeline(
 
 retry_exhausted = Pipeline(
     "retry_exhausted",
-    description="A step that fails at every attempt, and one whose error another attempt cannot heal.",
+    description="A step that fails at every attempt, and one with an error that must not be retried.",
     config={"offset": 6, "folder": ""},
     steps=(
         named("hopeless", "fails_always", retry=RetryPolicy(1, _SOON, timedelta(seconds=4), jitter=0.1)),
@@ -151,14 +151,14 @@ retry_exhausted = Pipeline(
 
 timeout = Pipeline(
     "timeout",
-    description="A step that is in C code when its time is up, two whose second attempt ends well, and one in time.",
+    description="A step that times out in C code, two whose second attempt succeeds, and one that ends in time.",
     config={"offset": 8, "folder": ""},
     steps=(
         named("endless", "endless", timeout=timedelta(seconds=2)),
         named("slow_once", "too_slow_at_first", timeout=timedelta(seconds=3), retry=RetryPolicy(1, _SOON)),
         named("killed_once", "killed_at_first", timeout=timedelta(minutes=2), retry=RetryPolicy(1, _SOON)),
         named("in_time", "constant", timeout=timedelta(minutes=2)),
-        named("too_late", "mean", inputs={"given": "endless"}, output=_METRICS),
+        named("too_late", "mean", inputs={"value": "endless"}, output=_METRICS),
     ),
 )
 
@@ -184,35 +184,35 @@ mapped = Pipeline(
     steps=(
         named("map_numbers", "numbers"),
         named("map_each", "squared", inputs={"number": "map_numbers"}, map_over="number"),
-        named("map_factors", "scaled", inputs={"given": "map_each"}, map_over="factor"),
-        named("map_total", "total", inputs={"given": "map_factors"}),
+        named("map_factors", "scaled", inputs={"numbers": "map_each"}, map_over="factor"),
+        named("map_total", "total", inputs={"numbers": "map_factors"}),
     ),
 )
 
 mapped_partly = Pipeline(
     "mapped_partly",
-    description="Seven elements, one fails for good and one at first: the step has failed, six elements stand.",
+    description="Seven elements, one fails for good and one at first: the step has failed, six elements are published.",
     config={"number": [1, 2, 3, 4, 5, 6, 7], "folder": ""},
     steps=(
         named("partly_each", "element", map_over="number", retry=RetryPolicy(1, _SOON)),
-        named("partly_never", "doubled", inputs={"given": "partly_each"}),
-        named("partly_after", "doubled", inputs={"given": "partly_never"}),
+        named("partly_never", "doubled", inputs={"numbers": "partly_each"}),
+        named("partly_after", "doubled", inputs={"numbers": "partly_never"}),
     ),
 )
 
 repeated = Pipeline(
     "repeated",
-    description="A pipeline that is run again: as it stands, forced, and where another side owns it.",
+    description="A pipeline that is run again: unchanged, forced, and owned by another side.",
     config={"offset": 9, "folder": ""},
     steps=(
         named("repeated_first", "counted_first"),
-        named("repeated_last", "counted_last", inputs={"given": "repeated_first"}),
+        named("repeated_last", "counted_last", inputs={"value": "repeated_first"}),
     ),
 )
 
 late_marker = Pipeline(
     "late_marker",
-    description="A step that waits for a marker that comes some looks later.",
+    description="A step that waits for a marker that appears some checks later.",
     config={"offset": 11, "folder": ""},
     steps=(
         named("marker_before", "before_marker"),
@@ -227,7 +227,7 @@ late_marker = Pipeline(
 
 in_vain = Pipeline(
     "in_vain",
-    description="A step that waits for a marker that never comes, one that would come after it, and one that does.",
+    description="A step that waits for a marker that never appears, one skipped after it, and one that runs anyway.",
     config={"offset": 3},
     steps=(
         named("vain_before", "constant"),
@@ -238,7 +238,7 @@ in_vain = Pipeline(
             waits=(marker("no/such/marker/{partition}", poll=_SOON, timeout=2 * _SOON),),
             retry=RetryPolicy(1, _SOON),
         ),
-        named("vain_never", "mean", inputs={"given": "vain_waits"}, output=_METRICS),
+        named("vain_never", "mean", inputs={"value": "vain_waits"}, output=_METRICS),
         named(
             "vain_anyway",
             "joined",
@@ -250,12 +250,12 @@ in_vain = Pipeline(
 
 effects = Pipeline(
     "effects",
-    description="Steps that act on the world outside: after a failure, of which one is told, and without an output.",
+    description="Steps with external effects: one after a failure, which gets its outcomes, and one without an output.",
     config={"offset": 3, "folder": ""},
     steps=(
         named("effect_before", "constant"),
-        named("effect_fails", "fails", inputs={"given": "effect_before"}),
-        named("effect_never", "mean", inputs={"given": "effect_fails"}, output=_METRICS),
+        named("effect_fails", "fails", inputs={"value": "effect_before"}),
+        named("effect_never", "mean", inputs={"value": "effect_fails"}, output=_METRICS),
         named(
             "effect_told",
             "told",
@@ -270,13 +270,13 @@ effects = Pipeline(
 
 hidden_failure = Pipeline(
     "hidden_failure",
-    description="A step and an element that fail before last steps that run whatever became of them, or are skipped.",
+    description="A step and an element that fail before final steps that run anyway or are skipped.",
     config={"offset": 3},
     steps=(
         named("hidden_numbers", "numbers"),
         named("hidden_branch", "chosen", output=Output(OutputKind.BRANCH, choices=("large", "small"))),
-        named("hidden_fails", "fails", inputs={"given": "hidden_branch"}),
-        named("hidden_each", "fails", inputs={"given": "hidden_numbers"}, map_over="given"),
+        named("hidden_fails", "fails", inputs={"value": "hidden_branch"}),
+        named("hidden_each", "fails", inputs={"value": "hidden_numbers"}, map_over="value"),
         named("hidden_small", "constant", after=("hidden_fails",), when=When("hidden_branch", "small")),
         named("hidden_end", "constant", after=("hidden_each",), trigger_rule=_ANYWAY),
     ),
@@ -284,7 +284,7 @@ hidden_failure = Pipeline(
 
 held_effects = Pipeline(
     "held_effects",
-    description="Steps that act on the world outside, in a version in which they are not to.",
+    description="Steps with external effects, in a run without effects.",
     config={"folder": ""},
     steps=(
         named("held_sent", "sent"),
@@ -300,14 +300,13 @@ _UNREACHED = (Status.UPSTREAM_FAILED, 0)
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One pipeline with a partition to run, and per step the status and the attempts that it must end with.
+    """One pipeline with a partition to run, and the expected status and attempts of each step.
 
-    `evidence` is the setting that names a folder for what its steps leave behind, or None. `earlier` maps the
-    partitions that a run needs first to their steps. `errors` are the types of the errors of failed steps.
-    `elements` maps a mapped step to the status and the attempts of each element. `repeats` says that the run is asked
-    for again, and `marker` is a path below the root where an object appears some looks after a step waits for it.
-    `effects` says whether steps that are effects are run, and `untouched` which marks they must not have left.
-    `module` is where the pipeline is an object called `name`.
+    `evidence` is the setting with the folder for the files of its steps, or None. `earlier` maps the partitions that a
+    run needs first to their steps. `errors` are the error types of failed steps. `elements` maps a mapped step to the
+    status and attempts of each element. With `repeats`, the run is repeated. `marker` is a path below the root where an
+    object appears some checks after a step starts to wait for it. `effects` is whether effect steps run, and
+    `untouched` names evidence that must not exist. `module` has the pipeline as an object called `name`.
     """
 
     name: str
@@ -325,18 +324,18 @@ class Scenario:
 
     @property
     def reference(self) -> str:
-        """The name by which every process finds the pipeline."""
+        """The reference by which every process loads the pipeline."""
         return f"{self.module}:{self.name}"
 
     @property
     def pipeline(self) -> Pipeline:
         """The pipeline itself."""
-        found: Pipeline = load(self.reference)
-        return found
+        pipeline: Pipeline = load(self.reference)
+        return pipeline
 
 
-def _all_ran(pipeline: Pipeline, **others: tuple[Status, int]) -> dict[str, tuple[Status, int]]:
-    return {**dict.fromkeys(pipeline.step_names, _RAN), **others}
+def _all_ran(pipeline: Pipeline, **exceptions: tuple[Status, int]) -> dict[str, tuple[Status, int]]:
+    return {**dict.fromkeys(pipeline.step_names, _RAN), **exceptions}
 
 
 SCENARIOS = (

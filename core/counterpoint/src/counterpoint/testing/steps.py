@@ -27,14 +27,14 @@ def numbers(partition: Partition) -> list[int]:
     return [partition.start.month, partition.start.day, partition.start.hour]
 
 
-def total(given: Sequence[int], offset: int) -> int:
-    """Their sum."""
-    return sum(given) + offset
+def total(numbers: Sequence[int], offset: int) -> int:
+    """The sum of numbers and a setting."""
+    return sum(numbers) + offset
 
 
-def mean(given: int) -> dict[str, float]:
+def mean(value: int) -> dict[str, float]:
     """A metric."""
-    return {"mean": given / 3}
+    return {"mean": value / 3}
 
 
 def constant(offset: int) -> int:
@@ -42,26 +42,26 @@ def constant(offset: int) -> int:
     return offset
 
 
-def slowly(given: Sequence[int]) -> int:
-    """Takes long enough for a step that does not wait for it to be seen."""
+def slowly(numbers: Sequence[int]) -> int:
+    """Takes long enough to reveal a step that does not wait for it."""
     time.sleep(0.5)
-    return len(given)
+    return len(numbers)
 
 
-def doubled(given: Sequence[int]) -> list[int]:
+def doubled(numbers: Sequence[int]) -> list[int]:
     """Each number twice as large."""
-    return [2 * number for number in given]
+    return [2 * number for number in numbers]
 
 
 def joined(left: Any, right: Any) -> list[Any]:
-    """Both inputs; None stands for one that failed or was skipped."""
+    """Both inputs; None for an input that failed or was skipped."""
     return [left, right]
 
 
-def in_pool(given: int, folder: str, name: str) -> int:
-    """Fails when more than two of its kind work at once."""
+def in_pool(value: int, folder: str, name: str) -> int:
+    """Fails if more than two steps of the pool run at once."""
     with one_of_at_most(2, f"{folder}/pool", name):
-        return given
+        return value
 
 
 def pooled_a(fan_source: int, folder: str) -> int:
@@ -94,9 +94,9 @@ def chosen(offset: int) -> str:
     return "large" if offset > 0 else "small"
 
 
-def fails(given: Any) -> int:
+def fails(value: Any) -> int:
     """Fails."""
-    raise RuntimeError(f"this step fails whatever it is given, here {given!r}")
+    raise RuntimeError(f"this step always fails, here with {value!r}")
 
 
 def fails_twice(offset: int, folder: str) -> int:
@@ -113,7 +113,7 @@ def fails_always(offset: int, folder: str) -> int:
 
 
 def fails_for_good(offset: int, folder: str) -> int:
-    """Fails with an error that another attempt cannot heal."""
+    """Fails with an error that must not be retried."""
     number = attempt_number(folder, "fails_for_good")
     raise SourceError(f"attempt {number} of {offset}: there is nothing to read; another attempt cannot help")
 
@@ -141,14 +141,14 @@ def too_slow_at_first(offset: int, folder: str) -> int:
 
 
 def killed_at_first(offset: int, folder: str) -> int:
-    """Kills its own process at the first attempt, as a system that is out of memory does."""
+    """Kills its own process at the first attempt, like a system that is out of memory."""
     if attempt_number(folder, "killed_at_first") == 1:
         os.kill(os.getpid(), signal.SIGKILL)
     return offset
 
 
 def variable_of_threads() -> str:
-    """How many threads libraries are told to start."""
+    """The number of threads that libraries may start."""
     return os.environ.get("OMP_NUM_THREADS", "unset")
 
 
@@ -158,17 +158,17 @@ def greeting() -> str:
 
 
 def too_large_at_first(offset: int, folder: str) -> int:
-    """Takes more memory than it may at the first attempt."""
+    """Exceeds its memory at the first attempt."""
     if attempt_number(folder, "too_large_at_first") == 1:
         too_large(offset)
     return offset
 
 
 def too_large(offset: int) -> int:
-    """Takes twice the memory that it may, and keeps it for a while."""
-    held = bytearray(os.urandom(_LARGE))
+    """Allocates twice its memory, and keeps it for a while."""
+    buffer = bytearray(os.urandom(_LARGE))
     time.sleep(2)
-    return len(held) + offset
+    return len(buffer) + offset
 
 
 def _work_in_c(offset: int) -> str:
@@ -176,14 +176,14 @@ def _work_in_c(offset: int) -> str:
 
 
 def events(partition: Partition) -> Any:
-    """A table of as many rows as the day of the month."""
+    """A table with as many rows as the day of the month."""
     import polars as pl
 
     return pl.DataFrame({"number": list(range(partition.start.day)), "name": [partition.key] * partition.start.day})
 
 
 def hours(partition: Partition) -> float:
-    """How long the partition is."""
+    """The length of the partition in hours."""
     return (partition.end - partition.start).total_seconds() / 3600
 
 
@@ -198,7 +198,7 @@ def counts(table: Any) -> Any:
 
 
 def window_counts(days: Mapping[str, Any]) -> dict[str, list[int]]:
-    """Rows and sums of each day of the window, in the order given."""
+    """Rows and sums of each day of the window, in its order."""
     return {key: list(table.row(0)) for key, table in days.items()}
 
 
@@ -208,17 +208,20 @@ def window_rows(days: Mapping[str, Any]) -> list[int]:
 
 
 def told(outcomes: Mapping[str, Outcome], idempotency_key: str, folder: str) -> dict[str, Any]:
-    """Fails once, then tells how the steps before it ended; both attempts must have got the same key."""
+    """Fails once, then returns the outcomes of its upstream steps; both attempts must get the same key."""
     number = attempt_number(folder, "told")
     (Path(folder) / f"told-{idempotency_key}.key").touch()
     if number == 1:
         raise RuntimeError("the first attempt fails after it has acted")
     keys = len(list(Path(folder).glob("told-*.key")))
-    return {"keys": keys, **{name: [o.status, o.error, o.message] for name, o in outcomes.items()}}
+    return {
+        "keys": keys,
+        **{name: [outcome.status, outcome.error, outcome.message] for name, outcome in outcomes.items()},
+    }
 
 
 def sent(folder: str) -> None:
-    """Acts, and has no output."""
+    """Has an effect, and no output."""
     attempt_number(folder, "sent")
 
 
@@ -227,9 +230,9 @@ def squared(number: int) -> int:
     return number * number
 
 
-def scaled(factor: int, given: Sequence[int]) -> int:
+def scaled(factor: int, numbers: Sequence[int]) -> int:
     """One element of a setting, with an ordinary input beside it."""
-    return factor * sum(given)
+    return factor * sum(numbers)
 
 
 def element(number: int, folder: str) -> int:
@@ -241,18 +244,18 @@ def element(number: int, folder: str) -> int:
 
 
 def counted_first(offset: int, folder: str) -> int:
-    """A setting; how often it was asked for is counted."""
+    """A setting; its calls are counted."""
     attempt_number(folder, "counted_first")
     return offset
 
 
-def counted_last(given: int, folder: str) -> int:
-    """What it is given; how often it was asked for is counted."""
+def counted_last(value: int, folder: str) -> int:
+    """Its input; its calls are counted."""
     attempt_number(folder, "counted_last")
-    return given
+    return value
 
 
 def before_marker(offset: int, folder: str) -> int:
-    """Leaves a sign that the step that waits for a marker may begin, so that the marker comes later than that."""
+    """Shows that the step that waits for a marker may start, so that the marker is created later."""
     attempt_number(folder, "before_marker")
     return offset

@@ -1,4 +1,4 @@
-"""The kit as a class of tests that a test module of any adapter takes over."""
+"""The kit as a class of tests, which a test module of any adapter subclasses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class ConformanceSuite:
-    """All checks of the kit for one adapter, as pytest finds them; nothing here imports pytest.
+    """All checks of the kit for one adapter, as pytest collects them; this module does not import pytest.
 
     In a test module of the adapter's own project::
 
@@ -31,20 +31,20 @@ class ConformanceSuite:
     scenarios: ClassVar[tuple[Scenario, ...]] = SCENARIOS
 
     def pytest_generate_tests(self, metafunc: Any) -> None:
-        """Makes a case of every scenario."""
+        """Makes every scenario a test case."""
         if "scenario" in metafunc.fixturenames:
             metafunc.parametrize("scenario", self.scenarios, ids=lambda scenario: scenario.name)
 
     def test_protocol(self) -> None:
-        """The adapter is one, with a name, and each of its limits says why."""
-        assert isinstance(self.adapter, Adapter), "it is no counterpoint.adapter.Adapter"  # noqa: S101
+        """The adapter is an `Adapter` with a name and a distribution, and each of its limits has a reason."""
+        assert isinstance(self.adapter, Adapter), "it is not a counterpoint.adapter.Adapter"  # noqa: S101
         assert self.adapter.name, "it has no name"  # noqa: S101
         assert self.adapter.distribution, "it does not say which distribution holds its orchestrator"  # noqa: S101
-        silent = [limit.subject for limit in self.adapter.limits if not limit.reason]
-        assert not silent, f"limits without a reason: {silent}"  # noqa: S101
+        without_reason = [limit.subject for limit in self.adapter.limits if not limit.reason]
+        assert not without_reason, f"limits without a reason: {without_reason}"  # noqa: S101
 
     def test_round_trip(self, scenario: Scenario) -> None:
-        """What is translated can be read back, every property of it."""
+        """A translated pipeline can be read back with every property."""
         check_round_trip(self.adapter, scenario)
 
     def test_behaviour(self, scenario: Scenario, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from counterpoint.testing.naming import named
 
 local_weeks = Pipeline(
     "local_weeks",
-    description="Weeks of a time zone, of which one has a day of 23 hours.",
+    description="Weeks of a time zone, one of which has a day of 23 hours.",
     partitions=Partitions(PartitionKind.WEEKLY, "2026-03-02", timezone="Europe/Berlin"),
     schedule=Schedule("0 6 * * 1", "Europe/Berlin"),
     steps=(
