@@ -132,7 +132,7 @@ def test_redirects_end(ours: Server) -> None:
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://127.0.0.1/x", "ws://127.0.0.1/x", "/x", "http://h:x/"])
 def test_http_and_https_are_spoken_alone(url: str) -> None:
-    with pytest.raises(UnansweredError, match="does not answer: .*(is not spoken|Invalid port)"):
+    with pytest.raises(UnansweredError, match="does not answer: .*(is not supported|Invalid port)"):
         ask(url, retries=NO_RETRIES)
 
 

@@ -131,7 +131,7 @@ def test_without_proof_nothing_is_cut_over(scene: Scene, days: int, code: str | 
 
 
 def test_a_run_of_the_losing_side_stands_in_the_way(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("counterpoint_migrate.cutover.cutover._LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("counterpoint_migrate.cutover.cutover._POLL_SECONDS", 0.01)
     scene.sides["airflow"].runs = [("scheduled-1",)]
     with pytest.raises(UsageError, match=r"airflow: run scheduled-1 of bread is going on: .* --wait"):
         scene.to_dagster()

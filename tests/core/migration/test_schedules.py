@@ -96,7 +96,7 @@ def test_another_environment_is_asked_and_what_it_says_is_told(tmp_path: Path) -
     other.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n', encoding="utf-8")
     other.chmod(0o755)
     with pytest.raises(
-        ServiceError, match=r"^dagster: .*dagster.*; stop it by 'counterpoint down dagster --root .*', or mend it"
+        ServiceError, match=r"^dagster: .*dagster.*; stop it by 'counterpoint down dagster --root .*', or repair it"
     ):
         Served("dagster", str(tmp_path), LINEAR, other).scheduled()
     with pytest.raises(ServiceError, match="dagster was not asked"):

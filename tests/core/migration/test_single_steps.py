@@ -175,13 +175,13 @@ def test_what_cannot_be_divided_is_named(scene: Scene) -> None:
         scene.to_dagster("knead", "bakes")
     with pytest.raises(UsageError, match="bread has no step 'cell': did you mean 'sell'"):
         roll_back(scene.move, ("cell",))
-    with pytest.raises(UsageError, match="airflow owns bread, not dagster: mend --from"):
+    with pytest.raises(UsageError, match="airflow owns bread, not dagster: correct --from"):
         cut_over(scene.move, DAGSTER, PREFECT, 0, ("bake",))
     with pytest.raises(UsageError, match=r"airflow \(DAG old\) is not ours, so it cannot wait for a step of ours"):
         cut_over(scene.move, LEGACY, DAGSTER, 0, ("bake",))
     scene.to_dagster("bake")
     for steps in (("knead",), ()):
-        with pytest.raises(UsageError, match="airflow and dagster share bread, not prefect: mend --from, --to"):
+        with pytest.raises(UsageError, match="airflow and dagster share bread, not prefect: correct --from, --to"):
             cut_over(scene.move, AIRFLOW, PREFECT, 0, steps)
     with pytest.raises(UsageError, match="airflow and dagster share bread, not prefect"):
         cut_over(scene.move, PREFECT, AIRFLOW, 0)

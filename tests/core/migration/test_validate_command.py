@@ -145,7 +145,7 @@ def test_steps_that_are_not_listed_are_said_not_to_be_compared(command: Command,
         ('[steps.model]\nmodel = "x/{date}"\nkey = "a"', "key is for tables"),
         ('[steps.orders]\nparquet = "x.parquet"', "is the same for each date: write {date} into it"),
         ('[steps.orders]\nparquet = "x/{day}.parquet"', "only {date} and {date:%Y%m%d} are written out"),
-        ('[steps.orders]\nparquet = "x/{date}.parquet"', "has nothing for any of the 2 dates"),
+        ('[steps.orders]\nparquet = "x/{date}.parquet"', "has no output for any of the 2 dates"),
         (
             '[steps.orders]\nparquet = "orders/{date:%Y%m%d}.parquet"\ndrop = ["x"]',
             "has no column 'x', which drop names",
