@@ -8,6 +8,7 @@ from urllib.parse import quote
 from counterpoint.errors import ServiceError
 from counterpoint.runtime import find_pipeline
 from counterpoint.runtime.failure import innermost, named
+from counterpoint.runtime.groups import culprit
 from counterpoint_airflow.client import call, rows_of
 from counterpoint_airflow.keys import ELEMENTS
 
@@ -24,7 +25,7 @@ def causes(target: ServiceEnvironment, request: RunRequest, native_id: str) -> M
     path = f"/dags/{dag or find_pipeline(request.pipeline).name}/dagRuns/{quote(run, safe='')}"
     rows = rows_of(target, f"{path}/taskInstances")
     failed = [row for row in rows if row["state"] == "failed"]
-    errors = {row["task_id"].removesuffix(ELEMENTS): _cause(target, path, row) for row in failed}
+    errors = {culprit(request, row["task_id"].removesuffix(ELEMENTS)): _cause(target, path, row) for row in failed}
     if not errors and call(target, path)["state"] == "failed":
         errors[""] = named("DagRun", "the run failed without a failed task")
     return errors

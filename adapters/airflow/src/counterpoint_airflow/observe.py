@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from counterpoint.errors import ServiceError, UnansweredError
-from counterpoint.model import ErrorInfo, NativeRun, NativeStep, Status
+from counterpoint.model import ErrorInfo, NativeRun, NativeStep, Status, grouped_request
 from counterpoint.runtime import find_pipeline, iso, merged
+from counterpoint.runtime.groups import ungrouped
 from counterpoint_airflow.client import call, rows_of
 from counterpoint_airflow.keys import ELEMENTS, GATES, REQUEST, WATCHER
 
@@ -44,13 +45,14 @@ def run(request: RunRequest, home: Path) -> NativeRun:
 def native_of(request: RunRequest, run: Any, rows: Iterable[dict[str, Any]], *, native_id: str) -> NativeRun:
     """The result of a DAG run, from its task instances."""
     instances: dict[str, list[NativeStep]] = {}
+    chosen = grouped_request(find_pipeline(request.pipeline), request)
     for row in rows:
         if row["task_id"].endswith((WATCHER, *GATES)):
             continue
         name = row["task_id"].removesuffix(ELEMENTS)
-        if request.selects(name) and (row["task_id"] == name or row["state"] == "failed"):
+        if chosen.selects(name) and (row["task_id"] == name or row["state"] == "failed"):
             instances.setdefault(name, []).append(_step(row))
-    steps = {name: merged(parts) for name, parts in instances.items()}
+    steps = ungrouped(request, {name: merged(parts) for name, parts in instances.items()})
     return NativeRun(native_id, str(run.state) != "success", iso(run.start_date), iso(run.end_date), steps)
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from counterpoint.runtime import find_pipeline
 from counterpoint.runtime.failure import named
 from counterpoint_dagster.client import graphql
+from counterpoint_dagster.groups import culprits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,7 +32,7 @@ _CRASHED = "ChildProcessCrashException"
 _ENDED = {"ExecutionStepSuccessEvent", "ExecutionStepUpForRetryEvent"}
 
 
-def causes(target: ServiceEnvironment, request: RunRequest, native_id: str) -> Mapping[str, ErrorInfo]:  # noqa: ARG001
+def causes(target: ServiceEnvironment, request: RunRequest, native_id: str) -> Mapping[str, ErrorInfo]:
     """The innermost error of each failed step; steps that ran when the run itself was killed share its error."""
     failed: dict[str, ErrorInfo] = {}
     working: set[str] = set()
@@ -46,9 +48,8 @@ def causes(target: ServiceEnvironment, request: RunRequest, native_id: str) -> M
             failed[step] = _innermost(event)
         elif kind == "RunFailureEvent":
             own = _innermost(event) if event.get("error") else named(kind, _GONE.format("run", event.get("message")))
-    if own is None or failed:
-        return failed
-    return dict.fromkeys(working or {""}, own)
+    by_op = failed if own is None or failed else dict.fromkeys(working or {""}, own)
+    return culprits(find_pipeline(request.pipeline), request, by_op)
 
 
 def _events(target: ServiceEnvironment, native_id: str) -> list[dict[str, Any]]:

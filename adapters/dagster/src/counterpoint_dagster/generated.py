@@ -10,6 +10,7 @@ from counterpoint.runtime.structure import refuse_other_structure
 from counterpoint_dagster import translate
 from counterpoint_dagster.binding import Binding
 from counterpoint_dagster.conditions import following
+from counterpoint_dagster.group_step import execute_group_of
 from counterpoint_dagster.step import CatalogueIOManager, execute
 
 if TYPE_CHECKING:
@@ -49,6 +50,15 @@ class Steps:
             upstream: The references of the outputs that it reads, by step.
         """
         return execute(context, self._binding.request_of(context.run), self._pipeline.step(step), upstream)
+
+    def execute_group(self, group: str, context: dg.AssetExecutionContext) -> Iterator[Any]:
+        """Executes the steps of a group, and yields for each its materialization and the result of its asset check.
+
+        Args:
+            group: Its name.
+            context: What Dagster gives to the assets.
+        """
+        return execute_group_of(context, self._binding.request_of(context.run), group, self._binding)
 
     def code_version(self, step: str) -> str:
         """The version of a step's code in the package that is installed here."""

@@ -11,6 +11,7 @@ from counterpoint.model import NativeRun, NativeStep, Status
 from counterpoint.runtime import final_states, find_pipeline, iso, runnable
 from counterpoint.service_environment import tags_of_target
 from counterpoint_dagster.client import graphql
+from counterpoint_dagster.groups import steps_of_groups
 from counterpoint_dagster.keys import FOLLOWS, LOCATION, PARTITION
 from counterpoint_dagster.runs import is_dead, states_of, tags_of
 from counterpoint_dagster.waits import after_waiting, ended
@@ -61,8 +62,8 @@ def run(request: RunRequest, home: Path) -> NativeRun:
             )
             runs.append(result)
             stats |= {s.step_key: s for s in instance.get_run_step_stats(result.run_id)}
-            steps = after_waiting(pipeline, request, ended(request, states_of(stats.values(), pipeline)))
-    native = _native(pipeline, request, runs[0].run_id, stats, states_of(stats.values(), pipeline))
+            steps = after_waiting(pipeline, request, ended(request, states_of(stats.values(), pipeline, request)))
+    native = _native(pipeline, request, runs[0].run_id, stats, states_of(stats.values(), pipeline, request))
     return replace(native, failed=not all(result.success for result in runs))
 
 
@@ -70,7 +71,8 @@ def _native(
     pipeline: Pipeline, request: RunRequest, native_id: str, stats: dict[str, Any], known: dict[str, Status]
 ) -> NativeRun:
     states = final_states(pipeline, request, known)
-    steps = {name: _step(state, stats.get(name)) for name, state in states.items()}
+    grouped_steps = steps_of_groups(pipeline, request, stats.values())
+    steps = {name: grouped_steps.get(name) or _step(state, stats.get(name)) for name, state in states.items()}
     times = [(s.start_time, s.end_time) for s in stats.values() if s.start_time and s.end_time]
     start, end = min((s for s, _ in times), default=None), max((e for _, e in times), default=None)
     return NativeRun(native_id, Status.FAILED in states.values(), iso(start), iso(end), steps)
@@ -141,7 +143,7 @@ def native_of(
     if not runs or any(run["status"] not in _ENDED for run in runs):
         return None
     stats = {s["step_key"]: SimpleNamespace(**s) for run in runs for s in run["stepStats"]}
-    states = ended(request, states_of(stats.values(), pipeline))
+    states = ended(request, states_of(stats.values(), pipeline, request))
     failed = any(run["status"] != "SUCCESS" for run in runs)
     todo = runnable(pipeline, request, states)
     if todo and not is_dead(states, failed=failed):

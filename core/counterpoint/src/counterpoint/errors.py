@@ -127,6 +127,12 @@ class StepError(CounterpointError):
     """A step failed for a reason that Counterpoint itself detected."""
 
 
+class GroupError(StepError):
+    """Steps of a group failed for good; each has recorded its own failure, so another attempt of the task is vain."""
+
+    failure = "upstream_failed"
+
+
 class TransientError(StepError):
     """A temporary problem outside the pipeline; raise it where a retry may help."""
 

@@ -20,6 +20,7 @@ from counterpoint.model.graph import (
     stages,
     verdict,
 )
+from counterpoint.model.groups import grouped, grouped_request, groups_of, task_of
 from counterpoint.model.native_backfill import BackfillOrder, NativeBackfill, part_of, steps_in
 from counterpoint.model.partitions import Partition, PartitionKind, Partitions, Window, WindowPolicy
 from counterpoint.model.pipelines import Pipeline
@@ -112,6 +113,9 @@ __all__ = [
     "critical_path",
     "dagster_asset",
     "downstream",
+    "grouped",
+    "grouped_request",
+    "groups_of",
     "hidden",
     "is_read",
     "is_retryable",
@@ -125,6 +129,7 @@ __all__ = [
     "step",
     "steps_in",
     "table_written",
+    "task_of",
     "unset_variable",
     "verdict",
     "windowed",

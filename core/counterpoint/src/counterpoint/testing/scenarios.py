@@ -28,7 +28,7 @@ from counterpoint.model import (
     marker,
     windowed,
 )
-from counterpoint.testing import needs, trigger_rules, zones
+from counterpoint.testing import grouping, needs, trigger_rules, zones
 from counterpoint.testing.naming import FUNCTIONS, named
 
 if TYPE_CHECKING:
@@ -395,6 +395,30 @@ SCENARIOS = (
         {"hopeless": (Status.FAILED, 2), "permanent": (Status.FAILED, 1), "unreached": _UNREACHED},
         errors={"hopeless": "RuntimeError", "permanent": "SourceError"},
         evidence="folder",
+    ),
+    Scenario(
+        "grouped_steps",
+        "2026-01-03",
+        _all_ran(
+            grouping.grouped_steps,
+            grouped_heals=(Status.SUCCESS, 3),
+            grouped_killed=(Status.SUCCESS, 2),
+        ),
+        evidence="folder",
+        module=grouping.__name__,
+    ),
+    Scenario(
+        "grouped_failure",
+        "2026-01-03",
+        _all_ran(
+            grouping.grouped_failure,
+            amid_fails=(Status.FAILED, 2),
+            amid_never=_UNREACHED,
+            amid_after=_UNREACHED,
+        ),
+        errors={"amid_fails": "RuntimeError"},
+        evidence="folder",
+        module=grouping.__name__,
     ),
     Scenario(
         "timeout",
