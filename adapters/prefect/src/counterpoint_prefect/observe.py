@@ -23,8 +23,9 @@ from prefect.settings import (
     temporary_settings,
 )
 
-from counterpoint.model import ErrorInfo, NativeRun, NativeStep, Status
+from counterpoint.model import ErrorInfo, NativeRun, NativeStep, Status, grouped, task_of
 from counterpoint.runtime import find_pipeline, iso, merged
+from counterpoint.runtime.groups import ungrouped
 from counterpoint_prefect import database
 from counterpoint_prefect.backfill import queue_of
 from counterpoint_prefect.client import all_of, client_of
@@ -132,14 +133,14 @@ def _native(client: SyncPrefectClient, request: RunRequest, run: FlowRun) -> Nat
         name = task_run.name.partition("[")[0]
         parts.setdefault(name, []).append(_step(task_run))
     pipeline = find_pipeline(request.pipeline)
-    known = {name: merged(parts[name]) for name in pipeline.step_names if name in parts}
+    known = ungrouped(request, {name: merged(parts[name]) for name in grouped(pipeline).step_names if name in parts})
     failed = run.state is None or not run.state.is_completed()
     return NativeRun(str(run.id), failed, iso(run.start_time), iso(run.end_time), known)
 
 
 def _is_recorded(task_runs: Sequence[TaskRun], request: RunRequest) -> bool:
     steps = [step for step in find_pipeline(request.pipeline).steps if request.selects(step.name)]
-    missing = {step.name for step in steps if not step.map_over} - {task_run.name for task_run in task_runs}
+    missing = {task_of(step) for step in steps if not step.map_over} - {task_run.name for task_run in task_runs}
     return not missing and all(task_run.state and task_run.state.is_final() for task_run in task_runs)
 
 

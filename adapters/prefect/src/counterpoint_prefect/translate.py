@@ -9,7 +9,7 @@ from prefect import Flow, Task
 from prefect.cache_policies import CacheKeyFnPolicy
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from counterpoint.model import RunRequest, Status, order
+from counterpoint.model import RunRequest, Status, grouped, groups_of, order, task_of
 from counterpoint.model.serial import pipeline_from, step_from, to_values
 from counterpoint.runtime import find_pipeline
 from counterpoint.runtime.adapter_support import PARALLEL
@@ -40,12 +40,13 @@ def translate(pipeline: Pipeline, served: str | None = None) -> Flow[..., Any]:
     The flow's attribute `tasks` holds the tasks, `edges` the upstream tasks of each, `job_variables` those of the
     deployment.
     """
-    tasks = {step.name: _task(step) for step in pipeline.steps}
-    edges = {step.name: step.upstream for step in pipeline.steps}
+    native = grouped(pipeline)
+    tasks = {step.name: _task(pipeline, step) for step in native.steps}
+    edges = {step.name: step.upstream for step in native.steps}
 
     def submit(run: Run) -> None:
-        for name in order(pipeline):
-            add = run.map if pipeline.step(name).map_over else run.submit
+        for name in order(native):
+            add = run.map if native.step(name).map_over else run.submit
             add(tasks[name], upstream=[tasks[other] for other in edges[name]])
 
     def run(date: str | None = None, request: str | None = None) -> Any:
@@ -73,9 +74,11 @@ def run_name() -> str:
     return str(parameters.get("date") or "scheduled")
 
 
-def _task(step: Step) -> Task[..., Any]:
+def _task(pipeline: Pipeline, step: Step) -> Task[..., Any]:
     task = step_task(step.name, native_of(step), step.timeout)
-    task.__dict__[METADATA_KEY] = to_values(step)
+    members = groups_of(pipeline).get(step.name)
+    described = [pipeline.step(name) for name in members] if members else pipeline.step(step.name)
+    task.__dict__[METADATA_KEY] = to_values(described)
     return task
 
 
@@ -114,7 +117,7 @@ def _identity(context: TaskRunContext, parameters: Mapping[str, Any]) -> str | N
     Prefect would show a task that was skipped, or whose upstream task failed, as completed the next time.
     """
     request = RunRequest.from_json(parameters["request"])
-    step, upstream = find_pipeline(request.pipeline).step(context.task.name), parameters["upstream"]
+    step, upstream = grouped(find_pipeline(request.pipeline)).step(context.task.name), parameters["upstream"]
     if step.when or any(status_of(result) is not Status.SUCCESS for result in upstream.values()):
         return None
     return f"{request.run_id}-{step.name}-{parameters['index']}"
@@ -124,22 +127,39 @@ def read_back(native: Flow[..., Any]) -> Pipeline:
     """The pipeline that a flow describes, read from native properties wherever Prefect has them."""
     stored = pipeline_from(native.__dict__[METADATA_KEY])
     tasks, edges = native.__dict__["tasks"], native.__dict__["edges"]
-    steps = tuple(_step(task, edges[name]) for name, task in tasks.items())
+    by_step = {step.name: task_of(step) for step in stored.steps}
+    steps = tuple(_step(tasks[task], name, edges[task], by_step) for name, task in by_step.items() if task in tasks)
     return replace(stored, name=native.name, description=native.description or "", steps=steps)
 
 
-def _step(task: Task[..., Any], edges: tuple[str, ...]) -> Step:
-    """The step of a task; an edge that is missing in the flow is missing in the step too."""
-    stored = step_from(task.__dict__[METADATA_KEY])
-    return replace(
+def _step(task: Task[..., Any], name: str, edges: tuple[str, ...], tasks: Mapping[str, str]) -> Step:
+    """The step of a task, or one of a group; an edge that is missing in the flow is missing in the step too.
+
+    Args:
+        task: The task.
+        name: The step.
+        edges: The tasks that it waits for.
+        tasks: The task of each step.
+    """
+    described = task.__dict__[METADATA_KEY]
+    if isinstance(described, list):
+        described = next(values for values in described if values["name"] == name)
+    stored = step_from(described)
+    before = {step for step, other in tasks.items() if other in edges or other == stored.group == task.name}
+    step = replace(
         stored,
-        name=task.name,
-        inputs=tuple(i for i in stored.inputs if i.step in edges or (i.window and i.window.last < 0)),
-        after=tuple(name for name in stored.after if name in edges),
-        when=stored.when if stored.when and stored.when.step in edges else None,
-        retry=retry_of(task, stored.retry),
+        inputs=tuple(i for i in stored.inputs if i.step in before or (i.window and i.window.last < 0)),
+        after=tuple(other for other in stored.after if other in before),
+        when=stored.when if stored.when and stored.when.step in before else None,
         pool=pool_of(task),
         owner=owner_of(task),
+    )
+    if stored.group:
+        return replace(step, group=task.name)
+    return replace(
+        step,
+        name=task.name,
+        retry=retry_of(task, stored.retry),
         tags=labels_of(task),
         description=task.description or "",
     )
