@@ -9,9 +9,9 @@ from counterpoint_airflow.limits import BACKFILLS
 
 if TYPE_CHECKING:
     from counterpoint.module_adapter import BackfillPart, Parts
-    from counterpoint_airflow import backfill, causes, deploy, observe, schedules, translate
+    from counterpoint_airflow import backfill, build, causes, deploy, observe, schedules, translate
 
-    _PARTS: Parts = (translate, observe, causes, deploy, schedules, backfill)
+    _PARTS: Parts = (translate, build, observe, causes, deploy, schedules, backfill)
     _BACKFILL: BackfillPart = backfill
 
 

@@ -8,12 +8,11 @@ from counterpoint.module_adapter import ModuleAdapter
 from counterpoint_dagster.limits import BACKFILLS
 
 if TYPE_CHECKING:
-    from counterpoint.module_adapter import BackfillPart, BuildPart, Parts
+    from counterpoint.module_adapter import BackfillPart, Parts
     from counterpoint_dagster import backfill, build, causes, deploy, observe, schedules, translate
 
-    _PARTS: Parts = (translate, observe, causes, deploy, schedules, backfill)
+    _PARTS: Parts = (translate, build, observe, causes, deploy, schedules, backfill)
     _BACKFILL: BackfillPart = backfill
-    _BUILD: BuildPart = build
 
 
 class DagsterAdapter(ModuleAdapter):

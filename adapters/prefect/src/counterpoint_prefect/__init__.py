@@ -9,9 +9,9 @@ from counterpoint_prefect.limits import BACKFILLS
 
 if TYPE_CHECKING:
     from counterpoint.module_adapter import Parts
-    from counterpoint_prefect import backfill, causes, deploy, observe, schedules, translate
+    from counterpoint_prefect import backfill, build, causes, deploy, observe, schedules, translate
 
-    _PARTS: Parts = (translate, observe, causes, deploy, schedules, backfill)
+    _PARTS: Parts = (translate, build, observe, causes, deploy, schedules, backfill)
 
 
 class PrefectAdapter(ModuleAdapter):

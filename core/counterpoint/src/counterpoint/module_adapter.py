@@ -108,7 +108,7 @@ class BackfillPart(BackfillLimitPart, Protocol):
         """See `Adapter`."""
 
 
-Parts = tuple[TranslatePart, ObservePart, CausesPart, DeployPart, SchedulesPart, BackfillLimitPart]
+Parts = tuple[TranslatePart, BuildPart, ObservePart, CausesPart, DeployPart, SchedulesPart, BackfillLimitPart]
 
 
 class ModuleAdapter(Adapter):

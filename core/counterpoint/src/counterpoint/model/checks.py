@@ -209,8 +209,8 @@ def _code(step: Step) -> None:
 def _groups(pipeline: str, steps: tuple[Step, ...]) -> None:
     names = {name.lower(): name for name in (pipeline, *(step.name for step in steps))}
     for group in dict.fromkeys(step.group for step in steps if step.group is not None):
-        _name("group", group)
-        if taken := names.get(group.lower()):
+        _name("group", group if isinstance(group, str) else str(group))
+        if taken := names.get(str(group).lower()):
             raise DefinitionError(
                 f"pipeline {pipeline}: the group {group!r} has the name of {taken!r}, and both become tasks: rename one"
             )
