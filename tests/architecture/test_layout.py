@@ -88,6 +88,7 @@ PATHS: list[tuple[Callable[..., str], tuple[object, ...], str]] = [
     (layout.target_record, ("airflow",), "services/airflow/site.json"),
     (layout.target_record, ("airflow", "bucket-1a"), "bucket-1a/airflow/site.json"),
     (layout.learned_libraries, ("farm",), "services/libraries/farm.json"),
+    (layout.read_functions, ("farm",), "services/functions/farm.json"),
     (layout.compared_root, ("airflow",), "compare/airflow"),
     (layout.validated_root, ("airflow",), "validate/airflow"),
     (layout.set_aside, ("begun/farm/d/s.json", ".1"), "damaged/begun/farm/d/s.json.1"),

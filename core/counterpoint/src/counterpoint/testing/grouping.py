@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from counterpoint.model import Output, OutputKind, Pipeline, Pool, RetryPolicy, TriggerRule
+from counterpoint.model import Output, OutputKind, Pipeline, Pool, RetryPolicy, Status, TriggerRule
 from counterpoint.testing.naming import named
 
 _METRICS = Output(OutputKind.METRICS)
@@ -71,3 +71,18 @@ grouped_failure = Pipeline(
         ),
     ),
 )
+
+_RAN, _UNREACHED = (Status.SUCCESS, 1), (Status.UPSTREAM_FAILED, 0)
+# how the steps must end, and with what error
+HEALED = {
+    **dict.fromkeys(grouped_steps.step_names, _RAN),
+    "grouped_heals": (Status.SUCCESS, 3),
+    "grouped_killed": (Status.SUCCESS, 2),
+}
+BROKEN = {
+    **dict.fromkeys(grouped_failure.step_names, _RAN),
+    "amid_fails": (Status.FAILED, 2),
+    "amid_never": _UNREACHED,
+    "amid_after": _UNREACHED,
+}
+WHY = {"amid_fails": "RuntimeError"}

@@ -396,29 +396,9 @@ SCENARIOS = (
         errors={"hopeless": "RuntimeError", "permanent": "SourceError"},
         evidence="folder",
     ),
+    Scenario("grouped_steps", "2026-01-03", grouping.HEALED, evidence="folder", module=grouping.__name__),
     Scenario(
-        "grouped_steps",
-        "2026-01-03",
-        _all_ran(
-            grouping.grouped_steps,
-            grouped_heals=(Status.SUCCESS, 3),
-            grouped_killed=(Status.SUCCESS, 2),
-        ),
-        evidence="folder",
-        module=grouping.__name__,
-    ),
-    Scenario(
-        "grouped_failure",
-        "2026-01-03",
-        _all_ran(
-            grouping.grouped_failure,
-            amid_fails=(Status.FAILED, 2),
-            amid_never=_UNREACHED,
-            amid_after=_UNREACHED,
-        ),
-        errors={"amid_fails": "RuntimeError"},
-        evidence="folder",
-        module=grouping.__name__,
+        "grouped_failure", "2026-01-03", grouping.BROKEN, grouping.WHY, evidence="folder", module=grouping.__name__
     ),
     Scenario(
         "timeout",
