@@ -1,8 +1,8 @@
 """What a group saves: a run of 8 small steps in tasks of their own, and of the same steps in one task.
 
-Both are chains of 8 steps that hand on small values, run on the real services of each orchestrator: one run of each to
-warm up, then `--runs` of each, interleaved. Wall time from the request until the run is seen to have ended; medians,
-and the ratio of the two. The local runner ignores groups: its row shows the noise.
+The steps hand on small values, in a chain or side by side after the first one, and run on the real services of each
+orchestrator: one run of each to warm up, then `--runs` of each, interleaved. Wall time from the request until the run
+is seen to have ended; medians, and the ratio of the two. The local runner ignores groups: its row shows the noise.
 """
 
 from __future__ import annotations
@@ -37,14 +37,19 @@ def grow(given: list[int]) -> list[int]:
     return [number + 1 for number in given]
 
 
-def chain(name: str, group: str | None) -> Pipeline:
-    """A chain of small steps, in one group or in none."""
+def pipeline(name: str, shape: str, group: str | None) -> Pipeline:
+    """Small steps one after the other (a chain) or side by side (a fan between two), in one group or in none."""
     names = [f"{name}_{number}" for number in range(1, STEPS + 1)]
-    steps = [step(f"{NAME}:grow", name=n, inputs={"given": b}, group=group) for b, n in pairwise(names)]
+    before = dict(pairwise(reversed(names)))
+    fan = dict.fromkeys(names[1:], names[0])
+    edges = before if shape == "chain" else fan
+    steps = [step(f"{NAME}:grow", name=n, inputs={"given": edges[n]}, group=group) for n in names[1:]]
     return Pipeline(name, (step(f"{NAME}:begin", name=names[0], group=group), *steps))
 
 
-apart, together = chain("apart", None), chain("together", "small")
+chain_apart, chain_together = pipeline("chain_apart", "chain", None), pipeline("chain_together", "chain", "links")
+fan_apart, fan_together = pipeline("fan_apart", "fan", None), pipeline("fan_together", "fan", "blades")
+NAMES = ("chain_apart", "chain_together", "fan_apart", "fan_together")
 
 
 def measure(orchestrator: str, runs: int) -> None:
@@ -52,7 +57,7 @@ def measure(orchestrator: str, runs: int) -> None:
     from counterpoint.services import LocalEngine, engine_for
 
     with tempfile.TemporaryDirectory(prefix="groups-") as root:
-        served = (f"{NAME}:apart", f"{NAME}:together")
+        served = tuple(f"{NAME}:{name}" for name in NAMES)
         if orchestrator == "local":
             _print(orchestrator, _timed(LocalEngine(), orchestrator, root, runs))
             return
@@ -61,7 +66,7 @@ def measure(orchestrator: str, runs: int) -> None:
 
 
 def _timed(engine: Any, orchestrator: str, root: str, runs: int) -> dict[str, list[float]]:
-    seconds: dict[str, list[float]] = {"apart": [], "together": []}
+    seconds: dict[str, list[float]] = {name: [] for name in NAMES}
     for number in range(runs + 1):
         for name, times in seconds.items():
             day = date(2026, 1, 1) + timedelta(days=number)
@@ -75,8 +80,9 @@ def _timed(engine: Any, orchestrator: str, root: str, runs: int) -> dict[str, li
 
 
 def _print(orchestrator: str, seconds: dict[str, list[float]]) -> None:
-    apart, together = median(seconds["apart"]), median(seconds["together"])
-    print(f"| {orchestrator} | {apart:.1f} | {together:.1f} | {apart / together:.1f} |", flush=True)
+    for shape in ("chain", "fan"):
+        apart, together = (median(seconds[f"{shape}_{how}"]) for how in ("apart", "together"))
+        print(f"| {orchestrator} | {shape} | {apart:.1f} | {together:.1f} | {apart / together:.1f} |", flush=True)
 
 
 def main() -> None:
@@ -89,7 +95,7 @@ def main() -> None:
     if chosen.on:
         measure(chosen.on, chosen.runs)
         return
-    print(f"| orchestrator | {STEPS} tasks (s) | one task (s) | ratio |\n|---|---|---|---|", flush=True)
+    print(f"| orchestrator | shape | {STEPS} tasks (s) | one task (s) | ratio |\n|---|---|---|---|---|", flush=True)
     path = os.pathsep.join(filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH")]))
     for orchestrator in ORCHESTRATORS:
         folder = ".venv" if orchestrator == "local" else f".venv-{orchestrator}"

@@ -30,7 +30,7 @@ def sources_of(pipeline: Pipeline, checkout: Path | None, root: str | None = Non
     reaches = [step_reach(step) for step in pipeline.steps]
     files = {name: file for reach in reaches for name, file in reach.files.items()}
     own = {name: digest for reach in reaches for name, digest in reach.own.items()}
-    sources = {name: file.read_bytes() for name, file in files.items() if name in own and file and file.suffix == ".py"}
+    sources = {name: file.read_bytes() for name, file in files.items() if name in own and file.suffix == ".py"}
     functions = functions_of(sources, root, pipeline.name)
     return {name: _module(own[name], files.get(name), checkout, functions.get(name, {})) for name in sorted(own)}
 

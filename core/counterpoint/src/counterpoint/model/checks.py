@@ -209,7 +209,7 @@ def _code(step: Step) -> None:
 def _groups(pipeline: str, steps: tuple[Step, ...]) -> None:
     names = {name.lower(): name for name in (pipeline, *(step.name for step in steps))}
     for group in dict.fromkeys(step.group for step in steps if step.group is not None):
-        _name("group", group if isinstance(group, str) else str(group))
+        _name("group", str(group))  # whatever a person wrote
         if taken := names.get(str(group).lower()):
             raise DefinitionError(
                 f"pipeline {pipeline}: the group {group!r} has the name of {taken!r}, and both become tasks: rename one"
