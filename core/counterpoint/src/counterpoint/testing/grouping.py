@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from counterpoint.model import Output, OutputKind, Pipeline, Pool, RetryPolicy, Status, TriggerRule
+from counterpoint.model import Output, OutputKind, Pipeline, Pool, RetryPolicy, Status, TriggerRule, marker
 from counterpoint.testing.naming import named
 
 _METRICS = Output(OutputKind.METRICS)
@@ -72,6 +72,24 @@ grouped_failure = Pipeline(
     ),
 )
 
+grouped_wait = Pipeline(
+    "grouped_wait",
+    description="A group whose first step waits for a marker that comes some looks later.",
+    config={"offset": 11, "folder": ""},
+    steps=(
+        named("await_before", "before_marker"),
+        named(
+            "await_marker",
+            "constant",
+            after=("await_before",),
+            waits=(marker("late/group/{partition}", poll=_SOON, timeout=timedelta(minutes=5)),),
+            group="awaiting",
+        ),
+        named("await_then", "mean", inputs={"given": "await_marker"}, output=_METRICS, group="awaiting"),
+        named("await_end", "joined", inputs={"left": "await_then", "right": "await_marker"}),
+    ),
+)
+
 _RAN, _UNREACHED = (Status.SUCCESS, 1), (Status.UPSTREAM_FAILED, 0)
 # how the steps must end, and with what error
 HEALED = {
@@ -85,4 +103,5 @@ BROKEN = {
     "amid_never": _UNREACHED,
     "amid_after": _UNREACHED,
 }
+WAITED = dict.fromkeys(grouped_wait.step_names, _RAN)
 WHY = {"amid_fails": "RuntimeError"}

@@ -396,6 +396,14 @@ SCENARIOS = (
         errors={"hopeless": "RuntimeError", "permanent": "SourceError"},
         evidence="folder",
     ),
+    Scenario(
+        "grouped_wait",
+        "2026-01-03",
+        grouping.WAITED,
+        evidence="folder",
+        marker="late/group/2026-01-03",
+        module=grouping.__name__,
+    ),
     Scenario("grouped_steps", "2026-01-03", grouping.HEALED, evidence="folder", module=grouping.__name__),
     Scenario(
         "grouped_failure", "2026-01-03", grouping.BROKEN, grouping.WHY, evidence="folder", module=grouping.__name__
