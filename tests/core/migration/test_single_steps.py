@@ -194,8 +194,8 @@ def test_what_cannot_be_divided_is_named(scene: Scene) -> None:
 def test_the_steps_of_a_pipeline_with_groups_stay_together(scene: Scene) -> None:
     together = replace(bread, steps=tuple(replace(step, group="oven") for step in bread.steps))
     with pytest.raises(UsageError, match="pipeline bread has the group oven.*cut over the whole pipeline"):
-        step_ownership.given(together, scene.move.read(), (AIRFLOW, DAGSTER), ("bake",))
-    change = step_ownership.given(together, scene.move.read(), (AIRFLOW, DAGSTER), ())
+        step_ownership.change_to(together, scene.move.read(), (AIRFLOW, DAGSTER), ("bake",))
+    change = step_ownership.change_to(together, scene.move.read(), (AIRFLOW, DAGSTER), ())
     assert change.after.owner == DAGSTER
 
 

@@ -55,15 +55,15 @@ def pipeline(*steps: Any, **more: Any) -> Pipeline:
 # a source outside, two steps of a group, and a last one behind both
 WHOLE = (
     named("source"),
-    named("clean", DOUBLED, inputs={"given": "source"}, group="prepare"),
-    named("count", DOUBLED, inputs={"given": "clean"}, group="prepare"),
-    named("train", DOUBLED, inputs={"given": "count"}),
+    named("clean", DOUBLED, inputs={"numbers": "source"}, group="prepare"),
+    named("count", DOUBLED, inputs={"numbers": "clean"}, group="prepare"),
+    named("train", DOUBLED, inputs={"numbers": "count"}),
 )
 
 
 def with_policies(**policies: Any) -> Pipeline:
     """The whole with these policies of its step `count`."""
-    return pipeline(*WHOLE[:2], named("count", DOUBLED, inputs={"given": "clean"}, group="prepare", **policies))
+    return pipeline(*WHOLE[:2], named("count", DOUBLED, inputs={"numbers": "clean"}, group="prepare", **policies))
 
 
 def test_a_group_is_one_step_of_the_grouped_pipeline() -> None:
@@ -108,7 +108,7 @@ def _without_group(member: Any) -> Any:
 @pytest.mark.parametrize(
     ("policies", "problem"),
     [
-        ({"map_over": "given"}, "step count is mapped"),
+        ({"map_over": "numbers"}, "step count is mapped"),
         ({"output": Output(OutputKind.BRANCH, choices=("a", "b"))}, "step count is a branch"),
         ({"effect": True}, "step count is an effect"),
         ({"trigger_rule": TriggerRule.ALL_DONE}, "step count has a trigger rule"),
@@ -125,7 +125,7 @@ def test_what_one_task_cannot_execute_is_refused(policies: dict[str, Any], probl
     with pytest.raises(DefinitionError, match=f"group prepare: {problem}"):
         pipeline(
             *WHOLE[:2],
-            named("count", DOUBLED, inputs={"given": "clean"}, group="prepare", **policies),
+            named("count", DOUBLED, inputs={"numbers": "clean"}, group="prepare", **policies),
             pools=(Pool("wide", 2),),
         )
 
@@ -187,13 +187,13 @@ def test_a_reader_of_a_part_is_refused() -> None:
 
 
 def test_a_window_within_a_group_is_refused() -> None:
-    reader = named("b", DOUBLED, inputs={"given": windowed("a", "t-2..t-1")}, group="g", after=("a",))
+    reader = named("b", DOUBLED, inputs={"numbers": windowed("a", "t-2..t-1")}, group="g", after=("a",))
     with pytest.raises(DefinitionError, match=r"group g: step b reads a of t-2\.\.t-1"):
         pipeline(named("a", group="g"), reader)
 
 
 def test_a_window_over_a_part_is_refused() -> None:
-    reader = named("reader", DOUBLED, inputs={"given": windowed("a", "t-2..t-1")}, trigger_rule=TriggerRule.ALL_DONE)
+    reader = named("reader", DOUBLED, inputs={"numbers": windowed("a", "t-2..t-1")}, trigger_rule=TriggerRule.ALL_DONE)
     with pytest.raises(DefinitionError, match="group g: step reader waits for a and would wait for b too"):
         pipeline(named("a", group="g"), named("b", after=("a",), group="g"), reader)
 

@@ -17,7 +17,7 @@ grouped_steps = Pipeline(
     pools=(Pool("shared", 1),),
     steps=(
         named("grouped_source", "numbers"),
-        named("grouped_total", "total", inputs={"given": "grouped_source"}, group="grouped_small", pool="shared"),
+        named("grouped_total", "total", inputs={"numbers": "grouped_source"}, group="grouped_small", pool="shared"),
         named(
             "grouped_heals",
             "fails_twice",
@@ -36,7 +36,7 @@ grouped_steps = Pipeline(
             retry=RetryPolicy(1, _SOON, _SOON),
             description="Killed at its first attempt.",
         ),
-        named("grouped_numbers", "doubled", inputs={"given": "grouped_source"}, group="grouped_small", pool="shared"),
+        named("grouped_numbers", "doubled", inputs={"numbers": "grouped_source"}, group="grouped_small", pool="shared"),
         named(
             "grouped_each",
             "squared",
@@ -60,8 +60,8 @@ grouped_failure = Pipeline(
     steps=(
         named("amid_first", "constant", group="amid"),
         named("amid_fails", "fails_always", after=("amid_first",), group="amid", retry=RetryPolicy(1, _SOON)),
-        named("amid_never", "doubled", inputs={"given": "amid_fails"}, group="amid"),
-        named("amid_beside", "mean", inputs={"given": "amid_first"}, group="amid", output=_METRICS),
+        named("amid_never", "doubled", inputs={"numbers": "amid_fails"}, group="amid"),
+        named("amid_beside", "mean", inputs={"value": "amid_first"}, group="amid", output=_METRICS),
         named("amid_after", "joined", inputs={"left": "amid_never", "right": "amid_beside"}),
         named(
             "amid_anyway",
@@ -85,7 +85,7 @@ grouped_wait = Pipeline(
             waits=(marker("late/group/{partition}", poll=_SOON, timeout=timedelta(minutes=5)),),
             group="awaiting",
         ),
-        named("await_then", "mean", inputs={"given": "await_marker"}, output=_METRICS, group="awaiting"),
+        named("await_then", "mean", inputs={"value": "await_marker"}, output=_METRICS, group="awaiting"),
         named("await_end", "joined", inputs={"left": "await_then", "right": "await_marker"}),
     ),
 )
