@@ -200,7 +200,5 @@ def test_a_cycle_is_found_exactly_when_a_partition_waits_for_itself(edges, data:
                 todo += before(other)
         return False
 
-    starts = [
-        (n, grid(kinds[n]).key_of(datetime.combine(date(2024, 2, 14), datetime.min.time(), UTC))) for n in range(4)
-    ]
+    starts = [(n, grid(kinds[n]).key_of(datetime(2024, 2, 14, tzinfo=UTC))) for n in range(4)]
     assert bool(problems(pipelines)) == any(map(loops, starts))

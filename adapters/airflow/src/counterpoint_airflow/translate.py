@@ -14,6 +14,8 @@ from counterpoint.model import TriggerRule, hidden, order
 from counterpoint.model.render import as_text
 from counterpoint.model.serial import pipeline_from, public_values, step_from, to_values
 from counterpoint.redaction import is_sealed
+from counterpoint.runtime.external import sources_of
+from counterpoint.runtime.registry import name_of
 from counterpoint.terminal import markdown_block
 from counterpoint_airflow.conditions import rule_of
 from counterpoint_airflow.deadlines import deadline
@@ -27,7 +29,7 @@ from counterpoint_airflow.waits import StepOperator
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from counterpoint.model import Pipeline, Step
+    from counterpoint.model import Pipeline, Step, Wait
 
 DEFAULT_POOL, DEFAULT_OWNER = "default_pool", "airflow"
 
@@ -82,6 +84,7 @@ def _task(pipeline: Pipeline, step: Step, tasks: dict[str, Any], served: str) ->
 def native_of(pipeline: Pipeline, step: Step) -> dict[str, Any]:
     """The arguments of a step's task in Airflow's own terms, but for its edges."""
     return {
+        "inlets": [asset_of(other, other.step(str(wait.step))) for wait, other in sources_of(pipeline, step)],
         "outlets": [asset_of(pipeline, step)],
         "pool": step.pool or DEFAULT_POOL,
         "owner": step.owner or DEFAULT_OWNER,
@@ -137,6 +140,10 @@ def asset_of(pipeline: Pipeline, step: Step) -> Asset:
     return Asset(name=step.name, uri=f"counterpoint://{pipeline.name}/{step.name}", group=pipeline.name)
 
 
+def _uri(wait: Wait) -> str:
+    return f"counterpoint://{name_of(wait.target)}/{wait.step}"
+
+
 def read_back(native: DAG) -> Pipeline:
     """The pipeline that a DAG describes, read from native properties wherever Airflow has them."""
     tasks = {name: native.get_task(name) for name in native.task_ids if not name.endswith((ELEMENTS, WATCHER, *GATES))}
@@ -162,6 +169,7 @@ def _step(native: Any, dag: DAG) -> Step:
     above, rule = {name.removesuffix(ELEMENTS) for name in native.upstream_task_ids}, rule_of(native.trigger_rule)
     if operator:
         above = (above - {stored.name}) | dag.get_task(f"{stored.name}{ELEMENTS}").upstream_task_ids
+    inlets = {asset.uri for asset in (operator or {}).get("inlets", ()) or getattr(native, "inlets", ())}
     if gates := [name for name in above if name.endswith(tuple(GATES))]:
         above, rule = dag.get_task(gates[0]).upstream_task_ids, TriggerRule.ONE_SUCCESS
     return replace(
@@ -176,5 +184,6 @@ def _step(native: Any, dag: DAG) -> Step:
         pool=None if native.pool == DEFAULT_POOL else native.pool,
         trigger_rule=rule,
         map_over=stored.map_over if operator else None,
+        waits=tuple(wait for wait in stored.waits if not wait.parameter or _uri(wait) in inlets),
         description=(operator["doc_md"] if operator else native.doc_md) or "",
     )

@@ -12,19 +12,29 @@ import dagster as dg
 from counterpoint.model import Schedule, WindowPolicy, code_of
 from counterpoint.model.containers import container_of, with_container
 from counterpoint.model.serial import pipeline_from, public_values, step_from, to_values
+from counterpoint.runtime.external import sources_of
+from counterpoint.runtime.registry import name_of
 from counterpoint.service_environment import SCHEDULES, tags_of_target
 from counterpoint_dagster.binding import Binding
 from counterpoint_dagster.conditions import following
 from counterpoint_dagster.keys import CHECK, KUBERNETES, METADATA_KEY
-from counterpoint_dagster.partitions import mapping, offsets_of, partitions_def, partitions_of, window_offsets
+from counterpoint_dagster.partitions import (
+    external_mapping,
+    mapping,
+    offsets_of,
+    partitions_def,
+    partitions_of,
+    window_offsets,
+)
 from counterpoint_dagster.policies import execution, executor, retry_of, retry_policy
 from counterpoint_dagster.step import CatalogueIOManager, body
 
 if TYPE_CHECKING:
-    from counterpoint.model import Pipeline, Step
+    from counterpoint.model import Pipeline, Step, Wait
 
 # Dagster keeps kinds among the tags of an asset
 _OWN_TAGS = "dagster/"
+_ALL = dg.AllPartitionMapping()
 
 
 def translate(pipeline: Pipeline, served: str | None = None) -> dg.Definitions:
@@ -97,7 +107,10 @@ def native_of(pipeline: Pipeline, step: Step, binding: Binding) -> dict[str, Any
     return {
         "key": key,
         "ins": {name: dg.AssetIn(key=binding.key(name), partition_mapping=offsets[name]) for name in inputs},
-        "deps": [dg.AssetDep(binding.key(n), partition_mapping=offsets[n]) for n in around if n not in inputs],
+        "deps": [
+            *(dg.AssetDep(binding.key(n), partition_mapping=offsets[n]) for n in around if n not in inputs),
+            *external_deps(pipeline, step, binding),
+        ],
         "partitions_def": partitions_def(pipeline.partitions) if step.output.partitioned else None,
         "io_manager_key": references_key(pipeline),
         "retry_policy": retry_policy(step.retry),
@@ -113,6 +126,17 @@ def native_of(pipeline: Pipeline, step: Step, binding: Binding) -> dict[str, Any
         "op_tags": {KUBERNETES: {"container_config": container}} if (container := container_of(step)) else None,
         "description": step.description or None,
     }
+
+
+def external_deps(pipeline: Pipeline, step: Step, binding: Binding) -> list[dg.AssetDep]:
+    """The dependencies on assets of other pipelines, each asset once; it may be of this code location or of another."""
+    mappings: dict[dg.AssetKey, dg.PartitionMapping] = {}
+    for wait, other in sources_of(pipeline, step):
+        key = binding.external_key(pipeline, other.name, str(wait.step))
+        partition_mapping = external_mapping(wait, pipeline.partitions, other.partitions)
+        # one asset can be depended on in one way only
+        mappings[key] = partition_mapping if mappings.get(key, partition_mapping) == partition_mapping else _ALL
+    return [dg.AssetDep(key, partition_mapping=mapping) for key, mapping in mappings.items()]
 
 
 def code_version(step: Step) -> str:
@@ -177,7 +201,14 @@ def _step(asset: dg.AssetsDefinition) -> Step:
     """The step of an asset; an edge or window that is missing in the asset is missing in the step too."""
     stored = step_from(asset.metadata_by_key[asset.key][METADATA_KEY].value)
     spec = asset.get_asset_spec()
-    native = {dep.asset_key.path[-1]: offsets_of(dep.partition_mapping) for dep in spec.deps}
+    external = {wait: _external_paths(stored, asset.key, wait) for wait in stored.external_inputs}
+    theirs = {path for paths in external.values() for path in paths}
+    paths = {tuple(dep.asset_key.path) for dep in spec.deps}
+    native = {
+        dep.asset_key.path[-1]: offsets_of(dep.partition_mapping)
+        for dep in spec.deps
+        if tuple(dep.asset_key.path) not in theirs
+    }
     same = {name for name in native if native[name] == window_offsets(stored, name)}
     window = getattr(spec.freshness_policy, "fail_window", None)
     pod = asset.op.tags.get(KUBERNETES, {})
@@ -193,6 +224,15 @@ def _step(asset: dg.AssetsDefinition) -> Step:
         retry=retry_of(asset.op.retry_policy, stored.retry),
         pool=asset.op.pool,
         freshness=window.to_timedelta() if window else None,
+        waits=tuple(wait for wait in stored.waits if wait not in external or paths & external[wait]),
         output=replace(stored.output, partitioned=asset.partitions_def is not None),
         description=spec.description or "",
     )
+
+
+def _external_paths(step: Step, key: dg.AssetKey, wait: Wait) -> set[tuple[str, ...]]:
+    """The paths that the key of an input's asset may have: below the other pipeline's name, or below nothing."""
+    name, own = str(name_of(wait.target)), {source.step for source in step.inputs}
+    prefix = key.path[:-1]
+    paths = {(*prefix[:-1], name, str(wait.step))}
+    return paths if prefix or wait.step in own else {*paths, (str(wait.step),)}

@@ -10,7 +10,7 @@ from prefect.context import TaskRunContext
 
 from counterpoint.model import RunRequest
 from counterpoint.runtime import Attempt, execute_in_child, find_pipeline
-from counterpoint_prefect.artifacts import show
+from counterpoint_prefect.artifacts import note_materialized, show
 from counterpoint_prefect.conditions import not_to_run, references_of
 from counterpoint_prefect.waits import leave_to_wait, leave_when_waiting
 
@@ -44,6 +44,7 @@ def body(name: str, timeout: timedelta | None, pool: str | None) -> Callable[...
         with slot:
             reference = execute_in_child(attempt, limit)
         show(run_request, step, reference)
+        note_materialized(run_request, step, reference)
         return reference.to_dict()
 
     return execute_step

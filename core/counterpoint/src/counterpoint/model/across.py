@@ -88,6 +88,11 @@ class PartitionMapping:
         return self.window is None and self.relation in {Relation.SAME, Relation.HOLDING}
 
     @property
+    def counts_own(self) -> bool:
+        """Whether the shift counts in one's own partitions, which are not shorter than the other's."""
+        return not self._is_longer
+
+    @property
     def _is_longer(self) -> bool:
         """Whether the other's partitions are longer than one's own."""
         return _BY_LENGTH.index(self.theirs.kind) > _BY_LENGTH.index(self.own.kind)

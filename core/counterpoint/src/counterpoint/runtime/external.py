@@ -199,6 +199,15 @@ def other_of(pipeline: Pipeline, step: Step, wait: Wait) -> Pipeline:
     return other
 
 
+def sources_of(pipeline: Pipeline, step: Step) -> list[tuple[Wait, Pipeline]]:
+    """The inputs of a step from other pipelines, each with the other pipeline.
+
+    Raises:
+        UsageError: As from `other_of`.
+    """
+    return [(wait, other_of(pipeline, step, wait)) for wait in step.external_inputs]
+
+
 def check_external(pipeline: Pipeline) -> None:
     """Refuses a pipeline whose inputs from other pipelines cannot be read, or close a cycle with them.
 
@@ -208,8 +217,7 @@ def check_external(pipeline: Pipeline) -> None:
     if not any(step.external_inputs for step in pipeline.steps):
         return
     for step in pipeline.steps:
-        for wait in step.external_inputs:
-            other_of(pipeline, step, wait)
+        sources_of(pipeline, step)
     for problem in cyclic(_around(pipeline)):
         raise UsageError(f"pipelines wait for each other: {problem.what}: {problem.fix}")
 

@@ -28,7 +28,7 @@ from counterpoint.model import (
     marker,
     windowed,
 )
-from counterpoint.testing import needs, trigger_rules, zones
+from counterpoint.testing import borders, needs, trigger_rules, zones
 from counterpoint.testing.naming import FUNCTIONS, named
 
 if TYPE_CHECKING:
@@ -306,7 +306,8 @@ class Scenario:
     run needs first to their steps. `errors` are the error types of failed steps. `elements` maps a mapped step to the
     status and attempts of each element. With `repeats`, the run is repeated. `marker` is a path below the root where an
     object appears some checks after a step starts to wait for it. `effects` is whether effect steps run, and
-    `untouched` names evidence that must not exist. `module` has the pipeline as an object called `name`.
+    `untouched` names evidence that must not exist. `module` has the pipeline as an object called `name`. `sources` maps
+    other pipelines that it reads to their partitions, which the same engine makes in production first.
     """
 
     name: str
@@ -321,6 +322,7 @@ class Scenario:
     effects: bool = True
     untouched: tuple[str, ...] = ()
     module: str = __name__
+    sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def reference(self) -> str:
@@ -421,6 +423,14 @@ SCENARIOS = (
         _all_ran(zones.local_weeks),
         earlier={"2026-03-16": ("weeks_hours",)},
         module=zones.__name__,
+    ),
+    Scenario("across_source", "2026-01-05", _all_ran(borders.across_source), module=borders.__name__),
+    Scenario(
+        "across",
+        "2026-01-14",
+        _all_ran(borders.across),
+        module=borders.__name__,
+        sources={borders.SOURCE: ("2026-01-05",)},
     ),
     Scenario("mapped", "2026-01-03", _all_ran(mapped)),
     Scenario(
