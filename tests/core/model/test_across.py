@@ -157,7 +157,7 @@ def test_an_input_from_another_pipeline_comes_back_from_json() -> None:
     assert (wait.target, wait.step, wait.window, wait.parameter) == ("b", "y", Window(-6, 0), "given")
     assert pipeline_from(to_values(described)).steps == described.steps
     assert "b.y as given [t-6..t]" in as_text(described)
-    assert 'external_b_y["b.y"] -->|t-6..t| reading' in as_mermaid(described)
+    assert 'external_b_y(["b.y"]) -->|t-6..t| reading' in as_mermaid(described)
 
 
 def test_a_wait_that_uses_nothing_of_this_is_described_as_before() -> None:

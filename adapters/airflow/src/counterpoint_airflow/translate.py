@@ -14,7 +14,7 @@ from counterpoint.model import TriggerRule, hidden, order
 from counterpoint.model.render import as_text
 from counterpoint.model.serial import pipeline_from, public_values, step_from, to_values
 from counterpoint.redaction import is_sealed
-from counterpoint.runtime.external import sources_of
+from counterpoint.runtime.external import check_external, sources_of
 from counterpoint.runtime.registry import name_of
 from counterpoint.terminal import markdown_block
 from counterpoint_airflow.conditions import rule_of
@@ -44,7 +44,11 @@ def translate(pipeline: Pipeline, *, served: str | None = None, scheduled: bool 
         pipeline: The pipeline.
         served: The name or address by which the tasks find the pipeline; None: its own name.
         scheduled: Whether the DAG runs by the pipeline's schedule.
+
+    Raises:
+        UsageError: An input from another pipeline cannot be read.
     """
+    check_external(pipeline)
     with DAG(
         dag_id=pipeline.name,
         description=pipeline.description or None,

@@ -12,7 +12,7 @@ import dagster as dg
 from counterpoint.model import Schedule, WindowPolicy, code_of
 from counterpoint.model.containers import container_of, with_container
 from counterpoint.model.serial import pipeline_from, public_values, step_from, to_values
-from counterpoint.runtime.external import sources_of
+from counterpoint.runtime.external import check_external, sources_of
 from counterpoint.runtime.registry import name_of
 from counterpoint.service_environment import SCHEDULES, tags_of_target
 from counterpoint_dagster.binding import Binding
@@ -43,7 +43,12 @@ def translate(pipeline: Pipeline, served: str | None = None) -> dg.Definitions:
 
 
 def definitions(pipeline: Pipeline, binding: Binding) -> dg.Definitions:
-    """The definitions of a pipeline; where the binding has a configuration, those of a team's own installation."""
+    """The definitions of a pipeline; where the binding has a configuration, those of a team's own installation.
+
+    Raises:
+        UsageError: An input from another pipeline cannot be read.
+    """
+    check_external(pipeline)
     assets = [_asset(pipeline, step, binding) for step in pipeline.steps]
     job = dg.define_asset_job(
         **job_of(pipeline),

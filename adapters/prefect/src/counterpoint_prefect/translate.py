@@ -13,7 +13,7 @@ from counterpoint.model import RunRequest, Status, order
 from counterpoint.model.serial import pipeline_from, step_from, to_values
 from counterpoint.runtime import find_pipeline
 from counterpoint.runtime.adapter_support import PARALLEL
-from counterpoint.runtime.external import sources_of
+from counterpoint.runtime.external import check_external, sources_of
 from counterpoint.runtime.registry import name_of
 from counterpoint_prefect.artifacts import asset_of
 from counterpoint_prefect.conditions import status_of
@@ -42,7 +42,11 @@ def translate(pipeline: Pipeline, served: str | None = None) -> Flow[..., Any]:
 
     The flow's attribute `tasks` holds the tasks, `edges` the upstream tasks of each, `job_variables` those of the
     deployment.
+
+    Raises:
+        UsageError: An input from another pipeline cannot be read.
     """
+    check_external(pipeline)
     tasks = {step.name: _task(pipeline, step) for step in pipeline.steps}
     edges = {step.name: step.upstream for step in pipeline.steps}
 

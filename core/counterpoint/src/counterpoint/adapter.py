@@ -115,11 +115,7 @@ class Adapter(ABC):
 
         Raises:
             UnsupportedError: the orchestrator cannot honour a property, and there is no stand-in for it.
-            UsageError: An input from another pipeline cannot be read.
         """
-        from counterpoint.runtime.external import check_external
-
-        check_external(pipeline)
         refuse_unsupported(self.name, self.limits, pipeline)
         return self.render(pipeline)
 

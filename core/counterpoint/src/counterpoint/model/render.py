@@ -129,4 +129,4 @@ def _external_arrow(wait: Wait, step: Step) -> str:
     node = re.sub(r"\W", "_", wait.source)
     partitions = _among(wait)
     label = f"|{partitions}|" if partitions else ""
-    return f'    external_{node}["{wait.source}"] -->{label} {step.name}'
+    return f'    external_{node}(["{wait.source}"]) -->{label} {step.name}'

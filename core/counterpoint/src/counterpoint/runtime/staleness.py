@@ -58,7 +58,8 @@ def _ages(context: StepContext, given: Mapping[str, Given], seen: Observed | Non
     for parameter, reference in pairs:
         external = context.external.get(parameter)
         pipeline = external.pipeline if external else context.pipeline
-        made_for = pipeline.partitions.partition(reference.partition.partition(".")[0]).end
+        partition_of = pipeline.partitions.partition if external else context.partition_of
+        made_for = partition_of(reference.partition.partition(".")[0]).end
         name = f"{reference.step} of {reference.partition}" + (f" of {pipeline.name}" if external else "")
         if not pipeline.step(reference.step).output.partitioned:
             moment = datetime.fromisoformat(reference.as_of) if reference.as_of else made_for
