@@ -193,3 +193,43 @@ def test_a_frame_is_what_the_other_step_made(tmp_path: Path) -> None:
     external = context_of(request_of(tmp_path, "desk"), "twice").external["amount"]
     assert external.is_single
     assert external.read(external.references).equals(pl.DataFrame({"amount": [7]}))
+
+
+def test_openlineage_names_the_table_of_the_other_pipeline(tmp_path: Path) -> None:
+    from counterpoint.model import StepRecord
+    from counterpoint.runtime.openlineage_events import fail
+
+    make(tmp_path, "2026-01-06", DAY)
+    event = fail(context_of(request_of(tmp_path, "desk"), "total"), StepRecord("total", Status.FAILED))
+    (dataset,) = event.inputs
+    table = Store(str(tmp_path), borders.market).entry("trades", DAY).reference
+    assert dataset.name == table.uri
+    assert dataset.facets["version"].datasetVersion == str(table.table_version)
+
+
+def test_locked_requirements_hold_the_distribution_of_the_other_pipeline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from counterpoint.build import project_of
+
+    source = "from counterpoint.model import Pipeline, input_from, step\n\n\ndef reads(given): ...\n\n\n"
+    for name, other in (("ebb", "streamrec.raw_interactions"), ("flood", "borders:market.trades")):
+        text = f"{source}pipeline = Pipeline('{name}', (step(reads, inputs={{'given': input_from('{other}')}}),))\n"
+        (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
+        info = tmp_path / f"{name}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n", encoding="utf-8")
+        (info / "RECORD").write_text(f"{name}.py,,\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert any(line.startswith("streamrec==") for line in project_of("ebb:pipeline").requirements)
+    with pytest.raises(UsageError, match="borders:market.trades, which belongs to no installed distribution"):
+        project_of("flood:pipeline")
+
+
+def test_a_comparison_below_a_new_root_is_refused(tmp_path: Path) -> None:
+    from counterpoint_compare.runs import Comparison, compare
+
+    given = {"pipeline": "borders:desk", "root": str(tmp_path), "orchestrators": ("local",)}
+    fields = {name: given.get(name, "") for name in Comparison.__dataclass_fields__}
+    with pytest.raises(UsageError, match=r"where borders:market\.trades, borders:market\.trades is not published"):
+        compare(Comparison(**fields), Path)

@@ -237,7 +237,7 @@ def _step(asset: dg.AssetsDefinition) -> Step:
 
 def _external_paths(step: Step, key: dg.AssetKey, wait: Wait) -> set[tuple[str, ...]]:
     """The paths that the key of an input's asset may have: below the other pipeline's name, or below nothing."""
-    name, own = str(name_of(wait.target)), {source.step for source in step.inputs}
+    name, own = str(name_of(wait.target)), {*step.upstream, *(source.step for source in step.inputs)}
     prefix = key.path[:-1]
     paths = {(*prefix[:-1], name, str(wait.step))}
     return paths if prefix or wait.step in own else {*paths, (str(wait.step),)}

@@ -241,7 +241,7 @@ def judge_run(scenario: Scenario, run: ScenarioRun) -> Iterator[Difference]:
             yield Difference("an effect in a run without effects", name, "not run", f"run {times} times")
 
 
-def _publish_source(scenario: Scenario, run: ScenarioRun) -> Iterator[Difference]:
+def _published(scenario: Scenario, run: ScenarioRun) -> Iterator[Difference]:
     """The outputs of exactly the successful steps must be published in the version; `_elements` checks mapped steps."""
     statuses = {(step.name, run.record.date): step.status for step in run.record.steps}
     statuses |= {(step.name, record.date): step.status for record in run.earlier for step in record.steps}
