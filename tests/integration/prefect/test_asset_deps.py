@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 EVENTS = "counterpoint://across_source/across_events"
+MADE = {EVENTS, *(f"counterpoint://across/{name}" for name in across.step_names)}
+PATIENCE = 60.0
 
 
 def test_a_task_depends_on_the_asset_of_the_other_pipeline() -> None:
@@ -37,17 +40,24 @@ def test_a_task_depends_on_the_asset_of_the_other_pipeline() -> None:
     assert read_back(flow).step("across_rows").waits == ()
 
 
+def expected_events(database: Path) -> dict[str, tuple[Any, Any]]:
+    """What the server stored of materializations, by asset; it stores events some seconds after they are emitted."""
+    query = "select resource, related, payload from events where event = 'prefect.asset.materialization.succeeded'"
+    until, made = time.monotonic() + PATIENCE, dict[str, tuple[Any, Any]]()
+    while set(made) != MADE and time.monotonic() < until:
+        with closing(sqlite3.connect(database)) as connection:
+            rows = connection.execute(query).fetchall()
+        made = {json.loads(row[0])["prefect.resource.id"]: (json.loads(row[1]), json.loads(row[2])) for row in rows}
+        time.sleep(0.2)
+    return made
+
+
 def test_events_tell_what_was_made_from_what(tmp_path: Path) -> None:
     adapter = find_adapter("prefect")
     scenario = next(scenario for scenario in SCENARIOS if scenario.name == "across")
     check_behaviour(adapter, scenario, tmp_path, ProcessEngine(adapter))
-    with closing(sqlite3.connect(home_of(str(tmp_path), "prefect") / "prefect.db")) as connection:
-        rows = connection.execute(
-            "select resource, related, payload from events where event = 'prefect.asset.materialization.succeeded'"
-        ).fetchall()
-    made = {json.loads(resource)["prefect.resource.id"]: json.loads(related) for resource, related, _ in rows}
-    assert set(made) == {EVENTS, *(f"counterpoint://across/{name}" for name in across.step_names)}
-    sources = {name: [r["prefect.resource.id"] for r in related if r["prefect.resource.role"] == "asset"]
-               for name, related in made.items()}  # fmt: skip
-    assert sources["counterpoint://across/across_counts"] == [EVENTS]
-    assert all(json.loads(payload)["digest"].startswith("sha256:") for *_, payload in rows)
+    made = expected_events(home_of(str(tmp_path), "prefect") / "prefect.db")
+    assert set(made) == MADE
+    related, payload = made["counterpoint://across/across_counts"]
+    assert [r["prefect.resource.id"] for r in related if r["prefect.resource.role"] == "asset"] == [EVENTS]
+    assert payload["digest"].startswith("sha256:")
