@@ -229,7 +229,7 @@ def test_locked_requirements_hold_the_distribution_of_the_other_pipeline(
 def test_a_comparison_below_a_new_root_is_refused(tmp_path: Path) -> None:
     from counterpoint_compare.runs import Comparison, compare
 
-    given = {"pipeline": "borders:desk", "root": str(tmp_path), "orchestrators": ("local",)}
-    fields = {name: given.get(name, "") for name in Comparison.__dataclass_fields__}
+    chosen = {"pipeline": "borders:desk", "root": str(tmp_path), "orchestrators": ("local",)}
+    fields = {name: chosen.get(name, "") for name in Comparison.__dataclass_fields__}
     with pytest.raises(UsageError, match=r"where borders:market\.trades, borders:market\.trades is not published"):
         compare(Comparison(**fields), Path)
