@@ -27,6 +27,6 @@ across = Pipeline(
     steps=(
         named("across_counts", "counts", inputs={"table": input_from(_EVENTS, shift=-1, poll=_POLL)}, output=_TABLE),
         named("across_rows", "window_rows", inputs={"days": input_from(_EVENTS, "t-1..t-1", poll=_POLL)}),
-        named("across_total", "total", inputs={"given": "across_rows"}, after=("across_counts",)),
+        named("across_total", "total", inputs={"numbers": "across_rows"}, after=("across_counts",)),
     ),
 )
