@@ -19,7 +19,6 @@ EXAMPLE = """\
 counterpoint diff old.parquet new.parquet --key user_id --tolerance score=1e-6
 counterpoint diff streamrec@production streamrec@january --samples 3"""
 _THING = "Delta folder[@VERSION], Parquet file or folder, CSV file, s3:// URI, PIPELINE@TAG, or run id"
-_LONGEST = 60
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -132,8 +131,13 @@ def _tell_table(result: TableDiff) -> None:
 
 
 def _sample(result: Sample) -> Sequence[str | None]:
-    sides = [None if side is None and result.column is None else _short(side) for side in (result.left, result.right)]
-    return result.kind.replace("_", " "), _short(dict(result.key)), result.column, *sides
+    from counterpoint.diff.showing import told, told_apart
+
+    if result.column is None:
+        sides = tuple(None if side is None else told(side) for side in (result.left, result.right))
+    else:
+        sides = told_apart(result.left, result.right)
+    return result.kind.replace("_", " "), told(dict(result.key)), result.column, *sides
 
 
 def _how(key: KeyUse | None) -> str:
@@ -141,11 +145,13 @@ def _how(key: KeyUse | None) -> str:
         return "equal files: no values were compared"
     if not key.columns:
         return "no key: whole rows are compared"
+    from counterpoint.diff.showing import told
+
     used = f"matched by {', '.join(key.columns)} ({'detected' if key.found else 'given'})"
     if not key.repeated_left and not key.repeated_right:
         return used
     counts = f"{key.repeated_left:,} left, {key.repeated_right:,} right"
-    return f"{used}; repeated keys: {counts}{''.join(f', {_short(dict(example))}' for example in key.examples)}"
+    return f"{used}; repeated keys: {counts}{''.join(f', {told(dict(example))}' for example in key.examples)}"
 
 
 def _tell_values(result: ModelDiff | ValueDiff) -> None:
@@ -155,12 +161,7 @@ def _tell_values(result: ModelDiff | ValueDiff) -> None:
         tensors = [(t.name, t.left, t.right, t.changed, t.max_abs_diff) for t in result.tensors if not t.equal]
         table("Tensors", ("tensor", "left", "right", "changed", "largest difference"), tensors)
     if result.values:
-        values = [(c.path, *map(_short, c.told()), c.abs_diff) for c in result.values]
+        from counterpoint.diff.showing import told_apart
+
+        values = [(c.path, *told_apart(*c.told()), c.abs_diff) for c in result.values]
         table("Values", ("value", "left", "right", "difference"), values)
-
-
-def _short(value: object) -> str:
-    from counterpoint.diff.report import plain
-
-    text = str(plain(value))
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

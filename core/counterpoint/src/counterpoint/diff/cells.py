@@ -10,6 +10,7 @@ import polars as pl
 
 from counterpoint.diff.buckets import KEY, ROW
 from counterpoint.diff.dicts import dicts_of, place_of
+from counterpoint.diff.gaps import gap
 from counterpoint.diff.report import ColumnDiff, Rows, Sample
 from counterpoint.diff.survey import unbalanced
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from counterpoint.diff.schema import Layout
 
 _RIGHT = "_right"
-_MICROSECONDS = 1e6
 
 
 @dataclass
@@ -83,7 +83,9 @@ class Tally:
         tolerance = self.options.tolerance.of(name)
         if not tolerance or not kind.is_numeric():
             return differs
-        return differs & ~(gap(alias, kind).cast(pl.Float64) <= tolerance).fill_null(value=False)
+        return differs & ~(
+            gap(pl.col(alias), pl.col(f"{alias}{_RIGHT}"), kind).cast(pl.Float64) <= tolerance
+        ).fill_null(value=False)
 
     def _column(self, name: str, alias: str, kind: Any, changed: pl.DataFrame) -> None:
         self.cells[name] = self.cells.get(name, 0) + changed.height
@@ -116,23 +118,14 @@ class Tally:
         return tuple(sample for group in groups for sample in group[: self.options.samples])
 
 
-def gap(alias: str, kind: Any) -> pl.Expr:
-    """The absolute difference of two columns of numbers or times; times in seconds."""
-    left, right = pl.col(alias), pl.col(f"{alias}{_RIGHT}")
-    if kind.is_integer():
-        return (left.cast(pl.Int128) - right.cast(pl.Int128)).abs()
-    if kind.is_temporal():
-        left, right = (
-            side if isinstance(kind, pl.Duration) else side.cast(pl.Datetime("us")) for side in (left, right)
-        )
-        return (left - right).dt.total_microseconds().abs() / _MICROSECONDS
-    return (left.cast(pl.Float64) - right.cast(pl.Float64)).abs()
+def _gap(alias: str, kind: Any) -> pl.Expr:
+    return gap(pl.col(alias), pl.col(f"{alias}{_RIGHT}"), kind)
 
 
 def _largest(changed: pl.DataFrame, alias: str, kind: Any) -> float | None:
     if not (kind.is_numeric() or kind.is_temporal()) or isinstance(kind, pl.Time):
         return None
-    gaps = changed.select(gap(alias, kind)).to_series()
+    gaps = changed.select(_gap(alias, kind)).to_series()
     largest = gaps.filter(gaps.is_finite()).max() if gaps.dtype.is_float() else gaps.max()
     return largest if isinstance(largest, int | float) and math.isfinite(largest) else None
 

@@ -41,7 +41,7 @@ def diff_tables(left: pl.LazyFrame, right: pl.LazyFrame, options: Options | None
         # rows without any comparable column match no other row
         return TableDiff(schema, Rows(*counts, *counts), key=KeyUse((), found=True))
     both = [layout.aligned(side) for side in (left, right)]
-    key = options.key or find_key(both[0], both[1], layout, max(counts))
+    key = options.key or find_key(both[0], both[1], layout, counts)
     sides = [hashed(side, layout.all, layout.of(key)) for side in both]
     seen = survey(sides[0], sides[1], max(counts))
     tally = Tally(layout, key, options)

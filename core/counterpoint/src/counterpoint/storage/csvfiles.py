@@ -217,9 +217,10 @@ def _header_lines(stream: io.BufferedReader, lines: list[bytes]) -> Iterator[str
 
 
 def _distinct(names: Sequence[str]) -> list[str]:
-    """The names of columns, with a number added to repeated ones, as Polars does."""
+    """The names of columns, with a number added to repeated ones, as Polars does; no two are the same."""
     distinct: list[str] = []
     for name in names:
-        count = names[: len(distinct)].count(name)
-        distinct.append(f"{name}_duplicated_{count - 1}" if count else name)
+        numbered = (f"{name}_duplicated_{number}" for number in range(len(names)))
+        free = name if name not in distinct else next(each for each in numbered if each not in {*distinct, *names})
+        distinct.append(free)
     return distinct
