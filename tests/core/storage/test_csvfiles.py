@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from counterpoint.storage import csvfiles
-from counterpoint.storage.csvfiles import CsvError, CsvFile
+from counterpoint.storage.csvdialects import CsvError
+from counterpoint.storage.csvfiles import CsvFile
 
 if TYPE_CHECKING:
     from pathlib import Path

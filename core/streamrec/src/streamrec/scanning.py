@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from counterpoint.errors import SourceError
-from counterpoint.storage.csvfiles import LINE, CsvError, CsvFile
+from counterpoint.storage.csvdialects import CsvError
+from counterpoint.storage.csvfiles import LINE, CsvFile
 from counterpoint.storage.parquetfiles import unreadable
 
 if TYPE_CHECKING:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from counterpoint.diff.report import Options, Tolerance
+    from counterpoint.diff.rowsfile import RowsFile
     from counterpoint.diff.schema import Layout
 
 _RIGHT = "_right"
@@ -36,6 +37,7 @@ class Tally:
     cells: dict[str, int] = field(default_factory=dict)
     largest: dict[str, float] = field(default_factory=dict)
     samples: dict[tuple[str, str | None], list[Sample]] = field(default_factory=dict)
+    rows_file: RowsFile | None = None
 
     def add(self, left: pl.DataFrame, right: pl.DataFrame, repeated: pl.Series) -> None:
         """Counts one bucket; rows with a repeated key, or all rows if there is no key, are compared as a whole."""
@@ -56,6 +58,8 @@ class Tally:
     def _only(self, kind: str, rows: pl.DataFrame) -> None:
         setattr(self, kind, getattr(self, kind) + rows.height)
         by = [*self.layout.of(self.key), ROW]
+        if self.rows_file:
+            self.rows_file.add(kind, rows, by)
         for row in dicts_of(_first(rows, by, self.options.samples)):
             values = {name: row[alias] for name, alias in zip(self.layout.names, self.layout.all, strict=True)}
             key = {name: values[name] for name in self.key}
@@ -70,6 +74,8 @@ class Tally:
         ]
         marked = pairs.with_columns(flags).filter(pl.any_horizontal([f"is_{alias}" for alias in self.layout.all]))
         self.changed += marked.height
+        if self.rows_file:
+            self.rows_file.add("changed", marked, self.layout.of(self.key))
         counts = marked.select(pl.col(f"is_{alias}").sum() for alias in self.layout.all).row(0)
         columns = zip(self.layout.names, self.layout.all, self.layout.types, counts, strict=True)
         by = self.layout.of(self.key)
@@ -80,12 +86,14 @@ class Tally:
 
     def _changed(self, name: str, alias: str, kind: Any) -> pl.Expr:
         differs = pl.col(alias).ne_missing(pl.col(f"{alias}{_RIGHT}"))
-        tolerance = self.options.tolerance.of(name)
-        if not tolerance or not kind.is_numeric():
+        absolute, relative = self.options.tolerance.of(name), self.options.tolerance.relative_of(name)
+        if not (absolute or relative) or not kind.is_numeric():
             return differs
-        return differs & ~(
-            gap(pl.col(alias), pl.col(f"{alias}{_RIGHT}"), kind).cast(pl.Float64) <= tolerance
-        ).fill_null(value=False)
+        distance = _gap(alias, kind).cast(pl.Float64)
+        size = pl.max_horizontal(pl.col(column).cast(pl.Float64).abs() for column in (alias, f"{alias}{_RIGHT}"))
+        # as math.isclose: an infinite number is not within a share of itself of another one
+        is_within = (distance <= absolute) | ((distance <= relative * size) & distance.is_finite())
+        return differs & ~is_within.fill_null(value=False)
 
     def _column(self, name: str, alias: str, kind: Any, changed: pl.DataFrame) -> None:
         self.cells[name] = self.cells.get(name, 0) + changed.height
@@ -103,11 +111,12 @@ class Tally:
         """The row counts of the comparison, given those of both sides."""
         return Rows(left, right, self.only_left, self.only_right, self.changed)
 
-    def columns(self) -> tuple[ColumnDiff, ...]:
-        """The differences of each column, in the order of the columns."""
+    def columns(self, left: int) -> tuple[ColumnDiff, ...]:
+        """The differences of each column, in the order of the columns; `left` is the number of the left side's rows."""
         used: Tolerance = self.options.tolerance
+        matched = left - self.only_left if self.key else None
         return tuple(
-            ColumnDiff(n, self.cells.get(n, 0), self.largest.get(n), used.of(n) if kind.is_numeric() else 0.0)
+            ColumnDiff(n, self.cells.get(n, 0), self.largest.get(n), used.of(n) if kind.is_numeric() else 0.0, matched)
             for n, kind in zip(self.layout.names, self.layout.types, strict=True)
         )
 

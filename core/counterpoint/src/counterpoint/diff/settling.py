@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -34,7 +35,7 @@ def roomy(kind: Any) -> list[Any]:
     """A type and its coarser forms, also within lists and structs; empty for one that holds every value anyway."""
     if _replaced(kind, lambda _: pl.String()) == kind:
         return []
-    return list(dict.fromkeys([kind, *(_replaced(kind, lambda leaf, u=unit: _in(leaf, u)) for unit in _UNITS[1:])]))
+    return list(dict.fromkeys([kind, *(_replaced(kind, partial(_in, unit=unit)) for unit in _UNITS[1:])]))
 
 
 def keeps(rows: pl.LazyFrame, name: str, own: Any, kind: Any) -> bool:
@@ -46,7 +47,7 @@ def keeps(rows: pl.LazyFrame, name: str, own: Any, kind: Any) -> bool:
         return False
 
 
-def _in(leaf: Any, unit: Any) -> Any:
+def _in(leaf: Any, *, unit: Any) -> Any:
     """A type of times in a unit that is no finer than its own; another type as it is."""
     if isinstance(leaf, pl.Decimal) or _UNITS.index(leaf.time_unit) > _UNITS.index(unit):
         return leaf
