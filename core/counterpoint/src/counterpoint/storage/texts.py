@@ -38,7 +38,10 @@ def exact(text: pl.Expr, kind: Any) -> pl.Expr:
     if kind == pl.Boolean:
         return text.str.to_lowercase().replace_strict({"true": True, "false": False}, default=None, return_dtype=kind)
     if kind.is_integer():
-        return _where(text, _INTEGER, text.str.replace(r"\.0+$", "").cast(kind, strict=False))
+        number = text.cast(kind, strict=False)
+        other = _unlike(text, number)
+        rest = _where(other, _INTEGER, other.str.replace(r"\.0+$", "").cast(kind, strict=False))
+        return pl.coalesce(pl.when(other.is_null()).then(number), rest)
     if kind.is_float():
         return _float(text, kind)
     if isinstance(kind, pl.Decimal):
@@ -49,8 +52,15 @@ def exact(text: pl.Expr, kind: Any) -> pl.Expr:
 def value(text: pl.Expr, kind: Any) -> pl.Expr:
     """The values of texts that are all known to be `exact`, computed faster."""
     if kind.is_integer():
-        return text.str.replace(r"\.0+$", "").cast(kind, strict=False)
+        number = text.cast(kind, strict=False)
+        rest = pl.when(number.is_null()).then(text).str.replace(r"\.0+$", "").cast(kind, strict=False)
+        return pl.coalesce(number, rest)
     return text.cast(kind, strict=False) if kind.is_float() else exact(text, kind)
+
+
+def _unlike(text: pl.Expr, number: pl.Expr) -> pl.Expr:
+    """The texts that are not the number's own; few as a rule, and patterns of nulls cost nothing."""
+    return pl.when((number.cast(pl.String) == text).fill_null(value=False)).then(None).otherwise(text)
 
 
 def candidates(texts: pl.Series) -> list[Any]:
@@ -96,16 +106,16 @@ def _where(text: pl.Expr, pattern: str, value: pl.Expr) -> pl.Expr:
 def _float(text: pl.Expr, kind: Any) -> pl.Expr:
     """The floats of texts whose digits equal those of the float's shortest text or of its text of 17 digits."""
     value = text.cast(kind, strict=False)
-    plain = text.str.contains(_NUMBER)
-    short = (text.str.len_bytes() <= _SHORT[kind.base_type()]) & ~text.str.contains("[a-zE]")
-    easy = short | (value.cast(pl.String) == text)
+    other = _unlike(text, value)
+    plain = other.str.contains(_NUMBER)
+    short = (other.str.len_bytes() <= _SHORT[kind.base_type()]) & ~other.str.contains("[a-zE]")
     # usually few texts remain, and these are checked one by one
-    remaining = pl.when(plain & ~easy).then(text)
+    remaining = pl.when(plain & ~short).then(other)
     single = kind == pl.Float32
     held = remaining.map_batches(
         lambda texts: _held(texts, single=single), return_dtype=pl.Boolean, is_elementwise=True
     )
-    return pl.when(plain & (easy | held)).then(value)
+    return pl.when(other.is_null() | (plain & (short | held))).then(value)
 
 
 def _held(texts: pl.Series, *, single: bool) -> pl.Series:
