@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
 import codecs
 import gzip
+import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, cast
@@ -105,13 +107,13 @@ def _unpacked(path: Path) -> Iterator[IO[bytes]]:
         if kind is None:
             with path.open("rb") as stream:
                 yield stream
-        elif kind == "gzip":  # Arrow's takes a cut one for whole
-            with gzip.open(path) as unpacked:
-                yield cast("IO[bytes]", unpacked)
-        else:
+        elif kind == "zstd":
             with pa.input_stream(str(path), compression=kind) as unpacked:
                 yield unpacked
-    except (EOFError, gzip.BadGzipFile, pa.ArrowException) as error:
+        else:  # not Arrow's reader of gzip, which takes a cut file for a whole one
+            with gzip.open(path) if kind == "gzip" else bz2.open(path) as unpacked:
+                yield cast("IO[bytes]", unpacked)
+    except (EOFError, zlib.error, pa.ArrowException) as error:
         raise CsvError(f"its compressed data is cut or damaged ({error})") from error
     except OSError as error:
         if kind is None:
