@@ -49,18 +49,28 @@ def compare(comparison: Comparison, python_of: Callable[[str], Path]) -> list[Co
     """Runs every orchestrator; a failure of one does not stop the others.
 
     Raises:
-        UsageError: the root is not a local folder.
+        UsageError: the root is not a local folder, or the pipeline reads another one.
         ServiceError: a side's adapter cannot be queried.
     """
     if "://" in comparison.root:
         raise UsageError(f"compare needs a local folder for each side: {comparison.root} is not one: name a folder")
+    _refuse_external(comparison.pipeline)
     pythons = {name: python_of(name) for name in comparison.orchestrators}
-    find_pipeline(comparison.pipeline)
     contestants = []
     for number, name in enumerate(comparison.orchestrators, 1):
         log.info("[%d/%d] %s", number, len(pythons), name)
         contestants.append(_contest(comparison, name, pythons[name]))
     return contestants
+
+
+def _refuse_external(name: str) -> None:
+    """Refuses a pipeline that reads another one: below a new root nothing of it is published."""
+    sources = [wait.source for step in find_pipeline(name).steps for wait in step.external_inputs]
+    if sources:
+        raise UsageError(
+            f"compare runs {name} below a root of its own, where {', '.join(sources)} is not published: compare a"
+            " pipeline that reads no other one"
+        )
 
 
 def _contest(comparison: Comparison, name: str, python: Path) -> Contestant:

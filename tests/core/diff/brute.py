@@ -77,10 +77,12 @@ def is_key(rows: list[Row], names: tuple[str, ...]) -> bool:
     return len(by_key(rows, names)) == len(rows)
 
 
-def smallest_keys(left: list[Row], right: list[Row], names: list[str]) -> list[tuple[str, ...]]:
-    """All sets of columns of the smallest size that tell the rows of both tables apart."""
+def best_keys(left: list[Row], right: list[Row], names: list[str]) -> list[tuple[str, ...]]:
+    """The keys that match the most rows, of the smallest size at which one matches half of the shorter table."""
+    shared: dict[tuple[str, ...], int] = {}
     for size in (1, 2, 3):
-        found = [key for key in combinations(names, size) if is_key(left, key) and is_key(right, key)]
-        if found:
-            return found
-    return []
+        keys = [key for key in combinations(names, size) if is_key(left, key) and is_key(right, key)]
+        shared |= {key: len(by_key(left, key).keys() & by_key(right, key).keys()) for key in keys}
+        if shared and max(shared.values()) * 2 >= min(len(left), len(right)):
+            break
+    return [key for key, count in shared.items() if count == max(shared.values())]

@@ -190,3 +190,21 @@ def test_every_version_is_what_deltalake_itself_reads(
         judge = pl.DataFrame(DeltaTable(place, version=version).to_pyarrow_table())
         found = rows_of(open_delta(place, version), place).collect().select(judge.columns)
         assert found.sort(judge.columns).rows() == judge.sort(judge.columns).rows()
+
+
+def test_a_column_of_a_file_may_be_spelled_in_another_case(tmp_path: Path, command: Command) -> None:
+    mixed = log(tmp_path / "l", {"id": "long", "gross": "double"}, pa.table({"ID": [1, 2], "Gross": [0.5, 1.5]}))
+    lost = log(tmp_path / "r", {"id": "long", "gross": "double"}, pa.table({"id": [1, 2]}))
+    code, document, _ = command(mixed, lost, "--key", "id")
+    assert (code, document["rows"]["changed"]) == (4, 2)
+    whole = log(tmp_path / "w", {"id": "long", "gross": "double"}, pa.table({"id": [1, 2], "gross": [0.5, 1.5]}))
+    assert command(mixed, whole)[0] == 0
+
+
+def test_a_column_that_could_be_either_of_two_is_refused(tmp_path: Path, command: Command) -> None:
+    table = log(
+        tmp_path / "l", {"id": "long", "gross": "double"}, pa.table({"id": [1], "GROSS": [0.5], "Gross": [1.5]})
+    )
+    code, _, told = command(table, log(tmp_path / "r", {"id": "long"}))
+    assert code == 2
+    assert "has the columns 'GROSS', 'Gross', and the table 'gross'" in told

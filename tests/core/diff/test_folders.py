@@ -201,3 +201,51 @@ def test_two_thousand_columns_take_seconds(tmp_path: Path, command: Command) -> 
     places = put(tmp_path / "l.parquet", left), put(tmp_path / "r.parquet", right)
     code, document, _ = command(*places, "--key", "id")
     assert (code, document["rows"]["changed"]) == (4, 1)
+
+
+def nested(unit: str, moment: dt.datetime) -> pa.Table:
+    kind = pa.timestamp(unit)
+    struct = pa.array([{"t": moment}], pa.struct([("t", kind)]))
+    return pa.table({"id": [1], "s": struct, "l": pa.array([[moment, None]], pa.list_(kind))})
+
+
+def test_values_within_lists_and_structs_have_room(tmp_path: Path, command: Command) -> None:
+    end = dt.datetime.fromisoformat("9999-12-31")
+    left = put(tmp_path / "l.parquet", nested("us", end))
+    code, document, told = command(left, put(tmp_path / "r.parquet", nested("ns", DAYS[0])), "--key", "id")
+    assert (code, document and document["rows"]["changed"]) == (4, 1), told
+    assert command(left, put(tmp_path / "m.parquet", nested("ms", end)), "--key", "id")[0] == 0
+
+
+def test_files_of_a_folder_have_room_for_each_other(tmp_path: Path, command: Command) -> None:
+    end = dt.datetime.fromisoformat("9999-12-31")
+    for name, unit, moment in (("a", "us", end), ("b", "ns", DAYS[0])):
+        put(tmp_path / "f" / f"{name}.parquet", pa.table({"x": pa.array([moment], pa.timestamp(unit))}))
+    whole = put(tmp_path / "w.parquet", D({"x": [DAYS[0], end]}))
+    assert command(tmp_path / "f", whole)[0] == 0
+    put(tmp_path / "f" / "b.parquet", pa.table({"x": pa.array([1], pa.timestamp("ns"))}))
+    code, _, told = command(tmp_path / "f", whole)
+    assert code == 2
+    assert "no unit or scale holds the values of both" in told
+
+
+def test_a_column_whose_name_begins_with_an_underscore_is_no_hidden_folder(tmp_path: Path, command: Command) -> None:
+    for number in (1, 2):
+        put(tmp_path / "f" / f"_k={number}" / "p.parquet", D({"id": [number]}))
+    whole = put(tmp_path / "w.parquet", D({"id": [1, 2], "_k": [1, 2]}))
+    assert command(tmp_path / "f", whole)[0] == 0
+
+
+@pytest.mark.parametrize("name", ["b.csv", "b.jsonl", "b.orc", "b.parq"])
+def test_data_of_another_kind_in_a_folder_is_not_left_out(tmp_path: Path, command: Command, name: str) -> None:
+    put(tmp_path / "f" / "a.parquet", D({"id": [1]}))
+    (tmp_path / "f" / name).write_text("id\n2\n", encoding="utf-8")
+    code, _, told = command(tmp_path / "f", tmp_path / "f")
+    assert code == 2
+    assert f"holds files of several kinds, .parquet (a.parquet) and .{name.partition('.')[2]} ({name})" in told
+
+
+def test_other_files_beside_a_table_are_no_data(tmp_path: Path, command: Command) -> None:
+    put(tmp_path / "f" / "A.PARQUET", D({"id": [1]}))
+    (tmp_path / "f" / "README.md").write_text("notes", encoding="utf-8")
+    assert command(tmp_path / "f", put(tmp_path / "w.parquet", D({"id": [1]})))[0] == 0

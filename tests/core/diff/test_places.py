@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -54,12 +56,36 @@ def test_versions_of_a_delta_table(tmp_path: Path, command: Command) -> None:
     place = delta(tmp_path / "t", FRAME, FRAME.with_columns(x=pl.col("x") + 1), FRAME)
     code, document, told = command(f"{place}@0", f"{place}@1", "--key", "id")
     assert (code, rows(document)) == (4, [3, 3, 0, 0, 2])
+    share = document["columns"][1].pop("match_percent")
     assert document["columns"][1] == {"name": "x", "changed": 2, "max_abs_diff": 1.0, "tolerance": 0.0}
+    assert share == pytest.approx(100 / 3)
     assert "different" in told
     assert command(f"{place}@0", place)[0] == 0
     code, document, told = command(f"{place}@7", place)
     assert (code, document) == (2, None)
     assert "has no version 7 (any more): the newest is 2" in told
+
+
+def test_a_delta_table_as_it_was_at_a_time(tmp_path: Path, command: Command) -> None:
+    place = delta(tmp_path / "t", FRAME, FRAME.with_columns(x=pl.col("x") + 1), FRAME.with_columns(x=pl.col("x") + 2))
+    for version, log in enumerate(sorted((place / "_delta_log").glob("*.json"))):
+        moment = int(datetime(2026, 1, 1 + version, 12, tzinfo=UTC).timestamp() * 1000)
+        log.write_text(re.sub(r'"timestamp":\d+', f'"timestamp":{moment}', log.read_text(encoding="utf-8")))
+    for moment, version in {
+        "2026-01-01T12:00:00Z": 0,
+        "2026-01-02": 0,
+        "2026-01-02T13:00:00+01:00": 1,
+        "2026-01-02T11:59:59Z": 0,
+        "2026-01-03T12:00:00": 2,
+        "2030-01-01": 2,
+    }.items():
+        assert command(f"{place}@{moment}", f"{place}@{version}", "--key", "id")[0] == 0
+        assert command(f"{place}@{moment}", f"{place}@{(version + 1) % 3}", "--key", "id")[0] == 4
+    code, _, told = command(f"{place}@2025-12-31", place)
+    assert code == 2
+    assert "has no version of 2025-12-31T00:00:00+00:00 (any more): its first commit is of 2026-01-01T12:00" in told
+    code, _, told = command(f"{place}@2026-02-31", place)
+    assert (code, "there is no such moment" in told) == (2, True)
 
 
 def test_delta_tables_of_the_same_files_are_not_read(tmp_path: Path, command: Command) -> None:

@@ -150,6 +150,35 @@ def test_a_csv_is_whole_and_takes_the_types_of_the_other_side(read: Read, both: 
     assert match("orders", DAY, csv, parquet, How(_options())).status is Status.EQUAL
 
 
+def test_a_csv_of_another_dialect(read: Read, both: pl.DataFrame, tmp_path: Path) -> None:
+    rows = day_of(both)
+    rows.write_parquet(tmp_path / f"{DAY}.parquet")
+    parquet = read('[steps.orders]\nparquet = "{date}.parquet"\n').output("orders", DAY)
+    lines = rows.write_csv(separator=";").splitlines()
+    (tmp_path / f"{DAY}.csv").write_text("\n".join(lines[1:]), encoding="utf-16")
+    toml = f'csv = "{{date}}.csv"\nseparator = ";"\nencoding = "utf-16"\nheader = {lines[0].split(";")}\n'
+    csv = read(f"[steps.orders]\n{toml}").output("orders", DAY)
+    assert csv is not None
+    assert (csv.facts["rows"], match("orders", DAY, csv, parquet, How(_options())).status) == (
+        rows.height,
+        Status.EQUAL,
+    )
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ('parquet = "{date}.parquet"\nseparator = ";"', "separator is of csv files, and this is parquet"),
+        ('csv = "{date}.csv"\nseparator = ";;"', "the separator ';;' is none"),
+        ('csv = "{date}.csv"\nencoding = "latin-99"', "the encoding 'latin-99' is not known"),
+        ('csv = "{date}.csv"\nheader = 3', "header names columns: write them as a list"),
+    ],
+)
+def test_a_dialect_that_does_not_fit_is_named(read: Read, setting: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        read(f"[steps.orders]\n{setting}\n")
+
+
 def test_a_csv_by_a_column_of_moments(read: Read, both: pl.DataFrame, tmp_path: Path) -> None:
     both.with_columns(seen=pl.col("at")).write_csv(tmp_path / "all.csv")
     output = read('[steps.orders]\ncsv = "all.csv"\nwhere = "seen"\n').output("orders", DAY)

@@ -107,7 +107,10 @@ def test_the_diagram_has_every_step_and_every_edge(pipeline: Pipeline) -> None:
     assert lines[0] == "flowchart LR"
     assert {m[1] for line in lines if (m := re.match(r"(\w+)\[", line))} == set(pipeline.step_names)
     drawn = [m for line in lines if (m := re.match(r"(\w+) -\.?->(?:\|(.*)\|)? (\w+)$", line))]
-    assert len(lines) == 1 + len(pipeline.steps) + len(drawn)
+    pattern = r'external_\w+\(\["(.+)"\]\) -->(?:\|(.*)\|)? (\w+)$'
+    external = {(m[1], m[3]) for line in lines if (m := re.match(pattern, line))}
+    assert external == {(wait.source, s.name) for s in pipeline.steps for wait in s.external_inputs}
+    assert len(lines) == 1 + len(pipeline.steps) + len(drawn) + len(external)
     wanted = {(i.step, str(i.window) if i.window else None, s.name) for s in pipeline.steps for i in s.inputs}
     wanted |= {(s.when.step, s.when.choice, s.name) for s in pipeline.steps if s.when}
     wanted |= {(name, None, s.name) for s in pipeline.steps for name in s.after}

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from counterpoint.storage import csvfiles
-from counterpoint.storage.csvfiles import CsvError, CsvFile
+from counterpoint.storage.csvdialects import CsvError
+from counterpoint.storage.csvfiles import CsvFile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -139,3 +140,25 @@ def test_a_mark_of_the_encoding_is_no_part_of_a_name(tmp_path: Path) -> None:
 def test_lines_are_counted_also_where_records_have_several(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text('a,b\n1,"x\ny"\n\n2,z\n', encoding="utf-8")
     assert CsvFile.open(tmp_path / "t.csv").frame(["a"]).rows() == [(2, "1"), (5, "2")]
+
+
+@pytest.mark.parametrize(
+    ("header", "names"),
+    [
+        ("a,a", ("a", "a_duplicated_0")),
+        ("a,a,a", ("a", "a_duplicated_0", "a_duplicated_1")),
+        ("a,a,a_duplicated_0", ("a", "a_duplicated_1", "a_duplicated_0")),
+        ("a_duplicated_0,a,a", ("a_duplicated_0", "a", "a_duplicated_1")),
+        (",,b", ("", "_duplicated_0", "b")),
+    ],
+)
+def test_no_column_is_lost_to_another_of_its_name(tmp_path: Path, header: str, names: tuple[str, ...]) -> None:
+    values = [str(number) for number in range(len(names))]
+    assert read(tmp_path / "t.csv", f"{header}\n{','.join(values)}\n") == [values]
+    assert CsvFile.open(tmp_path / "t.csv").names == names
+
+
+@given(st.lists(st.sampled_from(["a", "b", "a_duplicated_0", "a_duplicated_1", "a_duplicated_0_duplicated_0"])))
+def test_the_names_of_columns_are_distinct(names: list[str]) -> None:
+    distinct = csvfiles._distinct(names)
+    assert (len(distinct), len(set(distinct))) == (len(names), len(names))

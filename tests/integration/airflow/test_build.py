@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.airflow
 NAMES = sorted({scenario.reference for scenario in SCENARIOS})
-NATIVE = ("pool", "trigger_rule", "retries", "retry_delay", "max_retry_delay", "execution_timeout", "doc_md", "outlets")
+NATIVE = ("pool", "trigger_rule", "retries", "retry_delay", "max_retry_delay", "execution_timeout", "doc_md")
+ASSETS = ("inlets", "outlets")
 CONFIGURATION = Configuration("prod", "s3://bucket/lake", None, {}, {"token": "env:TOKEN"}, {})
 
 
@@ -34,7 +35,7 @@ def build_of(name: str) -> Build:
 
 def properties(dag: Any, task: str) -> dict[str, Any]:
     native = dag.get_task(task)
-    told = {name: getattr(native, name, None) for name in NATIVE}
+    told = {name: getattr(native, name, None) for name in (*NATIVE, *ASSETS)}
     policy = getattr(native, "retry_policy", None)
     return {**told, "upstream": native.upstream_task_ids, "retry_policy": policy.serialize() if policy else None}
 

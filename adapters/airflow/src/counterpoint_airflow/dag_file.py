@@ -56,6 +56,7 @@ _PARTITIONED = "CronPartitionTimetable"
 _DEFAULTS: dict[str, Any] = {
     "pool": DEFAULT_POOL,
     "owner": DEFAULT_OWNER,
+    "inlets": [],
     "executor_config": {},
     "trigger_rule": "all_success",
     "execution_timeout": None,

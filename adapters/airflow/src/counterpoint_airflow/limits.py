@@ -7,6 +7,7 @@ from counterpoint.adapter import Backfills, limits_of
 BACKFILLS = Backfills.RANGE
 _ROWS = """
 inputs.window | a DAG run knows nothing of others | core refuses an incomplete window; in a backfill the task defers
+external_inputs | an asset of another DAG starts runs, but holds none back | inlets; the task defers until it stands
 timeout | execution_timeout is a signal, which does not interrupt C code | core kills the step's own process first
 map_over | mapped tasks expand over a list in XCom, which holds references only | a small task counts the elements
 steps | a DAG run has every task of its DAG | what is not selected is skipped, or ends at once where others wait for it

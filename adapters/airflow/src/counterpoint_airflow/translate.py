@@ -14,6 +14,8 @@ from counterpoint.model import TriggerRule, grouped, groups_of, hidden, order, t
 from counterpoint.model.render import as_text
 from counterpoint.model.serial import pipeline_from, public_values, step_from, to_values
 from counterpoint.redaction import is_sealed
+from counterpoint.runtime.external import check_external, sources_of
+from counterpoint.runtime.registry import name_of
 from counterpoint.terminal import markdown_block
 from counterpoint_airflow.conditions import rule_of
 from counterpoint_airflow.deadlines import deadline
@@ -27,7 +29,7 @@ from counterpoint_airflow.waits import StepOperator
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from counterpoint.model import Pipeline, Step
+    from counterpoint.model import Pipeline, Step, Wait
 
 DEFAULT_POOL, DEFAULT_OWNER = "default_pool", "airflow"
 
@@ -42,7 +44,11 @@ def translate(pipeline: Pipeline, *, served: str | None = None, scheduled: bool 
         pipeline: The pipeline.
         served: The name or address by which the tasks find the pipeline; None: its own name.
         scheduled: Whether the DAG runs by the pipeline's schedule.
+
+    Raises:
+        UsageError: An input from another pipeline cannot be read.
     """
+    check_external(pipeline)
     with DAG(
         dag_id=pipeline.name,
         description=pipeline.description or None,
@@ -85,6 +91,7 @@ def _task(pipeline: Pipeline, step: Step, tasks: dict[str, Any], served: str) ->
 def native_of(pipeline: Pipeline, step: Step) -> dict[str, Any]:
     """The arguments of the task of a step, or of a group, in Airflow's own terms, but for its edges."""
     return {
+        "inlets": [asset_of(other, other.step(str(wait.step))) for wait, other in sources_of(pipeline, step)],
         "outlets": [asset_of(pipeline, member) for member in members_of(pipeline, step)],
         "pool": step.pool or DEFAULT_POOL,
         "owner": step.owner or DEFAULT_OWNER,
@@ -145,6 +152,10 @@ def asset_of(pipeline: Pipeline, step: Step) -> Asset:
     return Asset(name=step.name, uri=f"counterpoint://{pipeline.name}/{step.name}", group=pipeline.name)
 
 
+def _uri(wait: Wait) -> str:
+    return f"counterpoint://{name_of(wait.target)}/{wait.step}"
+
+
 def read_back(native: DAG) -> Pipeline:
     """The pipeline that a DAG describes, read from native properties wherever Airflow has them."""
     tasks = {name: native.get_task(name) for name in native.task_ids if not name.endswith((ELEMENTS, WATCHER, *GATES))}
@@ -178,6 +189,7 @@ def _step(native: Any, dag: DAG, name: str, tasks: Mapping[str, str]) -> Step:
     above, rule = {task.removesuffix(ELEMENTS) for task in native.upstream_task_ids}, rule_of(native.trigger_rule)
     if operator:
         above = (above - {stored.name}) | dag.get_task(f"{stored.name}{ELEMENTS}").upstream_task_ids
+    inlets = {asset.uri for asset in (operator or {}).get("inlets", ()) or getattr(native, "inlets", ())}
     if gates := [task for task in above if task.endswith(tuple(GATES))]:
         above, rule = dag.get_task(gates[0]).upstream_task_ids, TriggerRule.ONE_SUCCESS
     before = {step for step, task in tasks.items() if task in above or task == stored.group == native.task_id}
@@ -198,6 +210,7 @@ def _step(native: Any, dag: DAG, name: str, tasks: Mapping[str, str]) -> Step:
         retry=retry_of(native, stored.retry),
         timeout=timeout_of(native),
         map_over=stored.map_over if operator else None,
+        waits=tuple(wait for wait in stored.waits if not wait.parameter or _uri(wait) in inlets),
         description=(operator["doc_md"] if operator else native.doc_md) or "",
     )
 

@@ -33,6 +33,18 @@ class Binding:
         """The key of a step's asset."""
         return dg.AssetKey([*self.prefix, step])
 
+    def external_key(self, pipeline: Pipeline, other: str, step: str) -> dg.AssetKey:
+        """The key of a step's asset of another pipeline that is bound in the same way.
+
+        Args:
+            pipeline: The pipeline that is bound here.
+            other: The other one's name, which stands in place of the last part of the prefix.
+            step: The other one's step.
+        """
+        if self.prefix:
+            return dg.AssetKey([*self.prefix[:-1], other, step])
+        return dg.AssetKey([other, step] if step in pipeline.step_names else [step])
+
     def keys(self, steps: Iterable[str]) -> list[dg.AssetKey]:
         """The keys of the assets of steps."""
         return [self.key(step) for step in steps]

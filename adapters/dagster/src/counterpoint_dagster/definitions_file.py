@@ -34,7 +34,8 @@ def definitions_file(build: Build) -> str:
     steps = [pipeline.step(name) for name in order(pipeline)]
     functions = [_asset(pipeline, step, binding) for step in steps if step.group is None]
     functions += [_group(pipeline, group, binding) for group in groups_of(pipeline)]
-    body = [_head(build, binding), *functions, _job(pipeline, steps)]
+    job = _job(pipeline, steps)
+    body = [_head(build, binding, maps_same=any(SAME_PARTITION in text for text in functions)), *functions, job]
     body += [_schedule(pipeline)] if pipeline.schedule else []
     text = "\n\n\n".join([*body, _definitions(pipeline, steps)])
     has_freshness = any(step.freshness for step in steps)
@@ -48,18 +49,17 @@ def binding_of(build: Build) -> Binding:
     return Binding(build.reference, (build.pipeline.name,), build.configuration)
 
 
-def _head(build: Build, binding: Binding) -> str:
+def _head(build: Build, binding: Binding, *, maps_same: bool) -> str:
     bound = call(
         "Steps", build.reference, Code("CONFIGURATION"), prefix=list(binding.prefix), structure=build.structure
     )
-    mapped = any(step.upstream for step in build.pipeline.steps)
     lines = [
         "# What every run is given; of a secret, the place of its value.",
         statement("CONFIGURATION = ", asdict(build.configuration)),
         "",
         statement("steps = ", bound),
         statement(f"{PARTITIONS} = ", partitions_source(partitions_def(build.pipeline.partitions))),
-        *([f"{SAME_PARTITION} = dg.IdentityPartitionMapping()"] if mapped else []),
+        *([f"{SAME_PARTITION} = dg.IdentityPartitionMapping()"] if maps_same else []),
     ]
     return "\n".join(lines)
 

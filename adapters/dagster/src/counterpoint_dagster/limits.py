@@ -11,6 +11,7 @@ trigger_rule | whatever is downstream of a failed or skipped op is skipped | a r
 retry.max_delay | the delay (2**n - 1) * delay has no upper limit | the op asks for each retry with core's own delay
 map_over | an asset is one op, and cannot become one per element | the op executes the elements one after the other
 waits | an op cannot be put off, nor an asset of a backfill | its op ends, a sensor goes on; a run for each part
+external_inputs | no mapping between time zones, or by shifts of longer partitions | on all partitions; the step waits
 approval | Dagster has no approval of a step on its page | `counterpoint approve`; tags of the run say what waits
 backfill | an asset backfill has neither an order nor a limit | a backfill for each day; a tag with a limit on runs
 resources | only k8s_job_executor gives an op CPUs and memory | core limits memory and threads; a tag for that

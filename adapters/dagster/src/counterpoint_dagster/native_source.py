@@ -69,6 +69,8 @@ def _edge(name: str, key: dg.AssetKey, mapping: dg.PartitionMapping | None) -> C
 def _mapping(native: dg.PartitionMapping | None) -> Any:
     if isinstance(native, dg.IdentityPartitionMapping):
         return Code(SAME_PARTITION)
+    if isinstance(native, dg.AllPartitionMapping):
+        return call("dg.AllPartitionMapping")
     if not isinstance(native, dg.TimeWindowPartitionMapping):
         raise _unknown(native)
     shrinks = native.allow_nonexistent_upstream_partitions

@@ -7,12 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from counterpoint.model import PartitionKind, Partitions, RunRequest, Step, part_of
+from counterpoint.model import (
+    PartitionKind,
+    PartitionMapping,
+    Partitions,
+    Relation,
+    RunRequest,
+    Step,
+    WindowPolicy,
+    part_of,
+)
 from counterpoint.runtime import native_request
 from counterpoint_dagster.keys import PARTITION, REQUEST, SCHEDULE
 
 if TYPE_CHECKING:
-    from counterpoint.model import Configuration
+    from counterpoint.model import Configuration, Wait
 
 # days of the week count from Sunday
 _MONDAY = 1
@@ -54,6 +63,23 @@ def mapping(first: int, last: int, *, shrinks: bool = False) -> dg.PartitionMapp
     with warnings.catch_warnings():  # the option is in beta, which a user of ours can do nothing about
         warnings.simplefilter("ignore", dg.BetaWarning)
         return dg.TimeWindowPartitionMapping(start_offset=first, end_offset=last, **options)
+
+
+def external_mapping(wait: Wait, own: Partitions, theirs: Partitions) -> dg.PartitionMapping:
+    """The partition mapping of an input from another pipeline; to all partitions where Dagster has no such mapping.
+
+    Dagster counts offsets in one's own partitions, and maps between those of one time zone only.
+    """
+    core = PartitionMapping.of(wait, own, theirs)
+    shrinks = own.incomplete is WindowPolicy.SHRINK
+    if own.timezone != theirs.timezone:
+        return dg.AllPartitionMapping()
+    if core.relation is Relation.SAME:
+        first, last = (wait.window.first, wait.window.last) if wait.window else (wait.offset, wait.offset)
+        return mapping(first, last, shrinks=shrinks and wait.window is not None)
+    if wait.window or (wait.offset and not core.counts_own):
+        return dg.AllPartitionMapping()
+    return dg.TimeWindowPartitionMapping(start_offset=wait.offset, end_offset=wait.offset)
 
 
 def offsets_of(native: dg.PartitionMapping | None) -> tuple[int, int]:

@@ -12,23 +12,33 @@ import dagster as dg
 from counterpoint.model import Schedule, WindowPolicy, code_of, groups_of
 from counterpoint.model.containers import container_of, with_container
 from counterpoint.model.serial import pipeline_from, public_values, step_from, to_values
+from counterpoint.runtime.external import check_external, sources_of
+from counterpoint.runtime.registry import name_of
 from counterpoint.service_environment import SCHEDULES, tags_of_target
 from counterpoint_dagster.binding import Binding
 from counterpoint_dagster.conditions import following
 from counterpoint_dagster.group_step import group_body
 from counterpoint_dagster.groups import group_in, op_of
 from counterpoint_dagster.keys import CHECK, KUBERNETES, METADATA_KEY
-from counterpoint_dagster.partitions import mapping, offsets_of, partitions_def, partitions_of, window_offsets
+from counterpoint_dagster.partitions import (
+    external_mapping,
+    mapping,
+    offsets_of,
+    partitions_def,
+    partitions_of,
+    window_offsets,
+)
 from counterpoint_dagster.policies import execution, executor, retry_of, retry_policy
 from counterpoint_dagster.step import CatalogueIOManager, body
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from counterpoint.model import Pipeline, Step
+    from counterpoint.model import Pipeline, Step, Wait
 
 # Dagster keeps kinds among the tags of an asset
 _OWN_TAGS = "dagster/"
+_ALL = dg.AllPartitionMapping()
 
 
 def translate(pipeline: Pipeline, served: str | None = None) -> dg.Definitions:
@@ -37,7 +47,12 @@ def translate(pipeline: Pipeline, served: str | None = None) -> dg.Definitions:
 
 
 def definitions(pipeline: Pipeline, binding: Binding) -> dg.Definitions:
-    """The definitions of a pipeline; where the binding has a configuration, those of a team's own installation."""
+    """The definitions of a pipeline; where the binding has a configuration, those of a team's own installation.
+
+    Raises:
+        UsageError: An input from another pipeline cannot be read.
+    """
+    check_external(pipeline)
     groups = groups_of(pipeline)
     assets = [_asset(pipeline, step, binding) for step in pipeline.steps if step.group is None]
     assets += [group_asset(pipeline, group, binding) for group in groups]
@@ -119,7 +134,10 @@ def spec_of(pipeline: Pipeline, step: Step, binding: Binding) -> dict[str, Any]:
     offsets = {name: mapping(*window_offsets(step, name), shrinks=shrinks) for name in around}
     return {
         "key": binding.key(step.name),
-        "deps": [dg.AssetDep(binding.key(name), partition_mapping=offsets[name]) for name in around],
+        "deps": [
+            *(dg.AssetDep(binding.key(name), partition_mapping=offsets[name]) for name in around),
+            *external_deps(pipeline, step, binding),
+        ],
         "partitions_def": partitions_def(pipeline.partitions) if step.output.partitioned else None,
         "freshness_policy": dg.FreshnessPolicy.time_window(step.freshness) if step.freshness else None,
         "code_version": code_version(step),
@@ -164,6 +182,17 @@ def group_asset(pipeline: Pipeline, group: str, binding: Binding) -> dg.AssetsDe
     ]
     decorated = dg.multi_asset(**group_of(pipeline, group, binding), specs=specs)
     return decorated(group_body(binding, group))
+
+
+def external_deps(pipeline: Pipeline, step: Step, binding: Binding) -> list[dg.AssetDep]:
+    """The dependencies on assets of other pipelines, each asset once; it may be of this code location or of another."""
+    mappings: dict[dg.AssetKey, dg.PartitionMapping] = {}
+    for wait, other in sources_of(pipeline, step):
+        key = binding.external_key(pipeline, other.name, str(wait.step))
+        partition_mapping = external_mapping(wait, pipeline.partitions, other.partitions)
+        # one asset can be depended on in one way only
+        mappings[key] = partition_mapping if mappings.get(key, partition_mapping) == partition_mapping else _ALL
+    return [dg.AssetDep(key, partition_mapping=mapping) for key, mapping in mappings.items()]
 
 
 def code_version(step: Step) -> str:
@@ -233,7 +262,14 @@ def _step(pipeline: str, asset: dg.AssetsDefinition, key: dg.AssetKey) -> Step:
     """The step of an asset; an edge or window that is missing in the asset is missing in the step too."""
     stored = step_from(asset.metadata_by_key[key][METADATA_KEY].value)
     spec = asset.get_asset_spec(key)
-    native = {dep.asset_key.path[-1]: offsets_of(dep.partition_mapping) for dep in spec.deps}
+    external = {wait: _external_paths(stored, key, wait) for wait in stored.external_inputs}
+    theirs = {path for paths in external.values() for path in paths}
+    paths = {tuple(dep.asset_key.path) for dep in spec.deps}
+    native = {
+        dep.asset_key.path[-1]: offsets_of(dep.partition_mapping)
+        for dep in spec.deps
+        if tuple(dep.asset_key.path) not in theirs
+    }
     same = {name for name in native if native[name] == window_offsets(stored, name)}
     window = getattr(spec.freshness_policy, "fail_window", None)
     pod = asset.op.tags.get(KUBERNETES, {})
@@ -249,7 +285,16 @@ def _step(pipeline: str, asset: dg.AssetsDefinition, key: dg.AssetKey) -> Step:
         retry=stored.retry if stored.group else retry_of(asset.op.retry_policy, stored.retry),
         pool=asset.op.pool,
         freshness=window.to_timedelta() if window else None,
+        waits=tuple(wait for wait in stored.waits if wait not in external or paths & external[wait]),
         output=replace(stored.output, partitioned=spec.partitions_def is not None),
         description=spec.description or "",
         group=group_in(pipeline, asset.op.name) if stored.group else None,
     )
+
+
+def _external_paths(step: Step, key: dg.AssetKey, wait: Wait) -> set[tuple[str, ...]]:
+    """The paths that the key of an input's asset may have: below the other pipeline's name, or below nothing."""
+    name, own = str(name_of(wait.target)), {*step.upstream, *(source.step for source in step.inputs)}
+    prefix = key.path[:-1]
+    paths = {(*prefix[:-1], name, str(wait.step))}
+    return paths if prefix or wait.step in own else {*paths, (str(wait.step),)}

@@ -1,15 +1,36 @@
-"""The output of a step as an artifact on Prefect's page."""
+"""The output of a step on Prefect's pages: as an artifact, and as the materialization of an asset."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from prefect.artifacts import create_table_artifact
+from prefect.assets import Asset
+from prefect.context import AssetContext
 
 from counterpoint.runtime import find_pipeline, step_record
+from counterpoint_prefect.keys import ASSET
 
 if TYPE_CHECKING:
-    from counterpoint.model import ArtifactRef, RunRequest, Step
+    from counterpoint.model import ArtifactRef, Pipeline, RunRequest, Step
+
+
+def asset_of(pipeline: Pipeline, step: str) -> str:
+    """The key of the asset that a step materializes."""
+    return f"{ASSET}{pipeline.name}/{step}"
+
+
+def note_materialized(request: RunRequest, step: Step, reference: ArtifactRef) -> None:
+    """Lets Prefect tell of the materialized asset, and of those that it depends on, when the task run has ended.
+
+    A task of Prefect's own `@materialize` would tell of one when it was skipped, too.
+    """
+    context = AssetContext.get()
+    if context is None:
+        return
+    asset = Asset(key=asset_of(find_pipeline(request.pipeline), step.name))
+    context.downstream_assets.add(asset)
+    context.add_asset_metadata(asset.key, {"partition": reference.partition, "digest": reference.digest})
 
 
 def show(request: RunRequest, step: Step, reference: ArtifactRef) -> None:

@@ -34,7 +34,13 @@ _USED = {
     *("CONFIGURATION", "date", "request", "run", "steps", "str", "submit"),
 }
 # what a task has when its file does not say so
-_DEFAULTS: dict[str, Any] = {"description": None, "tags": set(), "retries": 0, "retry_jitter_factor": None}
+_DEFAULTS: dict[str, Any] = {
+    "description": None,
+    "tags": set(),
+    "asset_deps": [],
+    "retries": 0,
+    "retry_jitter_factor": None,
+}
 
 
 def flow_file(build: Build) -> str:
@@ -79,7 +85,7 @@ def _imports(body: str) -> str:
 
 
 def _task(pipeline: Pipeline, step: Step) -> Iterable[str]:
-    native = {"timeout": step.timeout, **native_of(step)}
+    native = {"timeout": step.timeout, **native_of(pipeline, step)}
     defaults = {**_DEFAULTS, "timeout": None, "task_run_name": step.name}
     stated = {
         name: Code("may_retry") if value is may_retry else value
@@ -96,6 +102,8 @@ def _remarks(step: Step) -> Iterable[str]:
         yield f"runs by the rule {step.trigger_rule.value}"
     if step.when:
         yield f"runs when {step.when.step} has chosen {step.when.choice!r}"
+    for wait in step.external_inputs:
+        yield f"reads {wait.of('{date}')} as {wait.parameter}"
     for wait in step.waits:
         yield f"waits for {wait.kind.value.replace('_', ' ')} {wait.target!r}, looks for it every {wait.poll}"
     for source in step.inputs:

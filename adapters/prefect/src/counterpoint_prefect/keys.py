@@ -12,6 +12,8 @@ ENTRY = "counterpoint_prefect.flows."
 WORK_POOL = "counterpoint"
 # prefixes of a pool's name and of an owner in the tags of a task
 POOL, OWNER = "pool:", "owner:"
+# how the keys of assets begin: the pipeline and the step follow
+ASSET = "counterpoint://"
 # in the attributes of flows and tasks: the properties that have no native place there
 METADATA_KEY = "counterpoint"
 # the names of final states of tasks that were not run

@@ -12,6 +12,7 @@ inputs | a flow's edges are declared nowhere before it runs | the flow keeps its
 retry.jitter | it is drawn around a delay, also below it | delays so much longer that the bounds are core's own
 backfill | Prefect has {backfills} | a work queue with a limit; the command creates its runs when their windows stand
 waits | a run that is scheduled again starts a process to look | at each poll a short process; none in between
+external_inputs | an asset has no partitions, and holds no run back | asset_deps and events of assets; the run waits
 approval | a paused run goes on only when Prefect itself is told to | a wait; `counterpoint approve`, state `Waits`
 freshness | freshness belongs to no object of Prefect's | kept with the task; `counterpoint watch` judges it
 resources | a flow run is one container | the most of any step, as job variables; core limits memory and threads of each

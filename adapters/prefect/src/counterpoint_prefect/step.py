@@ -11,7 +11,7 @@ from prefect.context import TaskRunContext
 from counterpoint.model import RunRequest, grouped
 from counterpoint.runtime import Attempt, execute_in_child, find_pipeline
 from counterpoint.runtime.groups import execute_group, members_of, waiting_step
-from counterpoint_prefect.artifacts import show
+from counterpoint_prefect.artifacts import note_materialized, show
 from counterpoint_prefect.conditions import not_to_run, references_of
 from counterpoint_prefect.waits import leave_to_wait, leave_when_waiting
 
@@ -50,6 +50,7 @@ def body(name: str, timeout: timedelta | None, pool: str | None) -> Callable[...
                 made = {name: execute_in_child(Attempt(run_request, name, references, number, index), limit)}
         for each, reference in made.items():
             show(run_request, pipeline.step(each), reference)
+            note_materialized(run_request, pipeline.step(each), reference)
         return [each.to_dict() for each in made.values()] if members else made[name].to_dict()
 
     return execute_step

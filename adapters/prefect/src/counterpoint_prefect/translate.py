@@ -13,9 +13,12 @@ from counterpoint.model import RunRequest, Status, grouped, groups_of, order, ta
 from counterpoint.model.serial import pipeline_from, step_from, to_values
 from counterpoint.runtime import find_pipeline
 from counterpoint.runtime.adapter_support import PARALLEL
+from counterpoint.runtime.external import check_external, sources_of
+from counterpoint.runtime.registry import name_of
+from counterpoint_prefect.artifacts import asset_of
 from counterpoint_prefect.conditions import status_of
 from counterpoint_prefect.containers import job_variables
-from counterpoint_prefect.keys import METADATA_KEY
+from counterpoint_prefect.keys import ASSET, METADATA_KEY
 from counterpoint_prefect.partitions import request_of
 from counterpoint_prefect.policies import labels_of, owner_of, pool_in, pool_of, retries, retry_of, tags
 from counterpoint_prefect.runs import Run, run_steps
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
 
     from prefect.context import TaskRunContext
 
-    from counterpoint.model import Pipeline, Step
+    from counterpoint.model import Pipeline, Step, Wait
 
 
 # how many tasks of a flow run are executed side by side
@@ -39,7 +42,11 @@ def translate(pipeline: Pipeline, served: str | None = None) -> Flow[..., Any]:
 
     The flow's attribute `tasks` holds the tasks, `edges` the upstream tasks of each, `job_variables` those of the
     deployment.
+
+    Raises:
+        UsageError: An input from another pipeline cannot be read.
     """
+    check_external(pipeline)
     native = grouped(pipeline)
     tasks = {step.name: _task(pipeline, step) for step in native.steps}
     edges = {step.name: step.upstream for step in native.steps}
@@ -75,19 +82,21 @@ def run_name() -> str:
 
 
 def _task(pipeline: Pipeline, step: Step) -> Task[..., Any]:
-    task = step_task(step.name, native_of(step), step.timeout)
+    task = step_task(step.name, native_of(pipeline, step), step.timeout)
     members = groups_of(pipeline).get(step.name)
     described = [pipeline.step(name) for name in members] if members else pipeline.step(step.name)
     task.__dict__[METADATA_KEY] = to_values(described)
     return task
 
 
-def native_of(step: Step) -> dict[str, Any]:
+def native_of(pipeline: Pipeline, step: Step) -> dict[str, Any]:
     """The arguments of a step's task in Prefect's own terms."""
+    sources = [asset_of(other, str(wait.step)) for wait, other in sources_of(pipeline, step)]
     return {
         "description": step.description or None,
         "task_run_name": f"{step.name}[{{index}}]" if step.map_over else step.name,
         "tags": tags(step),
+        "asset_deps": list(dict.fromkeys(sources)),
         **retries(step),
     }
 
@@ -132,6 +141,10 @@ def read_back(native: Flow[..., Any]) -> Pipeline:
     return replace(stored, name=native.name, description=native.description or "", steps=steps)
 
 
+def _asset(wait: Wait) -> str:
+    return f"{ASSET}{name_of(wait.target)}/{wait.step}"
+
+
 def _step(task: Task[..., Any], name: str, edges: tuple[str, ...], tasks: Mapping[str, str]) -> Step:
     """The step of a task, or one of a group; an edge that is missing in the flow is missing in the step too.
 
@@ -146,6 +159,7 @@ def _step(task: Task[..., Any], name: str, edges: tuple[str, ...], tasks: Mappin
         described = next(values for values in described if values["name"] == name)
     stored = step_from(described)
     before = {step for step, other in tasks.items() if other in edges or other == stored.group == task.name}
+    assets = {asset.key for asset in task.asset_deps}
     step = replace(
         stored,
         inputs=tuple(i for i in stored.inputs if i.step in before or (i.window and i.window.last < 0)),
@@ -161,5 +175,6 @@ def _step(task: Task[..., Any], name: str, edges: tuple[str, ...], tasks: Mappin
         name=task.name,
         retry=retry_of(task, stored.retry),
         tags=labels_of(task),
+        waits=tuple(wait for wait in stored.waits if not wait.parameter or _asset(wait) in assets),
         description=task.description or "",
     )

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from counterpoint.errors import SourceError
-from streamrec.profile import DATE
-from streamrec.scanning import SUFFIXES
+from streamrec.scanning import CSV, JSON, PARQUET, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from streamrec.profile import Profile
 
 _LOG = logging.getLogger(__name__)
-_KINDS = " or ".join(SUFFIXES)
+_KINDS = f"{CSV} or {PARQUET} file, nor {JSON}"
 _DAY = timedelta(days=1)
 # 2026-01-05, 20260105, 2026/01/05, year=2026/month=01/day=05: the same mark twice or none
 _NAMED = re.compile(r"(?<!\d)((?:19|20)\d\d)(?:([-_./])(\d\d)\2|(\d\d)|/month=(\d\d)/day=)(\d\d)(?!\d)")
@@ -41,11 +40,11 @@ def day_files(path: Path, profile: Profile, partition: Partition) -> list[tuple[
     if not path.is_dir():
         about = f"; such data: {profile.about}" if profile.about else ""
         raise SourceError(f"source {path} does not exist: give a folder or a file of CSV or Parquet{about}")
-    if DATE in (pattern := profile.files or "**/*"):
-        return list(_of_days(path, profile, partition, lambda day: _matching(path, pattern, str(day))))
-    found = _matching(path, pattern, "")
+    if profile.is_by_day:
+        return list(_of_days(path, profile, partition, lambda day: _matching(path, profile.pattern(day))))
+    found, pattern = _matching(path, profile.pattern(None)), profile.files or "**/*"
     if not found:
-        raise SourceError(f"source {path} holds no {_KINDS} file like {pattern!r}: give another folder")
+        raise SourceError(f"source {path} holds no {_KINDS}, like {pattern!r}: give another folder")
     named = {} if profile.files else _named_by_day(path, found)
     if named:
         return list(_of_days(path, profile, partition, lambda day: named.get(day, [])))
@@ -65,12 +64,12 @@ def _of_days(
     path: Path, profile: Profile, partition: Partition, files: Callable[[date], list[Path]]
 ) -> Iterator[tuple[Path, date]]:
     """The files of a day, and of the days beside it that reach into it."""
-    if not files(partition.day):
-        held = _held(path, profile.files or "**/*")
+    if not files(partition.day) and not profile.may_be_empty(partition.day):
+        held = _held(path, profile)
         raise SourceError(f"source {path} has no date {partition.key}: {held}; choose a date of it")
     for day in _days(profile, partition):
         found = files(day)
-        if not found and not profile.is_closed(day):
+        if not found and not profile.is_closed(day) and not profile.may_be_empty(day):
             _LOG.warning("%s: no file of %s, which holds a part of it in %s", partition.key, day, profile.timezone)
         yield from ((file, day) for file in found)
 
@@ -103,21 +102,23 @@ def _day_of(found: re.Match[str]) -> date | None:
         return None
 
 
-def _matching(folder: Path, pattern: str, day: str) -> list[Path]:
-    return sorted(file for file in folder.glob(pattern.replace(DATE, day)) if _is_data(file, folder))
+def _matching(folder: Path, pattern: str) -> list[Path]:
+    return sorted(file for file in folder.glob(pattern) if _is_data(file, folder))
 
 
 def _is_data(file: Path, folder: Path) -> bool:
     hidden = any(part.startswith((".", "_")) for part in file.relative_to(folder).parts)
-    return file.suffix.lower() in SUFFIXES and file.is_file() and not hidden
+    return kind_of(file) is not None and file.is_file() and not hidden
 
 
 def _readable(path: Path) -> Path:
-    if path.suffix.lower() not in SUFFIXES:
-        raise SourceError(f"source {path} is no {_KINDS} file: convert it to one of them")
+    if kind_of(path) is None:
+        raise SourceError(f"source {path} is no {_KINDS}: convert it to one of them")
     return path
 
 
-def _held(folder: Path, pattern: str) -> str:
-    names = [file.name for file in _matching(folder, pattern, "*")]
-    return f"it holds {len(names)} files, {names[0]} to {names[-1]}" if names else f"no file is like {pattern!r}"
+def _held(folder: Path, profile: Profile) -> str:
+    names = [file.name for file in _matching(folder, profile.pattern(None))]
+    if names:
+        return f"it holds {len(names)} files, {names[0]} to {names[-1]}"
+    return f"no file is like {profile.files or '**/*'!r}"

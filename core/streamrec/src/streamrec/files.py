@@ -37,6 +37,8 @@ def read_day(path: Path, profile: Profile, partition: Partition) -> tuple[pl.Dat
         opened = OpenedFile(file, _name(file, path), profile)
         spans.append(opened.span())
         parts.append(opened.rows(partition, day))
+    if profile.may_be_empty(partition.day) and all(part.is_empty() for part in parts):
+        return pl.DataFrame(schema=RAW), 0
     rows = pl.concat(parts)
     if rows.is_empty():
         raise SourceError(f"source {path} has no events of date {partition.key}: {_covered(spans)}; choose another")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from counterpoint.errors import SourceError
+from streamrec.fileformat import SECONDS
 from streamrec.schema import RAW, STAMP
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ _SHOWN = 80
 
 def stamps(column: pl.Expr, dtype: pl.DataType, profile: Profile) -> pl.Expr:
     """The moments in UTC of a column of stamps; null where it is unreadable, or has no zone and gets none."""
+    if profile.written.epoch:
+        return _since_1970(column, dtype, profile.written.epoch)
     if isinstance(dtype, pl.Datetime) and dtype.time_zone:
         return column.dt.convert_time_zone("UTC").cast(STAMP)
     if isinstance(dtype, (pl.Datetime, pl.Date)):
@@ -33,6 +36,23 @@ def stamps(column: pl.Expr, dtype: pl.DataType, profile: Profile) -> pl.Expr:
         parsed = column.str.to_datetime(profile.format, time_unit="us", strict=False)
         return parsed.dt.convert_time_zone("UTC") if "%z" in profile.format else _localized(parsed, profile)
     return _iso(column, profile)
+
+
+def _since_1970(column: pl.Expr, dtype: pl.DataType, unit: str) -> pl.Expr:
+    """The moments of numbers since 1970, exact to the microsecond below which the rest is cut."""
+    nanoseconds = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}[unit]
+    if dtype.is_float():
+        whole = (column * (nanoseconds / 1000)).round().cast(pl.Int64, strict=False)
+    elif dtype.is_integer():
+        whole = (column.cast(pl.Int128) * nanoseconds // 1000).cast(pl.Int64, strict=False)
+    elif isinstance(dtype, pl.String):
+        text = column.str.strip_chars()
+        number = pl.when(text.str.contains(r"^-?[0-9]{1,19}(?:\.[0-9]{1,9})?$")).then(text)
+        billionths = number.cast(pl.Decimal(38, 9), strict=False).to_physical()
+        whole = (billionths * nanoseconds // 10**12).cast(pl.Int64, strict=False)
+    else:
+        return pl.lit(None, STAMP)
+    return whole.cast(STAMP)
 
 
 def _iso(column: pl.Expr, profile: Profile) -> pl.Expr:
@@ -77,7 +97,18 @@ def _field(name: str, types: Types, profile: Profile) -> pl.Expr:
     if isinstance(dtype, pl.String):
         value = pl.when(value != "").then(value)
     value = value.cast(RAW[name], strict=False)
+    if name == "event_type" and profile.written.event_types:
+        value = value.replace(dict(profile.written.event_types))
+    if name == "watch_seconds" and profile.written.duration != "s":
+        value = _seconds(pl.col(column), value, dtype, profile)
     return value if default is None or name not in profile.defaults else value.fill_null(pl.lit(default, RAW[name]))
+
+
+def _seconds(column: pl.Expr, number: pl.Expr, dtype: pl.DataType, profile: Profile) -> pl.Expr:
+    """Durations of the profile's unit; those that a file holds as durations know their own."""
+    if isinstance(dtype, pl.Duration):
+        return column.dt.total_nanoseconds() * SECONDS["ns"]
+    return number * SECONDS[profile.written.duration]
 
 
 def _problem(name: str, parsed: pl.Expr, types: Types, profile: Profile) -> pl.Expr:

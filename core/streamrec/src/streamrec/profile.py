@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass, field
 from datetime import date
@@ -11,21 +12,25 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from counterpoint.errors import UsageError
+from streamrec.fileformat import KEYS, FileFormat, parse_format
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 REQUIRED = ("user_id", "item_id", "event_type", "timestamp")
 FIELDS = (*REQUIRED, "watch_seconds", "device", "category")
-DATE = "{date}"
+# {date}, or with a form of strftime such as {date:%Y%m%d}
+DATE = re.compile(r"\{date(?::([^{}]+))?\}")
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _KEYS: dict[str, tuple[str, ...] | None] = {
     "columns": FIELDS,
-    "timestamps": ("format", "timezone"),
+    "timestamps": ("format", "timezone", "unit"),
     "defaults": ("event_type", "watch_seconds", "device", "category"),
     "interactions": ("keep",),
-    "calendar": ("closed",),
+    "calendar": ("closed", "may_be_empty"),
     "contract": None,
+    "event_types": None,
+    **KEYS,
 }
 _TEXTS = ("files", "about")
 
@@ -34,9 +39,10 @@ _TEXTS = ("files", "about")
 class Profile:
     """How a folder of files is read as events.
 
-    `files` is a pattern below the folder, with or without `{date}`; `columns` maps fields to columns of the
-    files; `keep` is a SQL expression over the files' own columns; `closed` are weekdays, dates, or ranges
-    `A..B` on which there is nothing to read; `contract` overrides limits; `about` says whence it is.
+    `files` is a pattern below the folder, with or without `{date}` or `{date:%Y%m%d}`; `columns` maps fields to
+    columns of the files; `keep` is a SQL expression over the files' own columns; `closed` are weekdays, dates, or
+    ranges `A..B` on which there is nothing to read; `contract` overrides limits; `about` says whence it is;
+    `written` is how the files are written.
     """
 
     files: str | None = None
@@ -48,10 +54,31 @@ class Profile:
     closed: tuple[str, ...] = ()
     contract: Mapping[str, Any] = field(default_factory=dict)
     about: str | None = None
+    # not in the repr, from which a source's digest is made, so that digests of older releases stay
+    written: FileFormat = field(default_factory=FileFormat, repr=False)
+
+    @property
+    def identity(self) -> str:
+        """A text that differs for profiles that read files otherwise."""
+        return repr(self) if self.written == FileFormat() else f"{self!r} {self.written!r}"
 
     def column(self, name: str) -> str:
         """The column of the files that holds a field."""
         return self.columns.get(name, name)
+
+    def pattern(self, day: date | None) -> str:
+        """The pattern of the files of a day (None: of any day)."""
+        return DATE.sub(lambda form: day.strftime(form[1] or "%Y-%m-%d") if day else "*", self.files or "**/*")
+
+    @property
+    def is_by_day(self) -> bool:
+        """Whether the pattern of the files names the day."""
+        return DATE.search(self.files or "") is not None
+
+    def may_be_empty(self, day: date) -> bool:
+        """Whether the profile says that this day may have no events."""
+        empty = self.written.empty
+        return empty if isinstance(empty, bool) else any(_covers(entry, day) for entry in empty)
 
     def is_closed(self, day: date) -> bool:
         """Whether the profile says that this day has no events at all."""
@@ -82,9 +109,12 @@ def parse_profile(values: Mapping[str, Any], place: str) -> Profile:
     """
     _check_keys(values, place)
     stamps, calendar = values.get("timestamps", {}), values.get("calendar", {})
+    columns = dict(values.get("columns", {}))
+    if isinstance(columns.get("timestamp"), list):
+        columns["timestamp"] = _date_column(columns["timestamp"], place)
     profile = Profile(
         files=values.get("files"),
-        columns=values.get("columns", {}),
+        columns=columns,
         format=stamps.get("format"),
         timezone=stamps.get("timezone"),
         defaults=values.get("defaults", {}),
@@ -92,9 +122,17 @@ def parse_profile(values: Mapping[str, Any], place: str) -> Profile:
         closed=tuple(calendar.get("closed", ())),
         contract=values.get("contract", {}),
         about=values.get("about"),
+        written=parse_format(values, place),
     )
     _check_values(profile, place)
     return profile
+
+
+def _date_column(names: list[Any], place: str) -> str:
+    """The first of the two columns that hold date and time."""
+    if not (len(names) == len(("date", "time")) and all(isinstance(name, str) for name in names)):
+        raise UsageError(f"profile {place}: timestamp = {names!r} must be a column, or those of date and of time")
+    return str(names[0])
 
 
 def _check_keys(values: Mapping[str, Any], place: str) -> None:
@@ -123,7 +161,7 @@ def _check_values(profile: Profile, place: str) -> None:
             raise UsageError(f"profile {place}: {name} = {value!r} must be a text")
     _check_pattern(profile.files, place)
     _check_stamps(profile, place)
-    for entry in profile.closed:
+    for entry in (*profile.closed, *(profile.written.empty if isinstance(profile.written.empty, tuple) else ())):
         _check_closed(entry, place)
     watched = profile.defaults.get("watch_seconds", 0.0)
     if isinstance(watched, bool) or not isinstance(watched, (int, float)):
@@ -134,8 +172,10 @@ def _check_pattern(files: str | None, place: str) -> None:
     path = PurePosixPath((files or "").replace("\\", "/"))
     if path.is_absolute() or ".." in path.parts:
         raise UsageError(f"profile {place}: files = {files!r} leads out of the folder; write a pattern below it")
-    if "{" in (files or "").replace(DATE, ""):
-        raise UsageError(f"profile {place}: files = {files!r} has a placeholder that is not {DATE}")
+    if "{" in DATE.sub("", files or ""):
+        raise UsageError(
+            f"profile {place}: files = {files!r} has a placeholder that is not {{date}} or {{date:%Y%m%d}}"
+        )
 
 
 def _check_stamps(profile: Profile, place: str) -> None:
@@ -147,6 +187,8 @@ def _check_stamps(profile: Profile, place: str) -> None:
             raise UsageError(f"{where}: no time zone {profile.timezone!r}; write one like Europe/London") from None
         except KeyError:
             raise UsageError(f"{where}: no time zone {profile.timezone!r}; write one like Europe/London") from None
+    if profile.written.epoch and (profile.format or profile.written.time_column):
+        raise UsageError(f"{where}: unit is of stamps that are numbers; leave out the format and the column of times")
     if profile.format and "%z" not in profile.format and profile.timezone is None:
         raise UsageError(f'{where}: stamps written {profile.format!r} carry no zone; add timezone = "..."')
 
@@ -156,7 +198,7 @@ def _check_closed(entry: Any, place: str) -> None:
         _covers(entry, date.min)
     except (ValueError, AttributeError):
         raise UsageError(
-            f"profile {place}, [calendar]: closed holds {entry!r}; write a weekday, a date YYYY-MM-DD,"
+            f"profile {place}, [calendar]: closed or may_be_empty holds {entry!r}; write a weekday, a date YYYY-MM-DD,"
             " or a range YYYY-MM-DD..YYYY-MM-DD"
         ) from None
 

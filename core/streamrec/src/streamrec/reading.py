@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from datetime import timedelta
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
@@ -10,6 +12,7 @@ import polars as pl
 
 from counterpoint.errors import SourceError
 from counterpoint.redaction import UNSHOWN, row_value, shows_rows
+from counterpoint.storage.csvdialects import separator_hint
 from streamrec.dating import is_local
 from streamrec.keeping import Keep
 from streamrec.parsing import event_columns, stamps
@@ -22,7 +25,9 @@ if TYPE_CHECKING:
 
     from counterpoint.model import Partition
 
-_MOMENT = "__moment"
+_MOMENT, _JOINED = "__moment", "__stamp"
+# a number or a date, as which no column is called
+_VALUE = re.compile(r"-?[0-9]+([.,][0-9]+)?$|[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class OpenedFile:
@@ -35,14 +40,26 @@ class OpenedFile:
 
     def __init__(self, file: Path, name: str, profile: Profile) -> None:
         self._file, self._name, self._profile = file, name, profile
-        table = Table(file)
+        table = Table(file, profile.written.csv)
         self._types = table.types
         _check_columns(file, profile, list(self._types))
         self._keep = Keep(profile.keep, self._types, file)
+        time_column = profile.written.time_column
         fields = [column for field in FIELDS if (column := profile.column(field)) in self._types]
-        self._frame = table.rows(list(dict.fromkeys([*fields, *self._keep.columns])))
-        self._stamp = profile.column("timestamp")
-        self._moments = stamps(pl.col(self._stamp), self._types[self._stamp], profile)
+        columns = [*fields, *self._keep.columns, *([time_column] if time_column else [])]
+        self._frame = table.rows(list(dict.fromkeys(columns)))
+        if time_column:
+            self._join_stamps(time_column)
+        self._stamp = self._profile.column("timestamp")
+        self._moments = stamps(pl.col(self._stamp), self._types[self._stamp], self._profile)
+
+    def _join_stamps(self, time_column: str) -> None:
+        """Puts date and time of two columns into one, which the profile then names."""
+        stamp = self._profile.column("timestamp")
+        texts = [pl.col(name).cast(pl.String).str.strip_chars() for name in (stamp, time_column)]
+        self._frame = self._frame.with_columns(pl.concat_str(texts, separator=" ").alias(_JOINED))
+        self._types = {**self._types, _JOINED: pl.String()}
+        self._profile = replace(self._profile, columns={**self._profile.columns, "timestamp": _JOINED})
 
     def span(self) -> tuple[str, str] | None:
         """The first and the last day of its stamps; None of a file without rows.
@@ -69,9 +86,12 @@ class OpenedFile:
         zoneless = profile.timezone is None and examples.to_frame().select(assumed.is_not_null().all()).item()
         shown = ", ".join(row_value(str(value)[:40]) for value in examples)
         what = f"{self._file}: {count} values of column {self._stamp!r}"
+        if profile.format is None and profile.written.epoch is None and _are_numbers(examples):
+            return f"{what} are numbers (such as {shown}): write [timestamps] unit in a profile, s or ms since 1970"
         if zoneless:
             return f"{what} have no time zone (such as {shown}): write [timestamps] timezone in a profile"
-        written = profile.format or "ISO 8601"
+        epoch = profile.written.epoch
+        written = f"{epoch} since 1970" if epoch else profile.format or "ISO 8601"
         what += f" ({examples.dtype}) are no stamps as {written} (such as {shown})"
         return f"{what}: correct [timestamps] format"
 
@@ -113,17 +133,33 @@ class OpenedFile:
             raise SourceError(f"{self._file}: column {column!r} holds no numbers ({shown}): name another one")
 
 
+def _are_numbers(examples: pl.Series) -> bool:
+    return bool(examples.cast(pl.String, strict=False).str.contains(r"^\s*[0-9]{9,19}(\.[0-9]+)?\s*$").all())
+
+
+def _cause(profile: Profile, columns: list[str]) -> str:
+    """Why the names may be none of a header: another separator, or no header at all."""
+    if hint := separator_hint(tuple(columns), profile.written.csv):
+        return f"{hint}, write [csv] separator in a profile; or "
+    if any(_VALUE.match(name) for name in columns):
+        return "they look like values: if the file has no header, write [csv] header in a profile; or "
+    return ""
+
+
 def _is_within(moment: pl.Expr, partition: Partition) -> pl.Expr:
     return (moment >= partition.start) & (moment < partition.end)
 
 
 def _check_columns(file: Path, profile: Profile, columns: list[str]) -> None:
+    time_column = profile.written.time_column
+    if time_column and time_column not in columns:
+        raise SourceError(f"{file} has no column {time_column!r} for the time; it has {', '.join(columns)}")
     wanted = [name for name in REQUIRED if name not in profile.defaults or name in profile.columns]
     for field in dict.fromkeys([*wanted, *profile.columns]):
         column = profile.column(field)
         if column not in columns:
             suggest: list[Any] = get_close_matches(column, columns, 1)
-            hint = f"is it {suggest[0]!r} now? " if suggest else ""
+            hint = f"is it {suggest[0]!r} now? " if suggest else _cause(profile, columns)
             raise SourceError(
                 f"{file} has no column {column!r} for {field}; it has {', '.join(columns)}:"
                 f" {hint}name the right one under [columns] of a profile"

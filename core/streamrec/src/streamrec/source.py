@@ -113,7 +113,7 @@ def source_digest(source: str, partition: Partition) -> str:
     if is_synthetic(source):
         return f"sha256:{hashlib.sha256(repr(Recipe.parse(source)).encode()).hexdigest()}"
     found = Files.parse(source)
-    total = hashlib.sha256(repr(found.profile).encode())
+    total = hashlib.sha256(found.profile.identity.encode())
     closed = found.profile.is_closed(partition.day)
     for path, _ in [] if closed else day_files(found.path, found.profile, partition):
         with path.open("rb") as stream:

@@ -40,7 +40,7 @@ def validated_interactions(
     """
     profile = source_profile(source)
     limits = limits_of(profile.contract, contract)
-    closed = raw_interactions.is_empty() and profile.is_closed(partition.day)
+    closed = raw_interactions.is_empty() and (profile.is_closed(partition.day) or profile.may_be_empty(partition.day))
     if closed and resubmitted is None:
         return Validated(_converted(raw_interactions), raw_interactions, {"rows": 0, "closed": 1})
     verdict = judge(raw_interactions, partition, limits)

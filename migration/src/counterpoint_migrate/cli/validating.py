@@ -81,7 +81,7 @@ def question_of(args: argparse.Namespace, folder: str | None = None) -> Question
     Raises:
         UsageError: arguments or options are missing or wrong.
     """
-    from counterpoint.cli.diff import tolerance_of
+    from counterpoint.cli.diff_options import tolerance_of
     from counterpoint.cli.run import settings
     from counterpoint.configuration import configuration_of
     from counterpoint.diff import Options

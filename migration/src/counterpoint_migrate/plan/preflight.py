@@ -178,6 +178,7 @@ USES: dict[str, Callable[[Pipeline], tuple[str, ...]]] = {
     "mapped": _steps(lambda step: step.map_over),
     "unpartitioned": _steps(lambda step: not step.output.partitioned),
     "waits": _steps(lambda step: step.waits),
+    "external_inputs": _steps(lambda step: step.external_inputs),
     "approval": _steps(lambda step: any(wait.kind is WaitKind.APPROVAL for wait in step.waits)),
     "resources": _steps(lambda step: step.resources),
     "images": _steps(lambda step: step.image),

@@ -172,7 +172,7 @@ def _delta_rows(table: DeltaTable, uri: str, spec: Spec, partition: Partition) -
 
 def _file_rows(place: str, spec: Spec, partition: Partition) -> tuple[pl.LazyFrame, list[str], frozenset[str]]:
     """The rows of a date, their files, and the columns that are texts until the other side is known."""
-    source = open_source(TablePlace(place))
+    source = open_source(TablePlace(place), csv=spec.csv)
     rows = source.rows
     if spec.where and spec.where[0] in source.texts:
         rows = alone(rows, spec.where[0])

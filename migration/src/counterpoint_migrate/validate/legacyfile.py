@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from counterpoint.diff import Tolerance
 from counterpoint.errors import UsageError
 from counterpoint.model.suggest import suggest
+from counterpoint.storage.csvdialects import Dialect
 from counterpoint_migrate.validate.data_sides import MODEL, TABLE, VALUE, kind_of
 from counterpoint_migrate.validate.legacyairflow import airflow_of
 
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from counterpoint_migrate.validate.legacyairflow import LegacyDag
 
 _KIND_OF = {"table": TABLE, "parquet": TABLE, "csv": TABLE, "model": MODEL, "json": VALUE}
-_OF_TABLES = ("where", "key", "rename", "drop")
+_OF_CSV = ("separator", "encoding", "header")
+_OF_TABLES = ("where", "key", "rename", "drop", *_OF_CSV)
 _REMOTE = ("s3://", "s3a://")
 AIRFLOW = "airflow"
 _KEYS = (*_KIND_OF, *_OF_TABLES, "tolerance")
@@ -49,6 +51,7 @@ class Spec:
     tolerance: Tolerance | None = None
     rename: Mapping[str, str] = field(default_factory=dict)
     drop: tuple[str, ...] = ()
+    csv: Dialect = field(default_factory=Dialect)
 
     def place(self, base: Path, partition: Partition) -> str:
         """The path or URI of a partition."""
@@ -136,6 +139,7 @@ def _spec(name: str, values: Any, pipeline: Pipeline, place: str) -> Spec:
         _tolerance(values.get("tolerance"), place),
         _renamed(values.get("rename", {}), place),
         _words(values.get("drop", ()), "drop", place),
+        _dialect(values, form, place),
     )
     _refuse_one_for_all(spec, pipeline, place)
     return spec
@@ -184,6 +188,17 @@ def _where(values: Mapping[str, Any], place: str) -> tuple[str, str] | None:
         return None
     column, _, form = _text(values["where"], "where", place).partition("=")
     return column.strip(), form.strip() or "{date}"
+
+
+def _dialect(values: Mapping[str, Any], form: str, place: str) -> Dialect:
+    told = {word: values[word] for word in _OF_CSV if word in values}
+    if told and form != "csv":
+        raise UsageError(f"{place}: {next(iter(told))} is of csv files, and this is {form}: leave it out")
+    texts = {word: _text(told[word], word, place) for word in ("separator", "encoding") if word in told}
+    try:
+        return Dialect(**texts, names=_words(told["header"], "header", place) if "header" in told else None)
+    except UsageError as error:
+        raise UsageError(f"{place}: {error}") from None
 
 
 def _words(value: Any, word: str, place: str) -> tuple[str, ...]:

@@ -178,8 +178,7 @@ def _fitting(how: How, left_rows: pl.LazyFrame, right_rows: pl.LazyFrame, output
         else ()
     )
     numbers = [column for column in layout.names if all(schema[column].is_numeric() for schema in schemas)]
-    columns = {name: value for name, value in options.tolerance.columns.items() if name in numbers}
-    return replace(options, key=key, tolerance=replace(options.tolerance, columns=columns))
+    return replace(options, key=key, tolerance=options.tolerance.only(numbers))
 
 
 def _notes_of_equal(report: Report) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from counterpoint.errors import SourceError, StaleInputError, StepError, UsageEr
 from counterpoint.model import BackfillOrder, RunRequest, is_read, part_of
 from counterpoint.redaction import sealed
 from counterpoint.runtime import find_pipeline
+from counterpoint.runtime.external import check_external
 from counterpoint.runtime.freshness import Freshness
 from counterpoint.services.engines import LocalEngine, ServiceEngine
 from counterpoint.services.launch import look, new_run_id
@@ -112,6 +113,7 @@ def prepare(requested: BackfillRequest, root: str, *, upstream: bool = True, ver
     requested = replace(requested, config=sealed(requested.config))
     pipeline = find_pipeline(requested.pipeline).configured(requested.config)
     keys = keys_of(pipeline, requested)
+    check_external(pipeline)
     store = Snapshot(root, pipeline, requested.version)
 
     known: dict[PartitionStep, Freshness] = {}

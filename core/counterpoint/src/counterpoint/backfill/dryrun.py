@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.backfill.backfill import grain_of
+from counterpoint.backfill.external import missing_external
 from counterpoint.backfill.plan import waves
 from counterpoint.backfill.records import manifests
 from counterpoint.backfill.strategy import Strategy
@@ -19,7 +20,10 @@ from counterpoint.model import PRODUCTION
 from counterpoint.storage import Store
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from counterpoint.backfill.backfill import Prepared
+    from counterpoint.backfill.external import MissingExternal
     from counterpoint.model import Materialization
 
 _ROOM = 2  # times the expected bytes: a table keeps the files that it replaces
@@ -40,7 +44,7 @@ def dry_run(prepared: Prepared) -> dict[str, Any]:
     limits = bounds(plan, prepared.seconds, requested.parallel)
     queue = prepared.queue(Strategy(requested.strategy), grain_of(requested.orchestrator), requested.parallel)
     estimated, _ = makespan(queue, prepared.seconds)
-    existing = _existing(prepared)
+    existing, lacking = _existing(prepared), missing_external(prepared)
     return {
         "version": requested.version,
         "strategy": requested.strategy,
@@ -48,6 +52,7 @@ def dry_run(prepared: Prepared) -> dict[str, Any]:
         "cells": len(plan.cells),
         "saved": len(plan.saved),
         "upstream": [f"{cell.step} {cell.key}" for cell in plan.earlier],
+        "external": [asdict(missing) for missing in lacking],
         "waves": [[f"{cell.step} {cell.key}" for cell in wave] for wave in waves(plan)],
         "critical_path": [f"{cell.step} {cell.key}" for cell in limits.critical_path],
         "critical_seconds": round(limits.critical_seconds, 3),
@@ -57,7 +62,7 @@ def dry_run(prepared: Prepared) -> dict[str, Any]:
         "slots": requested.parallel,
         "unknown_durations": sorted({cell.step for cell in plan.cells} - set(prepared.steps_seconds)),
         "would_replace": [f"{entry.reference.step} {entry.reference.partition}" for entry in existing],
-        "checklist": [asdict(item) for item in _checklist(prepared, existing)],
+        "checklist": [asdict(item) for item in _checklist(prepared, existing, lacking)],
     }
 
 
@@ -68,7 +73,7 @@ def _existing(prepared: Prepared) -> list[Materialization]:
     return [entry for entry in entries if entry is not None]
 
 
-def _checklist(prepared: Prepared, existing: list[Materialization]) -> list[Item]:
+def _checklist(prepared: Prepared, existing: list[Materialization], lacking: Sequence[MissingExternal]) -> list[Item]:
     requested, plan = prepared.requested, prepared.plan
     store = Store(prepared.root, prepared.pipeline, requested.version)
     known = manifests(store)
@@ -86,10 +91,20 @@ def _checklist(prepared: Prepared, existing: list[Materialization]) -> list[Item
         Item("isolation of output", ok=True, says=isolation),
         Item("baseline to compare with", bool(existing), f"{len(existing)} of {len(plan.cells)} are in production"),
         Item("rollback", ok=True, says=f"'{drop}' until it is promoted"),
+        *_external(prepared, lacking),
         *_effects(prepared),
         Item("owner", ok=True, says=f"{getpass.getuser()}, code {str(commit)[:12]}"),
         Item("monitoring", None, f"'{status}' shows the progress; who watches it?"),
     ]
+
+
+def _external(prepared: Prepared, lacking: Sequence[MissingExternal]) -> list[Item]:
+    """The item for what the steps read from other pipelines, if they read something there."""
+    if not any(step.external_inputs for step in prepared.pipeline.steps):
+        return []
+    first = f", such as {lacking[0].step} {lacking[0].partition}: '{lacking[0].command}'" if lacking else ""
+    says = f"{len(lacking)} are missing and waited for, not made here{first}" if lacking else "all are published"
+    return [Item("inputs of other pipelines", not lacking, says)]
 
 
 def _effects(prepared: Prepared) -> list[Item]:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import UsageError
 from counterpoint.extras import need
+from counterpoint.model import WaitKind
 from counterpoint.model.code.distributions import normal_name
 from counterpoint.model.code.finding import path_of
-from counterpoint.runtime.registry import distribution_of, registered
+from counterpoint.runtime.registry import distribution_of, find_pipeline, registered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -61,10 +62,24 @@ def project_of(reference: str, *others: str) -> Project:
             " pyproject.toml to its folder ('counterpoint init NAME' shows one), then 'pip install -e .' there"
         )
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    pinned = _pinned([owner.metadata["Name"], *others])
+    pinned = _pinned([owner.metadata["Name"], *others, *_read_by(reference)])
     name = normal_name(owner.metadata["Name"])
     lines = tuple(sorted(f"{other}=={version}" for other, version in pinned.items() if other != name))
     return Project(owner.metadata["Name"], owner.version, module, attribute, lines, python)
+
+
+def _read_by(reference: str) -> Iterator[str]:
+    """The distributions of the pipelines that a pipeline waits for or reads: its workers import them."""
+    for step in find_pipeline(reference).steps:
+        for wait in (wait for wait in step.waits if wait.kind is WaitKind.PARTITION):
+            place = registered().get(wait.target, wait.target)
+            owner = distribution_of(wait.target) or _holding(place.partition(":")[0])
+            if owner is None:
+                raise UsageError(
+                    f"step {step.name} reads {wait.source}, which belongs to no installed distribution, so that no"
+                    " worker could install it: add a pyproject.toml to its folder, then 'pip install -e .' there"
+                )
+            yield str(owner.metadata["Name"])
 
 
 def _holding(module: str) -> Distribution | None:

@@ -71,8 +71,10 @@ def build_of(args: argparse.Namespace, adapter: Adapter) -> Build:
     """What a command line asks to build."""
     from counterpoint.build import Build, project_of
     from counterpoint.commands import command
+    from counterpoint.runtime.external import check_external
     from counterpoint.runtime.registry import find_pipeline
 
+    check_external(find_pipeline(args.pipeline))
     configuration = configuration_from(args, args.pipeline)
     project = project_of(args.pipeline, f"counterpoint-{adapter.name}", adapter.distribution)
     image = ("--image", args.image) if args.image else ()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
+from counterpoint.cli import diff_options
+from counterpoint.cli.diff_report import blocks_of
 from counterpoint.cli.diff_runs import tell_changes
 from counterpoint.cli.output import answer, echo, table
 
@@ -12,37 +13,34 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from counterpoint.diff import KeyUse, ModelDiff, Options, OutputsDiff, Sample, TableDiff, Tolerance, ValueDiff
+    from counterpoint.diff import ModelDiff, OutputsDiff, TableDiff, ValueDiff
 
 HELP = "compare two tables, two versions or two runs, value by value"
 EXAMPLE = """\
 counterpoint diff old.parquet new.parquet --key user_id --tolerance score=1e-6
 counterpoint diff streamrec@production streamrec@january --samples 3"""
-_THING = "Delta folder[@VERSION], Parquet file or folder, CSV file, s3:// URI, PIPELINE@TAG, or run id"
-_LONGEST = 60
+_THING = (
+    "Delta folder[@VERSION or @TIME], Parquet file or folder, CSV file or folder, s3:// URI, PIPELINE@TAG, or run id"
+)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Adds both sides and the options of the comparison."""
     parser.add_argument("left", metavar="LEFT", help=_THING)
     parser.add_argument("right", metavar="RIGHT", help="the other side, of the same kind")
-    parser.add_argument("--key", metavar="C1,C2", help="key columns that match rows; default detected")
-    parser.add_argument(
-        "--tolerance", metavar="X", help="absolute tolerance, of all numbers (X) or of columns (COLUMN=X,...)"
-    )
-    parser.add_argument(
-        "--samples", type=int, default=10, metavar="N", help="differing rows shown per column and side; default 10"
-    )
+    diff_options.arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Compares both sides; returns 4 when they differ."""
-    options = options_of(args)
+    options = diff_options.options_of(args)
     from counterpoint.diff import TableDiff, diff
     from counterpoint.errors import DifferenceError
     from counterpoint.services.service_environments import absolute
 
     result = diff(absolute(args.root), args.left, args.right, options)
+    if args.html:
+        _write_page(args.html, args.left, args.right, result)
     if args.json:
         answer(result.to_dict())
     elif isinstance(result, TableDiff):
@@ -51,48 +49,6 @@ def run(args: argparse.Namespace) -> int:
         _tell_outputs(result)
     echo(f"{args.left} and {args.right}: {'equal' if result.equal else 'different'}", beside=args.json)
     return 0 if result.equal else DifferenceError.exit_code
-
-
-def options_of(args: argparse.Namespace) -> Options:
-    """The options that a command line gives.
-
-    Raises:
-        UsageError: one is not written as it should be.
-    """
-    from counterpoint.diff import Options
-    from counterpoint.errors import UsageError
-
-    key = tuple(args.key.split(",")) if args.key is not None else ()
-    if "" in key or len(set(key)) < len(key):
-        raise UsageError(f"--key {args.key}: separate columns by commas, and name each once")
-    if args.samples < 0:
-        raise UsageError(f"--samples {args.samples}: give 0 or more")
-    return Options(key, tolerance_of(args.tolerance or "0"), args.samples)
-
-
-def tolerance_of(text: str) -> Tolerance:
-    """A tolerance as it is written: X, or COLUMN=X, or several of them with commas between.
-
-    Raises:
-        UsageError: a part is no number of zero or more.
-    """
-    from counterpoint.diff import Tolerance
-    from counterpoint.errors import UsageError
-
-    default, columns = 0.0, {}
-    for part in text.split(","):
-        name, _, number = part.rpartition("=")
-        try:
-            value = float(number)
-        except ValueError:
-            value = math.nan
-        if not 0 <= value < math.inf:
-            raise UsageError(f"--tolerance {part}: write a number of zero or more, or COLUMN=NUMBER")
-        if name:
-            columns[name] = value
-        else:
-            default = value
-    return Tolerance(default, columns)
 
 
 def _tell_outputs(result: OutputsDiff) -> None:
@@ -116,36 +72,28 @@ def _tell_outputs(result: OutputsDiff) -> None:
 
 
 def _tell_table(result: TableDiff) -> None:
-    echo("rows: " + ", ".join(f"{name.replace('_', ' ')} {n:,}" for name, n in result.rows.to_dict().items()))
-    echo(_how(result.key))
-    schema = [(name, "missing on the right") for name in result.schema.only_left]
-    schema += [(name, "missing on the left") for name in result.schema.only_right]
-    for change in result.schema.types:
-        note = "" if change.compared else ": not compared"
-        schema.append((change.name, f"{change.left} left, {change.right} right{note}"))
-    if schema:
-        table("Columns", ("column", "difference"), schema)
-    if changed := [(c.name, f"{c.changed:,}", c.max_abs_diff) for c in result.columns if c.changed]:
-        table("Changed cells", ("column", "changed", "largest difference"), changed)
-    if result.samples:
-        table("Samples", ("", "key", "column", "left", "right"), map(_sample, result.samples))
+    for block in blocks_of(result):
+        if block.heads:
+            table(block.title, block.heads, block.rows)
+        else:
+            echo(block.title)
 
 
-def _sample(result: Sample) -> Sequence[str | None]:
-    sides = [None if side is None and result.column is None else _short(side) for side in (result.left, result.right)]
-    return result.kind.replace("_", " "), _short(dict(result.key)), result.column, *sides
+def _write_page(file: str, left: str, right: str, result: TableDiff | OutputsDiff) -> None:
+    from pathlib import Path
 
+    from counterpoint.cli.diff_page import page_of
+    from counterpoint.diff import TableDiff
+    from counterpoint.errors import UsageError
+    from counterpoint.files import put
 
-def _how(key: KeyUse | None) -> str:
-    if key is None:
-        return "equal files: no values were compared"
-    if not key.columns:
-        return "no key: whole rows are compared"
-    used = f"matched by {', '.join(key.columns)} ({'detected' if key.found else 'given'})"
-    if not key.repeated_left and not key.repeated_right:
-        return used
-    counts = f"{key.repeated_left:,} left, {key.repeated_right:,} right"
-    return f"{used}; repeated keys: {counts}{''.join(f', {_short(dict(example))}' for example in key.examples)}"
+    if not isinstance(result, TableDiff):
+        raise UsageError("--html is for two tables: leave it out for versions and runs, or name a table of each")
+    try:
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+        put(Path(file), page_of(left, right, result))
+    except OSError as error:
+        raise UsageError(f"--html {file} cannot be written: {error.strerror or error}") from error
 
 
 def _tell_values(result: ModelDiff | ValueDiff) -> None:
@@ -155,12 +103,7 @@ def _tell_values(result: ModelDiff | ValueDiff) -> None:
         tensors = [(t.name, t.left, t.right, t.changed, t.max_abs_diff) for t in result.tensors if not t.equal]
         table("Tensors", ("tensor", "left", "right", "changed", "largest difference"), tensors)
     if result.values:
-        values = [(c.path, *map(_short, c.told()), c.abs_diff) for c in result.values]
+        from counterpoint.diff.showing import told_apart
+
+        values = [(c.path, *told_apart(*c.told()), c.abs_diff) for c in result.values]
         table("Values", ("value", "left", "right", "difference"), values)
-
-
-def _short(value: object) -> str:
-    from counterpoint.diff.report import plain
-
-    text = str(plain(value))
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

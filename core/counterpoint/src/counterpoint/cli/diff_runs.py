@@ -52,6 +52,9 @@ def _tell_input(difference: InputDiff) -> None:
     schema += [f"{each['name']} {each['left']} -> {each['right']}" for each in difference.schema["types"]]
     if schema:
         echo(f"columns: {'; '.join(schema)}")
+    if "." in difference.step:  # of another pipeline, where `diff` of its runs tells more
+        left, right = (", ".join(difference.runs[side]) or "none" for side in ("left", "right"))
+        echo(f"made by {left} left, {right} right")
     if difference.note:
         echo(difference.note)
     measured = [column for column in difference.columns or () if column.value is not None]

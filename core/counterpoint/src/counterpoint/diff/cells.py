@@ -10,6 +10,7 @@ import polars as pl
 
 from counterpoint.diff.buckets import KEY, ROW
 from counterpoint.diff.dicts import dicts_of, place_of
+from counterpoint.diff.gaps import gap
 from counterpoint.diff.report import ColumnDiff, Rows, Sample
 from counterpoint.diff.survey import unbalanced
 
@@ -17,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from counterpoint.diff.report import Options, Tolerance
+    from counterpoint.diff.rowsfile import RowsFile
     from counterpoint.diff.schema import Layout
 
 _RIGHT = "_right"
-_MICROSECONDS = 1e6
 
 
 @dataclass
@@ -36,6 +37,7 @@ class Tally:
     cells: dict[str, int] = field(default_factory=dict)
     largest: dict[str, float] = field(default_factory=dict)
     samples: dict[tuple[str, str | None], list[Sample]] = field(default_factory=dict)
+    rows_file: RowsFile | None = None
 
     def add(self, left: pl.DataFrame, right: pl.DataFrame, repeated: pl.Series) -> None:
         """Counts one bucket; rows with a repeated key, or all rows if there is no key, are compared as a whole."""
@@ -56,6 +58,8 @@ class Tally:
     def _only(self, kind: str, rows: pl.DataFrame) -> None:
         setattr(self, kind, getattr(self, kind) + rows.height)
         by = [*self.layout.of(self.key), ROW]
+        if self.rows_file:
+            self.rows_file.add(kind, rows, by)
         for row in dicts_of(_first(rows, by, self.options.samples)):
             values = {name: row[alias] for name, alias in zip(self.layout.names, self.layout.all, strict=True)}
             key = {name: values[name] for name in self.key}
@@ -70,6 +74,8 @@ class Tally:
         ]
         marked = pairs.with_columns(flags).filter(pl.any_horizontal([f"is_{alias}" for alias in self.layout.all]))
         self.changed += marked.height
+        if self.rows_file:
+            self.rows_file.add("changed", marked, self.layout.of(self.key))
         counts = marked.select(pl.col(f"is_{alias}").sum() for alias in self.layout.all).row(0)
         columns = zip(self.layout.names, self.layout.all, self.layout.types, counts, strict=True)
         by = self.layout.of(self.key)
@@ -80,10 +86,14 @@ class Tally:
 
     def _changed(self, name: str, alias: str, kind: Any) -> pl.Expr:
         differs = pl.col(alias).ne_missing(pl.col(f"{alias}{_RIGHT}"))
-        tolerance = self.options.tolerance.of(name)
-        if not tolerance or not kind.is_numeric():
+        absolute, relative = self.options.tolerance.of(name), self.options.tolerance.relative_of(name)
+        if not (absolute or relative) or not kind.is_numeric():
             return differs
-        return differs & ~(gap(alias, kind).cast(pl.Float64) <= tolerance).fill_null(value=False)
+        distance = _gap(alias, kind).cast(pl.Float64)
+        size = pl.max_horizontal(pl.col(column).cast(pl.Float64).abs() for column in (alias, f"{alias}{_RIGHT}"))
+        # as math.isclose: an infinite number is not within a share of itself of another one
+        is_within = (distance <= absolute) | ((distance <= relative * size) & distance.is_finite())
+        return differs & ~is_within.fill_null(value=False)
 
     def _column(self, name: str, alias: str, kind: Any, changed: pl.DataFrame) -> None:
         self.cells[name] = self.cells.get(name, 0) + changed.height
@@ -101,11 +111,12 @@ class Tally:
         """The row counts of the comparison, given those of both sides."""
         return Rows(left, right, self.only_left, self.only_right, self.changed)
 
-    def columns(self) -> tuple[ColumnDiff, ...]:
-        """The differences of each column, in the order of the columns."""
+    def columns(self, left: int) -> tuple[ColumnDiff, ...]:
+        """The differences of each column, in the order of the columns; `left` is the number of the left side's rows."""
         used: Tolerance = self.options.tolerance
+        matched = left - self.only_left if self.key else None
         return tuple(
-            ColumnDiff(n, self.cells.get(n, 0), self.largest.get(n), used.of(n) if kind.is_numeric() else 0.0)
+            ColumnDiff(n, self.cells.get(n, 0), self.largest.get(n), used.of(n) if kind.is_numeric() else 0.0, matched)
             for n, kind in zip(self.layout.names, self.layout.types, strict=True)
         )
 
@@ -116,23 +127,14 @@ class Tally:
         return tuple(sample for group in groups for sample in group[: self.options.samples])
 
 
-def gap(alias: str, kind: Any) -> pl.Expr:
-    """The absolute difference of two columns of numbers or times; times in seconds."""
-    left, right = pl.col(alias), pl.col(f"{alias}{_RIGHT}")
-    if kind.is_integer():
-        return (left.cast(pl.Int128) - right.cast(pl.Int128)).abs()
-    if kind.is_temporal():
-        left, right = (
-            side if isinstance(kind, pl.Duration) else side.cast(pl.Datetime("us")) for side in (left, right)
-        )
-        return (left - right).dt.total_microseconds().abs() / _MICROSECONDS
-    return (left.cast(pl.Float64) - right.cast(pl.Float64)).abs()
+def _gap(alias: str, kind: Any) -> pl.Expr:
+    return gap(pl.col(alias), pl.col(f"{alias}{_RIGHT}"), kind)
 
 
 def _largest(changed: pl.DataFrame, alias: str, kind: Any) -> float | None:
     if not (kind.is_numeric() or kind.is_temporal()) or isinstance(kind, pl.Time):
         return None
-    gaps = changed.select(gap(alias, kind)).to_series()
+    gaps = changed.select(_gap(alias, kind)).to_series()
     largest = gaps.filter(gaps.is_finite()).max() if gaps.dtype.is_float() else gaps.max()
     return largest if isinstance(largest, int | float) and math.isfinite(largest) else None
 

@@ -10,7 +10,8 @@ import polars as pl
 
 from counterpoint.diff.folder import keys_of
 from counterpoint.errors import UsageError
-from counterpoint.storage.csvfiles import CsvError, CsvFile
+from counterpoint.storage.csvdialects import CsvError, Dialect, plain_copy
+from counterpoint.storage.csvfiles import CsvFile
 from counterpoint.storage.objects import Objects
 
 if TYPE_CHECKING:
@@ -19,37 +20,37 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def copy_csv(uri: str, files: Sequence[str], copy: Path) -> None:
-    """Copies the CSV files of one table to an Arrow file; columns that a file lacks are null.
+def copy_csv(uri: str, files: Sequence[str], copy: Path, dialect: Dialect) -> None:
+    """Copies the CSV files of one table, all of one dialect, to an Arrow file; columns that a file lacks are null.
 
     Raises:
         UsageError: A file is no intact CSV file; names the file and the line.
     """
     import pyarrow as pa
 
-    schema, batches = _texts(uri, files, copy.with_suffix(".csv"))
+    schema, batches = _texts(uri, files, copy.with_suffix(".csv"), dialect)
     with pa.OSFile(str(copy), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
         for batch in batches:
             writer.write_batch(batch)
 
 
-def read_csv(uri: str, files: Sequence[str]) -> pl.DataFrame:
+def read_csv(uri: str, files: Sequence[str], dialect: Dialect) -> pl.DataFrame:
     """The CSV files of one table as texts.
 
     Raises:
         UsageError: As `copy_csv`.
     """
     with TemporaryDirectory(prefix="counterpoint-csv-") as folder:
-        schema, batches = _texts(uri, files, Path(folder, "copy"))
+        schema, batches = _texts(uri, files, Path(folder, "copy"), dialect)
         return pl.concat([pl.DataFrame(schema=dict.fromkeys(schema.names, pl.String)), *map(pl.DataFrame, batches)])
 
 
-def _texts(uri: str, files: Sequence[str], copy: Path) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+def _texts(uri: str, files: Sequence[str], copy: Path, dialect: Dialect) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     """The columns of CSV files, and their rows; remote files are copied here first."""
     import pyarrow as pa
 
     keys = keys_of(uri, files)
-    opened = [_opened(file, copy.with_suffix(f".{number}")) for number, file in enumerate(files)]
+    opened = [_opened(file, copy.with_suffix(f".{number}"), dialect) for number, file in enumerate(files)]
     names = dict.fromkeys([name for csv_file in opened for name in csv_file.names] + list(keys))
     schema = pa.schema([(name, pa.string()) for name in names])
 
@@ -61,17 +62,17 @@ def _texts(uri: str, files: Sequence[str], copy: Path) -> tuple[pa.Schema, Itera
     return schema, batches()
 
 
-def _opened(file: str, copy: Path) -> CsvFile:
+def _opened(file: str, copy: Path, dialect: Dialect) -> CsvFile:
     path = Path(file)
     if "://" in file:
         root, _, name = file.rpartition("/")
         data = Objects(root).get(name)
         if data is None:
             raise UsageError(f"{file} does not exist: name another")
-        copy.write_bytes(data)
-        path = copy
+        path = copy.with_name(f"{copy.name}{path.suffix}")
+        path.write_bytes(data)
     try:
-        return CsvFile.open(path)
+        return CsvFile.open(plain_copy(path, dialect, copy), dialect)
     except CsvError as error:
         raise _refused(file, error) from error
     except OSError as error:

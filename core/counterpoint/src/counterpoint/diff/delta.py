@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -29,8 +30,8 @@ _READ = frozenset(
 _MAPPING = "delta.columnMapping.mode"
 
 
-def open_delta(uri: str, version: int | None = None) -> DeltaTable:
-    """The table at a version (None: the newest).
+def open_delta(uri: str, version: int | None = None, at: datetime | None = None) -> DeltaTable:
+    """The table at a version, or as it was at a moment (both None: the newest version).
 
     Raises:
         UsageError: There is no such table or version, or it uses a feature that is not supported here.
@@ -45,9 +46,22 @@ def open_delta(uri: str, version: int | None = None) -> DeltaTable:
             newest.load_as_version(version)
         except DeltaError as error:
             raise UsageError(f"{uri} has no version {version} (any more): the newest is {newest.version()}") from error
+    if at is not None:
+        _load_as_of(newest, uri, at)
     if unread := _unread(newest):
         raise UsageError(f"{uri} uses {', '.join(unread)}, which is not read here: compare a copy without")
     return newest
+
+
+def _load_as_of(table: DeltaTable, uri: str, at: datetime) -> None:
+    """Loads the last version that was committed at a moment or before it."""
+    timed = [commit for commit in table.history() if "timestamp" in commit]
+    commits = [(int(commit["timestamp"]), int(commit["version"])) for commit in timed]
+    versions = [number for milliseconds, number in commits if milliseconds <= at.timestamp() * 1000]
+    if not versions:
+        first = datetime.fromtimestamp(min(commits)[0] / 1000, UTC).isoformat() if commits else "not known"
+        raise UsageError(f"{uri} has no version of {at.isoformat()} (any more): its first commit is of {first}")
+    table.load_as_version(max(versions))
 
 
 def _unread(table: DeltaTable) -> list[str]:

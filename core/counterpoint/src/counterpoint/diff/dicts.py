@@ -13,12 +13,18 @@ if TYPE_CHECKING:
 def dicts_of(rows: pl.DataFrame) -> list[Mapping[str, Any]]:
     """The rows as dicts by column name."""
     fine = [name for name, kind in rows.schema.items() if kind == pl.Time or getattr(kind, "time_unit", "") == "ns"]
-    rows = rows.with_columns(pl.col(name).cast(pl.String) for name in fine if _is_finer(rows[name]))
+    rows = rows.with_columns(_exact(name, rows.schema[name]) for name in fine if _is_finer(rows[name]))
     try:
         return list(rows.iter_rows(named=True))
     except (ValueError, OverflowError):
         # years that Python cannot hold; also within lists and structs
         return [{name: _value(rows[name], number) for name in rows.columns} for number in range(rows.height)]
+
+
+def _exact(name: str, kind: Any) -> pl.Expr:
+    if isinstance(kind, pl.Duration):
+        return pl.col(name).dt.total_nanoseconds().cast(pl.String) + " ns"
+    return pl.col(name).cast(pl.String)
 
 
 def _is_finer(column: pl.Series) -> bool:

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from counterpoint.storage.texts import TYPED, candidates, exact, is_number, value, wide_numbers
+from counterpoint.storage.texts import TYPED, candidates, exact, numbers, own_text, value, wide_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from counterpoint.diff.sources import Source
 
-_SAMPLE = 1000
+# rows of each side from which the types to try are told; fewer of a wide table
+_SAMPLE, _LEAST_SAMPLE, _SAMPLED_CELLS = 1000, 50, 100_000
 _UNFIT = (pl.Binary, pl.Object, pl.Null, pl.List, pl.Array, pl.Struct, pl.Duration, *TYPED)
 
 
@@ -48,12 +49,21 @@ def _has_text(name: str) -> pl.Expr:
 
 def _missed(rows: pl.LazyFrame, pairs: Sequence[tuple[str, Any]]) -> list[int]:
     """For each column and type, the number of texts that are no value of the type."""
-    if not pairs:
+    # most columns of numbers hold nothing but the numbers' own texts, which is cheaper to find out
+    numeric = [pair for pair in pairs if pair[1].is_integer() or pair[1].is_float()]
+    others = _counted(rows, [_has_text(name) & own_text(pl.col(name), kind).not_() for name, kind in numeric])
+    plain = {pair for pair, count in zip(numeric, others, strict=True) if not count}
+    rest = [pair for pair in pairs if pair not in plain]
+    counts = _counted(rows, [_has_text(name) & exact(pl.col(name), kind).is_null() for name, kind in rest])
+    missed = iter(counts)
+    return [0 if pair in plain else next(missed) for pair in pairs]
+
+
+def _counted(rows: pl.LazyFrame, conditions: Sequence[pl.Expr]) -> list[int]:
+    """For each condition, the number of rows in which it holds."""
+    if not conditions:
         return []
-    counts = [
-        (_has_text(name) & exact(pl.col(name), kind).is_null()).sum().alias(str(number))
-        for number, (name, kind) in enumerate(pairs)
-    ]
+    counts = [condition.sum().alias(str(number)) for number, condition in enumerate(conditions)]
     return list(rows.select(counts).collect(engine="streaming").row(0))
 
 
@@ -61,10 +71,11 @@ def _inferred(rows: Sequence[pl.LazyFrame], names: Sequence[str]) -> dict[str, A
     """The first type of each column that holds all its texts; columns that stay text are left out."""
     if not names:
         return {}
-    samples = pl.concat([side.select(names).head(_SAMPLE) for side in rows]).collect()
-    types = _first(rows, {name: candidates(samples[name]) for name in names})
-    numbers = [name for name in names if name not in types and is_number(samples[name])]
-    return {**types, **_first(rows, {name: wide_numbers([*rows], name) for name in numbers})}
+    size = max(min(_SAMPLE, _SAMPLED_CELLS // len(names)), _LEAST_SAMPLE)
+    samples = pl.concat([side.select(names).head(size) for side in rows]).collect()
+    types = _first(rows, candidates(samples))
+    wide = [name for name in numbers(samples) if name not in types]
+    return {**types, **_first(rows, {name: wide_numbers([*rows], name) for name in wide})}
 
 
 def _first(rows: Sequence[pl.LazyFrame], kinds: Mapping[str, Sequence[Any]]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 import polars as pl
 
+from counterpoint.diff.settling import keeps, roomy
 from counterpoint.diff.types import as_type, common
 from counterpoint.errors import UsageError
 from counterpoint.storage.objects import Objects
@@ -18,20 +19,50 @@ from counterpoint.storage.tables import remote
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+PARQUET, CSV = ".parquet", ".csv"
 _READERS = 8
+# the last ones are not read, and not left out in silence where they lie beside files that are
+_KINDS: dict[str, tuple[str, ...]] = {
+    PARQUET: (PARQUET,),
+    CSV: (CSV, ".csv.gz", ".csv.bz2", ".csv.zst"),
+    **{kind: (kind,) for kind in (".tsv", ".jsonl", ".ndjson", ".orc", ".avro", ".parq", ".pq")},
+}
 
 
 def files_below(uri: str) -> list[str]:
-    """The Parquet files below a folder, or else the CSV files, without those in paths with a part _x or .x.
+    """The Parquet or CSV files below a folder, without those in paths with a part that is `is_hidden`.
 
     Raises:
-        UsageError: There is no such file.
+        UsageError: There is no such file, or there are files of other kinds beside them.
     """
-    names = [name for name in _names(uri) if not any(part.startswith(("_", ".")) for part in name.split("/"))]
-    table_files = [name for name in names if name.endswith(".parquet")] or [n for n in names if n.endswith(".csv")]
-    if not table_files:
-        raise UsageError(f"{uri} holds neither a Delta table nor a .parquet file, nor .csv: give the folder of a table")
-    return [f"{uri}/{name}" for name in table_files]
+    names = [name for name in _names(uri) if not any(map(is_hidden, name.split("/")))]
+    by_kind: dict[str, list[str]] = {}
+    for name in names:
+        if kind := kind_of(name):
+            by_kind.setdefault(kind, []).append(name)
+    if len(by_kind) > 1:
+        (one, files), (other, more) = list(by_kind.items())[:2]
+        raise UsageError(
+            f"{uri} holds files of several kinds, {one} ({files[0]}) and {other} ({more[0]}), which are no one table:"
+            " move one kind away, or name a file"
+        )
+    kind = next(iter(by_kind), "")
+    if kind not in (PARQUET, CSV):
+        there = f", but {kind}, which is not read here" if kind else ""
+        raise UsageError(
+            f"{uri} holds neither a Delta table nor a .parquet file, nor .csv{there}: give the folder of a table"
+        )
+    return [f"{uri}/{name}" for name in by_kind[kind]]
+
+
+def kind_of(name: str) -> str | None:
+    """The kind of data that a file's name tells, such as `.csv` of `x.csv.gz`; None if it tells none."""
+    return next((kind for kind, endings in _KINDS.items() if name.lower().endswith(endings)), None)
+
+
+def is_hidden(part: str) -> bool:
+    """Whether Spark leaves out a file or folder of this name: `.x` and `_x`, but not the folder of a column `_x=1`."""
+    return part.startswith(".") or (part.startswith("_") and "=" not in part)
 
 
 def _names(uri: str) -> list[str]:
@@ -91,8 +122,27 @@ def scan_alike(files: Sequence[str], wanted: Mapping[str, Any] | None = None, **
         for file, schema in zip(files, pool.map(_schema, files), strict=True):
             groups.setdefault(tuple(schema.items()), []).append(file)
     kinds = dict(wanted) if wanted is not None else _together({group[0]: dict(own) for own, group in groups.items()})
+    if wanted is None and len(groups) > 1:
+        kinds = {name: _with_room(name, kind, groups) for name, kind in kinds.items()}
     parts = [_adapted(group, dict(own), kinds, options) for own, group in groups.items()]
     return parts[0] if len(parts) == 1 else pl.concat(parts)
+
+
+def _with_room(name: str, kind: Any, groups: Mapping[tuple[tuple[str, Any], ...], list[str]]) -> Any:
+    """A type that holds all values of a column whose files have it in several units or scales."""
+    own_types = {dict(own)[name]: files for own, files in groups.items() if name in dict(own)}
+    options = roomy(kind) if len(own_types) > 1 else []
+    scans = [(_scan(files), own) for own, files in own_types.items()]
+    for option in options:
+        if all(keeps(rows, name, own, option) for rows, own in scans):
+            return option
+    if options:
+        first, second = list(own_types.items())[:2]
+        raise UsageError(
+            f"{second[1][0]}: column {name!r} is {second[0]}, and in {first[1][0]} {first[0]}, and no unit or scale"
+            " holds the values of both: write them in one type, or compare the files one by one"
+        )
+    return kind
 
 
 def _schema(file: str) -> pl.Schema:
@@ -125,12 +175,24 @@ def _together(schemas: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 def _adapted(
     files: list[str], own: Mapping[str, Any], wanted: Mapping[str, Any], options: Mapping[str, Any]
 ) -> pl.LazyFrame:
-    scan_options = {"glob": False, "hive_partitioning": False, **options}
-    rows = pl.scan_parquet(files, **scan_options, **remote(files[0]))
+    rows = _scan(files, **options)
     keys: Iterable[str] = options.get("hive_schema", ())
+    spare = [column for column in own if column not in wanted]
+    stored = {name: name if name in own else _spelled(name, spare, files[0]) for name in wanted if name not in keys}
     cells = [
-        (as_type(pl.col(name), own[name], kind) if name in own else pl.lit(None, kind)).alias(name)
-        for name, kind in wanted.items()
-        if name not in keys
+        (as_type(pl.col(column), own[column], wanted[name]) if column else pl.lit(None, wanted[name])).alias(name)
+        for name, column in stored.items()
     ]
     return rows.select(*cells, *keys)
+
+
+def _scan(files: list[str], **options: Any) -> pl.LazyFrame:
+    return pl.scan_parquet(files, **{"glob": False, "hive_partitioning": False, **options}, **remote(files[0]))
+
+
+def _spelled(name: str, columns: Iterable[str], file: str) -> str | None:
+    """The one of some columns that differs from a name in case alone, as engines of SQL read it."""
+    others = [column for column in columns if column.casefold() == name.casefold()]
+    if len(others) > 1:
+        raise UsageError(f"{file} has the columns {', '.join(map(repr, others))}, and the table {name!r}: rename them")
+    return others[0] if others else None

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from counterpoint.diff.delta import open_delta, rows_of
 from counterpoint.diff.drift import ColumnDrift, drift_of
-from counterpoint.errors import CounterpointError, UsageError
+from counterpoint.errors import CounterpointError
 from counterpoint.model import ArtifactRef, OutputKind
+from counterpoint.runtime.registry import find_pipeline
+from counterpoint.storage import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from counterpoint.storage import Store
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 Json = dict[str, Any]
 
@@ -24,8 +25,9 @@ Json = dict[str, Any]
 class InputDiff:
     """A table that steps of both runs read, over all partitions that they read.
 
-    `partitions` are those with another content, `columns` how far each column moved; None with a `note` where the
-    content is not there any more.
+    `step` is `pipeline.step` where another pipeline made it. `partitions` are those with another content, `columns` how
+    far each column moved; None with a `note` where the content is not there any more. `runs` are those that made the
+    partitions with another content, on each side.
     """
 
     step: str
@@ -34,6 +36,7 @@ class InputDiff:
     schema: Mapping[str, Any]
     columns: Sequence[ColumnDrift] | None
     note: str | None = None
+    runs: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def to_dict(self) -> Json:
         """As JSON values."""
@@ -44,52 +47,83 @@ class InputDiff:
             "schema": dict(self.schema),
             "columns": None if self.columns is None else [column.to_dict() for column in self.columns],
             "note": self.note,
+            "runs": {side: list(names) for side, names in self.runs.items()},
         }
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """The partitions of a step that a run read; `store` is called when they have to be read again."""
+
+    store: Callable[[], Store]
+    step: str
+    partitions: dict[str, Json]
+
+    @property
+    def digests(self) -> dict[str, str]:
+        return {key: output["digest"] for key, output in self.partitions.items()}
+
+    def runs(self, keys: Iterable[str]) -> list[str]:
+        """The runs that made some partitions, each once."""
+        return list(dict.fromkeys(self.partitions[key]["run_id"] for key in keys if key in self.partitions))
 
 
 def input_changes(stores: Sequence[Store], lineages: Sequence[Json]) -> list[InputDiff]:
     """The tables that steps read and whose content differs between two runs; equal digests are never read."""
-    reads = [_tables(store, lineage) for store, lineage in zip(stores, lineages, strict=True)]
+    left, right = (_tables(store, lineage) for store, lineage in zip(stores, lineages, strict=True))
     return [
-        _compared(stores, name, reads[0][name], reads[1][name])
-        for name in reads[0]
-        if name in reads[1] and _digests(reads[0][name]) != _digests(reads[1][name])
+        _compared(name, left[name], right[name])
+        for name in left
+        if name in right and left[name].digests != right[name].digests
     ]
 
 
-def _tables(store: Store, lineage: Json) -> dict[str, dict[str, Json]]:
-    """What a run's steps read, by step and partition; of tables alone."""
-    reads: dict[str, dict[str, Json]] = {}
+def _tables(store: Store, lineage: Json) -> dict[str, _Read]:
+    """What a run's steps read, by step; of tables alone."""
+    reads: dict[str, _Read] = {}
     for step in store.pipeline.steps:
         for each in step.inputs:
             if store.pipeline.step(each.step).output.kind is not OutputKind.TABLE:
                 continue
-            keys = reads.setdefault(each.step, {})
+            keys = reads.setdefault(each.step, _Read(lambda: store, each.step, {})).partitions
             if each.window is not None:
                 keys.update(lineage["inputs"].get(each.step, {}))
             if (each.window is None or each.window.last == 0) and each.step in lineage["outputs"]:
                 keys[lineage["partition"]] = lineage["outputs"][each.step]
-    return {name: keys for name, keys in reads.items() if keys}
+    for parameters in lineage.get("external_inputs", {}).values():
+        for external in parameters.values():
+            name, opened = f"{external['pipeline']}.{external['step']}", partial(_other, store, external["pipeline"])
+            tables = {
+                key: out for key, out in external["partitions"].items() if out and out["kind"] == OutputKind.TABLE
+            }
+            reads.setdefault(name, _Read(opened, external["step"], {})).partitions.update(tables)
+    return {name: read for name, read in reads.items() if read.partitions}
 
 
-def _digests(partitions: Mapping[str, Json]) -> dict[str, str]:
-    return {key: output["digest"] for key, output in partitions.items()}
+def _other(store: Store, pipeline: str) -> Store:
+    return Store(store.root, find_pipeline(pipeline))
 
 
-def _compared(stores: Sequence[Store], name: str, left: dict[str, Json], right: dict[str, Json]) -> InputDiff:
-    digests = [_digests(left), _digests(right)]
+def _compared(name: str, left: _Read, right: _Read) -> InputDiff:
+    digests = [left.digests, right.digests]
     partitions = {
         "changed": [key for key in digests[0] if key in digests[1] and digests[0][key] != digests[1][key]],
         "only_left": [key for key in digests[0] if key not in digests[1]],
         "only_right": [key for key in digests[1] if key not in digests[0]],
     }
-    rows = {side: sum(each["rows"] or 0 for each in read.values()) for side, read in (("left", left), ("right", right))}
+    runs = {side: read.runs([*partitions["changed"], *partitions[f"only_{side}"]])
+            for side, read in (("left", left), ("right", right))}  # fmt: skip
+    rows = {
+        side: sum(each["rows"] or 0 for each in read.partitions.values())
+        for side, read in (("left", left), ("right", right))
+    }
     try:
-        frames = [_frame(store, name, read) for store, read in zip(stores, (left, right), strict=True)]
+        frames = [_frame(read) for read in (left, right)]
         schemas = [frame.collect_schema() for frame in frames]
-        return InputDiff(name, partitions, rows, _schema(*schemas), drift_of(*frames))
+        return InputDiff(name, partitions, rows, _schema(*schemas), drift_of(*frames), runs=runs)
     except (CounterpointError, pl.exceptions.PolarsError, OSError) as error:
-        return InputDiff(name, partitions, rows, _schema({}, {}), None, f"cannot be read any more: {error}")
+        note = f"cannot be read any more: {error}"
+        return InputDiff(name, partitions, rows, _schema({}, {}), None, note, runs)
 
 
 def _schema(left: Mapping[str, Any], right: Mapping[str, Any]) -> Json:
@@ -101,13 +135,12 @@ def _schema(left: Mapping[str, Any], right: Mapping[str, Any]) -> Json:
     }
 
 
-def _frame(store: Store, name: str, partitions: Mapping[str, Json]) -> pl.LazyFrame:
+def _frame(read: _Read) -> pl.LazyFrame:
     """All partitions of a table as they were read, one below another."""
+    store, name = read.store(), read.step
     step, kind = store.pipeline.step(name), store.pipeline.partitions.kind.value
-    if not partitions:
-        raise UsageError(f"no partition of {name} was read")
     frames = []
-    for key, output in partitions.items():
+    for key, output in read.partitions.items():
         reference = ArtifactRef(
             name, key, OutputKind.TABLE, output["uri"], output["table_version"], output["rows"], 0, output["digest"]
         )

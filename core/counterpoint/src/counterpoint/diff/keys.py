@@ -1,9 +1,10 @@
 """Finding the key of two tables: the fewest columns that identify their rows.
 
 Sets of one, two and three columns are tried, in the order of the left table's first twelve columns that are neither
-floats nor nested. A set with repeated values in the first 20,000 rows of a side is discarded; at most five sets of a
-size are then counted on all rows. Of the sets that are unique on both sides, the one with the most keys common to both
-sides is chosen, or the first of several with equally many.
+floats nor nested. A set with repeated values in the first 20,000 rows of a side is discarded; at most six sets of a
+size are then counted on all rows. Of the sets of one size that are unique on both sides, the one with the most keys
+common to both sides is chosen, or the first of several with equally many. Where that set matches less than half of the
+rows, as an identifier that each run makes anew does, larger sets are tried as well.
 """
 
 from __future__ import annotations
@@ -18,29 +19,35 @@ import polars as pl
 from counterpoint.diff.buckets import HASHED_ROWS, KEY, key_hash, number_of, paired
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator, Sequence
 
     from counterpoint.diff.schema import Layout
 
-_COLUMNS, _SIZES, _SAMPLE, _COUNTED = 12, (1, 2, 3), 20_000, 5
+_COLUMNS, _SIZES, _SAMPLE, _COUNTED = 12, (1, 2, 3), 20_000, 6
 
 
-def find_key(left: pl.LazyFrame, right: pl.LazyFrame, layout: Layout, rows: int) -> tuple[str, ...]:
-    """The names of the key columns of two aligned tables; empty when no set of columns is a key."""
+def find_key(left: pl.LazyFrame, right: pl.LazyFrame, layout: Layout, rows: Sequence[int]) -> tuple[str, ...]:
+    """The names of the key columns of two aligned tables with so many rows; empty when no set of columns is a key."""
     samples = [side.head(_SAMPLE).collect(engine="streaming") for side in (left, right)]
     distinct = [{name: sample[name].n_unique() for name in _candidates(layout)} for sample in samples]
+    matched: dict[tuple[str, ...], int] = {}
     for size in _SIZES:
-        best: tuple[str, ...] = ()
-        most = -1
-        for columns, _ in zip(_unique(samples, distinct, size), range(_COUNTED), strict=False):
-            shared = _shared(left, right, columns, rows)
-            if shared is not None and shared > most:
-                best, most = columns, shared
-            if most == rows:
+        sets = [columns for columns in _unique(samples, distinct, size) if not _has_subset(columns, matched)]
+        for columns in sets[:_COUNTED]:
+            shared = _shared(left, right, columns, max(rows))
+            if shared is not None:
+                matched[columns] = shared
+            if shared == max(rows):
                 break
-        if best:
-            return tuple(layout.names[layout.all.index(column)] for column in best)
-    return ()
+        if matched and max(matched.values()) * 2 >= min(rows):
+            break
+    best = max(matched, key=lambda columns: matched[columns], default=())
+    return tuple(layout.names[layout.all.index(column)] for column in best)
+
+
+def _has_subset(columns: tuple[str, ...], keys: Collection[tuple[str, ...]]) -> bool:
+    """Whether some of the columns are a key already, so that more of them match no more rows."""
+    return any(set(key) < set(columns) for key in keys)
 
 
 def _candidates(layout: Layout) -> list[str]:

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from counterpoint.diff.outputs import diff_runs, diff_versions
 from counterpoint.diff.places import RunPlace, TablePlace, VersionPlace, place_of, store_of
+from counterpoint.diff.report import Options
 from counterpoint.diff.sources import diff_places
 from counterpoint.errors import UsageError
 
 if TYPE_CHECKING:
     from counterpoint.diff.outputs import OutputsDiff
-    from counterpoint.diff.report import Options, TableDiff
+    from counterpoint.diff.report import TableDiff
 
 
 def diff(root: str, left: str, right: str, options: Options | None = None) -> TableDiff | OutputsDiff:
@@ -24,6 +25,7 @@ def diff(root: str, left: str, right: str, options: Options | None = None) -> Ta
     left_place, right_place = place_of(root, left), place_of(root, right)
     if isinstance(left_place, TablePlace) and isinstance(right_place, TablePlace):
         return diff_places(left_place, right_place, options)
+    _refuse_for_outputs(options)
     if isinstance(left_place, VersionPlace) and isinstance(right_place, VersionPlace):
         outputs_diff = diff_versions(store_of(root, left_place), store_of(root, right_place), options)
     elif isinstance(left_place, RunPlace) and isinstance(right_place, RunPlace):
@@ -36,3 +38,11 @@ def diff(root: str, left: str, right: str, options: Options | None = None) -> Ta
     if not (outputs_diff.outputs or outputs_diff.only_left or outputs_diff.only_right):
         raise UsageError(f"neither {left} nor {right} has any output: run or backfill the pipeline first")
     return outputs_diff
+
+
+def _refuse_for_outputs(options: Options | None) -> None:
+    """Refuses options that mean nothing for the many outputs of versions and runs."""
+    used = options or Options()
+    of_tables = {"--columns": used.columns, "--rows": used.rows_to, "--case-insensitive-names": used.any_case}
+    if option := next((name for name, value in of_tables.items() if value), None):
+        raise UsageError(f"{option} is for two tables: leave it out for versions and runs, or name a table of each")

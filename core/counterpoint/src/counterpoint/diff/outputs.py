@@ -174,8 +174,8 @@ def _tables(left: pl.LazyFrame, right: pl.LazyFrame, options: Options) -> TableD
     schemas = left.collect_schema(), right.collect_schema()
     both = [name for name in schemas[0] if name in schemas[1]]
     numbers = [name for name in both if all(schema[name].is_numeric() for schema in schemas)]
-    columns = {name: value for name, value in options.tolerance.columns.items() if name in numbers}
     key = options.key if all(name in both for name in options.key) else ()
-    fitting = replace(options, key=key, tolerance=replace(options.tolerance, columns=columns))
+    ignore = tuple(name for name in options.ignore if any(name in schema for schema in schemas))
+    fitting = replace(options, key=key, ignore=ignore, tolerance=options.tolerance.only(numbers))
     with readable():
         return diff_tables(left, right, fitting)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,20 +17,26 @@ from counterpoint.storage.objects import Objects
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_FILES = (".parquet", ".csv")
+_FILES = (".parquet", ".csv", ".csv.gz", ".csv.bz2", ".csv.zst")
+# a date, or a moment in ISO 8601
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d(?:T[0-9:.]+(?:Z|[+-]\d\d:?\d\d)?)?")
 _REMOTE = ("s3://", "s3a://")
 _FORMS = (
-    "write a Delta folder with or without @VERSION, a Parquet file or folder, a CSV file,"
+    "write a Delta folder with or without @VERSION or @TIME, a Parquet file or folder, a CSV file,"
     f" {FORM}, PIPELINE@TAG, or a run's id"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class TablePlace:
-    """A table: a Delta folder with an optional version, a Parquet file or folder, a CSV file, or a PostgreSQL table."""
+    """A table: a Delta folder, a Parquet or CSV file or folder, or a table of PostgreSQL.
+
+    A Delta table has an optional version, by its number or by the moment `at` which it was the newest one.
+    """
 
     uri: str
     version: int | None = None
+    at: datetime | None = None
 
     sort = "table"
 
@@ -70,12 +77,13 @@ def place_of(root: str, text: str) -> Place:
     if Path(text).exists():
         return TablePlace(str(Path(text).absolute()))
     base, _, suffix = text.rpartition("@")
-    if base and suffix.isdecimal() and Path(base).exists() and base not in registered():
+    is_version = suffix.isdecimal() or _MOMENT.fullmatch(suffix) is not None
+    if base and is_version and Path(base).exists() and base not in registered():
         return _at_version(str(Path(base).absolute()), suffix)
     if base and not _looks_like_a_path(base):
         find_pipeline(base)
         return VersionPlace(base, suffix)
-    if _looks_like_a_path(base if suffix.isdecimal() and base else text):
+    if _looks_like_a_path(base if is_version and base else text):
         raise UsageError(f"{text} does not exist: {_FORMS}")
     return _run(root, text)
 
@@ -85,14 +93,22 @@ def _remote(text: str) -> TablePlace:
         return TablePlace(text)
     if not text.startswith(_REMOTE):
         raise UsageError(f"{text.partition('://')[0]}:// is not read: export the table to Parquet, or {_FORMS}")
-    match = re.fullmatch(r"(.+)@(\d+)", text)
-    return _at_version(match[1].rstrip("/"), match[2]) if match else TablePlace(text.rstrip("/"))
+    base, _, suffix = text.rpartition("@")
+    if suffix.isdecimal() or _MOMENT.fullmatch(suffix):
+        return _at_version(base.rstrip("/"), suffix)
+    return TablePlace(text.rstrip("/"))
 
 
-def _at_version(uri: str, number: str) -> TablePlace:
+def _at_version(uri: str, text: str) -> TablePlace:
     if uri.endswith(_FILES) or ("://" not in uri and not Path(uri, "_delta_log").is_dir()):
-        raise UsageError(f"{uri}@{number}: only a Delta table has versions, and this is none: leave @{number} out")
-    return TablePlace(uri, int(number))
+        raise UsageError(f"{uri}@{text}: only a Delta table has versions, and this is none: leave @{text} out")
+    if text.isdecimal():
+        return TablePlace(uri, int(text))
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{uri}@{text}: there is no such moment; write one like 2026-01-07T12:00:00Z") from None
+    return TablePlace(uri, at=moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
 def _looks_like_a_path(text: str) -> bool:

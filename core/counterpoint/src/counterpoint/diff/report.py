@@ -3,34 +3,64 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.redaction import shows_rows
+from counterpoint.storage.csvdialects import Dialect
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """The largest absolute difference between equal numbers: `default`, and `columns` for some by name."""
+    """The largest difference between equal numbers: `default`, and `columns` for some by name.
+
+    The relative one is a share of the larger of both numbers; numbers are equal within either tolerance.
+    """
 
     default: float = 0.0
     columns: Mapping[str, float] = field(default_factory=dict)
+    relative: float = 0.0
+    relative_columns: Mapping[str, float] = field(default_factory=dict)
 
     def of(self, name: str) -> float:
-        """The tolerance of a column, a tensor or a value."""
+        """The absolute tolerance of a column, a tensor or a value."""
         return self.columns.get(name, self.default)
+
+    def relative_of(self, name: str) -> float:
+        """The relative tolerance of a column, a tensor or a value."""
+        return self.relative_columns.get(name, self.relative)
+
+    def only(self, names: Collection[str]) -> Tolerance:
+        """The tolerance without columns of other names."""
+        absolute, relative = (
+            {name: value for name, value in columns.items() if name in names}
+            for columns in (self.columns, self.relative_columns)
+        )
+        return replace(self, columns=absolute, relative_columns=relative)
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to compare: the key (empty: determined), the tolerance, and the samples per column and per side."""
+    """How to compare: the key (empty: determined), the tolerance, and the samples per column and per side.
+
+    `columns` are the ones to compare beside the key (empty: all), without those to `ignore`. With `any_case`, names of
+    columns match in any case. Texts may be compared in any case (`fold_case`) and without space at both ends (`trim`).
+    All rows that differ are written to the file `rows_to`. `csv` is how the CSV files of both sides are written.
+    """
 
     key: tuple[str, ...] = ()
     tolerance: Tolerance = field(default_factory=Tolerance)
     samples: int = 10
+    columns: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    any_case: bool = False
+    fold_case: bool = False
+    trim: bool = False
+    rows_to: str | None = None
+    csv: tuple[Dialect, Dialect] = (Dialect(), Dialect())
 
     def __post_init__(self) -> None:
         if not shows_rows():  # a sample contains values of rows
@@ -113,16 +143,26 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class ColumnDiff:
-    """The changed cells of a column, and the largest difference of their numbers, or of their times in seconds."""
+    """The changed cells of a column, and the largest difference of their numbers, or of their times in seconds.
+
+    `matched` is the number of rows that both sides have by their key; None where rows are compared as wholes.
+    """
 
     name: str
     changed: int
     max_abs_diff: float | None
     tolerance: float = 0.0
+    matched: int | None = None
+
+    @property
+    def match_percent(self) -> float | None:
+        """The share of the matched rows that are equal in this column; None where no row is matched."""
+        return 100.0 * (self.matched - self.changed) / self.matched if self.matched else None
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
-        return {name: getattr(self, name) for name in ("name", "changed", "max_abs_diff", "tolerance")}
+        names = ("name", "changed", "max_abs_diff", "tolerance", "match_percent")
+        return {name: getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,10 +73,12 @@ def check(options: Options, left: pl.Schema, right: pl.Schema, layout: Layout) -
             raise UsageError(f"--key {name} is {left[name]} left and {right[name]} right: cast one, or choose another")
         if left[name].is_nested():
             raise UsageError(f"--key {name} is {left[name]}: take columns of plain values")
-    for name in options.tolerance.columns:
-        _present(name, left, right, "--tolerance")
+    tolerance = options.tolerance
+    named = (("--tolerance", tolerance.columns), ("--relative-tolerance", tolerance.relative_columns))
+    for option, name in ((option, name) for option, columns in named for name in columns):
+        _present(name, left, right, option)
         if not (left[name].is_numeric() and right[name].is_numeric()):
-            raise UsageError(f"--tolerance {name} is {left[name]}: only a column of numbers has a tolerance")
+            raise UsageError(f"{option} {name} is {left[name]}: only a column of numbers has a tolerance")
 
 
 def _present(name: str, left: pl.Schema, right: pl.Schema, option: str) -> None:

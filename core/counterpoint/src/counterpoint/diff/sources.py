@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,20 +12,23 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 from pyarrow import ArrowException
 
+from counterpoint.diff.choosing import Choice
 from counterpoint.diff.copied import copy_csv, read_csv
 from counterpoint.diff.delta import open_delta, place_of_file, rows_of, schema_of
 from counterpoint.diff.fitting import fitted
-from counterpoint.diff.folder import files_below, keys_of, scan_alike, scan_folder
+from counterpoint.diff.folder import CSV, PARQUET, files_below, keys_of, kind_of, scan_alike, scan_folder
 from counterpoint.diff.postgres import SCHEMES, export
 from counterpoint.diff.report import Options, Rows, TableDiff
+from counterpoint.diff.rowsfile import RowsFile
 from counterpoint.diff.schema import check, compare_schemas
 from counterpoint.diff.tables import diff_tables
 from counterpoint.errors import StorageError, UsageError
+from counterpoint.storage.csvdialects import Dialect
 from counterpoint.storage.objects import guarded
 from counterpoint.storage.tables import files_of, open_table, remote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from counterpoint.diff.places import TablePlace
 
@@ -65,20 +68,44 @@ def diff_places(left: TablePlace, right: TablePlace, options: Options | None = N
     """
     options = options or Options()
     with TemporaryDirectory(prefix="counterpoint-diff-") as folder:
-        left_source, right_source = (
-            open_source(place, Path(folder, side)) for place, side in ((left, "left"), (right, "right"))
-        )
+        sides = zip((left, right), ("left", "right"), options.csv, strict=True)
+        left_source, right_source = (open_source(place, Path(folder, side), csv) for place, side, csv in sides)
         with readable(f"{left.uri} or {right.uri}", left_source.parts + right_source.parts):
+            choice = Choice.of(left_source.schema, right_source.schema, options)
+            left_source, right_source = (
+                _chosen(source, names) for source, names in ((left_source, choice.left), (right_source, choice.right))
+            )
             if left_source.count is None or left_source.files is None or left_source.files != right_source.files:
-                return diff_tables(*fitted(left_source, right_source), options)
+                return diff_tables(*fitted(left_source, right_source), choice.options)
             schemas = left_source.schema, right_source.schema
             differences, layout = compare_schemas(*schemas)
-            check(options, *schemas, layout)
+            check(choice.options, *schemas, layout)
+            if options.rows_to:
+                with RowsFile(Path(options.rows_to), layout):
+                    """Without a row."""
             return TableDiff(differences, Rows(left_source.count, left_source.count))
 
 
-def open_source(place: TablePlace, copy: Path | None = None) -> Source:
+def _chosen(source: Source, names: Mapping[str, str]) -> Source:
+    """The table with some of its columns, by the names under which they are compared."""
+    texts, inferred = (frozenset(names[n] for n in names if n in some) for some in (source.texts, source.inferred))
+    known = None if source.known is None else pl.Schema({new: source.known[own] for own, new in names.items()})
+    return replace(
+        source,
+        opened=lambda: source.rows.select(pl.col(own).alias(new) for own, new in names.items()),
+        texts=texts,
+        inferred=inferred,
+        known=known,
+    )
+
+
+def open_source(place: TablePlace, copy: Path | None = None, csv: Dialect | None = None) -> Source:
     """The table at a place; a database table is copied to the file `copy`, which must exist while it is read.
+
+    Args:
+        place: Where it lies.
+        copy: The file to copy to; what is not in a database is read without one, too.
+        csv: How CSV files are written.
 
     Raises:
         UsageError: There is none, or it cannot be read.
@@ -88,18 +115,19 @@ def open_source(place: TablePlace, copy: Path | None = None) -> Source:
         export(uri, copy)
         return _opened(pl.scan_parquet(copy, glob=False, hive_partitioning=False))
     local = "://" not in uri
+    is_folder, kind = local and Path(uri).is_dir(), kind_of(uri)
     with readable(uri):
-        if uri.endswith(".csv") and not (local and Path(uri).is_dir()):
-            return _csv(uri, [uri], copy)
-        if uri.endswith(".parquet") and not (local and Path(uri).is_dir()):
+        if kind == CSV and not is_folder:
+            return _csv(uri, [uri], copy, csv)
+        if kind == PARQUET and not is_folder:
             return _opened(scan_alike([uri]), parts=(uri,))
-        if local and not Path(uri).is_dir():
+        if local and not is_folder:
             raise UsageError(f"{uri} is neither a folder nor a .parquet or .csv file: rename it, or convert it")
-        if place.version is not None or is_delta(uri):
-            return _delta(uri, place.version)
+        if place.version is not None or place.at is not None or is_delta(uri):
+            return _delta(place)
         files = files_below(uri)
-        if files[0].endswith(".csv"):
-            return _csv(uri, files, copy)
+        if kind_of(files[0]) == CSV:
+            return _csv(uri, files, copy, csv)
         rows, keys = scan_folder(uri, files)
         return _opened(rows, texts=frozenset(keys), parts=tuple(files))
 
@@ -109,18 +137,20 @@ def _opened(rows: pl.LazyFrame, **more: Any) -> Source:
     return Source(lambda: rows, **more)
 
 
-def _csv(uri: str, files: list[str], copy: Path | None) -> Source:
+def _csv(uri: str, files: list[str], copy: Path | None, csv: Dialect | None) -> Source:
+    dialect = csv or Dialect()
     if copy is None:
-        rows = read_csv(uri, files).lazy()
+        rows = read_csv(uri, files, dialect).lazy()
     else:
-        copy_csv(uri, files, copy)
+        copy_csv(uri, files, copy, dialect)
         rows = pl.scan_ipc(copy)
     names = frozenset(rows.collect_schema())
     return _opened(rows, texts=names, inferred=names - keys_of(uri, files).keys(), parts=tuple(files))
 
 
-def _delta(uri: str, version: int | None) -> Source:
-    table = open_delta(uri, version)
+def _delta(place: TablePlace) -> Source:
+    uri = place.uri
+    table = open_delta(uri, place.version, place.at)
     files = files_of(table)
     known = files["num_records"].null_count() == 0
     count = int(files["num_records"].sum()) if known else None
@@ -153,7 +183,7 @@ def readable(place: str = "a table", parts: Sequence[str] = ()) -> Iterator[None
 
 def _unreadable(place: str, parts: Sequence[str], error: BaseException | None) -> UsageError:
     for part in parts:
-        if part.endswith(".csv"):  # CSV files are read completely before
+        if kind_of(part) == CSV:  # CSV files are read completely before
             continue
         try:
             rows = pl.scan_parquet(part, glob=False, hive_partitioning=False, **remote(part))

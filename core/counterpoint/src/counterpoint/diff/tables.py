@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,9 +11,11 @@ import polars as pl
 
 from counterpoint.diff.buckets import KEY, ROW, hashed, key_hash, number_of, paired
 from counterpoint.diff.cells import Tally
+from counterpoint.diff.choosing import Choice
 from counterpoint.diff.dicts import dicts_of
 from counterpoint.diff.keys import find_key
 from counterpoint.diff.report import KeyUse, Options, Rows, TableDiff
+from counterpoint.diff.rowsfile import RowsFile
 from counterpoint.diff.schema import check, compare_schemas
 from counterpoint.diff.settling import settled
 from counterpoint.diff.survey import Survey, repeated, survey
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
+    from counterpoint.diff.report import SchemaDiff
     from counterpoint.diff.schema import Layout
 
 _ROWS_A_BUCKET = 500_000
@@ -29,28 +34,51 @@ def diff_tables(left: pl.LazyFrame, right: pl.LazyFrame, options: Options | None
     """The differences of two tables, whatever the order of their rows and columns.
 
     Raises:
-        UsageError: The key or a tolerance names a column that a table lacks, or whose type does not fit.
+        UsageError: The options name a column that a table lacks, or whose type does not fit.
     """
-    options = options or Options()
-    schemas = left.collect_schema(), right.collect_schema()
-    schema, layout = compare_schemas(*schemas)
-    check(options, *schemas, layout)
-    layout = settled((left, right), layout)
-    counts = [int(side.select(pl.len()).collect(engine="streaming").item()) for side in (left, right)]
+    choice = Choice.of(left.collect_schema(), right.collect_schema(), options or Options())
+    sides = [_named(left, choice.left), _named(right, choice.right)]
+    options = choice.options
+    left_schema, right_schema = (side.collect_schema() for side in sides)
+    schema, layout = compare_schemas(left_schema, right_schema)
+    check(options, left_schema, right_schema, layout)
+    layout = settled(sides, layout)
+    with RowsFile(Path(options.rows_to), layout) if options.rows_to else nullcontext() as rows_file:
+        return _compared(sides, layout, schema, options, rows_file)
+
+
+def _named(rows: pl.LazyFrame, names: Mapping[str, str]) -> pl.LazyFrame:
+    return rows.select(pl.col(own).alias(name) for own, name in names.items())
+
+
+def _compared(
+    sides: Sequence[pl.LazyFrame], layout: Layout, schema: SchemaDiff, options: Options, rows_file: RowsFile | None
+) -> TableDiff:
+    counts = [int(side.select(pl.len()).collect(engine="streaming").item()) for side in sides]
     if not layout.names:
         # rows without any comparable column match no other row
         return TableDiff(schema, Rows(*counts, *counts), key=KeyUse((), found=True))
-    both = [layout.aligned(side) for side in (left, right)]
-    key = options.key or find_key(both[0], both[1], layout, max(counts))
-    sides = [hashed(side, layout.all, layout.of(key)) for side in both]
-    seen = survey(sides[0], sides[1], max(counts))
-    tally = Tally(layout, key, options)
+    both = [_plain(layout.aligned(side), layout, options) for side in sides]
+    key = options.key or find_key(both[0], both[1], layout, counts)
+    marked = [hashed(side, layout.all, layout.of(key)) for side in both]
+    seen = survey(marked[0], marked[1], max(counts))
+    tally = Tally(layout, key, options, rows_file=rows_file)
     if seen.few:
         _compare_few(both, seen, tally)
     else:
-        _compare_all(sides, max(counts), tally)
-    use = _use(sides, seen, layout, key, options) if key else KeyUse((), found=True)
-    return TableDiff(schema, tally.rows(*counts), tally.columns(), tally.first_samples(), use)
+        _compare_all(marked, max(counts), tally)
+    use = _use(marked, seen, layout, key, options) if key else KeyUse((), found=True)
+    return TableDiff(schema, tally.rows(*counts), tally.columns(counts[0]), tally.first_samples(), use)
+
+
+def _plain(rows: pl.LazyFrame, layout: Layout, options: Options) -> pl.LazyFrame:
+    """The aligned rows, with texts in lower case and without space at both ends, as far as the options say so."""
+    cells = {alias: pl.col(alias) for alias, kind in zip(layout.all, layout.types, strict=True) if kind == pl.String}
+    if options.trim:
+        cells = {alias: cell.str.strip_chars() for alias, cell in cells.items()}
+    if options.fold_case:
+        cells = {alias: cell.str.to_lowercase() for alias, cell in cells.items()}
+    return rows.with_columns(**cells) if options.trim or options.fold_case else rows
 
 
 def _compare_all(sides: Sequence[pl.LazyFrame], rows: int, tally: Tally) -> None:

@@ -130,9 +130,11 @@ def _scalar(left: Any, right: Any, tolerance: Tolerance, path: str) -> Iterator[
         return
     if left == right or (math.isnan(left) and math.isnan(right)):
         return
-    gap = abs(left - right)
-    allowed = tolerance.columns.get(path, tolerance.of(path.rpartition(".")[2]))
-    if not gap <= allowed:
+    gap, name = abs(left - right), path.rpartition(".")[2]
+    allowed = tolerance.columns.get(path, tolerance.of(name))
+    share = tolerance.relative_columns.get(path, tolerance.relative_of(name))
+    is_within = gap <= allowed or (math.isfinite(gap) and gap <= share * max(abs(left), abs(right)))
+    if not is_within:
         yield ValueChange(path, left, right, gap if math.isfinite(gap) else None)
 
 
@@ -140,13 +142,13 @@ def diff_models(left: Model, right: Model, tolerance: Tolerance | None = None) -
     """The differences of two models: weights by tensor, parameters and metrics as JSON values."""
     used = tolerance or Tolerance()
     names = sorted({*left.weights, *right.weights})
-    tensors = tuple(_tensor(name, left.weights.get(name), right.weights.get(name), used.of(name)) for name in names)
+    tensors = tuple(_tensor(name, left.weights.get(name), right.weights.get(name), used) for name in names)
     one, other = ({"parameters": dict(m.parameters), "metrics": dict(m.metrics)} for m in (left, right))
     return ModelDiff(tensors, diff_values(one, other, used).values)
 
 
 def _tensor(
-    name: str, left: np.ndarray[Any, Any] | None, right: np.ndarray[Any, Any] | None, tolerance: float
+    name: str, left: np.ndarray[Any, Any] | None, right: np.ndarray[Any, Any] | None, tolerance: Tolerance
 ) -> TensorDiff:
     import numpy as np
 
@@ -157,6 +159,8 @@ def _tensor(
     one, other = left[differs], right[differs]
     exact = np.int64 if {one.dtype.kind, other.dtype.kind} <= {"i", "b"} else np.float64
     gaps = np.abs(one.astype(exact) - other.astype(exact))
-    gaps = gaps[~(gaps <= tolerance)]
+    sizes = np.maximum(np.abs(one.astype(np.float64)), np.abs(other.astype(np.float64)))
+    is_close = (gaps <= tolerance.relative_of(name) * sizes) & np.isfinite(gaps)
+    gaps = gaps[~((gaps <= tolerance.of(name)) | is_close)]
     finite = gaps[np.isfinite(gaps)]
     return TensorDiff(name, ours, theirs, int(gaps.size), float(finite.max()) if finite.size else None)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from counterpoint.lineage.features import contract_versions, feature_sets
 from counterpoint.lineage.git import git_state
 from counterpoint.lineage.metadata import PipelineRunMetadata
-from counterpoint.lineage.outputs import described, elements, made_from, outputs
+from counterpoint.lineage.outputs import described, elements, external_inputs, made_from, outputs
 from counterpoint.lineage.patch import checkout_of, patch_of
 from counterpoint.lineage.sources import reach_of_steps, sources_of
 from counterpoint.model import BRIDGES, WaitKind, code_digest, code_of
@@ -96,6 +96,7 @@ def gather(
         elements=elements(store, pipeline, request),
         feature_sets=feature_sets(store, pipeline, request),
         contract_versions=contract_versions(pipeline),
+        external_inputs=external_inputs(store, pipeline, request),
     )
 
 

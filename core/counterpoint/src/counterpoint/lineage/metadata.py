@@ -22,7 +22,8 @@ class PipelineRunMetadata:
     `sources` has the modules that steps reach, with a digest of each function, `reach` says which step reaches which,
     `patch` has the uncommitted change of them. `made_from` says what each output was made from, also each element of a
     mapped step; `elements` are the outputs of mapped steps. `feature_sets` has the tables that models were made from.
-    These fields are empty in a lineage that is older than they are.
+    `external_inputs` maps a step and its parameter to the other pipeline, its step, and what was read of each
+    partition, with the run that made it. These fields are empty in a lineage that is older than they are.
     """
 
     run_id: str
@@ -52,6 +53,7 @@ class PipelineRunMetadata:
     elements: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     feature_sets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     contract_versions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    external_inputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""

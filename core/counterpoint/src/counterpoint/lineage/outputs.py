@@ -67,6 +67,19 @@ def made_from(store: Store, pipeline: Pipeline, request: RunRequest) -> dict[str
     return origins
 
 
+def external_inputs(store: Store, pipeline: Pipeline, request: RunRequest) -> dict[str, Any]:
+    """What the outputs of a run were made from in other pipelines, by step and parameter, as was recorded then."""
+    inputs: dict[str, Any] = {}
+    for step in (step for step in pipeline.steps if step.external_inputs):
+        index, part = (None, "") if step.map_over is None else (0, ".0")
+        entry = store.entry(step.name, f"{request.partition}{part}")
+        path = layout.step_record(pipeline.name, entry.run_id, step.name, index) if entry else None
+        record = (store.get_json(path) if path else None) or {}
+        if read := record.get("details", {}).get("external"):
+            inputs[step.name] = read
+    return inputs
+
+
 def _made_from(store: Store, step: Step, entry: Materialization, index: int | None) -> dict[str, Any]:
     path = layout.step_record(store.pipeline.name, entry.run_id, step.name, index)
     record = store.get_json(path) or {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from counterpoint.model.across import PartitionMapping, Relation
 from counterpoint.model.classify import causes, classify, is_retryable, unset_variable
 from counterpoint.model.code import code_digest, code_of
 from counterpoint.model.configuration import Configuration
@@ -51,6 +52,7 @@ from counterpoint.model.waits import (
     airflow_run,
     approval,
     dagster_asset,
+    input_from,
     marker,
     partition_of,
     table_written,
@@ -80,9 +82,11 @@ __all__ = [
     "OutputKind",
     "Partition",
     "PartitionKind",
+    "PartitionMapping",
     "Partitions",
     "Pipeline",
     "Pool",
+    "Relation",
     "Resources",
     "RetryPolicy",
     "RunDecision",
@@ -117,6 +121,7 @@ __all__ = [
     "grouped_request",
     "groups_of",
     "hidden",
+    "input_from",
     "is_read",
     "is_retryable",
     "largest",

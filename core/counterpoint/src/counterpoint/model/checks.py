@@ -44,6 +44,7 @@ def check(pipeline: str, steps: tuple[Step, ...], pools: tuple[Pool, ...]) -> No
         _inputs(step, by_name)
         _pool(step, pools)
         _condition(step, by_name)
+        _external(pipeline, step)
         _mapping(step)
         _effect(step)
         _approval(step)
@@ -191,6 +192,27 @@ def _approval(step: Step) -> None:
             f"step {step.name} waits for several approvals: a step has one; name all who may give it in its `by`, or"
             " put a step before it that needs the other approval"
         )
+
+
+def _external(pipeline: str, step: Step) -> None:
+    """Refuses inputs from other pipelines that cannot be read as they are declared."""
+    for wait in step.waits:
+        if wait.parameter == "":
+            raise DefinitionError(
+                f"step {step.name}: input_from({wait.source!r}) stands in waits: write"
+                " inputs={'parameter': input_from(...)}"
+            )
+    for wait in step.external_inputs:
+        if wait.target == pipeline:
+            raise DefinitionError(
+                f"step {step.name}: {wait.parameter} reads {wait.source} of its own pipeline: write {str(wait.step)!r},"
+                f" or windowed({str(wait.step)!r}, 't-1..t') for other partitions"
+            )
+        if step.map_over == wait.parameter:
+            raise DefinitionError(
+                f"step {step.name} maps over {wait.parameter}, which is of another pipeline: read {wait.source} in a"
+                " step that returns the list, and map over that one"
+            )
 
 
 def _code(step: Step) -> None:

@@ -6,6 +6,8 @@ from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
+from counterpoint.model.dated import dated_cycle
+from counterpoint.model.steps import OutputKind
 from counterpoint.model.suggest import suggest
 from counterpoint.model.waits import WaitKind
 
@@ -29,14 +31,20 @@ def problems(pipelines: Mapping[str, Pipeline]) -> tuple[Problem, ...]:
     """The problems in the waits of pipelines, which are given by the names that waits use."""
     by_name = {**pipelines, **{pipeline.name: pipeline for pipeline in pipelines.values()}}
     unknown = [problem for where, wait in _waits(pipelines) if (problem := _unknown(where, wait, by_name))]
-    cyclic = [Problem(circle, "remove one of these edges") for circle in cycles(pipelines)]
-    return tuple(dict.fromkeys([*unknown, *cyclic]))
+    return tuple(dict.fromkeys([*unknown, *cyclic(pipelines)]))
+
+
+def cyclic(pipelines: Mapping[str, Pipeline]) -> list[Problem]:
+    """The cycles in the waits of pipelines, which are given by the names that waits use."""
+    circles = [*cycles(pipelines)] or [*dated_cycle(pipelines)]
+    return [Problem(circle, "remove one of these edges") for circle in circles]
 
 
 def cycles(pipelines: Mapping[str, Pipeline]) -> Iterator[str]:
     """The cycles in which each step waits for or depends on the next, as `a.x -> b.y -> a.x`.
 
-    Edges to earlier partitions close no cycle. Of cycles that share a wait between pipelines, one is returned.
+    Edges to earlier partitions close no cycle where all partitions are of one length. Of cycles that share a wait
+    between pipelines, one is returned.
     """
     graph = _graph(pipelines)
     while True:
@@ -60,7 +68,7 @@ def _graph(pipelines: Mapping[str, Pipeline]) -> dict[Node, set[Node]]:
     graph: dict[Node, set[Node]] = {}
     for pipeline in pipelines.values():
         for step in pipeline.steps:
-            pipeline_waits = [wait for wait in step.waits if wait.kind is WaitKind.PARTITION]
+            pipeline_waits = [wait for wait in step.waits if wait.kind is WaitKind.PARTITION and not wait.looks_back]
             graph[pipeline.name, step.name] = {
                 *((pipeline.name, name) for name in step.upstream),
                 *((names.get(wait.target, wait.target), str(wait.step)) for wait in pipeline_waits),
@@ -77,12 +85,28 @@ def _waits(pipelines: Mapping[str, Pipeline]) -> Iterator[tuple[str, Wait]]:
 def _unknown(where: str, wait: Wait, by_name: Mapping[str, Pipeline]) -> Problem | None:
     if wait.kind is not WaitKind.PARTITION:
         return None
-    problem, name = f"{where} waits for", str(wait.step)
+    problem = f"{where} waits for"
     if wait.target not in by_name:
         return Problem(f"{problem} pipeline {wait.target!r}, which is not registered", suggest(wait.target, by_name))
-    pipeline = by_name[wait.target]
-    if name not in pipeline.step_names:
-        return Problem(f"{problem} {wait.target}.{name}, which is no step", suggest(name, pipeline.step_names))
-    if pipeline.step(name).map_over:
-        return Problem(f"{problem} {wait.target}.{name}, which is mapped", "wait for a step that merges its elements")
+    return unfit(where, wait, by_name[wait.target])
+
+
+def unfit(where: str, wait: Wait, other: Pipeline) -> Problem | None:
+    """Why a step cannot wait for a step of another pipeline, or read it; None when it can.
+
+    Args:
+        where: The step that waits, as `pipeline.step`.
+        wait: Its wait.
+        other: The pipeline that it waits for.
+    """
+    problem, name = f"{where} waits for {wait.target}.{wait.step}, which", str(wait.step)
+    if name not in other.step_names:
+        return Problem(f"{problem} is no step", suggest(name, other.step_names))
+    step = other.step(name)
+    if step.map_over:
+        return Problem(f"{problem} is mapped", "wait for a step that merges its elements")
+    if wait.parameter and step.output.kind is OutputKind.NONE:
+        return Problem(f"{problem} has no output", f"let {wait.parameter} read a step that returns something")
+    if wait.window and not step.output.partitioned:
+        return Problem(f"{problem} is not partitioned", f"drop the window {wait.window}, or partition the output")
     return None

@@ -108,7 +108,12 @@ class Partitions:
         clock = self._moment(key)
         if clock < self._moment(self.start):
             raise UsageError(f"partition {key} lies before the pipeline's start {self.start}: choose a later one")
-        return Partition(key, self._begin(key), self._begin(self._shifted(clock, 1)), self.timezone)
+        return self.interval(key)
+
+    def interval(self, key: str) -> Partition:
+        """As `partition`, also before the first one."""
+        after = self._shifted(self._moment(key), 1)
+        return Partition(key, self._begin(key), self._begin(after), self.timezone)
 
     def shift(self, key: str, count: int) -> str:
         """The key `count` partitions after (negative: before) the given one."""

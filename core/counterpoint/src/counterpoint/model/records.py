@@ -117,7 +117,7 @@ class RunRequest:
     sides the steps that they own. `effects` says whether effects are run (None: only in production); `origin` is the
     run that this one retries, if it is a retry. `env`, `tracking`, `secrets` (references) and `variables` are those of
     its `Configuration`. A run with a `sample` is a smoke test below a root of its own: it keeps only a part of the rows
-    and waits for nothing.
+    and waits for nothing; `inputs_root` is where it reads inputs from other pipelines (None: its own root).
     """
 
     pipeline: str
@@ -137,6 +137,7 @@ class RunRequest:
     secrets: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
     sample: Sample | None = None
+    inputs_root: str | None = None
 
     @property
     def configuration(self) -> Configuration:

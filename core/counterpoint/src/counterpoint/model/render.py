@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.model.graph import critical_path, stages
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from counterpoint.model.pipelines import Pipeline
     from counterpoint.model.steps import Input, Step
+    from counterpoint.model.waits import Wait
 
 
 def as_json(pipeline: Pipeline) -> dict[str, Any]:
@@ -52,8 +54,8 @@ def _about(pipeline: Pipeline) -> list[str]:
 
 def _step_lines(step: Step) -> list[str]:
     lines = [f"{step.name} -> {step.output.kind.value}" + (f"  {step.description}" if step.description else "")]
-    if step.inputs:
-        lines.append("    reads " + ", ".join(map(_edge, step.inputs)))
+    if reads := [*map(_edge, step.inputs), *map(_external_edge, step.external_inputs)]:
+        lines.append("    reads " + ", ".join(reads))
     policies = _policies(step)
     return [*lines, "    " + "; ".join(policies)] if policies else lines
 
@@ -65,6 +67,18 @@ def _edge(step_input: Input) -> str:
         else f"{step_input.step} as {step_input.parameter}"
     )
     return f"{label} [{step_input.window}]" if step_input.window else label
+
+
+def _external_edge(wait: Wait) -> str:
+    """An input from another pipeline, with its window or its shift."""
+    partitions = _among(wait)
+    return f"{wait.source} as {wait.parameter}" + (f" [{partitions}]" if partitions else "")
+
+
+def _among(wait: Wait) -> str:
+    if wait.window:
+        return str(wait.window)
+    return f"shifted by {wait.offset}" if wait.offset else ""
 
 
 def _policies(step: Step) -> list[str]:
@@ -106,6 +120,14 @@ def as_mermaid(pipeline: Pipeline) -> str:
     lines += [f'    {step.name}["{step.name}<br/><small>{step.output.kind.value}</small>"]' for step in pipeline.steps]
     for step in pipeline.steps:
         lines += [f"    {i.step} -->{f'|{i.window}|' if i.window else ''} {step.name}" for i in step.inputs]
+        lines += [_external_arrow(wait, step) for wait in step.external_inputs]
         lines += [f"    {step.when.step} -.->|{step.when.choice}| {step.name}"] if step.when else []
         lines += [f"    {name} -.-> {step.name}" for name in step.after]
     return "\n".join(lines) + "\n"
+
+
+def _external_arrow(wait: Wait, step: Step) -> str:
+    node = re.sub(r"\W", "_", wait.source)
+    partitions = _among(wait)
+    label = f"|{partitions}|" if partitions else ""
+    return f'    external_{node}(["{wait.source}"]) -->{label} {step.name}'

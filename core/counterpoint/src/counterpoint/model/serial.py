@@ -83,8 +83,11 @@ def _same(value: Any) -> Any:
 
 
 def _input(values: Mapping[str, Any]) -> Input:
-    window = values["window"]
-    return Input(**{**values, "window": Window(**window) if window else None})
+    return Input(**{**values, "window": _window(values["window"])})
+
+
+def _window(values: Mapping[str, Any] | None) -> Window | None:
+    return Window(**values) if values else None
 
 
 def _retry(values: Mapping[str, Any]) -> RetryPolicy:
@@ -98,7 +101,8 @@ def _breaker(values: Mapping[str, Any] | None) -> Breaker | None:
 
 def _wait(values: Mapping[str, Any]) -> Wait:
     times = {name: timedelta(seconds=values[name]) for name in ("poll", "timeout", "shift") if name in values}
-    return Wait(**{**values, "kind": WaitKind(values["kind"]), "by": tuple(values.get("by", ())), **times})
+    several = {"by": tuple(values.get("by", ())), "window": _window(values.get("window"))}
+    return Wait(**{**values, "kind": WaitKind(values["kind"]), **several, **times})
 
 
 def _output(values: Mapping[str, Any]) -> Output:

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from counterpoint.errors import DefinitionError
 from counterpoint.model.functions import parameters, reference_of, returns_nothing
 from counterpoint.model.partitions import Window
 from counterpoint.model.policies import Breaker, RetryPolicy, TriggerRule, When
 from counterpoint.model.secrets import Secret, secrets_of
+from counterpoint.model.waits import Wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import timedelta
 
     from counterpoint.model.resources import Resources
-    from counterpoint.model.waits import Wait
 
 # Of a field that is left out of a step's JSON value where it says nothing: that value, and what is digested from it,
 # stays as it was for steps which do not use the field.
@@ -144,6 +144,11 @@ class Step:
         return self.wrapped(*args, **kwargs)
 
     @property
+    def external_inputs(self) -> tuple[Wait, ...]:
+        """The inputs from other pipelines: those of its waits that a parameter receives."""
+        return tuple(wait for wait in self.waits if wait.parameter)
+
+    @property
     def upstream(self) -> tuple[str, ...]:
         """The names of the steps of the same partition that this step waits for, each once, in order."""
         names = [i.step for i in self.inputs if i.window is None or i.window.last == 0]
@@ -151,12 +156,16 @@ class Step:
         return tuple(dict.fromkeys([*names, *self.after]))
 
 
+def _is_external(source: object) -> TypeGuard[Wait]:
+    return isinstance(source, Wait) and source.parameter is not None
+
+
 @dataclass(frozen=True, slots=True)
 class StepSpec:
     """A step whose parameters are not classified yet; a `Pipeline` does that, because it knows all names."""
 
     function: Callable[..., Any] | str
-    inputs: Mapping[str, str | Input]
+    inputs: Mapping[str, str | Input | Wait]
     policies: Mapping[str, Any]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -187,13 +196,16 @@ class StepSpec:
         if not isinstance(declared, Mapping):
             expected = "a mapping from parameters to steps, for example {'days': windowed('orders', 't-6..t')}"
             raise DefinitionError(f"step {self.name}: inputs={declared!r} is none: write {expected}")
-        explicit = {name: self._input(name) for name in self.inputs}
+        external = {name: replace(wait, parameter=name) for name, wait in self.inputs.items() if _is_external(wait)}
+        explicit = {name: self._input(name) for name in self.inputs if name not in external}
         secrets = secrets_of(self.name, self.policies.get("secrets", ()))
         self._refuse_taken(secrets, names, steps, settings)
         names = tuple(name for name in names if name not in {secret.name for secret in secrets})
         self._refuse_unknown(names, steps, settings)
+        names = tuple(name for name in names if name not in external)
         other_names = [name for name in names if name not in explicit]
         inputs = [explicit.get(n) or Input(n, n) for n in names if n in explicit or (n in steps and n not in settings)]
+        waits = (*self.policies.get("waits", ()), *external.values())
         reference = self.function if isinstance(self.function, str) else reference_of(self.function)
         return Step(
             function=reference,
@@ -201,7 +213,7 @@ class StepSpec:
             settings=tuple(name for name in other_names if name in settings),
             provided=tuple(name for name in other_names if name in PROVIDED and name not in settings),
             wrapped=self.wrapped,
-            **{**self.policies, "name": self.name, "secrets": secrets, **self._output()},
+            **{**self.policies, "name": self.name, "secrets": secrets, "waits": waits, **self._output()},
         )
 
     def _output(self) -> dict[str, Any]:
@@ -214,8 +226,10 @@ class StepSpec:
         source = self.inputs[parameter]
         if isinstance(source, str):
             return Input(parameter, source)
-        if not hasattr(source, "window"):
-            raise DefinitionError(f"step {self.name}: input {parameter!r} is {source!r}: name a step, or windowed(...)")
+        if isinstance(source, Wait) or not hasattr(source, "window"):
+            raise DefinitionError(
+                f"step {self.name}: input {parameter!r} is {source!r}: name a step, or windowed(...) or input_from(...)"
+            )
         return Input(parameter, source.step, source.window, source.partial)
 
     def _refuse_taken(
@@ -250,16 +264,16 @@ class StepSpec:
 def step(
     function: Callable[..., Any] | str | None = None,
     *,
-    inputs: Mapping[str, str | Input] | None = None,
+    inputs: Mapping[str, str | Input | Wait] | None = None,
     **policies: Any,
 ) -> Any:
     """A step from a function or a `module:function` reference; also a decorator, `@step(output=...)`.
 
     Parameters of the function are, by their names: steps (their outputs), settings of the pipeline, or what
     the runner provides (`partition`, `champions`, `resubmitted`, `checkpoint`, `idempotency_key`, `outcomes`). `inputs`
-    names the step of a parameter called otherwise, or its window. `policies` are the other fields of `Step`;
-    `output=None` says that there is none. `secrets` lists parameters that receive secrets, or maps them to default
-    references: `secrets={"api_key": "env:API_KEY"}`.
+    names the step of a parameter called otherwise, its window, or a step of another pipeline (`input_from`). `policies`
+    are the other fields of `Step`; `output=None` says that there is none. `secrets` lists parameters that receive
+    secrets, or maps them to default references: `secrets={"api_key": "env:API_KEY"}`.
     """
     unknown = sorted(set(policies) - set(Step.__dataclass_fields__))
     if unknown:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import DamagedOutputError, StorageError
 from counterpoint.model import ArtifactRef, Input, Materialization
+from counterpoint.runtime.external import other_of
+from counterpoint.storage import Store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from counterpoint.model import Pipeline, Step
-    from counterpoint.storage import Store
+    from counterpoint.model import Pipeline, Step, Wait
 
 _NO_HASH = "0" * 16
 
@@ -40,14 +41,29 @@ class Inputs:
                 self._window(each)
             elif (reference := self._same_partition(each.step)) is not None:
                 passed[each.step] = reference
+        for wait in step.external_inputs:
+            self._external(step, wait)
         return passed
+
+    def _external(self, step: Step, wait: Wait) -> None:
+        """Brings what a step read from another pipeline into production of that pipeline below the other root."""
+        recorded = self.lineage.get("external_inputs", {}).get(step.name, {}).get(wait.parameter)
+        if recorded is None:
+            self.missing.append(f"{wait.source}, read by {step.name}: the lineage does not name it")
+            return
+        other = other_of(self.pipeline, step, wait)
+        source, target = Store(self.source.root, other), Store(self.target.root, other)
+        copies = replace(self, pipeline=other, source=source, target=target, _copied={})
+        for key, output in recorded["partitions"].items():
+            if output is not None:
+                copies.copy(recorded["step"], key, output)
 
     def _window(self, each: Input) -> None:
         assert each.window is not None  # noqa: S101 - told apart by the caller
         recorded = self.lineage["inputs"].get(each.step, {})
         for key in each.window.keys(self.pipeline.partitions, self.lineage["partition"]):
             if key in recorded:
-                self._copy(each.step, key, recorded[key])
+                self.copy(each.step, key, recorded[key])
             else:
                 self.missing.append(f"{each.step} of {key}: the lineage does not name it")
 
@@ -56,12 +72,13 @@ class Inputs:
         partition = self.lineage["partition"]
         if self.pipeline.step(name).map_over is not None:
             outputs = self.lineage.get("elements", {}).get(name, [])
-            copies = [self._copy(name, f"{partition}.{index}", output) for index, output in enumerate(outputs)]
+            copies = [self.copy(name, f"{partition}.{index}", output) for index, output in enumerate(outputs)]
             return [copy for copy in copies if copy]
         output = self.lineage["outputs"].get(name)
-        return self._copy(name, partition, output) if output else None
+        return self.copy(name, partition, output) if output else None
 
-    def _copy(self, name: str, key: str, recorded: Mapping[str, Any]) -> ArtifactRef | None:
+    def copy(self, name: str, key: str, recorded: Mapping[str, Any]) -> ArtifactRef | None:
+        """Copies one recorded output; None where it is lost or changed, which is noted."""
         if (name, key) in self._copied:
             return self._copied[name, key]
         step = self.pipeline.step(name)

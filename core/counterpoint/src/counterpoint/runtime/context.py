@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from counterpoint.errors import DamagedOutputError
 from counterpoint.model import Partition, Pipeline, RunRequest, Step, code_digest
 from counterpoint.model.code import outdated, reach_of
+from counterpoint.runtime.external import ExternalInput, external_inputs
 from counterpoint.runtime.registry import find_pipeline
 from counterpoint.runtime.remaking import remake_command
 
@@ -41,6 +42,11 @@ class StepContext:
     def partition_of(self) -> Callable[[str], Partition]:
         """The function that returns the partition of a key; each key is parsed once in an attempt."""
         return cache(self.pipeline.partitions.partition)
+
+    @cached_property
+    def external(self) -> dict[str, ExternalInput]:
+        """The inputs from other pipelines by parameter, as of the first look in this attempt."""
+        return external_inputs(self.pipeline, self.step, self.request)
 
     @property
     def key(self) -> str:

@@ -169,7 +169,9 @@ def _fingerprint(context: StepContext, given: Mapping[str, Given], passed: Mappi
     source = observed(context)
     refuse_old(context, given, source)
     # what it read from outside, for whoever makes it again
-    details = {"outside": digest_of(source.digest)} if source else {}
+    details: dict[str, Any] = {"outside": digest_of(source.digest)} if source else {}
+    if context.external:
+        details["external"] = {name: external.described() for name, external in context.external.items()}
     return Stamp(fingerprint(context, inputs, source), inputs, as_of(context, given, source), code, values, details)
 
 

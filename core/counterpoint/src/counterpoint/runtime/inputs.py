@@ -30,8 +30,10 @@ def references_of(context: StepContext, passed: Mapping[str, Any]) -> dict[str, 
 
     Raises:
         MissingInputError: An output that the step needs is not published.
+        UsageError: It reads another pipeline that does not exist, or not so.
     """
-    return {step_input.parameter: _reference(context, step_input, passed) for step_input in context.step.inputs}
+    own = {step_input.parameter: _reference(context, step_input, passed) for step_input in context.step.inputs}
+    return own | {parameter: external.references for parameter, external in context.external.items()}
 
 
 def _reference(context: StepContext, step_input: Input, passed: Mapping[str, Any]) -> Given:
@@ -187,6 +189,7 @@ def observed(context: StepContext) -> Observed | None:
 def values_of(context: StepContext, references: Mapping[str, Given]) -> dict[str, Any]:
     """The values of all parameters of the step function."""
     values = {g.parameter: _value(context, g, references[g.parameter]) for g in context.step.inputs}
+    values |= {name: _external_value(context, name, references[name]) for name in context.external}
     values.update(context.settings)
     if "partition" in context.step.provided:
         values["partition"] = context.partition
@@ -207,6 +210,13 @@ def _value(context: StepContext, step_input: Input, reference: Given) -> Any:
     if isinstance(reference, tuple):
         return [context.read(element) for element in reference]
     return context.read(reference)
+
+
+def _external_value(context: StepContext, parameter: str, reference: Given) -> Any:
+    external = context.external[parameter]
+    if isinstance(reference, dict):
+        return {key: external.read(ref) if ref else None for key, ref in reference.items()}
+    return external.read(reference) if isinstance(reference, ArtifactRef) else None
 
 
 def count_of(context: StepContext, passed: Mapping[str, Any]) -> int:

@@ -19,7 +19,7 @@ from counterpoint.runtime.inputs import standing_elements
 from counterpoint.storage import layout
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from counterpoint.model import ArtifactRef, Input, StepRecord
     from counterpoint.runtime.context import StepContext
@@ -124,8 +124,15 @@ def _inputs(context: StepContext) -> list[InputDataset]:
             *_dataset(context, entry.reference),
             facets={**_schema(entry.columns, None), **_version(entry.reference)},
         )
-        for entry in newest.values()
+        for entry in [*newest.values(), *_external(context)]
     ]
+
+
+def _external(context: StepContext) -> Iterator[Materialization]:
+    """The newest partition of each input from another pipeline."""
+    for external in context.external.values():
+        entries = [entry for entry in external.entries.values() if entry and entry.reference.uri]
+        yield from entries[-1:]
 
 
 def _entries(context: StepContext, each: Input) -> list[Materialization]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.bridging import materialization_of, run_of, server_of
 from counterpoint.errors import UsageError
-from counterpoint.model import BRIDGES, WaitKind
+from counterpoint.model import BRIDGES, PartitionMapping, WaitKind
 from counterpoint.runtime.registry import find_pipeline
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 # commits that change no rows
 _UPKEEP = frozenset({"OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES", "ADD CONSTRAINT", "CREATE TABLE"})
-_INSTANT = timedelta(microseconds=1)
 
 
 def satisfied(wait: Wait, partition: Partition, store: Store) -> bool:
@@ -34,7 +33,7 @@ def satisfied(wait: Wait, partition: Partition, store: Store) -> bool:
         external = bridged(wait, partition)
         return external is not None and external.is_made
     if wait.kind is WaitKind.PARTITION:
-        return _is_published(wait, partition, store.root)
+        return _is_published(wait, partition, store)
     place = wait.place(partition.key)
     if wait.kind is WaitKind.TABLE:
         return _is_written(place if _is_absolute(place) else store.uri(place), partition.end)
@@ -83,19 +82,24 @@ def _commit(entry: bytes | None) -> tuple[str, datetime]:
     return str(info.get("operation")), datetime.fromtimestamp(info.get("timestamp", 0) / 1000, UTC)
 
 
-def _is_published(wait: Wait, partition: Partition, root: str) -> bool:
-    """Whether all partitions of the other pipeline that overlap this one in time are published in production."""
+def _is_published(wait: Wait, partition: Partition, near: Store) -> bool:
+    """Whether all partitions of the other pipeline that belong to this one are published in production.
+
+    Of an input, one that a branch of the other pipeline skips does not come any more.
+    """
     from counterpoint.storage import Store
 
     other = find_pipeline(wait.target)
-    step, keys = other.step(str(wait.step)), other.partitions
+    step = other.step(str(wait.step))
     if step.map_over:
         raise UsageError(
             f"nothing can wait for {other.name}.{step.name}, which is mapped: wait for a step that merges its elements"
         )
-    shared = keys.range(keys.key_of(partition.start), keys.key_of(partition.end - _INSTANT))
-    store = Store(root, other)
-    return all(store.entry(step.name, key) is not None for key in shared)
+    keys = PartitionMapping.of(wait, near.pipeline.partitions, other.partitions).keys(partition.key)
+    store = Store(near.root, other)
+    return all(
+        store.entry(step.name, key) is not None or (wait.parameter and store.is_skipped(step.name, key)) for key in keys
+    )
 
 
 def bridged(wait: Wait, partition: Partition) -> External | None:

@@ -54,10 +54,14 @@ def _ages(context: StepContext, given: Mapping[str, Given], seen: Observed | Non
     end = context.partition.end
     if seen and seen.as_of:
         yield Aged(f"what it reads from outside ({context.step.observe})", seen.as_of, end - seen.as_of)
-    for reference in (reference for references in given.values() for reference in _flat(references)):
-        made_for = context.partition_of(reference.partition.partition(".")[0]).end
-        name = f"{reference.step} of {reference.partition}"
-        if not context.pipeline.step(reference.step).output.partitioned:
+    pairs = [(parameter, reference) for parameter, references in given.items() for reference in _flat(references)]
+    for parameter, reference in pairs:
+        external = context.external.get(parameter)
+        pipeline = external.pipeline if external else context.pipeline
+        partition_of = pipeline.partitions.partition if external else context.partition_of
+        made_for = partition_of(reference.partition.partition(".")[0]).end
+        name = f"{reference.step} of {reference.partition}" + (f" of {pipeline.name}" if external else "")
+        if not pipeline.step(reference.step).output.partitioned:
             moment = datetime.fromisoformat(reference.as_of) if reference.as_of else made_for
             yield Aged(name, moment, end - moment)
         elif reference.as_of:

@@ -13,6 +13,7 @@ from counterpoint.model import BRIDGES, RunRequest, Wait, WaitKind
 from counterpoint.runtime.approvals import ApprovalRequest, requested
 from counterpoint.runtime.context import context_of
 from counterpoint.runtime.execute import record_failure
+from counterpoint.runtime.external import missing_inputs
 from counterpoint.runtime.hooks import installed
 from counterpoint.runtime.ownership_gate import POLL
 from counterpoint.runtime.readiness import bridged, satisfied
@@ -264,5 +265,16 @@ def _refuse_late(request: RunRequest, step: str, waiting: Waiting | None) -> Non
         waited = (datetime.now(UTC) - waiting.since).total_seconds()
         raise MissingInputError(
             f"step {step} of {request.partition} waited {waited:.0f} s for {', '.join(waiting.words)}: see why it does"
-            " not come, then redo the step, or raise its wait's timeout"
+            f" not come, then redo the step, or raise its wait's timeout{_commands(request, step)}"
         )
+
+
+def _commands(request: RunRequest, step: str) -> str:
+    """The commands that make the partitions of other pipelines which are missing."""
+    pipeline = find_pipeline(request.pipeline)
+    try:
+        missing = missing_inputs(pipeline, pipeline.step(step), request)
+    except CounterpointError:  # the message says what did not come, anyway
+        return ""
+    commands = dict.fromkeys(external.command(key) for external, key in missing)
+    return "".join(f"; '{command}' makes what is missing" for command in commands)

@@ -13,6 +13,7 @@ from counterpoint.model import RunRecord, RunRequest, Status
 from counterpoint.redaction import sealed
 from counterpoint.runtime import collect, find_pipeline, in_waves, needed, refuse_missing
 from counterpoint.runtime.context import StepContext
+from counterpoint.runtime.external import check_external
 from counterpoint.runtime.inputs import observed
 from counterpoint.runtime.request_store import keep_request
 from counterpoint.runtime.staleness import refuse_old
@@ -44,6 +45,7 @@ def launch(request: RunRequest, engine: Engine, *, upstream: bool = True) -> Run
     request = replace(request, config=sealed(request.config))
     pipeline = find_pipeline(request.pipeline).configured(request.config)
     pipeline.partitions.partition(request.partition)
+    check_external(pipeline)
     store = Store(request.root, pipeline, request.version)
     look(pipeline, store, request)
     missing = needed(pipeline, store, request)

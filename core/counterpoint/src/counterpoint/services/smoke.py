@@ -103,7 +103,7 @@ def smoke(
     request = _request(name, configuration, settings, sample)
     key = date or newest_partition(pipeline, Store(root, pipeline), request)
     pipeline.partitions.partition(key)
-    waits = [f"{step.name}: {wait.of(key)}" for step in pipeline.steps for wait in step.waits]
+    waits = [f"{step.name}: {wait.of(key)}" for step in pipeline.steps for wait in step.waits if not wait.parameter]
     report = SmokeReport(pipeline.name, key, sample, settings, limit, waits)
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="counterpoint-smoke-") as folder, _alone():
@@ -118,7 +118,8 @@ def _request(name: str, configuration: Configuration, settings: Mapping[str, Any
     """The request of a run that has the secrets of its environment, and not its tracking server."""
     variables = {n: value for n, value in configuration.variables.items() if not n.startswith(_OUTSIDE)}
     carried = {**configuration.carried, "tracking": None, "variables": variables}
-    return RunRequest(name, "", "", configuration.root, config=settings, effects=False, sample=sample, **carried)
+    root = configuration.root
+    return RunRequest(name, "", "", root, config=settings, effects=False, sample=sample, inputs_root=root, **carried)
 
 
 def _merged(*layers: Mapping[str, Any]) -> dict[str, Any]:

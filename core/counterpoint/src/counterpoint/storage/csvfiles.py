@@ -8,10 +8,11 @@ from __future__ import annotations
 import csv
 import io
 from codecs import getincrementaldecoder
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from counterpoint.redaction import row_value
+from counterpoint.storage.csvdialects import CsvError, Dialect
 from counterpoint.storage.csvlines import ragged, record_lines, records, swallowed, unfinished
 
 if TYPE_CHECKING:
@@ -25,10 +26,7 @@ LINE = "__row"
 _BLOCK = 8 << 20
 _TAIL = 1 << 20
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
-
-
-class CsvError(Exception):
-    """A file that is no intact CSV file; the message names the problem and the line, but not the file."""
+_MARK = b"\xef\xbb\xbf"
 
 
 class RaggedError(CsvError):
@@ -43,23 +41,29 @@ class CsvFile:
     names: tuple[str, ...]
     start: int
     lines: int
+    dialect: Dialect = field(default_factory=Dialect)
 
     @classmethod
-    def open(cls, path: Path) -> CsvFile:
-        """The file at a path.
+    def open(cls, path: Path, dialect: Dialect | None = None) -> CsvFile:
+        """The UTF-8 file at a path.
 
         Raises:
             CsvError: It has no header, or another encoding.
         """
+        dialect = dialect or Dialect()
         with path.open("rb") as stream:
             lines: list[bytes] = []
             record: list[str] = []
-            reader = csv.reader(_header_lines(stream, lines))
+            reader = csv.reader(_header_lines(stream, lines), delimiter=dialect.separator)
             while not record:
                 record = next(reader, ["\0"])
             if record == ["\0"]:
                 raise CsvError("it is empty, it has not even a header")
-            return cls(path, tuple(_distinct(record)), stream.tell(), len(lines))
+            if dialect.names is None:
+                return cls(path, tuple(_distinct(record)), stream.tell(), len(lines), dialect)
+            names = dialect.names or tuple(f"column_{number}" for number in range(1, len(record) + 1))
+            start = len(_MARK) if lines[0].startswith(_MARK) else 0
+            return cls(path, tuple(_distinct(names)), start, 0, dialect)
 
     def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         """The records, or some columns of them, as strings; null is an empty field without quotes.
@@ -109,7 +113,7 @@ class CsvFile:
                 read_options=arrow.ReadOptions(
                     column_names=[str(n) for n in range(len(self.names))], block_size=_BLOCK
                 ),
-                parse_options=arrow.ParseOptions(newlines_in_values=True),
+                parse_options=arrow.ParseOptions(newlines_in_values=True, delimiter=self.dialect.separator),
                 convert_options=arrow.ConvertOptions(
                     column_types=dict.fromkeys(places, pa.string()),
                     include_columns=places,
@@ -217,9 +221,10 @@ def _header_lines(stream: io.BufferedReader, lines: list[bytes]) -> Iterator[str
 
 
 def _distinct(names: Sequence[str]) -> list[str]:
-    """The names of columns, with a number added to repeated ones, as Polars does."""
+    """The names of columns, with a number added to repeated ones, as Polars does; no two are the same."""
     distinct: list[str] = []
     for name in names:
-        count = names[: len(distinct)].count(name)
-        distinct.append(f"{name}_duplicated_{count - 1}" if count else name)
+        numbered = (f"{name}_duplicated_{number}" for number in range(len(names)))
+        free = name if name not in distinct else next(each for each in numbered if each not in {*distinct, *names})
+        distinct.append(free)
     return distinct

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from counterpoint.redaction import row_value
+from counterpoint.storage.csvdialects import separator_hint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,8 +36,8 @@ def ragged(file: CsvFile) -> str | None:
     expected = len(file.names)
     for line, fields in records(file):
         if len(fields) != expected:
-            few = len(fields) < expected
-            hint = "is it cut?" if few else "is there a comma too much, or a text with commas without quotes?"
+            hint = "is it cut?" if len(fields) < expected else separator_hint(file.names, file.dialect)
+            hint = hint or "is there a separator too much, or a text with separators without quotes?"
             shown = row_value(",".join(fields)[:80])
             return f"its line {line} has {len(fields)} fields, its header {expected} ({shown}): {hint}"
     return None
@@ -90,6 +91,6 @@ def _reader(file: CsvFile, *, strict: bool = False) -> Iterator[csv._reader]:  #
     try:
         with file.path.open(encoding="utf-8", errors="replace", newline="") as stream:
             stream.seek(file.start)
-            yield csv.reader(stream, strict=strict)
+            yield csv.reader(stream, strict=strict, delimiter=file.dialect.separator)
     finally:
         csv.field_size_limit(limit)

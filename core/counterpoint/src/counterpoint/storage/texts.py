@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,14 @@ _SHORT = {
     pl.Float32: 6,
 }  # a text of at most this length has no more digits than every such number holds
 _DIGITS = 38  # of the largest decimal
+# the types to try for texts of a form
+_KINDS: dict[str, tuple[Any, ...]] = {
+    _INTEGER: (pl.Int64(),),
+    _NUMBER: (pl.Float64(),),
+    _DATE: (pl.Date(),),
+    _STAMP: (pl.Datetime("us"), pl.Datetime("ns")),
+    _ZONED: (pl.Datetime("us", "UTC"), pl.Datetime("ns", "UTC")),
+}
 TYPED = (pl.String, pl.Categorical, pl.Enum)
 
 
@@ -38,7 +47,10 @@ def exact(text: pl.Expr, kind: Any) -> pl.Expr:
     if kind == pl.Boolean:
         return text.str.to_lowercase().replace_strict({"true": True, "false": False}, default=None, return_dtype=kind)
     if kind.is_integer():
-        return _where(text, _INTEGER, text.str.replace(r"\.0+$", "").cast(kind, strict=False))
+        number = text.cast(kind, strict=False)
+        other = _unlike(text, kind)
+        rest = _where(other, _INTEGER, other.str.replace(r"\.0+$", "").cast(kind, strict=False))
+        return pl.coalesce(pl.when(other.is_null()).then(number), rest)
     if kind.is_float():
         return _float(text, kind)
     if isinstance(kind, pl.Decimal):
@@ -49,27 +61,37 @@ def exact(text: pl.Expr, kind: Any) -> pl.Expr:
 def value(text: pl.Expr, kind: Any) -> pl.Expr:
     """The values of texts that are all known to be `exact`, computed faster."""
     if kind.is_integer():
-        return text.str.replace(r"\.0+$", "").cast(kind, strict=False)
+        number = text.cast(kind, strict=False)
+        rest = pl.when(number.is_null()).then(text).str.replace(r"\.0+$", "").cast(kind, strict=False)
+        return pl.coalesce(number, rest)
     return text.cast(kind, strict=False) if kind.is_float() else exact(text, kind)
 
 
-def candidates(texts: pl.Series) -> list[Any]:
-    """The types that a sample of texts allows for their column, the best first; empty if it stays text."""
-    sample = texts.filter((texts != "") & texts.is_not_null())
-    kinds: dict[str, list[Any]] = {
-        _NUMBER: [pl.Int64(), pl.Float64()],
-        _DATE: [pl.Date()],
-        _STAMP: [pl.Datetime("us"), pl.Datetime("ns")],
-        _ZONED: [pl.Datetime("us", "UTC"), pl.Datetime("ns", "UTC")],
-    }
-    matching = [kind for pattern, several in kinds.items() if sample.str.contains(pattern).all() for kind in several]
-    column, rows = pl.col(sample.name), sample.to_frame()
-    return [kind for kind in matching if not rows.select(exact(column, kind).is_null().any()).item()]
+def own_text(text: pl.Expr, kind: Any) -> pl.Expr:
+    """Whether a text is the one that its number is written as; such a text is `exact`."""
+    return (text.cast(kind, strict=False).cast(pl.String) == text).fill_null(value=False)
 
 
-def is_number(texts: pl.Series) -> bool:
-    """Whether all texts that are not empty are numbers."""
-    return bool(texts.filter(texts != "").str.contains(_NUMBER).all())
+def _unlike(text: pl.Expr, kind: Any) -> pl.Expr:
+    """The texts that are not a number's own; few as a rule, and patterns of nulls cost nothing."""
+    return pl.when(own_text(text, kind)).then(None).otherwise(text)
+
+
+def candidates(samples: pl.DataFrame) -> dict[str, list[Any]]:
+    """For each column, the types to try that a sample of its texts allows, the best first; none if it stays text."""
+    return {name: [kind for form in _forms_of(samples[name]) for kind in _KINDS[form]] for name in samples.columns}
+
+
+def numbers(samples: pl.DataFrame) -> list[str]:
+    """The columns of which all texts that are not empty are numbers."""
+    return [name for name in samples.columns if _NUMBER in _forms_of(samples[name])]
+
+
+def _forms_of(texts: pl.Series) -> list[str]:
+    """The patterns that all texts of a sample match that are not empty."""
+    # not Polars' patterns, of which a plan for each column of a wide table takes seconds
+    filled = [text for text in texts if text]
+    return [form for form in _KINDS if all(re.fullmatch(form, text) for text in filled)]
 
 
 def wide_numbers(texts: list[pl.LazyFrame], name: str) -> list[Any]:
@@ -96,16 +118,16 @@ def _where(text: pl.Expr, pattern: str, value: pl.Expr) -> pl.Expr:
 def _float(text: pl.Expr, kind: Any) -> pl.Expr:
     """The floats of texts whose digits equal those of the float's shortest text or of its text of 17 digits."""
     value = text.cast(kind, strict=False)
-    plain = text.str.contains(_NUMBER)
-    short = (text.str.len_bytes() <= _SHORT[kind.base_type()]) & ~text.str.contains("[a-zE]")
-    easy = short | (value.cast(pl.String) == text)
+    other = _unlike(text, kind)
+    plain = other.str.contains(_NUMBER)
+    short = (other.str.len_bytes() <= _SHORT[kind.base_type()]) & ~other.str.contains("[a-zE]")
     # usually few texts remain, and these are checked one by one
-    remaining = pl.when(plain & ~easy).then(text)
+    remaining = pl.when(plain & ~short).then(other)
     single = kind == pl.Float32
     held = remaining.map_batches(
         lambda texts: _held(texts, single=single), return_dtype=pl.Boolean, is_elementwise=True
     )
-    return pl.when(plain & (easy | held)).then(value)
+    return pl.when(other.is_null() | (plain & (short | held))).then(value)
 
 
 def _held(texts: pl.Series, *, single: bool) -> pl.Series:

@@ -16,8 +16,8 @@ from tempfile import TemporaryDirectory
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
-from counterpoint.model import RunRequest, Status
-from counterpoint.runtime import collect, needed
+from counterpoint.model import PRODUCTION, RunRequest, Status
+from counterpoint.runtime import collect, find_pipeline, needed
 from counterpoint.services import ServiceEngine
 from counterpoint.storage import Store
 from counterpoint.testing.differences import (
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from counterpoint.adapter import Adapter, ServiceEnvironment
     from counterpoint.model import Pipeline, RunRecord, Step
     from counterpoint.services.engines import Engine
-    from counterpoint.testing.scenarios import Scenario
+    from counterpoint.testing.scenario import Scenario
 
 # not the default, so that an adapter which loses the version fails
 VERSION = "conformance"
@@ -157,6 +157,8 @@ def run_scenario(scenario: Scenario, root: Path, name: str, engine: Engine) -> S
         replace(request, partition=key, steps=steps, run_id=f"{request.run_id}-{key}")
         for key, steps in needed(pipeline, store, request).items()
     ]
+    for source, keys in scenario.sources.items():
+        _publish_source(scenario, replace(request, pipeline=source, version=PRODUCTION, config={}), keys, engine)
     started = datetime.now(UTC)
     earlier = tuple(
         _run_and_collect(pipeline, store, earlier_request, engine)[0] for earlier_request in earlier_requests
@@ -165,6 +167,20 @@ def run_scenario(scenario: Scenario, root: Path, name: str, engine: Engine) -> S
         record, failed = _run_and_collect(pipeline, store, request, engine)
     on_services, ended = isinstance(engine, ServiceEngine), datetime.now(UTC)
     return ScenarioRun(pipeline, store, request, record, failed, earlier, evidence, started, ended, on_services)
+
+
+def _publish_source(scenario: Scenario, request: RunRequest, keys: Iterable[str], engine: Engine) -> None:
+    """Makes partitions of a pipeline that the scenario's reads, in production.
+
+    Raises:
+        ConformanceError: A run of it did not end well.
+    """
+    pipeline = find_pipeline(request.pipeline)
+    for key in keys:
+        run = replace(request, partition=key, run_id=f"{pipeline.name}-{request.run_id}-{key}")
+        status = _run_and_collect(pipeline, Store(run.root, pipeline), run, engine)[0].status
+        ended = Difference(f"{pipeline.name} of {key}, which it reads", None, Status.SUCCESS, status)
+        refuse(request.orchestrator, scenario.name, [ended] if status is not Status.SUCCESS else [])
 
 
 @contextmanager

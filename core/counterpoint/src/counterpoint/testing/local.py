@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from counterpoint.adapter import Adapter, Plan
 from counterpoint.model.serial import pipeline_from, to_values
 from counterpoint.runtime import LocalRun, find_pipeline
+from counterpoint.runtime.external import check_external
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,6 +39,7 @@ class LocalAdapter(Adapter):
 
     def render(self, pipeline: Pipeline) -> Any:
         """The tree of a pipeline: dicts, lists, numbers and strings."""
+        check_external(pipeline)
         return to_values(pipeline)
 
     def read_back(self, native: Any) -> Pipeline:
