@@ -65,6 +65,7 @@ PATHS: list[tuple[Callable[..., str], tuple[object, ...], str]] = [
     (layout.step_approval, ("farm", "r-1", "milk"), "runs/farm/r-1/milk.approval.json"),
     (layout.step_handed, ("farm", "r-1", "milk"), "runs/farm/r-1/handed/milk.json"),
     (layout.begun_step, ("farm", "2026-01", "milk"), "begun/farm/2026-01/milk.json"),
+    (layout.begun_folder, ("farm",), "begun/farm"),
     (layout.native_run, ("farm::manual__1",), "natives/farm::manual__1.json"),
     (layout.backfills_folder, ("farm",), "backfills/farm"),
     (layout.backfill_folder, ("farm", "v2"), "backfills/farm/v2"),

@@ -11,6 +11,7 @@ from counterpoint.build.source import Code, call, statement
 from counterpoint.model import TriggerRule, groups_of, order, task_of
 from counterpoint_dagster.binding import Binding
 from counterpoint_dagster.conditions import follows
+from counterpoint_dagster.keys import STRUCTURE
 from counterpoint_dagster.native_source import PARTITIONS, SAME_PARTITION, partitions_source, source_of
 from counterpoint_dagster.partitions import partitions_def
 from counterpoint_dagster.policies import executor
@@ -124,6 +125,7 @@ def _job(pipeline: Pipeline, steps: list[Step]) -> str:
         native["partitions_def"] = partitions_def(pipeline.partitions)
     assets = call("dg.AssetSelection.assets", *(Code(name) for name in _functions(steps)))
     stated = {name: source_of(value) for name, value in native.items() if value not in (None, "", {})}
+    stated["metadata"] = {STRUCTURE: Code("steps.structure")}
     return statement("job = ", call("dg.define_asset_job", **stated, selection=assets))
 
 

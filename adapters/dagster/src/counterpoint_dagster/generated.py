@@ -30,6 +30,9 @@ class Steps:
         prefix: What stands before the name of a step in the key of its asset.
         structure: What names the structure of the pipeline that the file was built from.
 
+    Attributes:
+        structure: The same, for the metadata of the job.
+
     Raises:
         UsageError: The pipeline that is installed here has another structure, or there is none.
     """
@@ -37,7 +40,7 @@ class Steps:
     def __init__(
         self, pipeline: str, configuration: Mapping[str, Any], *, prefix: Sequence[str] = (), structure: str
     ) -> None:
-        self._pipeline = find_pipeline(pipeline)
+        self._pipeline, self.structure = find_pipeline(pipeline), structure
         refuse_other_structure(self._pipeline, structure)
         self._binding = Binding(pipeline, tuple(prefix), Configuration(**configuration))
 

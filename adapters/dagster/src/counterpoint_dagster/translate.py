@@ -14,12 +14,13 @@ from counterpoint.model.containers import container_of, with_container
 from counterpoint.model.serial import pipeline_from, public_values, step_from, to_values
 from counterpoint.runtime.external import check_external, sources_of
 from counterpoint.runtime.registry import name_of
+from counterpoint.runtime.structure import structure_of
 from counterpoint.service_environment import SCHEDULES, tags_of_target
 from counterpoint_dagster.binding import Binding
 from counterpoint_dagster.conditions import following
 from counterpoint_dagster.group_step import group_body
 from counterpoint_dagster.groups import group_in, op_of
-from counterpoint_dagster.keys import CHECK, KUBERNETES, METADATA_KEY
+from counterpoint_dagster.keys import CHECK, KUBERNETES, METADATA_KEY, STRUCTURE
 from counterpoint_dagster.partitions import (
     external_mapping,
     mapping,
@@ -60,7 +61,7 @@ def definitions(pipeline: Pipeline, binding: Binding) -> dg.Definitions:
         **job_of(pipeline),
         selection=dg.AssetSelection.assets(*assets),
         partitions_def=partitions_def(pipeline.partitions),
-        metadata={METADATA_KEY: dg.JsonMetadataValue(public_values(pipeline))},
+        metadata={METADATA_KEY: dg.JsonMetadataValue(public_values(pipeline)), STRUCTURE: structure_of(pipeline)},
         **(_served(pipeline) if binding.configuration is None else {"executor_def": executor(pipeline)}),
     )
     return dg.Definitions(

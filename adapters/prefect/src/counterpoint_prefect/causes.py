@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
     from prefect.client.schemas.objects import State
 
-    from counterpoint.adapter import ServiceEnvironment
     from counterpoint.model import ErrorInfo, RunRequest
+    from counterpoint.target import Target
 
 
-def causes(target: ServiceEnvironment, request: RunRequest, native_id: str) -> Mapping[str, ErrorInfo]:
+def causes(target: Target, request: RunRequest, native_id: str) -> Mapping[str, ErrorInfo]:
     """The error of each failed task; tasks that ran when the flow run crashed share its error."""
     with client_of(target) as client:
         run = client.read_flow_run(UUID(native_id))
@@ -45,7 +45,7 @@ def _error(state: State) -> ErrorInfo:
     return named(kind, rest) if mark and kind.isidentifier() else named(state.name or "Failed", message)
 
 
-def answers(target: ServiceEnvironment, native_id: str) -> Iterator[str]:
+def answers(target: Target, native_id: str) -> Iterator[str]:
     """The answers of Prefect's own API about a run, call by call: the run, its tasks, its logs."""
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, LogFilter, LogFilterFlowRunId
 

@@ -28,10 +28,9 @@ from counterpoint.runtime import find_pipeline, iso, merged
 from counterpoint.runtime.groups import ungrouped
 from counterpoint_prefect import database
 from counterpoint_prefect.backfill import queue_of
-from counterpoint_prefect.client import all_of, client_of
+from counterpoint_prefect.client import all_of, client_of, deployment_of
 from counterpoint_prefect.conditions import native_status
 from counterpoint_prefect.deploy import make_limits
-from counterpoint_prefect.keys import DEPLOYMENT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,8 +39,8 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.objects import FlowRun, TaskRun
 
-    from counterpoint.adapter import ServiceEnvironment
     from counterpoint.model import RunRequest
+    from counterpoint.target import Target
 
 _POLL_SECONDS = 0.2
 _PATIENCE = timedelta(seconds=60)
@@ -99,11 +98,11 @@ def _leave_other_homes(home: Path) -> None:
     SubprocessASGIServer().home = home
 
 
-def submit(target: ServiceEnvironment, request: RunRequest) -> str:
+def submit(target: Target, request: RunRequest) -> str:
     """Creates a run of the pipeline's deployment; idempotent per request. Returns Prefect's id of the run."""
     name = find_pipeline(request.pipeline).name
     with client_of(target) as client:
-        deployment = client.read_deployment_by_name(f"{name}/{DEPLOYMENT}")
+        deployment = client.read_deployment_by_name(f"{name}/{deployment_of(target)}")
         run = client.create_flow_run_from_deployment(
             deployment.id,
             parameters={"date": request.partition, "request": request.to_json()},
@@ -114,7 +113,7 @@ def submit(target: ServiceEnvironment, request: RunRequest) -> str:
     return str(run.id)
 
 
-def observe(target: ServiceEnvironment, request: RunRequest, native_id: str) -> NativeRun | None:
+def observe(target: Target, request: RunRequest, native_id: str) -> NativeRun | None:
     """The result of the flow run, or None while it has not ended."""
     with client_of(target) as client:
         run = client.read_flow_run(UUID(native_id))
@@ -161,6 +160,7 @@ def _step(task_run: TaskRun) -> NativeStep:
     return NativeStep(status, task_run.run_count, iso(task_run.start_time), iso(task_run.end_time), error)
 
 
-def page(target: ServiceEnvironment, native_id: str | None = None) -> str:
+def page(target: Target, native_id: str | None = None) -> str:
     """The page of a flow run, or of all runs."""
-    return f"{target.url()}/runs/flow-run/{native_id}" if native_id else f"{target.url()}/runs"
+    pages = target.url().partition("/api")[0]
+    return f"{pages}/runs/flow-run/{native_id}" if native_id else f"{pages}/runs"

@@ -77,7 +77,8 @@ def look(pipeline: Pipeline, store: Store, request: RunRequest) -> None:
 
 def _keep_request(pipeline: Pipeline, store: Store, request: RunRequest, engine: Engine) -> None:
     service, owner = isinstance(engine, ServiceEngine), asdict(Owner.here())
-    keep_request(store, pipeline.name, request, service=service, owner=owner)
+    kept = engine.kept if isinstance(engine, ServiceEngine) else {}
+    keep_request(store, pipeline.name, request, service=service, owner=owner, **kept)
 
 
 def _upstream(

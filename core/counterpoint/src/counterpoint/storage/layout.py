@@ -297,6 +297,11 @@ def begun_step(pipeline: str, partition: str, step: str) -> str:
     return f"{BEGUN}/{pipeline}/{partition}/{step}.json"
 
 
+def begun_folder(pipeline: str) -> str:
+    """The notes of `begun_step` of a pipeline."""
+    return f"{BEGUN}/{pipeline}"
+
+
 def begun_step_of(path: str) -> tuple[str, str, str]:
     """The pipeline, partition and step of a note of `begun_step`."""
     _, pipeline, partition, file = path.split("/")
