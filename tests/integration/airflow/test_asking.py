@@ -41,7 +41,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
             raise answer
         return (url.partition("/api/v2")[2], body, method) if answer is None else answer
 
-    monkeypatch.setattr(http, "_ask", ask)
+    monkeypatch.setattr(http, "_request", ask)
     return answers
 
 
