@@ -88,10 +88,24 @@ def _link(state: State, left: Task | Group, right: Task | Group, *, certain: boo
     for side in (left, right):
         _adopt(state, dag, side)
     doubt = state.doubt if certain else "it depends on what is not known"
-    dag.link((left, right), certain=doubt is None)
+    for before, leaves in _edge_of(dag, left, down=True):
+        for after, begins in _edge_of(dag, right, down=False):
+            dag.link((before, after), certain=doubt is None and leaves and begins)
     if doubt is not None and not any(task.loop or task.condition for side in (left, right) for task in _tasks(side)):
         detail = f"the edge from {text_of(left)} to {text_of(right)} is made only if {doubt}"
         state.unresolved("condition", node, detail)
+
+
+def _edge_of(dag: Dag, side: Task | Group, *, down: bool) -> list[tuple[Task | Group, bool]]:
+    """The last (or first) tasks of a group as it is now, and whether they certainly are; tasks added later are none."""
+    if isinstance(side, Task) or not side.tasks:
+        return [(side, True)]
+    members_of, ends = set(side.tasks), list[tuple[Task | Group, bool]]()
+    for task in side.tasks:
+        inner = [other for other in dag.neighbours(task, down=down) if other in members_of]
+        if not any(dag.certain(task, other) for other in inner):
+            ends.append((task, not inner))
+    return ends
 
 
 def _adopt(state: State, dag: Dag, side: Task | Group) -> None:

@@ -3,44 +3,33 @@
 from __future__ import annotations
 
 import ast
-from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from counterpoint_migrate.inventory import calls, classes, constant_folding, dag_methods, edges, natives
+from counterpoint_migrate.inventory import calls, constant_folding, edges
+from counterpoint_migrate.inventory.attributes import attribute
+from counterpoint_migrate.inventory.binding import bind
+from counterpoint_migrate.inventory.comprehensions import comprehension
 from counterpoint_migrate.inventory.container_methods import absorb, distinct
-from counterpoint_migrate.inventory.flow import GOES_ON, Flow, branch, repeated
-from counterpoint_migrate.inventory.heap import one_more
-from counterpoint_migrate.inventory.inventory_model import Dag, Group, Task
-from counterpoint_migrate.inventory.state import Module, names_of
+from counterpoint_migrate.inventory.flow import GOES_ON, Flow, branch
+from counterpoint_migrate.inventory.inventory_model import Task
+from counterpoint_migrate.inventory.truth import holds
 from counterpoint_migrate.inventory.values import (
-    ABSENT,
-    Bound,
-    Class,
     Func,
-    Instance,
     Made,
-    Method,
     More,
-    Partial,
     Perhaps,
     Ref,
-    Super,
     Unknown,
     join,
     known,
-    optional,
     source,
-    sure,
-    whole,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from counterpoint_migrate.inventory.state import State
-
-_MAPPING = {"partial", "expand", "expand_kwargs", "override"}
 
 
 def evaluate(state: State, node: ast.AST) -> Any:
@@ -62,22 +51,6 @@ def truth(state: State, node: ast.AST) -> bool | None:
     return holds(value)
 
 
-def holds(value: Any) -> bool | None:
-    """Whether a value counts as true; None where it is not known."""
-    if known(value) or isinstance(value, timedelta):
-        return bool(value)
-    if isinstance(value, list | tuple):
-        certain = any(not isinstance(element, More | Perhaps) for element in value)
-        return True if certain else None if value else False
-    if isinstance(value, dict):
-        certain = any(key != "**" and not optional(element) for key, element in value.items())
-        return True if certain else None if value else False
-    if isinstance(value, Unknown) and value.options:
-        answers = {None if option is ABSENT else holds(option) for option in value.options}
-        return answers.pop() if len(answers) == 1 else None
-    return True if isinstance(value, Task | Dag | Group | Func | Class | Method | Partial) else None
-
-
 def _constant(_: State, node: ast.Constant) -> Any:
     return node.value if known(node.value) else Unknown(node)
 
@@ -88,37 +61,6 @@ def _name(state: State, node: ast.Name) -> Any:
 
 def _attribute(state: State, node: ast.Attribute) -> Any:
     return attribute(state, evaluate(state, node.value), node.attr, node)
-
-
-def attribute(state: State, value: Any, name: str, node: ast.AST) -> Any:
-    """An attribute of a value."""
-    found: Any = NotImplemented
-    if isinstance(value, Module):
-        found = value.scope.get(name, Unknown(node))
-    elif isinstance(value, Class) and name not in _MAPPING:
-        found = classes.of_class(value, name, node)
-    elif isinstance(value, Instance):
-        found = classes.of_object(state, value, name, node)
-    elif isinstance(value, Super):
-        found = classes.of_super(state, value, name, node)
-    elif isinstance(value, Ref) and (name not in _MAPPING or not value.tail[:1].isupper()):
-        found = Ref(f"{value.name}.{name}")
-    elif isinstance(value, Task | Dag | Group):
-        found = dag_methods.attribute(state, value, name, node)
-    elif isinstance(value, Made) and value.name == "enum.member" and name in {"value", "name"}:
-        found = value.args[name == "name"]
-    elif isinstance(value, Unknown) and value.options:
-        found = _of_options(state, value, name, node)
-    if found is not NotImplemented:
-        return found
-    return constant_folding.of_path(value, name) or Bound(value, name, node)
-
-
-def _of_options(state: State, value: Unknown, name: str, node: ast.AST) -> Any:
-    """An attribute of what may be one of several: of each that has attributes."""
-    options = [option for option in value.options if option is not None and option is not ABSENT]
-    found = [attribute(state, option, name, node) for option in options]
-    return join(found, node) if found and not any(isinstance(one, Bound) for one in found) else NotImplemented
 
 
 def _call(state: State, node: ast.Call) -> Any:
@@ -281,180 +223,6 @@ def _unary(state: State, node: ast.UnaryOp) -> Any:
     )
 
 
-def _comprehension(state: State, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> Any:
-    found: list[Any] = []
-    before = state.scope
-    state.scope = state.scope.new_child()
-    try:
-        _turns(state, node, list(node.generators), found)
-    finally:
-        state.scope = before
-    if len(found) > constant_folding.MOST:
-        return Unknown(node)
-    if isinstance(node, ast.DictComp):
-        return _pairs(found, node)
-    if isinstance(node, ast.SetComp) and not any(isinstance(one, More | Perhaps) for one in found):
-        return distinct(found) or ([*(Perhaps(one, "it is in the set once") for one in found)] if found else [])
-    return one_more(found)
-
-
-def _pairs(found: list[Any], node: ast.DictComp) -> dict[Any, Any]:
-    pairs: dict[Any, Any] = {}
-    for one in found:
-        if isinstance(one, tuple) and known(one[0]):
-            pairs[one[0]] = one[1]
-        elif isinstance(one, Perhaps) and isinstance(one.value, tuple) and known(one.value[0]):
-            key, value = one.value
-            pairs[key] = join([value, pairs.get(key, ABSENT)], node)
-        else:
-            absorb(pairs, {"**": Unknown(node)}, node)
-    return pairs
-
-
-def _turns(state: State, node: Any, generators: list[ast.comprehension], found: list[Any]) -> None:
-    """Goes through what the loops give."""
-    if not generators:
-        _element(state, node, found)
-        return
-    loop, *rest = generators
-    each = constant_folding.items(evaluate(state, loop.iter), loop.iter)
-    for value in [More(loop.iter)] if each is None else each:
-        inner: list[Any] = []
-        if isinstance(value, More):
-            _open_turn(state, node, generators, inner)
-            found += [*(one if isinstance(one, More) else Perhaps(_plain(one), "") for one in inner), More(loop.iter)]
-            continue
-        bind(state, loop.target, value.value if isinstance(value, Perhaps) else value)
-        condition = value.condition if isinstance(value, Perhaps) else None
-        unsure = _tested(state, loop, condition, lambda: _turns(state, node, rest, inner))  # noqa: B023
-        found += inner if unsure is None else [_unsure(one, unsure) for one in inner]
-        if len(found) > constant_folding.MOST:
-            return
-
-
-def _unsure(element: Any, condition: str) -> Any:
-    return element if isinstance(element, More | Perhaps) else Perhaps(element, condition)
-
-
-def _plain(element: Any) -> Any:
-    return element.value if isinstance(element, Perhaps) else element
-
-
-def _open_turn(state: State, node: Any, generators: list[ast.comprehension], inner: list[Any]) -> None:
-    """One turn of a loop over what is not known."""
-    loop, *rest = generators
-    bind(state, loop.target, Unknown(loop.target))
-
-    def run() -> Flow:
-        _tested(state, loop, None, lambda: _turns(state, node, rest, inner))
-        return GOES_ON
-
-    repeated(state, loop.iter, source(loop.iter), run)
-
-
-def _tested(state: State, loop: ast.comprehension, condition: str | None, run: Callable[[], None]) -> str | None:
-    """Runs a turn of a comprehension if its tests hold; the condition under which it is one, if that is not known."""
-    tests: list[bool | None] = []
-    for test in loop.ifs:
-        tests.append(truth(state, test))
-        if tests[-1] is False:
-            return condition
-        if tests[-1] is None:
-            condition = source(test)
-    if condition is None:
-        run()
-        return None
-
-    def way() -> Flow:
-        run()
-        return GOES_ON
-
-    branch(state, loop.iter, [(condition, way), (f"not ({condition})", lambda: GOES_ON)])
-    return condition
-
-
-def _element(state: State, node: Any, found: list[Any]) -> None:
-    if isinstance(node, ast.DictComp):
-        key = evaluate(state, node.key)
-        found.append((key, evaluate(state, node.value)))
-    else:
-        found.append(evaluate(state, node.elt))
-
-
-def bind(state: State, target: ast.AST, value: Any) -> None:
-    """Binds a name, or the names of a tuple; an element of a dict is put into it."""
-    match target:
-        case ast.Name(id=name):
-            state.bind(name, value)
-        case ast.Tuple(elts=parts) | ast.List(elts=parts):
-            for part, element in zip(parts, _spread(parts, value), strict=True):
-                bind(state, part, element)
-        case ast.Starred(value=part):
-            bind(state, part, value)
-        case ast.Subscript(value=owner, slice=key):
-            _put(state, evaluate(state, owner), evaluate(state, key), value, target)
-        case ast.Attribute(value=owner, attr=name):
-            set_attribute(state, evaluate(state, owner), name, value, target)
-
-
-def _spread(parts: Sequence[ast.expr], value: Any) -> list[Any]:
-    """The values for the names of a tuple."""
-    starred = next((number for number, part in enumerate(parts) if isinstance(part, ast.Starred)), None)
-    elements = list(value) if sure(value) else list(value) if isinstance(value, str) else None
-    if elements is None and isinstance(value, dict) and whole(value):
-        elements = list(value)
-    if elements is not None and starred is None and len(elements) == len(parts):
-        return elements
-    if elements is not None and starred is not None and len(elements) >= len(parts) - 1:
-        rest = len(elements) - (len(parts) - 1)
-        return [*elements[:starred], elements[starred : starred + rest], *elements[starred + rest :]]
-    return [Unknown(part) for part in parts]
-
-
-def _put(state: State, held: Any, key: Any, value: Any, node: ast.AST) -> None:
-    """`held[key] = value`."""
-    if isinstance(held, dict):
-        state.heap.touch(held)
-        if known(key):
-            held[key] = value
-        else:
-            absorb(held, {"**": Unknown(node)}, node)
-    elif isinstance(held, list):
-        state.heap.touch(held)
-        if isinstance(key, int) and sure(held) and -len(held) <= key < len(held):
-            held[key] = value
-        else:
-            state.heap.doubt(held, node)
-    elif isinstance(held, Made) and held.name == "builtins.globals" and isinstance(key, str):
-        scope = names_of(state.module)
-        state.heap.touch(scope)
-        scope[key] = value
-    elif isinstance(held, Unknown):
-        for option in held.options:
-            state.heap.doubt(option, node)
-
-
-def set_attribute(state: State, held: Any, name: str, value: Any, node: ast.AST) -> None:
-    """`held.name = value`."""
-    holder: dict[Any, Any] | None = None
-    if isinstance(held, Instance):
-        holder = held.attributes
-    elif isinstance(held, Class):
-        holder = held.keywords
-    elif isinstance(held, Module):
-        holder = names_of(held)
-    elif isinstance(held, Task | Dag):
-        natives.set_attribute(state, held, name, value, node)
-        instance = state.facts.instances.get(held)
-        holder = None if instance is None else instance.attributes
-    elif isinstance(held, Unknown):
-        for option in held.options:
-            set_attribute(state, option, name, Unknown(node), node)
-    if holder is not None:
-        state.heap.touch(holder)
-        holder[name] = value
-
-
 def _lambda(state: State, node: ast.Lambda) -> Any:
     body = [ast.Return(value=node.body, lineno=node.lineno, col_offset=0)]
     return Func("<lambda>", node.args, defaults(state, node.args), body, state.scope, state.module, node)
@@ -513,10 +281,10 @@ _KINDS: dict[type[ast.AST], Callable[[State, Any], Any]] = {
     ast.BoolOp: _any,
     ast.Compare: _compare,
     ast.UnaryOp: _unary,
-    ast.ListComp: _comprehension,
-    ast.SetComp: _comprehension,
-    ast.GeneratorExp: _comprehension,
-    ast.DictComp: _comprehension,
+    ast.ListComp: comprehension,
+    ast.SetComp: comprehension,
+    ast.GeneratorExp: comprehension,
+    ast.DictComp: comprehension,
     ast.Lambda: _lambda,
     ast.NamedExpr: _named,
 }

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from counterpoint.errors import UsageError
-from counterpoint_migrate.inventory import calls, declared_deps, inferred_deps
+from counterpoint_migrate.inventory import calls, declared_deps, expressions, inferred_deps
 from counterpoint_migrate.inventory.inventory_model import Dag, Inventory, Unresolved
 from counterpoint_migrate.inventory.state import Facts, Module, State, TooMuchError, names_of
 from counterpoint_migrate.inventory.statements import execute, unfollowed
@@ -47,10 +47,13 @@ def inventory(folder: Path | str) -> Inventory:
 
 def _empty(dags: list[Dag], facts: Facts) -> None:
     """DAGs that something stands in, none of which is seen to make a task."""
-    entries = [entry for entry in facts.unresolved if entry.kind in {"out_of_sight", "dag_factory", "no_dag"}]
-    told = {entry.place.rpartition(":")[0] for entry in entries}
+    told: dict[str, list[str]] = {}
+    for entry in facts.unresolved:
+        if entry.kind in {"out_of_sight", "dag_factory"}:
+            told.setdefault(entry.place.rpartition(":")[0], []).append(entry.detail)
     for dag in dags:
-        if dag.entered and not dag.tasks and not {dag.file, dag.source} & told:
+        details = (*told.get(dag.file, ()), *told.get(dag.source, ()))
+        if dag.entered and not dag.tasks and not any(f"DAG {dag.id}" in detail for detail in details):
             detail = f"no task of DAG {dag.id} was found: what it does is not known"
             facts.unresolved.add(Unresolved(dag.place, "no_tasks", detail))
 
@@ -121,7 +124,7 @@ class _Reader:
                 self._guarded(state, lambda: unfollowed(state, tree))
 
     def _state(self, module: Module) -> State:
-        return State(self.facts, module, module.scope, execute, self._load, calls.called, module)
+        return State(self.facts, module, module.scope, execute, self._load, calls.called, expressions.evaluate, module)
 
     def _guarded(self, state: State, read: Any) -> None:
         path = state.module.path

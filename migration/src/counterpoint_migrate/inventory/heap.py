@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 Frame = dict[int, tuple[Any, Any]]  # by identity: a container, and what it held before
 _DEFINED = (Ref, Func, Class)
 _MOST = 10_000
+_NOTHING = object()
 
 
 class Heap:
@@ -108,8 +109,8 @@ def fill(container: Any, contents: Any) -> None:
 
 def merge_dicts(versions: Sequence[dict[Any, Any]], node: ast.AST, *, definitions: bool = False) -> dict[Any, Any]:
     """A dict that is one of several; `definitions`: of imports and functions the first counts."""
-    merged: dict[Any, Any] = {}
-    for key in dict.fromkeys(key for version in versions for key in version):
+    merged = dict(versions[0])
+    for key in _differing(versions):
         values = [version.get(key, Unknown(node) if "**" in version else ABSENT) for version in versions]
         if definitions and isinstance(values[0], _DEFINED) and not isinstance(values[0], Func):
             merged[key] = values[0]
@@ -117,6 +118,16 @@ def merge_dicts(versions: Sequence[dict[Any, Any]], node: ast.AST, *, definition
         where = ast.Name(id=key) if isinstance(key, str) and key.isidentifier() else node
         merged[key] = Unknown(node) if key == "**" else join(values, where)
     return merged
+
+
+def _differing(versions: Sequence[dict[Any, Any]]) -> list[Any]:
+    """The keys whose values are not the same objects, in the order of the versions."""
+    first = versions[0]
+    differing: dict[Any, None] = {}
+    for version in versions[1:]:
+        differing |= dict.fromkeys(key for key in first if key not in version)
+        differing |= dict.fromkeys(key for key, value in version.items() if first.get(key, _NOTHING) is not value)
+    return list(differing)
 
 
 def merge_lists(versions: Sequence[list[Any]], conditions: Sequence[str]) -> list[Any]:

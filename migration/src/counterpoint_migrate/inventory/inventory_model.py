@@ -139,6 +139,7 @@ class Dag:
     called_from: str | None = None  # where the file that is read calls the function that makes it
     source: str = ""  # the file that is read
     conditional: set[tuple[Task | Group, Task | Group]] = field(default_factory=set)  # links that may not be made
+    near: dict[tuple[Task | Group, bool], list[Task | Group]] = field(default_factory=dict)
     known_links: set[tuple[Task | Group, Task | Group]] = field(default_factory=set)
     entered: bool = False  # whether code that may make tasks stands in it
     taken: dict[str, Any] = field(default_factory=dict)  # how often an id of a task was given
@@ -158,6 +159,8 @@ class Dag:
         if ends not in self.known_links:
             self.known_links.add(ends)
             self.links.append(ends)
+            self.near.setdefault((ends[0], True), []).append(ends[1])
+            self.near.setdefault((ends[1], False), []).append(ends[0])
             if not certain:
                 self.conditional.add(ends)
         elif certain:
@@ -179,6 +182,16 @@ class Dag:
             begins = [right] if isinstance(right, Task) else _edge_of(right, before & set(right.tasks))
             found |= {(a.id, b.id): None for a in ends for b in begins}
         return list(found)
+
+    def neighbours(self, task: Task, *, down: bool) -> list[Task | Group]:
+        """What is linked after (or before) a task."""
+        return self.near.get((task, down), [])
+
+    def certain(self, one: Task, other: Task | Group) -> bool:
+        """Whether a link between two is certainly made, in whichever direction it is."""
+        ends = [pair for pair in ((one, other), (other, one)) if pair in self.known_links]
+        made = [task for task in (one, other) if isinstance(task, Task) and not (task.loop or task.condition)]
+        return len(made) == 2 and not self.conditional.intersection(ends)  # noqa: PLR2004 - both of them
 
     def conditional_edges(self) -> list[tuple[str, str]]:
         """Those of the edges that are made only under a condition, or in a loop over what is not known."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Any
 
+from counterpoint_migrate.inventory.binding import bind
 from counterpoint_migrate.inventory.constant_folding import MOST_ITEMS
-from counterpoint_migrate.inventory.expressions import bind, evaluate, truth
+from counterpoint_migrate.inventory.expressions import evaluate, truth
 from counterpoint_migrate.inventory.flow import GOES_ON, Flow, branch, repeated
 from counterpoint_migrate.inventory.inventory_model import Dag, Task
 from counterpoint_migrate.inventory.values import Func, More, Perhaps, Ref, Unknown, source

@@ -89,7 +89,7 @@ def _makes_dags(callee: Any, name: str | None, given: Sequence[Any]) -> bool:
     if not isinstance(callee, Ref | Bound) or root in sys.stdlib_module_names:
         return False
     factory = _tail(callee).startswith(_FACTORY) and (isinstance(callee, Ref) or name is not None)
-    return factory or (root in _FACTORIES and isinstance(callee, Bound | Ref) and _tail(callee)[:1].islower())
+    return factory or (root in _FACTORIES and _tail(callee)[:1].islower())
 
 
 def _is_names(value: Any) -> bool:
@@ -112,7 +112,7 @@ def _makes_tasks(state: State, callee: Any, name: str | None, *, gets_dag: bool)
 
 
 def _is_quiet_on_dag(callee: Any, name: str | None) -> bool:
-    """Whether something that is given a DAG makes no tasks of it: built-ins, and classes and few functions of Airflow."""
+    """Whether something that is given a DAG makes no tasks of it: built-ins, classes and some functions of Airflow."""
     root = (name or "").partition(".")[0]
     if root == "airflow":
         return not (isinstance(callee, Ref) and callee.tail[:1].islower() and callee.tail not in _QUIET_ON_DAG)

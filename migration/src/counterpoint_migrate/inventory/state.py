@@ -70,6 +70,7 @@ class State:
     execute: Callable[[State, Sequence[ast.stmt]], Flow]
     load: Callable[[State, str], Module | None]  # the module of a name, as seen from the file that is read
     call: Callable[[State, Any, Sequence[Any], dict[str, Any], ast.AST], Any]
+    evaluate: Callable[[State, ast.AST], Any]
     root: Module  # the file that is read, whichever file the code that is followed stands in
     dags: list[Dag] = field(default_factory=list)
     groups: list[Group] = field(default_factory=list)

@@ -6,9 +6,11 @@ import ast
 from typing import TYPE_CHECKING, Any
 
 from counterpoint_migrate.inventory import calls, constant_folding, loops
+from counterpoint_migrate.inventory.attributes import set_attribute
+from counterpoint_migrate.inventory.binding import bind
 from counterpoint_migrate.inventory.container_methods import absorb
 from counterpoint_migrate.inventory.definitions import define_class, define_function
-from counterpoint_migrate.inventory.expressions import bind, evaluate, set_attribute, truth
+from counterpoint_migrate.inventory.expressions import evaluate, truth
 from counterpoint_migrate.inventory.flow import GOES_ON, Flow, branch, leaving
 from counterpoint_migrate.inventory.inventory_model import Dag
 from counterpoint_migrate.inventory.values import Func, Instance, Made, Ref, Unknown, known, source, sure
@@ -381,8 +383,11 @@ def unfollowed(state: State, tree: ast.Module) -> None:
         if isinstance(node, ast.FunctionDef) and node not in state.facts.followed and _makes_dags(node):
             state.unresolved("dag_factory", node, f"{node.name} makes DAGs, and is not called in this folder")
             found = define_function(state, node)
+            before = len(state.facts.dags)
             if isinstance(found, Func):
                 calls.called(state, found, [], {"**": Unknown(node)}, node)
+            for dag in state.facts.dags[before:]:
+                dag.condition = dag.condition or f"{node.name} is called"
 
 
 def _makes_dags(node: ast.FunctionDef) -> bool:

@@ -63,7 +63,7 @@ def group(state: State, group_id: Any, keywords: dict[str, Any], node: ast.AST, 
     around = [*parent.around, parent] if isinstance(parent, Group) else list(state.groups)
     outer = around[-1].prefix if around else ""
     defaults = keywords.get("default_args")
-    own = Group(outer, defaults=defaults if isinstance(defaults, dict) else {}, around=around)
+    own = Group("", defaults=defaults if isinstance(defaults, dict) else {}, around=around)
     if keywords.get("prefix_group_id") is False:
         return own
     if not isinstance(group_id, str):
