@@ -82,7 +82,8 @@ def test_default_args_give_connections_to_operators_that_take_them(only: Callabl
 
 
 def test_a_dag_belongs_to_the_file_that_calls_its_factory(read: Callable[..., Inventory]) -> None:
-    make = "def make(name):\n    with DAG(name, schedule='@daily') as made:\n        EmptyOperator(task_id='t')\n    return made"
+    body = "    with DAG(name, schedule='@daily') as made:\n        EmptyOperator(task_id='t')\n    return made"
+    make = f"def make(name):\n{body}"
     limit = "from airflow.models import Variable\nfrom factory import make\nLIMIT = Variable.get('limit')"
     found = read(
         factory=f"{HEAD}\n{make}\n",
