@@ -75,6 +75,10 @@ def binary(node: ast.BinOp, left: Any, right: Any) -> Any:
             found = _tried(node, lambda: _SUMS[type(node.op)](left, right))
         case ast.Div(), Made(name="pathlib.Path", args=[str() as base]), str():
             found = Made("pathlib.Path", [posixpath.join(base, right)], {}, node)
+        case ast.Div(), Made(name="pathlib.Path"), str():
+            found = Made("pathlib.Path", [*left.args, right], {}, node)
+        case (ast.Add(), Made(), str()) | (ast.Add(), str(), Made()):
+            found = Made("str.join", [left, right], {}, node)
         case ((ast.BitOr() | ast.BitAnd()), (Made() | Func()), (Made() | Func())):
             found = Made("assets", [left, right], {}, node)
     return found
@@ -151,13 +155,15 @@ def _tried(node: ast.AST, compute: Callable[[], Any]) -> Any:
 
 def joined(node: ast.JoinedStr, parts: Sequence[Any]) -> Any:
     """An f-string, from the values of its parts."""
-    texts = []
+    texts: list[Any] = []
     for part, value in zip(node.values, parts, strict=True):
-        spec = part.format_spec if isinstance(part, ast.FormattedValue) else None
+        plain = not isinstance(part, ast.FormattedValue) or (part.format_spec is None and part.conversion <= 0)
         shown = value.args[0] if isinstance(value, Made) and value.name == "pathlib.Path" and value.args else value
-        if spec is not None or not known(shown) or (isinstance(part, ast.FormattedValue) and part.conversion > 0):
+        if not plain or not (known(shown) or isinstance(shown, Made)):
             return Unknown(node)
-        texts.append(str(shown))
+        texts.append(shown if isinstance(shown, Made) else str(shown))
+    if any(isinstance(text, Made) for text in texts):
+        return Made("str.join", texts, {}, node)
     found = "".join(texts)
     return found if len(found) < MOST else Unknown(node)
 

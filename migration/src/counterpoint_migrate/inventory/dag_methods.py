@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint_migrate.inventory import edges, tasks
 from counterpoint_migrate.inventory.classes import of_object
+from counterpoint_migrate.inventory.decorators import by_airflow
 from counterpoint_migrate.inventory.inventory_model import Dag, Group, Task
-from counterpoint_migrate.inventory.values import Bound, Unknown
+from counterpoint_migrate.inventory.values import Bound, Func, Made, Unknown
 
 if TYPE_CHECKING:
     import ast
@@ -48,6 +49,9 @@ def of_dag(state: State, callee: Bound, args: Sequence[Any], keywords: dict[str,
     if name == "set_dependency" and len(given) == 2:  # noqa: PLR2004 - from and to
         edges.link(state, _task_of(dag, given[0], node), _task_of(dag, given[1], node), node)
         return None
+    if name == "task":
+        decorator = Made("airflow.sdk.task", [], {**keywords, "dag": dag}, node)
+        return by_airflow(decorator, args[0]) if args and isinstance(args[0], Func) else decorator
     if name == "get_task" and given:
         return _task_of(dag, given[0], node)
     if name in {"add_task", "add_tasks"}:

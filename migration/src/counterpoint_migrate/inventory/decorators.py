@@ -50,6 +50,8 @@ def by_airflow(value: Any, func: Func) -> Func | None:
     if kind is None or func.decorator is not None:
         return func if kind is not None else None
     keywords = dict(value.keywords) if isinstance(value, Made) else {}
+    if isinstance(value, Bound):  # of a DAG
+        keywords["dag"] = value.value
     if isinstance(value, Made) and value.args and kind in {"dag", "task_group"}:
         keywords = {"dag_id": value.args[0], **keywords}
     return replace(func, decorator=(kind, keywords))

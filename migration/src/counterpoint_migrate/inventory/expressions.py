@@ -73,7 +73,9 @@ def _call(state: State, node: ast.Call) -> Any:
             value = evaluate(state, keyword.value)
             if keyword.arg is not None:
                 keywords[keyword.arg] = value
-            elif not (isinstance(value, dict) and absorb(keywords, value, keyword)):
+            elif isinstance(value, dict):
+                keywords |= {str(name): element for name, element in value.items()}
+            else:
                 keywords["**"] = value
     finally:
         state.arguments -= 1

@@ -163,6 +163,7 @@ def set_attribute(state: State, held: Task | Dag, name: str, value: Any, node: a
         known_names = dags.SETTINGS
         if name in {"schedule", "schedule_interval", "timetable"}:
             state.unresolved("schedule", node, f"the schedule of DAG {held.id} is changed to {text_of(value)}")
+            held.schedule = {"kind": "unknown", "value": None, "expression": text_of(value), "assets": []}
     if name in {"task_id", "dag_id"}:
         state.unresolved(name, node, f"the id {held.id} is changed to {text_of(value)}")
     if name in known_names:

@@ -41,6 +41,7 @@ _READS = re.compile(
 )
 _SHELL_OUT = re.compile(r"(?:>>?|\s-o|--output(?:-file)?[=\s]|--out[=\s]|--dest(?:ination)?[=\s]|\btee)\s*$")
 _LEAST = 4
+_NO_ACCESS = {"join", "Path", "Dataset", "Asset", "str", "len", "get", "getenv", "setdefault"}
 _MOST = 10_000
 
 
@@ -112,7 +113,7 @@ def of_call(found: Uses, callee: Any, args: Sequence[Any], keywords: dict[str, A
         name, holder = callee.tail, None
     else:
         return
-    if isinstance(callee, Ref | Class) and name in {"join", "Path", "Dataset", "Asset", "str", "len"}:
+    if isinstance(callee, Ref | Class) and name in _NO_ACCESS:
         return
     side = _side(name, args, keywords, holder)
     for text in _texts([holder, *args, *keywords.values()]):
@@ -161,8 +162,10 @@ def symbolic(value: Any) -> str | None:
         return None
     if value.name in {"os.getenv", "os.environ.get", "os.environ"}:
         return f"${value.args[0]}" if value.args and isinstance(value.args[0], str) else None
+    parts = [symbolic(part) for part in value.args]
+    known_parts = [part for part in parts if part is not None]
+    if not parts or len(known_parts) < len(parts):
+        return None
     if value.name in {"os.path.join", "posixpath.join", "pathlib.Path"}:
-        parts = [symbolic(part) for part in value.args]
-        known_parts = [part for part in parts if part is not None]
-        return posixpath.join(*known_parts) if parts and len(known_parts) == len(parts) else None
-    return None
+        return posixpath.join(*known_parts)
+    return "".join(known_parts) if value.name == "str.join" else None

@@ -28,9 +28,9 @@ def execute(state: State, body: Sequence[ast.stmt]) -> Flow:
         state.step()
         flow = _KINDS.get(type(node), _other)(state, node)
         leaves |= flow.leaves
-        rest = body[number + 1 :]
         if not flow.goes_on:
             return Flow(goes_on=False, leaves=leaves)
+        rest = body[number + 1 :] if flow.leaves else ()
         if flow.leaves and not rest:
             return Flow(goes_on=True, leaves=leaves, unless=flow.unless)
         if flow.leaves:
