@@ -81,6 +81,19 @@ def test_default_args_give_connections_to_operators_that_take_them(only: Callabl
     assert [task.uses.connections for task in dag.tasks] == [{"warehouse"}, set()]
 
 
+def test_default_args_give_own_operators_their_parameters(only: Callable[[str], Dag]) -> None:
+    own = """class Own(BaseOperator):
+    def __init__(self, pg_conn_id="pg", **kwargs):
+        super().__init__(**kwargs)
+        self.name = pg_conn_id
+    def execute(self, context):
+        return PostgresHook(self.name).run("select 1")
+"""
+    text = dag_of("Own(task_id='a')\nOwn(task_id='b', pg_conn_id='own')", ", default_args={'pg_conn_id': 'given'}")
+    dag = only(text.replace("\nwith DAG", f"\n{own}\nwith DAG"))
+    assert [task.uses.connections for task in dag.tasks] == [{"given"}, {"own"}]
+
+
 def test_a_dag_belongs_to_the_file_that_calls_its_factory(read: Callable[..., Inventory]) -> None:
     body = "    with DAG(name, schedule='@daily') as made:\n        EmptyOperator(task_id='t')\n    return made"
     make = f"def make(name):\n{body}"

@@ -71,6 +71,7 @@ def native(
     instance = Instance(made, node, module=state.module, mapped=mapped)
     init = made.find("__init__")
     if isinstance(init, Func):
+        keywords = _by_default(state, init, keywords)
         parameters = bound(init, [instance, *args], keywords | dict.fromkeys(mapped or {}, Unknown(node)))
         kwarg = init.arguments.kwarg
         hidden = {kwarg.arg if kwarg else "", next(iter(parameters), "")}
@@ -83,6 +84,13 @@ def native(
     if not _is_dag(made):
         _code(state, instance, result, node)
     return result
+
+
+def _by_default(state: State, init: Func, keywords: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a class of the folder, with those that default_args give its own parameters."""
+    names = {arg.arg for arg in (*init.arguments.args, *init.arguments.kwonlyargs)}
+    given = {name: value for name, value in tasks.default_args(state, keywords).items() if name in names}
+    return given | keywords
 
 
 def super_call(

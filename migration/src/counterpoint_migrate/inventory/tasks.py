@@ -122,6 +122,15 @@ def _dag(state: State, keywords: dict[str, Any]) -> Dag | None:
     return inherited or state.dag if dag is None else None
 
 
+def default_args(state: State, keywords: dict[str, Any]) -> dict[str, Any]:
+    """What the DAG and the groups around give tasks by default."""
+    dag = _dag(state, keywords)
+    found = dict(dag.defaults) if dag is not None else {}
+    for group in _groups(state, keywords):
+        found |= group.defaults
+    return {str(name): value for name, value in found.items()}
+
+
 def _groups(state: State, keywords: dict[str, Any]) -> list[Group]:
     group = keywords.get("task_group")
     return [*group.around, group] if isinstance(group, Group) else state.groups
