@@ -169,6 +169,11 @@ def test_loops_run_as_python_runs_them(read: Callable[..., Inventory], loop: str
     assert (ids(found), found.unresolved) == (sorted(expected), [])
 
 
+def test_a_loop_that_changes_what_it_goes_through_is_told(read: Callable[..., Inventory]) -> None:
+    loop = "names = ['a']\nfor n in names:\n    if n == 'a':\n        names.append('b')\n    DAG(n, schedule=None)\n"
+    assert [entry.kind for entry in read(one=f"{HEAD}\n{loop}").unresolved] == ["loop"]
+
+
 @pytest.mark.parametrize("copied", ["copy.deepcopy(BASE)", "copy.copy(BASE)", "dict(BASE)", "{**BASE}", "BASE.copy()"])
 def test_a_copy_is_changed_alone(read: Callable[..., Inventory], copied: str) -> None:
     found = read(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import operator
 from typing import TYPE_CHECKING, Any
 
 from counterpoint_migrate.inventory import calls, constant_folding, loops
@@ -207,8 +208,17 @@ def _suppressed(state: State, item: ast.withitem, run: Callable[[], Flow]) -> Fl
 
 
 def _for(state: State, node: ast.For | ast.AsyncFor) -> Flow:
-    elements = constant_folding.items(evaluate(state, node.iter), node.iter)
-    return loops.over(state, node, elements, lambda: execute(state, node.orelse))
+    value = evaluate(state, node.iter)
+    elements = constant_folding.items(value, node.iter)
+    flow = loops.over(state, node, elements, lambda: execute(state, node.orelse))
+    if isinstance(value, list) and elements is not None and not _alike(value, elements):
+        detail = f"the loop over {source(node.iter)} changes what it goes through: more or fewer turns may be made"
+        state.unresolved("loop", node, detail)
+    return flow
+
+
+def _alike(value: list[Any], elements: list[Any]) -> bool:
+    return len(value) == len(elements) and all(map(operator.is_, value, elements))
 
 
 def _while(state: State, node: ast.While) -> Flow:
