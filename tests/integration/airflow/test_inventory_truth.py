@@ -166,7 +166,6 @@ def test_a_hundred_files_mean_what_the_inventory_says(tmp_path: Path, monkeypatc
     assert counts["certain"] > counts["dags"] * 0.6
 
 
-@pytest.mark.long
 def test_a_thousand_files_mean_what_the_inventory_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     start = int(os.environ.get("DAG_FILES_FROM", "1000"))
     counts = judged(tmp_path, monkeypatch, range(start, start + 1250))
