@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from counterpoint_migrate.inventory.state import State
 
 
+_COST = 20  # expressions that joining branches is worth
+
+
 @dataclass(frozen=True, slots=True)
 class Flow:
     """How statements end.
@@ -55,6 +58,7 @@ def branch(
         ways: the condition of each, and what is done then.
         failing: the first is a `try`, the others begin where it failed.
     """
+    state.step(_COST)
     ends: list[tuple[str, Flow, Frame]] = []
     for condition, run in ways:
         if failing and ends:

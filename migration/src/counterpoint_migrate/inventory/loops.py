@@ -6,7 +6,6 @@ import ast
 from typing import TYPE_CHECKING, Any
 
 from counterpoint_migrate.inventory.binding import bind
-from counterpoint_migrate.inventory.constant_folding import MOST_ITEMS
 from counterpoint_migrate.inventory.expressions import evaluate, truth
 from counterpoint_migrate.inventory.flow import GOES_ON, Flow, branch, repeated
 from counterpoint_migrate.inventory.inventory_model import Dag, Task
@@ -17,6 +16,8 @@ if TYPE_CHECKING:
 
     from counterpoint_migrate.inventory.state import State
 
+_COST = 20  # expressions that reading a loop is worth
+_MOST_TURNS = 100  # of a `while`
 _CHANGING = {"append", "extend", "insert", "pop", "remove", "clear"}
 _CHANGING |= {"update", "setdefault", "add", "discard", "popitem", "sort", "reverse"}
 
@@ -78,7 +79,7 @@ def _turn(state: State, node: ast.For | ast.AsyncFor, element: Any) -> Flow:
 
 def while_true(state: State, node: ast.While, otherwise: Callable[[], Flow]) -> Flow:
     """A `while`: as long as its test is known."""
-    for _ in range(MOST_ITEMS):
+    for _ in range(_MOST_TURNS):
         answer = truth(state, node.test)
         if answer is False:
             return otherwise()
@@ -100,6 +101,7 @@ def _open(
     target: ast.expr | None,
 ) -> Flow:
     """A loop of which it is not known how often it turns: what its body changes is unknown in it."""
+    state.step(_COST)
     for name in sorted(_changed_names(node)):
         if name in state.scope and not isinstance(state.scope[name], Ref | Func):
             state.bind(name, Unknown(ast.Name(id=name)))

@@ -86,13 +86,13 @@ class State:
     arguments: int = 0  # calls around, an argument of which is evaluated
     steps: int = 0
 
-    def step(self) -> None:
-        """Counts one more expression.
+    def step(self, cost: int = 1) -> None:
+        """Counts one more expression, or what is worth several.
 
         Raises:
             TooMuchError: they are too many.
         """
-        self.steps += 1
+        self.steps += cost
         if self.steps > _MOST_STEPS:
             raise TooMuchError
 
