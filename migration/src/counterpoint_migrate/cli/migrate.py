@@ -161,7 +161,8 @@ def _row(dag: Dag, schedule: str) -> Sequence[Any]:
     from counterpoint_migrate.inventory.report import operators_of
 
     operators = ", ".join(f"{name} {count}" if count > 1 else name for name, count in operators_of(dag).items())
-    return _name_of(dag), schedule, ", ".join(dag.owners), len(dag.tasks), operators, dag.place
+    count = len(dag.tasks) if dag.tasks_known else "not known"
+    return _name_of(dag), schedule, ", ".join(dag.owners), count, operators, dag.place
 
 
 def _name_of(dag: Dag) -> str:

@@ -41,7 +41,7 @@ def _of_task(dag: Dag, task: Task, ids: set[str], unresolved: set[Unresolved]) -
             continue
         others = list(_others(task, argument))
         for other in others:
-            if not isinstance(other, str):
+            if not isinstance(other, str) or "{{" in other or "{%" in other:
                 detail = f"the {argument} of task {task.id} is {text_of(other)}"
                 unresolved.add(Unresolved(task.place, "external_id", detail))
                 continue

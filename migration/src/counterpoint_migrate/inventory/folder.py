@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from counterpoint.errors import UsageError
-from counterpoint_migrate.inventory import declared_deps, inferred_deps
-from counterpoint_migrate.inventory.inventory_model import Inventory, Unresolved
-from counterpoint_migrate.inventory.state import Facts, Module, State, TooMuchError
+from counterpoint_migrate.inventory import calls, declared_deps, expressions, inferred_deps
+from counterpoint_migrate.inventory.inventory_model import Dag, Inventory, Unresolved
+from counterpoint_migrate.inventory.state import Facts, Module, State, TooMuchError, names_of
 from counterpoint_migrate.inventory.statements import execute, unfollowed
 
 _LARGEST = 5_000_000
@@ -38,9 +38,37 @@ def inventory(folder: Path | str) -> Inventory:
         facts.unresolved.add(Unresolved(task.place, "no_dag", f"task {task.id} is in no DAG that can be seen"))
     dags = sorted(facts.dags, key=_order)
     _of_files(dags, reader.modules)
+    _doubles(dags, facts)
+    _empty(dags, facts)
     declared = declared_deps.declared(dags, facts.unresolved)
     dependencies = declared + inferred_deps.probable(dags, declared)
     return Inventory(str(folder), reader.files, dags, dependencies, facts.plugins, sorted(facts.unresolved))
+
+
+def _empty(dags: list[Dag], facts: Facts) -> None:
+    """DAGs that something stands in, none of which is seen to make a task."""
+    told: dict[str, list[str]] = {}
+    for entry in facts.unresolved:
+        if entry.kind in {"out_of_sight", "dag_factory"}:
+            told.setdefault(entry.place.rpartition(":")[0], []).append(entry.detail)
+    for dag in dags:
+        details = (*told.get(dag.file, ()), *told.get(dag.source, ()))
+        if dag.entered and not dag.tasks and not any(f"DAG {dag.id}" in detail for detail in details):
+            detail = f"no task of DAG {dag.id} was found: what it does is not known"
+            facts.unresolved.add(Unresolved(dag.place, "no_tasks", detail))
+
+
+def _doubles(dags: list[Dag], facts: Facts) -> None:
+    """DAGs that Airflow cannot tell apart."""
+    by_id: dict[str, list[Dag]] = {}
+    for dag in dags:
+        if dag.literal and dag.condition is None and dag.loop is None:
+            by_id.setdefault(dag.id, []).append(dag)
+    for name, doubles in by_id.items():
+        places = sorted({dag.called_from or dag.place for dag in doubles})
+        if len(doubles) > 1:
+            detail = f"DAG {name} is made {len(doubles)} times, at {', '.join(places)}: Airflow shows one of them"
+            facts.unresolved |= {Unresolved(dag.place, "duplicate_id", detail) for dag in doubles}
 
 
 def _order(dag: Any) -> tuple[str, int, str]:
@@ -50,9 +78,10 @@ def _order(dag: Any) -> tuple[str, int, str]:
 def _of_files(dags: list[Any], modules: dict[str, Module]) -> None:
     """What a file uses outside of any DAG is used by each of its DAGs."""
     for dag in dags:
-        uses = modules[dag.file].uses
-        dag.uses.variables |= uses.variables
-        dag.uses.connections |= uses.connections
+        for path in {dag.file, dag.source}:
+            uses = modules[path].uses
+            dag.uses.variables |= uses.variables
+            dag.uses.connections |= uses.connections
 
 
 class _Reader:
@@ -71,7 +100,7 @@ class _Reader:
             self._rest(self.modules[path])
         made: dict[str, int] = {}
         for dag in self.facts.dags:
-            made[dag.file] = made.get(dag.file, 0) + 1
+            made[dag.source] = made.get(dag.source, 0) + 1
         read = {path for path in self.paths if self.modules[path].tree is not None}
         self.files = [{"path": path, "read": path in read, "dags": made.get(path, 0)} for path in self.paths]
 
@@ -83,17 +112,19 @@ class _Reader:
         tree = module.tree = self._tree(path)
         if tree is not None:
             state = self._state(module)
-            self._guarded(state, lambda: execute(state, tree.body))
+            with self.facts.heap.module(names_of(module), module.changes):
+                self._guarded(state, lambda: execute(state, tree.body))
         return module
 
     def _rest(self, module: Module) -> None:
         tree = module.tree
         if tree is not None:
             state = self._state(module)
-            self._guarded(state, lambda: unfollowed(state, tree))
+            with self.facts.heap.undone():
+                self._guarded(state, lambda: unfollowed(state, tree))
 
     def _state(self, module: Module) -> State:
-        return State(self.facts, module, module.scope, execute, self._load)
+        return State(self.facts, module, module.scope, execute, self._load, calls.called, expressions.evaluate, module)
 
     def _guarded(self, state: State, read: Any) -> None:
         path = state.module.path
@@ -105,8 +136,15 @@ class _Reader:
         except RecursionError:
             self.facts.unresolved.add(Unresolved(f"{path}:1", "too_much", "it is nested too deep to be followed"))
 
-    def _load(self, name: str, origin: str) -> Module | None:
-        """The module of the folder that an import means, as seen from one of its files."""
+    def _load(self, state: State, name: str) -> Module | None:
+        """The module of the folder that an import means, as seen from the file that is read."""
+        module = self._find(name, state.module.path)
+        if module is not None:
+            for container in module.changes:  # by reading that module
+                self.facts.heap.doubt(container, ast.Name(id=f"what {module.path} changes"))
+        return module
+
+    def _find(self, name: str, origin: str) -> Module | None:
         for stem in _stems(name, origin, self.root.resolve().name):
             for path in (f"{stem.as_posix()}.py", (stem / "__init__.py").as_posix()):
                 if path in self.known and path != origin:
@@ -148,7 +186,9 @@ def _stems(name: str, origin: str, root: str) -> list[Path]:
         return [Path(*here.parts[:up], *parts)]
     if parts[:1] == ["airflow"]:
         return []
-    return [Path(*parts), here.joinpath(*parts), *([Path(*parts[1:])] if parts[:1] == [root] else [])]
+    named = [Path(*parts[1:])] if parts[:1] == [root] else []
+    above = [folder.joinpath(*parts) for folder in here.parents]  # one of them is the folder of DAGs
+    return [Path(*parts), here.joinpath(*parts), *named, *above]
 
 
 def _paths(root: Path, facts: Facts) -> list[str]:

@@ -49,6 +49,7 @@ class Uses:
     reads: set[str] = field(default_factory=set)
     writes: set[str] = field(default_factory=set)
     mentions: set[str] = field(default_factory=set)
+    variables_set: set[str] = field(default_factory=set)  # those of the variables that are written
 
     def add_xcom(self, how: str, detail: str) -> None:
         """Notes a use of XCom, once."""
@@ -66,7 +67,13 @@ class Uses:
             "reads": sorted(self.reads),
             "writes": sorted(self.writes),
             "mentions": sorted(self.mentions - self.reads - self.writes),
+            **_said(variables_set=sorted(self.variables_set)),
         }
+
+
+def _said(**fields: Any) -> dict[str, Any]:
+    """The fields that say something."""
+    return {name: value for name, value in fields.items() if value not in (None, [])}
 
 
 @dataclass(eq=False, slots=True)
@@ -75,6 +82,9 @@ class Group:
 
     prefix: str
     tasks: list[Task] = field(default_factory=list)
+    defaults: dict[str, Any] = field(default_factory=dict)  # its default_args
+    hidden: bool = False  # its tasks are made out of sight
+    around: list[Group] = field(default_factory=list)  # the groups that it stands in, outermost first
 
 
 @dataclass(eq=False, slots=True)
@@ -126,11 +136,35 @@ class Dag:
     tasks: list[Task] = field(default_factory=list)
     links: list[tuple[Task | Group, Task | Group]] = field(default_factory=list)
     uses: Uses = field(default_factory=Uses)
+    called_from: str | None = None  # where the file that is read calls the function that makes it
+    source: str = ""  # the file that is read
+    conditional: set[tuple[Task | Group, Task | Group]] = field(default_factory=set)  # links that may not be made
+    near: dict[tuple[Task | Group, bool], list[Task | Group]] = field(default_factory=dict)
+    known_links: set[tuple[Task | Group, Task | Group]] = field(default_factory=set)
+    entered: bool = False  # whether code that may make tasks stands in it
+    taken: dict[str, Any] = field(default_factory=dict)  # how often an id of a task was given
 
     @property
     def file(self) -> str:
         """The file that it was found in."""
         return self.place.rpartition(":")[0]
+
+    @property
+    def tasks_known(self) -> bool:
+        """Whether any task of it was found: a DAG of which none is seen does what is not known, and not nothing."""
+        return bool(self.tasks)
+
+    def link(self, ends: tuple[Task | Group, Task | Group], *, certain: bool) -> None:
+        """Notes an edge, once."""
+        if ends not in self.known_links:
+            self.known_links.add(ends)
+            self.links.append(ends)
+            self.near.setdefault((ends[0], True), []).append(ends[1])
+            self.near.setdefault((ends[1], False), []).append(ends[0])
+            if not certain:
+                self.conditional.add(ends)
+        elif certain:
+            self.conditional.discard(ends)
 
     @property
     def owners(self) -> list[str]:
@@ -149,6 +183,22 @@ class Dag:
             found |= {(a.id, b.id): None for a in ends for b in begins}
         return list(found)
 
+    def neighbours(self, task: Task, *, down: bool) -> list[Task | Group]:
+        """What is linked after (or before) a task."""
+        return self.near.get((task, down), [])
+
+    def certain(self, one: Task, other: Task | Group) -> bool:
+        """Whether a link between two is certainly made, in whichever direction it is."""
+        ends = [pair for pair in ((one, other), (other, one)) if pair in self.known_links]
+        made = [task for task in (one, other) if isinstance(task, Task) and not (task.loop or task.condition)]
+        return len(made) == 2 and not self.conditional.intersection(ends)  # noqa: PLR2004 - both of them
+
+    def conditional_edges(self) -> list[tuple[str, str]]:
+        """Those of the edges that are made only under a condition, or in a loop over what is not known."""
+        ends = [(_ids(left), _ids(right)) for left, right in self.links if (left, right) in self.conditional]
+        pairs = {(a, b) for before, after in ends for a in before for b in after}
+        return [edge for edge in self.edges() if edge in pairs]
+
     def to_dict(self) -> dict[str, Any]:
         """As a JSON value."""
         same = ("id", "literal", "place", "style", "schedule", "owners", "loop", "condition")
@@ -158,7 +208,16 @@ class Dag:
             "tasks": [task.to_dict() for task in self.tasks],
             "edges": [list(edge) for edge in self.edges()],
             **self.uses.to_dict(),
+            **_said(
+                called_from=self.called_from,
+                tasks_known=None if self.tasks_known else False,
+                conditional_edges=[list(edge) for edge in self.conditional_edges()],
+            ),
         }
+
+
+def _ids(side: Task | Group) -> list[str]:
+    return [side.id] if isinstance(side, Task) else [task.id for task in side.tasks]
 
 
 def _inner(task: Task, group: Group, followed: set[tuple[Any, Any]]) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from typing import TYPE_CHECKING, Any
 
-from counterpoint_migrate.inventory.values import Bound, Class, Made, Ref, inside
+from counterpoint_migrate.inventory.values import Bound, Class, Made, Ref, held_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -40,6 +41,8 @@ _READS = re.compile(
 )
 _SHELL_OUT = re.compile(r"(?:>>?|\s-o|--output(?:-file)?[=\s]|--out[=\s]|--dest(?:ination)?[=\s]|\btee)\s*$")
 _LEAST = 4
+_NO_ACCESS = {"join", "Path", "Dataset", "Asset", "str", "len", "get", "getenv", "setdefault"}
+_MOST = 10_000
 
 
 def normal(text: str) -> str:
@@ -59,7 +62,7 @@ def of_arguments(task: Task) -> None:
         if name in {"outlets", "inlets", "python_callable", "**base", "doc_md", "doc", "description"}:
             continue
         side = "reads" if sensor or _IN.search(name) else "writes" if _OUT.search(name) else "mentions"
-        for text in (one for one in inside(value) if isinstance(one, str)):
+        for text in _texts([value]):
             _argument(task.uses, name, text, side)
     _bucket(task, "reads" if sensor else "mentions")
 
@@ -110,7 +113,7 @@ def of_call(found: Uses, callee: Any, args: Sequence[Any], keywords: dict[str, A
         name, holder = callee.tail, None
     else:
         return
-    if isinstance(callee, Ref | Class) and name in {"join", "Path", "Dataset", "Asset", "str", "len"}:
+    if isinstance(callee, Ref | Class) and name in _NO_ACCESS:
         return
     side = _side(name, args, keywords, holder)
     for text in _texts([holder, *args, *keywords.values()]):
@@ -127,14 +130,42 @@ def of_call(found: Uses, callee: Any, args: Sequence[Any], keywords: dict[str, A
 def _side(name: str, args: Sequence[Any], keywords: dict[str, Any], holder: Any) -> str:
     if name == "open":
         mode = keywords.get("mode", (*args, "r", "r")[0 if isinstance(holder, Made) else 1])
-        return "writes" if isinstance(mode, str) and set(mode) & set("wax+") else "reads"
+        if not isinstance(mode, str) or "+" in mode:
+            return "mentions" if not isinstance(mode, str) or "r" in mode else "writes"
+        return "writes" if set(mode) & set("wax") else "reads"
     if _WRITES.fullmatch(name) or name == "saveAsTable":
         return "writes"
     return "reads" if _READS.fullmatch(name) else "mentions"
 
 
 def _texts(values: Sequence[Any]) -> Iterator[str]:
-    for value in values:
-        for one in inside(value):
-            if isinstance(one, str):
-                yield one
+    """The texts in values; of a call only what it gives, as far as that is known."""
+    stack = list(values)[::-1]
+    seen = 0
+    while stack and seen < _MOST:
+        seen += 1
+        value = stack.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, Made) and (value.name == "pathlib.Path" or Ref(value.name).tail[:1].islower()):
+            if (text := symbolic(value)) is not None:
+                yield text
+        else:
+            stack += held_by(value)[::-1]
+
+
+def symbolic(value: Any) -> str | None:
+    """A path, with `$NAME` for what an environment variable holds; None where a part of it is not known."""
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, Made):
+        return None
+    if value.name in {"os.getenv", "os.environ.get", "os.environ"}:
+        return f"${value.args[0]}" if value.args and isinstance(value.args[0], str) else None
+    parts = [symbolic(part) for part in value.args]
+    known_parts = [part for part in parts if part is not None]
+    if not parts or len(known_parts) < len(parts):
+        return None
+    if value.name in {"os.path.join", "posixpath.join", "pathlib.Path"}:
+        return posixpath.join(*known_parts)
+    return "".join(known_parts) if value.name == "str.join" else None
