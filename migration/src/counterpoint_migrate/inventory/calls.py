@@ -42,7 +42,7 @@ def _unknown(state: State, callee: Any, keywords: dict[str, Any], node: ast.AST)
 
 
 def _function(state: State, func: Func, args: Sequence[Any], keywords: dict[str, Any], node: ast.AST) -> Any:
-    if func.decorator is None or func.decorator[0] == "asset" or state.user is not None:
+    if func.decorator is None or func.decorator[0].startswith("asset") or state.user is not None:
         return followed(state, func, args, keywords)
     return _decorated(state, func, args, keywords, node)
 
@@ -105,6 +105,7 @@ def _taskflow(
         state, f"airflow.sdk.{kind}", settings, node, tasks.How(kind, func.name, mapped, unique=True)
     )
     edges.passed(state, [*args, *keywords.values(), *(mapped or {}).values()], task)
+    task.code = func
     scan(state, func, args, keywords, task.uses)
     return task
 
@@ -121,15 +122,16 @@ def scan(state: State, func: Any, args: Sequence[Any], keywords: dict[str, Any],
 def _group(state: State, group_id: Any, keywords: dict[str, Any], *, unique: bool = False) -> Group:
     """A task group; a function that was called before gets a number, as Airflow does."""
     outer = state.groups[-1].prefix if state.groups else ""
+    defaults = tasks.group_defaults(state, keywords)
     if keywords.get("prefix_group_id") is False:
-        return Group(outer)
+        return Group(outer, defaults=defaults)
     name = outer + (group_id if isinstance(group_id, str) else text_of(group_id))
     taken = [task.id for task in state.dag.tasks] if unique and state.dag is not None else []
     prefix, number = f"{name}.", 0
     while any(task_id.startswith(prefix) for task_id in taken):
         number += 1
         prefix = f"{name}__{number}."
-    return Group(prefix)
+    return Group(prefix, defaults=defaults)
 
 
 def _method(state: State, callee: Bound, args: Sequence[Any], keywords: dict[str, Any], node: ast.AST) -> Any:

@@ -6,6 +6,7 @@ import builtins
 from collections import ChainMap
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from counterpoint_migrate.inventory.inventory_model import Dag, Group, Task, Unresolved, Uses
@@ -42,6 +43,13 @@ class Facts:
     plugins: list[dict[str, str]] = field(default_factory=list)
     unresolved: set[Unresolved] = field(default_factory=set)
     followed: set[ast.AST] = field(default_factory=set)  # the functions that were called
+    concerns: dict[Unresolved, set[Dag | None]] = field(default_factory=dict)  # the DAGs in which each was found
+    root: Path = field(default_factory=Path)  # the folder that is read
+
+    def note(self, entry: Unresolved, dag: Dag | None = None) -> None:
+        """Notes what is not known, of a DAG or of none in particular, once."""
+        self.unresolved.add(entry)
+        self.concerns.setdefault(entry, set()).add(dag)
 
 
 @dataclass(eq=False, slots=True)
@@ -78,7 +86,7 @@ class State:
 
     def unresolved(self, kind: str, node: ast.AST, detail: str) -> None:
         """Notes what is not known, once."""
-        self.facts.unresolved.add(Unresolved(self.place(node), kind, detail))
+        self.facts.note(Unresolved(self.place(node), kind, detail), self.dag)
 
     @property
     def dag(self) -> Dag | None:

@@ -94,7 +94,7 @@ def _function(state: State, node: ast.FunctionDef | ast.AsyncFunctionDef) -> boo
             if isinstance(value, Made) and value.args and kind in {"dag", "task_group"}:
                 found = replace(found, decorator=(kind, {"dag_id": value.args[0], **value.keywords}))
     state.scope[node.name] = found
-    if found.decorator is not None and found.decorator[0] == "asset":
+    if found.decorator is not None and found.decorator[0] in {"asset", "asset.multi"}:
         asset_dag(state, found)
     return False
 
@@ -107,7 +107,7 @@ def _decorator(value: Any) -> str | None:
     parts = name.split(".")
     if parts[0] != "airflow":
         return None
-    if len(parts) > 1 and parts[-2] == "task":
+    if len(parts) > 1 and (parts[-2] == "task" or parts[-2:] == ["asset", "multi"]):
         return ".".join(parts[-2:])
     return parts[-1] if parts[-1] in _DECORATORS else None
 

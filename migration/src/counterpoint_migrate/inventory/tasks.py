@@ -53,6 +53,15 @@ SETTINGS = (
     "on_execute_callback",
     "on_skipped_callback",
     "sla_miss_callback",
+    "email",
+    "email_on_failure",
+    "email_on_retry",
+    "executor_config",
+    "run_as_user",
+    "weight_rule",
+    "max_active_tis_per_dagrun",
+    "params",
+    "conf",
 )
 _OPERATOR = re.compile(r"(Operator|OperatorAsync|Sensor|SensorAsync|ExternalTaskMarker)$")
 
@@ -86,7 +95,7 @@ def kind_of(name: str) -> str:
 def make_task(state: State, name: str, keywords: dict[str, Any], node: ast.AST, how: How) -> Task:
     """Notes a task, in the DAG that it is given or that is around it."""
     dag = keywords.get("dag") if isinstance(keywords.get("dag"), Dag) else state.dag
-    given = {**_defaults(dag, keywords), **(how.mapped or {}), **keywords}
+    given = {**_defaults(state, dag, keywords), **(how.mapped or {}), **keywords}
     task_id, literal = _id(state, _rule(given.get("task_id")), node)
     module, _, operator = name.rpartition(":" if ":" in name else ".")
     kind = "sensor" if how.kind == "task.sensor" else how.kind
@@ -103,9 +112,17 @@ def make_task(state: State, name: str, keywords: dict[str, Any], node: ast.AST, 
     return task
 
 
-def _defaults(dag: Dag | None, keywords: dict[str, Any]) -> dict[str, Any]:
+def group_defaults(state: State, keywords: dict[str, Any]) -> dict[str, Any]:
+    """The default_args of a task group: its own over those of the group around."""
+    own = keywords.get("default_args")
+    outer = state.groups[-1].defaults if state.groups else {}
+    return {**outer, **(own if isinstance(own, dict) else {})}
+
+
+def _defaults(state: State, dag: Dag | None, keywords: dict[str, Any]) -> dict[str, Any]:
     own = keywords.get("default_args")
     found = dict(dag.defaults) if dag is not None else {}
+    found |= state.groups[-1].defaults if state.groups else {}
     found |= own if isinstance(own, dict) else {}
     return {str(name): value for name, value in found.items() if name in SETTINGS or name == "outlets"} if found else {}
 
