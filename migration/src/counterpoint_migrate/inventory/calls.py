@@ -6,7 +6,7 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from counterpoint_migrate.inventory import constant_folding, dags, edges, tasks, uses
+from counterpoint_migrate.inventory import constant_folding, cosmos, dags, edges, tasks, uses
 from counterpoint_migrate.inventory.inventory_model import Dag, Group, Task, Uses
 from counterpoint_migrate.inventory.values import Bound, Class, Func, Made, Partial, Ref, Unknown, known, text_of
 
@@ -267,6 +267,8 @@ def _outside(state: State, callee: Ref, args: Sequence[Any], keywords: dict[str,
 
 def _of_airflow(state: State, callee: Ref, args: Sequence[Any], keywords: dict[str, Any], node: ast.AST) -> Any:
     tail = callee.tail
+    if tail in cosmos.NAMES:
+        return _cosmos(state, tail, args, keywords, node)
     if tail == "DAG" or (tail.endswith(("DAG", "Dag")) and "dag_id" in keywords):
         return _dag(state, tail, args, keywords, node)
     if tail == "TaskGroup":
@@ -274,6 +276,19 @@ def _of_airflow(state: State, callee: Ref, args: Sequence[Any], keywords: dict[s
     if tail in {"chain", "chain_linear", "cross_downstream"} and callee.name.startswith("airflow"):
         edges.chained(state, tail, args)
     return _operator(state, callee, keywords, node) if tasks.is_operator(callee, keywords) else None
+
+
+def _cosmos(state: State, tail: str, args: Sequence[Any], keywords: dict[str, Any], node: ast.AST) -> Dag | Group:
+    """A DAG or a task group that Cosmos fills with the tasks of a dbt project."""
+    if tail == "DbtTaskGroup":
+        group = _group(state, keywords.get("group_id", "dbt_task_group"), keywords)
+        with state.around(group):
+            cosmos.expand(state, args, keywords, node)
+        return group
+    dag = dags.make_dag(state, "call", keywords, node)
+    with state.around(dag):
+        cosmos.expand(state, args, keywords, node)
+    return dag
 
 
 def _dag(state: State, tail: str, args: Sequence[Any], keywords: dict[str, Any], node: ast.AST) -> Dag:

@@ -18,7 +18,7 @@ _LARGEST = 5_000_000
 _SKIPPED = {"__pycache__", "node_modules", "site-packages"}
 _PYTHON = (".py",)
 _YAML = (".yaml", ".yml")
-_OTHER = (".sql", ".hql", ".ddl", ".json")
+_OTHER = (".sql", ".hql", ".ddl", ".sh", ".bash", ".json")
 
 
 @dataclass(slots=True)

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint_migrate.inventory import declared_deps, inferred_deps, subdags
 from counterpoint_migrate.inventory.dag_files import find_files
+from counterpoint_migrate.inventory.generated import read_generated
 from counterpoint_migrate.inventory.inventory_model import Inventory, Unresolved
 from counterpoint_migrate.inventory.state import Facts, Module, State, TooMuchError
 from counterpoint_migrate.inventory.statements import execute, unfollowed
+from counterpoint_migrate.inventory.task_files import TaskFiles
 
 if TYPE_CHECKING:
     from counterpoint_migrate.inventory.inventory_model import Dag
@@ -40,6 +42,7 @@ def inventory(folder: Path | str) -> Inventory:
     _of_files(dags, reader.modules)
     _number(dags)
     subdags.tie(dags)
+    TaskFiles(facts.root, reader.found.other, facts.note).read(dags)
     declared = declared_deps.declared(dags, facts.note)
     probable, groups = inferred_deps.probable(dags, declared)
     unresolved, concerns = sorted(facts.unresolved), _concerns(facts)
@@ -91,6 +94,7 @@ class _Reader:
             self.module(path)
         for path in self.paths:  # when all are read it is known which functions nobody calls
             self._rest(self.modules[path])
+        read_generated(self.root, self.found, self.facts, dict(self.modules), self._state_of)
         made: dict[str, int] = {}
         for dag in self.facts.dags:
             made[dag.file] = made.get(dag.file, 0) + 1
@@ -116,6 +120,10 @@ class _Reader:
         if tree is not None:
             state = self._state(module)
             self._guarded(state, lambda: unfollowed(state, tree))
+
+    def _state_of(self, path: str) -> State:
+        """The state for a file that is not Python."""
+        return self._state(self.modules.setdefault(path, Module(path)))
 
     def _state(self, module: Module) -> State:
         return State(self.facts, module, module.scope, execute, self._load)

@@ -52,6 +52,11 @@ class TaskCode:
         func = _function(task)
         if func is not None:
             return self._whole(func.node, self._file(func.module.path))
+        beside = task.arguments.get("python_callable_file")
+        if isinstance(beside, str) and task.callable is not None:
+            file = self._file(self._below(beside))
+            named = file.functions.get(task.callable, ())
+            return self._whole(named[0], file) if len(named) == 1 else _NOTHING
         if task.module.endswith(".py"):
             file = self._file(task.module)
             definition = file.top.get(task.operator)
@@ -61,6 +66,12 @@ class TaskCode:
         file = self._file(task.place.rpartition(":")[0])
         named = file.functions.get(task.callable, ())
         return self._whole(named[0], file) if len(named) == 1 else _NOTHING
+
+    def _below(self, path: str) -> str:
+        """The path in the folder that a path of another machine means: its longest end that is there."""
+        parts = [part for part in path.split("/") if part]
+        ends = ("/".join(parts[start:]) for start in range(len(parts)))
+        return next((end for end in ends if (self.folder / end).is_file()), path.lstrip("/"))
 
     def _whole(self, node: ast.AST, file: _File) -> Code:
         """A piece of code with all definitions at the top of its file that it names, directly or not."""
