@@ -85,7 +85,7 @@ def read_project(folder: Path) -> list[DbtNode]:
     except OSError as error:
         raise ValueError(f"it has no dbt_project.yml that can be read: {error.strerror}") from error
     if not isinstance(project, dict):
-        raise ValueError("its dbt_project.yml holds no settings")
+        raise ValueError("its dbt_project.yml holds no settings")  # noqa: TRY004 - of the text, as of the others
     nodes: dict[str, DbtNode] = {}
     for path in _files(folder, project, "model", "models", (".sql", ".py")):
         _add(nodes, path.stem, "run", _text(path))
@@ -109,10 +109,10 @@ def _split(names: Iterable[str]) -> Iterator[tuple[str, str, str]]:
 
 
 def _files(folder: Path, project: dict[str, Any], kind: str, default: str, endings: tuple[str, ...]) -> list[Path]:
-    given = (
-        project.get(f"{kind}-paths") or project.get("source-paths" if kind == "model" else "data-paths") or [default]
-    )
-    roots = [folder / str(name) for name in given if isinstance(given, list)]
+    old = {"model": "source-paths", "seed": "data-paths"}.get(kind, "")
+    given = project.get(f"{kind}-paths") or project.get(old) or [default]
+    names = [str(name) for name in given] if isinstance(given, list) else [default]
+    roots = [folder / name for name in names if not name.startswith("/") and ".." not in name]
     return sorted(path for root in roots for path in root.rglob("*") if path.suffix in endings and path.is_file())
 
 

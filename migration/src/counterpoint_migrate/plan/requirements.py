@@ -43,6 +43,7 @@ _UNSAID: dict[str, tuple[Any, ...]] = {
     "weight_rule": ("downstream",),
     "params": ({},),
 }
+_KNOWN_PACKAGES = ("airflow.", "cosmos.")
 _ONCE = ("@once", "@continuous")  # nothing is caught up
 _BRANCHES = ("Branch", "ShortCircuit")
 _BRANCH_KINDS = {"task.branch", "task.short_circuit", "task.branch_virtualenv", "task.branch_external_python"}
@@ -184,7 +185,7 @@ def _branch(task: Task) -> Iterator[Found]:
 
 
 def _custom(task: Task) -> Iterator[Found]:
-    if "**base" in task.arguments or not f"{task.module}.".startswith("airflow."):
+    if "**base" in task.arguments or not f"{task.module}.".startswith(_KNOWN_PACKAGES):
         yield task.place, f"{task.operator} of {task.module}"
 
 

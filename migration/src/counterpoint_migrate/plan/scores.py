@@ -32,15 +32,8 @@ _POINTS_OF_A_TASK, _POINTS_OF_A_STRANGER, _HALF_COMPLEX = 0.2, 2, 15
 _UNKNOWN_UPSTREAM, _UNTOLD, _GUESS, _FOLLOWERS, _WATCHED, _CYCLE = 0.3, 0.1, 0.1, 0.5, 0.15, 0.3
 _SHARED_POOL, _HALF_COUPLED = 0.25, 2
 _UPSTREAMS = {"external_id", "outside"}
-_LOST = {
-    "dag_factory",
-    "out_of_sight",
-    "generated_code",
-    "too_much",
-    "no_dag",
-    "dbt",
-    "yaml",
-}  # tasks, or DAGs, may be missing
+# by these tasks, or DAGs, may be missing
+_LOST = {"dag_factory", "out_of_sight", "generated_code", "too_much", "no_dag", "dbt", "yaml"}
 _DIGITS = 4
 
 
