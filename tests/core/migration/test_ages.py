@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from counterpoint_migrate.inventory import Dag, Inventory
 
 NOTHING = {
-    "files": [],
-    "written_variables": [],
     "variables": [],
     "connections": [],
     "xcom": [],
@@ -70,9 +68,6 @@ def test_the_style_of_airflow_1(only: Callable[[str], Dag]) -> None:
         "literal": True,
         "place": "one.py:17",
         "style": "call",
-        "key": "sales_daily",
-        "parent": None,
-        "time_zone": None,
         "schedule": {"kind": "cron", "value": "0 3 * * *", "expression": None, "assets": []},
         "owners": ["sales"],
         "loop": None,

@@ -38,8 +38,8 @@ def test_the_document(folder: Path, capsys: Printed) -> None:
     document = json.loads(capsys.readouterr().out)
     jsonschema.validate(document, SCHEMA)
     assert document["files"] == [
-        {"path": "bad.py", "read": False, "dags": 0, "ignored": False},
-        {"path": "good.py", "read": True, "dags": 1, "ignored": False},
+        {"path": "bad.py", "read": False, "dags": 0},
+        {"path": "good.py", "read": True, "dags": 1},
     ]
     assert [len(dag["tasks"]) for dag in document["dags"]] == [11]
     assert [(one["kind"], one["place"]) for one in document["unresolved"]] == [("python2", "bad.py:1")]

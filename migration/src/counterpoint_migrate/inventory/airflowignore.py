@@ -29,6 +29,14 @@ class _Rule:
     as_regexp: re.Pattern[str] | None
     as_glob: re.Pattern[str]
     negated: bool
+    only_folders: bool
+
+    def matches(self, entry: str, *, is_folder: bool) -> bool:
+        """Whether the glob means a file or a folder."""
+        if self.only_folders and not is_folder:
+            return False
+        inside = not self.folder or entry.startswith(f"{self.folder}/")
+        return inside and self.as_glob.fullmatch(_below(entry, self.folder)) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +61,13 @@ class IgnoreRules:
     def ignores(self, path: str, note: Callable[[Unresolved], None]) -> bool:
         """Whether a file is certainly ignored; what depends on the syntax is noted."""
         regexp, glob = self._by_regexp(path), self._by_glob(path)
-        by_glob = glob is not None and not glob.negated
-        if (regexp is not None) != by_glob:
+        if (regexp is None) != (glob is None):
             rule = regexp or glob
             if rule is not None:
                 syntax = "a regular expression (Airflow 2)" if regexp is not None else "a glob (Airflow 3)"
                 detail = f"{path} is ignored only if {rule.text!r} is {syntax}: it is read"
                 note(Unresolved(rule.place, "airflowignore", detail))
-        return regexp is not None and by_glob
+        return regexp is not None and glob is not None
 
     def _by_regexp(self, path: str) -> _Rule | None:
         for rule in self.rules:
@@ -69,9 +76,14 @@ class IgnoreRules:
         return None
 
     def _by_glob(self, path: str) -> _Rule | None:
-        """The last rule that matches the file, or else a folder around it."""
-        matching = [rule for rule in self.rules if rule.as_glob.fullmatch(_below(path, rule.folder))]
-        return matching[-1] if matching else None
+        """The rule by which a glob ignores the outermost folder around a file, or the file; None where none does."""
+        parts = path.split("/")
+        for depth in range(1, len(parts) + 1):
+            entry, is_folder = "/".join(parts[:depth]), depth < len(parts)
+            matching = [rule for rule in self.rules if rule.matches(entry, is_folder=is_folder)]
+            if matching and not matching[-1].negated:
+                return matching[-1]
+        return None
 
 
 def _below(path: str, folder: str) -> str:
@@ -88,18 +100,17 @@ def _rules(text: str, folder: str, place: str) -> Iterator[_Rule]:
             regexp = re.compile(plain)
         except re.error:
             regexp = None
-        yield _Rule(folder, f"{place}:{number}", plain, regexp, _glob(plain.lstrip("!")), negated)
+        yield _Rule(folder, f"{place}:{number}", plain, regexp, _glob(plain.lstrip("!")), negated, plain.endswith("/"))
 
 
 def _glob(pattern: str) -> re.Pattern[str]:
-    """The paths that a pattern of a `.gitignore` matches: files, and all that lies below a folder."""
-    only_folders = pattern.endswith("/")
+    """The files and folders that a pattern of a `.gitignore` means; not what lies below such a folder."""
     body = pattern.rstrip("/")
     anchored = "/" in body
     parts = [_part(part) for part in body.lstrip("/").split("/")]
     inner = "/".join(parts).replace("\0/", "(?:.*/)?").replace("/\0", "/.*").replace("\0", ".*")
     start = "" if anchored else "(?:.*/)?"
-    return re.compile(start + inner + ("/.*" if only_folders else "(?:/.*)?"))
+    return re.compile(start + inner)
 
 
 def _part(part: str) -> str:

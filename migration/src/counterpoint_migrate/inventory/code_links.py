@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from counterpoint_migrate.inventory.values import text_of
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 _STARTING = {"trigger_dag", "trigger_dagrun", "create_dagrun", "create_dag_run"}
 _PULLING = {"xcom_pull", "get_one", "get_many", "get_value"}
 _OTHER_DAG = re.compile(r"\bdag_id\s*=\s*(?:'([^']+)'|\"([^\"]+)\")")
-_COMMAND = re.compile(r"\bairflow\s+(?:dags\s+trigger|trigger_dag)\s+([^\n;|&]+)")
+_COMMAND = re.compile(r"\bairflow\s+(?:dags\s+trigger|trigger_dag)\s+")
 _WITH_VALUE = {"-c", "--conf", "-e", "--exec-date", "-l", "--logical-date", "-r", "--run-id", "-o", "--output"}
 _WITH_VALUE |= {"-S", "--subdir", "--run_id", "--exec_date"}
 
@@ -54,7 +55,7 @@ def of_pull(uses: Uses, arguments: str, place: str) -> None:
 def of_command(uses: Uses, command: str, place: str) -> None:
     """Notes the DAGs that a shell command starts by Airflow's command line."""
     for match in _COMMAND.finditer(command):
-        words = iter(_words(match[1]))
+        words = iter(_words(command[match.end() :].partition("\n")[0]))
         for word in words:
             if word in _WITH_VALUE:
                 next(words, None)
@@ -64,7 +65,9 @@ def of_command(uses: Uses, command: str, place: str) -> None:
 
 
 def _words(line: str) -> list[str]:
+    lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
+    lexer.whitespace_split = True
     try:
-        return shlex.split(line)
-    except ValueError:  # an open quote
-        return line.split()
+        return list(takewhile(lambda word: not set(word) <= set(";|&()<>"), lexer))
+    except ValueError:  # a quote that does not end on this line
+        return []

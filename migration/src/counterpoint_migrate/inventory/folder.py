@@ -96,11 +96,13 @@ class _Reader:
             self._rest(self.modules[path])
         read_generated(self.root, self.found, self.facts, dict(self.modules), self._state_of)
         made: dict[str, int] = {}
+        ignored = self.found.ignored
         for dag in self.facts.dags:
             made[dag.file] = made.get(dag.file, 0) + 1
         read = {path for path, module in self.modules.items() if module.tree is not None} | made.keys()
         self.files = [
-            {"path": path, "read": path in read, "dags": made.get(path, 0), "ignored": path in self.found.ignored}
+            {"path": path, "read": path in read, "dags": made.get(path, 0)}
+            | ({"ignored": True} if path in ignored else {})
             for path in sorted({*self.found.python, *made})
         ]
 

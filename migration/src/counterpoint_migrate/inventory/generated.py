@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from counterpoint_migrate.inventory.gusty_dags import gusty_folders, read_gusty
 from counterpoint_migrate.inventory.inventory_model import Unresolved
-from counterpoint_migrate.inventory.state import Module
 from counterpoint_migrate.inventory.yaml_dags import defaults_above, factory_files, read_factory
 
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from counterpoint_migrate.inventory.dag_files import DagFiles
-    from counterpoint_migrate.inventory.state import Facts, State
+    from counterpoint_migrate.inventory.state import Facts, Module, State
 
 _LIBRARIES = {"dagfactory": "dagfactory", "dag_factory": "dagfactory", "gusty": "gusty"}
 _LOADS_ALL = "load_yaml_dags"

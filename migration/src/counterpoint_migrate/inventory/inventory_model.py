@@ -38,7 +38,14 @@ class Dependency:
 
     def to_dict(self) -> dict[str, Any]:
         """As a JSON value."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        same = ("upstream", "downstream", "kind", "confidence", "place", "detail", "outside")
+        offset = _said(offset_seconds=self.offset_seconds, offset=self.offset)
+        return {**{name: getattr(self, name) for name in same}, **offset}
+
+
+def _said(**fields: Any) -> dict[str, Any]:
+    """The fields that say something."""
+    return {name: value for name, value in fields.items() if value not in (None, [])}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +78,7 @@ class Uses:
     writes: set[str] = field(default_factory=set)
     mentions: set[str] = field(default_factory=set)
     files: dict[str, str] = field(default_factory=dict)  # the text of each file that it names
-    written_variables: set[str] = field(default_factory=set)
+    variables_set: set[str] = field(default_factory=set)  # those of the variables that are written
     triggers: dict[str, str] = field(default_factory=dict)  # DAGs that code starts, with the place where it does
     pulls: dict[str, str] = field(default_factory=dict)  # DAGs whose XCom is pulled, likewise
 
@@ -91,8 +98,7 @@ class Uses:
             "reads": sorted(self.reads),
             "writes": sorted(self.writes),
             "mentions": sorted(self.mentions - self.reads - self.writes),
-            "files": sorted(self.files),
-            "written_variables": sorted(self.written_variables),
+            **_said(files=sorted(self.files), variables_set=sorted(self.variables_set)),
         }
 
 
@@ -204,9 +210,7 @@ class Dag:
         same = ("id", "literal", "place", "style", "schedule", "owners", "loop", "condition")
         return {
             **{name: getattr(self, name) for name in same},
-            "key": self.key,
-            "parent": self.parent,
-            "time_zone": self.zone.shown,
+            **_said(key=None if self.literal else self.key, parent=self.parent, time_zone=self.zone.shown),
             "settings": {name: plain(value) for name, value in self.settings.items()},
             "tasks": [task.to_dict() for task in self.tasks],
             "edges": [list(edge) for edge in self.edges()],

@@ -32,7 +32,7 @@ def note(state: State, callee: Any, args: Sequence[Any], keywords: dict[str, Any
     if name.endswith(("Variable.get", "Variable.setdefault")):
         _add(state, found.variables, "variable", first, node)
     elif name.endswith(("Variable.set", "Variable.update", "Variable.delete")):
-        _add(state, found.written_variables, "variable", first, node)
+        _add(state, found.variables_set, "variable", first, node)
     elif name.endswith((".get_connection", "Connection.get", "get_connection_from_secrets")):
         _add(state, found.connections, "connection", first, node)
     elif name.endswith((".xcom_pull", ".xcom_push")):

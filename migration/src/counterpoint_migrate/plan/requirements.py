@@ -211,7 +211,7 @@ _TASKS: dict[str, Callable[[Task], Iterator[Found]]] = {
     "custom": _custom,
     "emails": _emails,
     "parameters": _parameters,
-    "variable_state": lambda task: ((task.place, name) for name in task.uses.written_variables),
+    "variable_state": lambda task: ((task.place, name) for name in task.uses.variables_set),
     "sub_dags": lambda task: iter([(task.place, task.id)] if is_subdag(task) else []),
 }
 _DAGS: dict[str, Callable[[Dag], Iterator[Found]]] = {
@@ -219,7 +219,7 @@ _DAGS: dict[str, Callable[[Dag], Iterator[Found]]] = {
     "catchup": _catchup,
     "timetable": _timetable,
     "time_zone": _time_zone,
-    "variable_state": lambda dag: _uses(dag)("written_variables"),
+    "variable_state": lambda dag: _uses(dag)("variables_set"),
     "callbacks": lambda dag: ((dag.place, name) for name in dag.settings if name.startswith("on_")),
     "xcom": lambda dag: ((dag.place, f"{use['how']} {use['detail']}") for use in dag.uses.xcom),
     "variables": lambda dag: _uses(dag)("variables"),
