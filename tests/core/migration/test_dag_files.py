@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from counterpoint_migrate.inventory import inventory
 from counterpoint_migrate.inventory.airflowignore import IgnoreRules
-from counterpoint_migrate.inventory.inventory_model import Unresolved
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from counterpoint_migrate.inventory.inventory_model import Unresolved
 
 DAG = "from airflow import DAG\nfrom airflow.operators.empty import EmptyOperator\nwith DAG({name!r}, schedule=None):\n"
 DAG += "    EmptyOperator(task_id='go')\n"

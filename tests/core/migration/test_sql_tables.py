@@ -31,8 +31,8 @@ if TYPE_CHECKING:
         ("UPDATE m.x AS t SET a = 1 FROM r.y", ["r.y"], ["m.x"]),
         ("BEGIN; USE WAREHOUSE w; SET x = 1; CALL p(); INSERT INTO m.x SELECT * FROM r.y; COMMIT", ["r.y"], ["m.x"]),
         ("-- from n.o\n/* from n.o */ SELECT * FROM r.y FOR UPDATE", ["r.y"], []),
-        ("CREATE TEMP TABLE t AS SELECT * FROM r.y; INSERT INTO m.x SELECT * FROM t, r.z AS z", ["r.y", "r.z"], ["m.x"]),
-        ("WITH a AS (SELECT 1 FROM r.y), b (c) AS (SELECT 1 FROM a) SELECT * FROM b JOIN r.z USING (c)", ["r.y", "r.z"], []),
+        ("CREATE TEMP TABLE t AS SELECT 1 FROM r.y; INSERT INTO m.x SELECT 1 FROM t, r.z z", ["r.y", "r.z"], ["m.x"]),
+        ("WITH a AS (SELECT 1 FROM r.y), b (c) AS (SELECT 1 FROM a) SELECT 1 FROM b JOIN r.z ON 1", ["r.y", "r.z"], []),
         ("MERGE INTO m.x USING r.y ON 1 = 1 WHEN MATCHED THEN UPDATE SET a = 1", ["r.y"], ["m.x"]),
         ("SELECT * FROM (SELECT * FROM a.b) x, c.d y, UNNEST(z) AS u, e.f", ["a.b", "c.d", "e.f"], []),
         ('SELECT * FROM `p-1.raw.s`, [dbo].[t], "A"."B"', ["A.B", "dbo.t", "p-1.raw.s"], []),
@@ -108,7 +108,7 @@ def test_files_that_tasks_name_are_read(tmp_path: Path) -> None:
     folder = tmp_path / "dags"
     for name, text in {
         "one.py": DAGS,
-        "sql/fill.sql": "INSERT INTO mart.sales SELECT * FROM raw.s WHERE d = '{{ ds }}' AND x = '{{ var.value.shop }}'",
+        "sql/fill.sql": "INSERT INTO mart.sales SELECT 1 FROM raw.s WHERE d = '{{ ds }}' AND x = {{ var.value.shop }}",
         "team/queries/read.sql": "SELECT * FROM mart.sales",
     }.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -56,7 +56,8 @@ def read_history(access: AirflowAccess) -> dict[str, RunHistory]:
     """
     access.check()
     api, headers = _entrance(access)
-    return {dag: _history(api, headers, dag) for dag in _dags(api, headers)}
+    histories = ((dag, _history(api, headers, dag)) for dag in _dags(api, headers))
+    return {dag: history for dag, history in histories if history is not None}
 
 
 def _entrance(access: AirflowAccess) -> tuple[str, dict[str, str]]:
@@ -101,9 +102,15 @@ def _dags(api: str, headers: Mapping[str, str]) -> Iterator[str]:
         offset += _PAGE
 
 
-def _history(api: str, headers: Mapping[str, str], dag: str) -> RunHistory:
+def _history(api: str, headers: Mapping[str, str], dag: str) -> RunHistory | None:
+    """The history of a DAG; None where Airflow lists it, but does not know its runs."""
     address = f"{api}/dags/{quote(dag, safe='')}/dagRuns?order_by=-start_date&limit={_RUNS}"
-    runs = ask(address, credentials=headers)["dag_runs"]
+    try:
+        runs = ask(address, credentials=headers)["dag_runs"]
+    except ServiceError as error:
+        if error.status == _ABSENT:
+            return None
+        raise
     begins = [datetime.fromisoformat(run["start_date"]) for run in runs if run.get("start_date")]
     took = [seconds for run in runs if (seconds := _seconds(run)) is not None]
     return RunHistory(max(begins).isoformat() if begins else None, round(median(took), 3) if took else None)
