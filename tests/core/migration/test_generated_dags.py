@@ -201,7 +201,7 @@ with DAG("shop", schedule="@daily"):
     EmptyOperator(task_id="pre") >> models >> EmptyOperator(task_id="post")
 DbtDag(dag_id="some", project_config=ProjectConfig(Path(__file__).parent / "dbt" / "shop"), schedule=None,
        render_config=RenderConfig(select=["tag:x"], test_behavior=TestBehavior.AFTER_ALL))
-DbtDag(dag_id="gone", project_config=ProjectConfig("/opt/elsewhere"), schedule=None)
+DbtDag(dag_id="gone", project_config=ProjectConfig("/etc/elsewhere"), schedule=None)
 """
 PROJECT = {
     "dbt__shop__dbt_project_yml": "name: shop\n",
@@ -235,7 +235,7 @@ def test_cosmos_by_the_files_of_the_project(tmp_path: Path) -> None:
     told = [entry.detail for entry in found.unresolved if entry.kind == "dbt"]
     assert sorted(told) == [
         "RenderConfig(select=['tag:x']) leaves out some of these 3 nodes of the dbt project",
-        "the dbt project of these tasks is not in this folder: '/opt/elsewhere'",
+        "the dbt project of these tasks is not in this folder: '/etc/elsewhere'",
     ]
     planned = plan(found)
     assert planned.move("gone").score.score == 0

@@ -128,7 +128,7 @@ with DAG("asked", schedule=None):
     PythonOperator(task_id="e", python_callable=late)
 with DAG("starter", schedule="@once", default_args={"email": ["oncall@example.com"], "email_on_retry": False}):
     TriggerDagRunOperator(task_id="t", trigger_dag_id="asked", conf={"shop": "berlin"})
-with DAG("spark", schedule=None, user_defined_macros={"f": len}, template_searchpath="/opt/sql"):
+with DAG("spark", schedule=None, user_defined_macros={"f": len}, template_searchpath="/etc/airflow/sql"):
     SparkSubmitOperator(task_id="s", conf={"spark.executor.memory": "8g"}, executor_config={"a": 1}, run_as_user="etl")
 """
 
@@ -146,7 +146,7 @@ def test_parameters_emails_and_placement(planned: Planned) -> None:
     assert details(found, "spark", "parameters") == []
     assert details(found, "spark", "placement") == ["executor_config={'a': 1}", "run_as_user=etl"]
     assert details(found, "spark", "macros") == [
-        "template_searchpath=/opt/sql",
+        "template_searchpath=/etc/airflow/sql",
         "user_defined_macros={'f': {'expression': 'builtins.len'}}",
     ]
 

@@ -93,7 +93,7 @@ from airflow import DAG
 from airflow.providers.common.sql.operators.sql import SQLExecuteQueryOperator
 from airflow.providers.google.cloud.operators.bigquery import BigQueryInsertJobOperator
 from airflow.providers.amazon.aws.transfers.s3_to_redshift import S3ToRedshiftOperator
-with DAG("filler", schedule=None, template_searchpath="/opt/sql"):
+with DAG("filler", schedule=None, template_searchpath="/etc/airflow/sql"):
     SQLExecuteQueryOperator(task_id="fill", conn_id="wh", sql=["fill.sql", "gone.sql"])
 with DAG("reader", schedule=None):
     SQLExecuteQueryOperator(task_id="read", conn_id="wh", sql="queries/read.sql")

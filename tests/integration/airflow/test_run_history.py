@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = pytest.mark.airflow
+pytestmark = [pytest.mark.airflow, pytest.mark.long]
 
 DAG = "from airflow.sdk import DAG\nfor name in ('old', 'never'):\n    with DAG(name, schedule=None):\n        pass\n"
 FILL = """
