@@ -9,6 +9,7 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from counterpoint_migrate.inventory.formats import formatted
 from counterpoint_migrate.inventory.values import Bound, Func, Made, Unknown, known
 
 if TYPE_CHECKING:
@@ -81,11 +82,11 @@ def joined(node: ast.JoinedStr, parts: Sequence[Any]) -> Any:
     """An f-string, from the values of its parts."""
     texts = []
     for part, value in zip(node.values, parts, strict=True):
-        spec = part.format_spec if isinstance(part, ast.FormattedValue) else None
         shown = value.args[0] if isinstance(value, Made) and value.name == "pathlib.Path" and value.args else value
-        if spec is not None or not known(shown) or (isinstance(part, ast.FormattedValue) and part.conversion > 0):
+        text = formatted(part, shown) if known(shown) else None
+        if text is None:
             return Unknown(node)
-        texts.append(str(shown))
+        texts.append(text)
     found = "".join(texts)
     return found if len(found) < MOST else Unknown(node)
 
