@@ -96,9 +96,11 @@ with DAG("middle", schedule=None):
     LatestRunSensor(task_id="c", external_dag_id="third")
     Known(task_id="d", trigger_dag_id="fourth")
     Fire(task_id="e", trigger_dag_id=unknown())
+    LatestRunSensor(task_id="f", upstream_dag_id="fifth")
 """
     )
     assert ends(found) == [
+        ("fifth", "middle", "sensor", "high"),
         ("first", "middle", "sensor", "high"),
         ("middle", "fourth", "trigger", "certain"),
         ("middle", "second", "trigger", "high"),

@@ -116,7 +116,10 @@ def by_conf(**context):
     return context["dag_run"].conf.get("shop")
 def by_params(params):
     return params
-def helper(context):
+def by_name(**context):
+    run = context["dag_run"]
+    return run.conf["shop"], run.logical_date
+def helper(context, params=None):
     return context["ti"].execution_date
 def late(**context):
     return helper(context)
@@ -126,6 +129,8 @@ with DAG("asked", schedule=None):
     BashOperator(task_id="c", bash_command="run {{ params.size }}", params={"size": 5})
     PythonOperator(task_id="d", python_callable=by_params)
     PythonOperator(task_id="e", python_callable=late)
+with DAG("named", schedule=None):
+    PythonOperator(task_id="a", python_callable=by_name)
 with DAG("starter", schedule="@once", default_args={"email": ["oncall@example.com"], "email_on_retry": False}):
     TriggerDagRunOperator(task_id="t", trigger_dag_id="asked", conf={"shop": "berlin"})
 with DAG("spark", schedule=None, user_defined_macros={"f": len}, template_searchpath="/etc/airflow/sql"):
@@ -140,6 +145,8 @@ def test_parameters_emails_and_placement(planned: Planned) -> None:
     asked = details(found, "asked", "parameters")
     assert asked == ["dag_run.conf", "dag_run.conf", "params", "params={'size': 5}", "params"]
     assert details(found, "asked", "interval") == ["execution_date"]
+    assert details(found, "named", "parameters") == ["dag_run.conf"]
+    assert details(found, "named", "interval") == ["logical_date"]
     assert details(found, "starter", "parameters") == ["conf={'shop': 'berlin'}"]
     assert details(found, "starter", "emails") == ["oncall@example.com on failure"]
     assert details(found, "starter", "catchup") == []

@@ -21,6 +21,7 @@ _IN_BRACES = re.compile(rf"\{{[{{%][^{{}}]*?(?<![\w.])({_NAME.pattern})\b")
 _OF_A_RUN = re.compile(
     r"\{[{%][^{}]*?\b(?:dag_run|ti|task_instance)\.(execution_date|logical_date|data_interval_(?:start|end))\b"
 )
+_OF_RUNS = {"execution_date", "logical_date", "data_interval_start", "data_interval_end"}
 _RUNS = {"ti", "task_instance", "dag_run", "dagrun"}
 
 
@@ -49,12 +50,17 @@ def _names(node: ast.AST) -> Iterator[str]:
             yield from _text(inner.slice)
         elif isinstance(inner, ast.Call) and isinstance(inner.func, ast.Attribute) and inner.func.attr == "get":
             yield from (name for argument in inner.args[:1] for name in _text(argument))
-        elif isinstance(inner, ast.Attribute) and _NAME.fullmatch(inner.attr) and _is_run(inner.value):
+        elif isinstance(inner, ast.Attribute) and _NAME.fullmatch(inner.attr) and _is_run(inner.value, inner.attr):
             yield inner.attr
 
 
-def _is_run(node: ast.AST) -> bool:
-    """Whether it is the run or the task instance: by its name, or taken out of a context by that."""
+def _is_run(node: ast.AST, attribute: str) -> bool:
+    """Whether it is the run or the task instance: by its name, or taken out of a context by that.
+
+    An object of any name has one of the dates that only those have, unless it is a class (a column of a table).
+    """
+    if attribute in _OF_RUNS and isinstance(node, ast.Name):
+        return not node.id[:1].isupper()
     match node:
         case ast.Name(id=name) | ast.Attribute(attr=name) | ast.Subscript(slice=ast.Constant(value=name)):
             return name in _RUNS

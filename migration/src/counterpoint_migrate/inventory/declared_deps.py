@@ -19,7 +19,13 @@ _KINDS = (
     ("TriggerDagRunOperator", "trigger_dag_id", "trigger", False),
 )
 # what an operator that is none of these probably means by the same argument
-_PROBABLE = (("external_dag_id", "sensor", True), ("trigger_dag_id", "trigger", False))
+_PROBABLE = (
+    ("external_dag_id", "sensor", True),
+    ("upstream_dag_id", "sensor", True),
+    ("trigger_dag_id", "trigger", False),
+    ("target_dag_id", "trigger", False),
+    ("downstream_dag_id", "trigger", False),
+)
 
 if TYPE_CHECKING:
     Note = Callable[[Unresolved, Dag], None]

@@ -45,30 +45,33 @@ def parameters_of(task: Task, code: TaskCode) -> Iterator[str]:
     """How a task asks for the parameters or the configuration of its run."""
     for text in templates_of(task):
         yield from (match[1] for match in _PARAMETERS.finditer(text))
-    for node in code.of(task).nodes:
-        yield from _parameters(node)
+    nodes = code.of(task).nodes
+    arguments = getattr(nodes[0], "args", None) if nodes else None
+    if isinstance(arguments, ast.arguments):
+        every = (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)
+        yield from (argument.arg for argument in every if argument.arg == "params")
+    for node in nodes:
+        if any(isinstance(inner, ast.Attribute) and inner.attr == "conf" for inner in ast.walk(node)):
+            yield from ("dag_run.conf" for inner in ast.walk(node) if _names_run(inner))
+        yield from ("params" for inner in ast.walk(node) if _takes_params(inner))
 
 
-def _parameters(node: ast.AST) -> Iterator[str]:
-    arguments = getattr(node, "args", None)
-    if isinstance(arguments, ast.arguments) and any(one.arg == "params" for one in arguments.args):
-        yield "params"
-    for inner in ast.walk(node):
-        match inner:
-            case ast.Attribute(value=ast.Name(id="dag_run" | "dagrun"), attr="conf"):
-                yield "dag_run.conf"
-            case ast.Attribute(value=ast.Subscript(slice=ast.Constant(value="dag_run")), attr="conf"):
-                yield "dag_run.conf"
-            case ast.Attribute(value=ast.Attribute(attr="dag_run"), attr="conf"):
-                yield "dag_run.conf"
-            case ast.Attribute(value=ast.Call(args=[ast.Constant(value="dag_run"), *_]), attr="conf"):
-                yield "dag_run.conf"
-            case ast.Subscript(value=holder, slice=ast.Constant(value="params")) if _is_context(holder):
-                yield "params"
-            case ast.Call(func=ast.Attribute(value=holder, attr="get"), args=[ast.Constant(value="params"), *_]) if (
-                _is_context(holder)
-            ):
-                yield "params"
+def _names_run(node: ast.AST) -> bool:
+    match node:
+        case ast.Constant(value="dag_run") | ast.Name(id="dag_run") | ast.arg(arg="dag_run"):
+            return True
+        case ast.Attribute(attr="dag_run" | "get_dagrun"):
+            return True
+    return False
+
+
+def _takes_params(node: ast.AST) -> bool:
+    match node:
+        case ast.Subscript(value=holder, slice=ast.Constant(value="params")):
+            return _is_context(holder)
+        case ast.Call(func=ast.Attribute(value=holder, attr="get"), args=[ast.Constant(value="params"), *_]):
+            return _is_context(holder)
+    return False
 
 
 def _is_context(node: ast.AST) -> bool:
