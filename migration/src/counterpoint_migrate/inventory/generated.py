@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import posixpath
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
     from counterpoint_migrate.inventory.dag_files import DagFiles
     from counterpoint_migrate.inventory.state import Facts, Module, State
+
+    StateOf = Callable[[str], State]
 
 _LIBRARIES = {"dagfactory": "dagfactory", "dag_factory": "dagfactory", "gusty": "gusty"}
 _LOADS_ALL = "load_yaml_dags"
@@ -32,6 +35,7 @@ class _Loader:
     library: str
     texts: frozenset[str]
     loads_all: bool
+    names: frozenset[str]  # what stands for the library or for what it made
 
     @property
     def yaml(self) -> list[str]:
@@ -63,7 +67,7 @@ def read_generated(root: Path, files: DagFiles, facts: Facts, modules: Mapping[s
         names = {posixpath.basename(path) for path in documents if loader.loads(path)}
         wanted = {posixpath.basename(name) for name in loader.yaml if not name.startswith((".", "_"))}
         if names and wanted <= names and (wanted or loader.loads_all):
-            _take_back(facts, loader.path)
+            _take_back(facts, loader)
     _gusty(root, files, facts, [loader for loader in loaders if loader.library == "gusty"], state_of)
 
 
@@ -83,7 +87,7 @@ def _gusty(root: Path, files: DagFiles, facts: Facts, loaders: Iterable[_Loader]
         read_gusty(state_of(next((path for path in inner if "METADATA" in path), inner[0])), folder, inner, texts)
     if folders:
         for loader in loaders:
-            _take_back(facts, loader.path)
+            _take_back(facts, loader)
 
 
 def _text(path: Path) -> str | None:
@@ -110,16 +114,29 @@ def _loader(path: str, module: Module) -> _Loader | None:
     names = {
         getattr(node, "id", getattr(node, "attr", "")) for node in nodes if isinstance(node, ast.Name | ast.Attribute)
     }
-    return _Loader(path, min(libraries), texts, _LOADS_ALL in names)
+    return _Loader(path, min(libraries), texts, _LOADS_ALL in names, frozenset(_bound(module.tree)))
 
 
-def _take_back(facts: Facts, path: str) -> None:
+def _bound(tree: ast.Module) -> set[str]:
+    """The names that an import of a library binds, and those of what is made with them."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] in _LIBRARIES:
+            names |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, ast.Import):
+            aliases = [alias for alias in node.names if alias.name.partition(".")[0] in _LIBRARIES]
+            names |= {alias.asname or alias.name.partition(".")[0] for alias in aliases}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign):
+            used = {inner.id for inner in ast.walk(node.value) if isinstance(inner, ast.Name)}
+            targets = {target.id for target in node.targets if isinstance(target, ast.Name)}
+            names |= targets if used & names else set()
+    return names
+
+
+def _take_back(facts: Facts, loader: _Loader) -> None:
     """What a loader makes is known after all."""
     for entry in list(facts.unresolved):
-        library = any(name in entry.detail for name in ("dagfactory", "DagFactory", "gusty", _LOADS_ALL, "create_dag"))
-        if entry.kind in _TOLD and entry.place.rpartition(":")[0] == path and library:
+        words = set(re.findall(r"\w+", entry.detail))
+        if entry.kind in _TOLD and entry.place.rpartition(":")[0] == loader.path and words & loader.names:
             facts.unresolved.discard(entry)
-
-
-if TYPE_CHECKING:
-    StateOf = Callable[[str], State]
