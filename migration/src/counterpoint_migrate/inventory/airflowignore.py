@@ -29,14 +29,12 @@ class _Rule:
     as_regexp: re.Pattern[str] | None
     as_glob: re.Pattern[str]
     negated: bool
-    only_folders: bool
 
     def matches(self, entry: str, *, is_folder: bool) -> bool:
         """Whether the glob means a file or a folder."""
-        if self.only_folders and not is_folder:
-            return False
         inside = not self.folder or entry.startswith(f"{self.folder}/")
-        return inside and self.as_glob.fullmatch(_below(entry, self.folder)) is not None
+        name = _below(entry, self.folder) + ("/" if is_folder else "")
+        return inside and self.as_glob.fullmatch(name) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,22 +98,23 @@ def _rules(text: str, folder: str, place: str) -> Iterator[_Rule]:
             regexp = re.compile(plain)
         except re.error:
             regexp = None
-        yield _Rule(folder, f"{place}:{number}", plain, regexp, _glob(plain.lstrip("!")), negated, plain.endswith("/"))
+        yield _Rule(folder, f"{place}:{number}", plain, regexp, _glob(plain.lstrip("!")), negated)
 
 
 def _glob(pattern: str) -> re.Pattern[str]:
-    """The files and folders that a pattern of a `.gitignore` means; not what lies below such a folder."""
+    """The files, and the folders with a slash at their end, that a pattern of a `.gitignore` means, or lies around."""
+    only_folders = pattern.endswith("/")
     body = pattern.rstrip("/")
     anchored = "/" in body
     parts = [_part(part) for part in body.lstrip("/").split("/")]
     inner = "/".join(parts).replace("\0/", "(?:.*/)?").replace("/\0", "/.*").replace("\0", ".*")
     start = "" if anchored else "(?:.*/)?"
-    return re.compile(start + inner)
+    return re.compile(start + inner + ("/.*" if only_folders else "(?:/.*)?"))
 
 
 def _part(part: str) -> str:
-    if part == "**":
-        return "\0"
+    if part in {"*", "**"}:
+        return "[^/]+" if part == "*" else "\0"
     found, position = "", 0
     while position < len(part):
         letter = part[position]
