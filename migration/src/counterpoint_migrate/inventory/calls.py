@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from counterpoint_migrate.inventory import constant_folding, dags, edges, natives, taskflow, tasks, uses
+from counterpoint_migrate.inventory import constant_folding, cosmos, dags, edges, natives, taskflow, tasks, uses
 from counterpoint_migrate.inventory.builtin_calls import computed
 from counterpoint_migrate.inventory.classes import initialized, native_base
 from counterpoint_migrate.inventory.container_methods import of_container
@@ -78,7 +78,7 @@ def _either(state: State, callee: Unknown, args: Sequence[Any], keywords: dict[s
 
 
 def _function(state: State, func: Func, args: Sequence[Any], keywords: dict[str, Any], node: ast.AST) -> Any:
-    if func.decorator is None or func.decorator[0] == "asset" or state.user is not None:
+    if func.decorator is None or func.decorator[0].startswith("asset") or state.user is not None:
         found = followed(state, func, args, keywords, node)
         if "contextmanager" in func.marks and isinstance(found, list):
             return found[0] if len(found) == 1 else Unknown(node)
@@ -154,6 +154,8 @@ _NOTHING = {"builtins.setattr"}
 
 def _of_airflow(state: State, callee: Ref, args: Sequence[Any], keywords: dict[str, Any], node: ast.AST) -> Any:
     tail = callee.tail
+    if tail in cosmos.NAMES:
+        return _cosmos(state, callee, args, keywords, node)
     if tail == "DAG" or (tail.endswith(("DAG", "Dag")) and "dag_id" in keywords):
         return _dag(state, tail, args, keywords, node)
     if tail == "TaskGroup":
@@ -175,6 +177,21 @@ def _hidden_group(state: State, callee: Ref, args: Sequence[Any], keywords: dict
     detail = f"{callee.name} makes the tasks of the group {group.prefix.rstrip('.')}{of_dag}: how many is not known"
     state.unresolved("out_of_sight", node, detail)
     return group
+
+
+def _cosmos(state: State, callee: Ref, args: Sequence[Any], keywords: dict[str, Any], node: ast.AST) -> Dag | Group:
+    """A DAG or a task group that Cosmos fills with the tasks of a dbt project."""
+    if callee.tail == "DbtTaskGroup":
+        if not cosmos.names_project(args, keywords):
+            return _hidden_group(state, callee, args, keywords, node)
+        name = args[0] if args and not isinstance(args[0], Made) else "dbt_task_group"
+        around: Dag | Group = taskflow.group(state, keywords.get("group_id", name), keywords, node)
+    else:
+        around = dags.make_dag(state, "call", keywords, node)
+    with state.around(around):
+        uses.of_maker(state, keywords, node)
+        cosmos.expand(state, args, keywords, node)
+    return around
 
 
 def _dag(state: State, tail: str, args: Sequence[Any], keywords: dict[str, Any], node: ast.AST) -> Dag:

@@ -9,6 +9,7 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from counterpoint_migrate.inventory.formats import formatted, is_plain
 from counterpoint_migrate.inventory.values import (
     ABSENT,
     Bound,
@@ -157,11 +158,14 @@ def joined(node: ast.JoinedStr, parts: Sequence[Any]) -> Any:
     """An f-string, from the values of its parts."""
     texts: list[Any] = []
     for part, value in zip(node.values, parts, strict=True):
-        plain = not isinstance(part, ast.FormattedValue) or (part.format_spec is None and part.conversion <= 0)
         shown = value.args[0] if isinstance(value, Made) and value.name == "pathlib.Path" and value.args else value
-        if not plain or not (known(shown) or isinstance(shown, Made)):
+        if isinstance(shown, Made) and is_plain(part):
+            texts.append(shown)
+            continue
+        text = formatted(part, shown) if known(shown) else None
+        if text is None:
             return Unknown(node)
-        texts.append(shown if isinstance(shown, Made) else str(shown))
+        texts.append(text)
     if any(isinstance(text, Made) for text in texts):
         return Made("str.join", texts, {}, node)
     found = "".join(texts)

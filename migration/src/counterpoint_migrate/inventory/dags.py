@@ -61,6 +61,7 @@ def make_dag(
         if name in known_defaults:
             settings.setdefault(name, known_defaults[name])
     dag = Dag(dag_id, literal, state.place(node), style, _schedule(state, keywords, node), settings, known_defaults)
+    dag.timetable = next((keywords[name] for name in _SCHEDULES if keywords.get(name) is not None), None)
     dag.called_from, dag.source = state.site, state.root.path
     dag.loop = state.loops[-1] if state.loops else None
     dag.condition = state.conditions[-1] if state.conditions else None
@@ -142,11 +143,13 @@ def _kind(kind: str, value: Any, expression: Any = None) -> dict[str, Any]:
 
 
 def asset_dag(state: State, func: Func) -> None:
-    """A function decorated by `asset` is a DAG of one task that makes it."""
-    given = dict(func.decorator[1]) if func.decorator is not None else {}
+    """A function decorated by `asset` or `asset.multi` is a DAG of one task that makes it, or several."""
+    kind, given = func.decorator or ("asset", {})
     dag = make_dag(state, "asset", {"dag_id": given.get("name", func.name), **given}, func.node, whole={})
     uri = given.get("uri")
     with state.around(dag):
         how = How("task", func.name)
         task = make_task(state, "airflow.sdk.asset", {"task_id": dag.id, **given}, func.node, how)
-    task.outlets = [uri] if isinstance(uri, str) else [dag.id]
+    task.code = func
+    if kind == "asset":
+        task.outlets = [uri] if isinstance(uri, str) else [dag.id]

@@ -39,7 +39,7 @@ def kind_of_decorator(value: Any) -> str | None:
     parts = name.split(".")
     if parts[0] != "airflow":
         return None
-    if len(parts) > 1 and parts[-2] == "task":
+    if len(parts) > 1 and (parts[-2] == "task" or parts[-2:] == ["asset", "multi"]):
         return "task" if parts[-1] == "python" else ".".join(parts[-2:])
     return parts[-1] if parts[-1] in _DECORATORS else None
 

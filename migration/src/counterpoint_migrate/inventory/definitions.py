@@ -27,7 +27,7 @@ def define_function(state: State, node: ast.FunctionDef | ast.AsyncFunctionDef) 
     for decorator in reversed(node.decorator_list):
         found = decorated(state, evaluate(state, decorator), found, decorator)
     state.bind(node.name, found)
-    if isinstance(found, Func) and found.decorator is not None and found.decorator[0] == "asset":
+    if isinstance(found, Func) and found.decorator is not None and found.decorator[0] in {"asset", "asset.multi"}:
         asset_dag(state, found)
     return found
 

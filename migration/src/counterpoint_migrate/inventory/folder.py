@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import ast
-import os
 import re
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from counterpoint.errors import UsageError
-from counterpoint_migrate.inventory import calls, declared_deps, expressions, inferred_deps
-from counterpoint_migrate.inventory.inventory_model import Dag, Inventory, Unresolved
+from counterpoint_migrate.inventory import calls, declared_deps, expressions, inferred_deps, subdags
+from counterpoint_migrate.inventory.dag_files import find_files
+from counterpoint_migrate.inventory.generated import read_generated
+from counterpoint_migrate.inventory.inventory_model import Inventory, Unresolved
 from counterpoint_migrate.inventory.state import Facts, Module, State, TooMuchError, names_of
 from counterpoint_migrate.inventory.statements import execute, unfollowed
+from counterpoint_migrate.inventory.task_files import TaskFiles
 
-_LARGEST = 5_000_000
-_SKIPPED = {"__pycache__", "node_modules", "site-packages"}
+if TYPE_CHECKING:
+    from counterpoint_migrate.inventory.inventory_model import Dag
+
 _PYTHON_2 = re.compile(
     r"Missing parentheses in call to '(?:print|exec)'|multiple exception types must be parenthesized"
     r"|leading zeros in decimal integer|invalid decimal literal"
@@ -40,9 +42,30 @@ def inventory(folder: Path | str) -> Inventory:
     _of_files(dags, reader.modules)
     _doubles(dags, facts)
     _empty(dags, facts)
-    declared = declared_deps.declared(dags, facts.unresolved)
-    dependencies = declared + inferred_deps.probable(dags, declared)
-    return Inventory(str(folder), reader.files, dags, dependencies, facts.plugins, sorted(facts.unresolved))
+    _number(dags)
+    subdags.tie(dags)
+    TaskFiles(facts.root, reader.found.other, facts.note).read(dags)
+    declared = declared_deps.declared(dags, facts.note)
+    probable, groups = inferred_deps.probable(dags, declared)
+    unresolved, concerns = sorted(facts.unresolved), _concerns(facts)
+    return Inventory(str(folder), reader.files, dags, declared + probable, facts.plugins, unresolved, groups, concerns)
+
+
+def _number(dags: list[Dag]) -> None:
+    """Tells those apart whose ids are not known and that stand at one place."""
+    counts: dict[tuple[str, str], int] = {}
+    for dag in dags:
+        dag.number = counts.get((dag.id, dag.place), 0)
+        counts[dag.id, dag.place] = dag.number + 1
+
+
+def _concerns(facts: Facts) -> dict[Unresolved, frozenset[str]]:
+    """The DAGs that each entry is about; what was found outside of any may be about all of its file."""
+    return {
+        entry: frozenset(dag.key for dag in dags if dag is not None)
+        for entry, dags in facts.concerns.items()
+        if None not in dags
+    }
 
 
 def _empty(dags: list[Dag], facts: Facts) -> None:
@@ -55,7 +78,7 @@ def _empty(dags: list[Dag], facts: Facts) -> None:
         details = (*told.get(dag.file, ()), *told.get(dag.source, ()))
         if dag.entered and not dag.tasks and not any(f"DAG {dag.id}" in detail for detail in details):
             detail = f"no task of DAG {dag.id} was found: what it does is not known"
-            facts.unresolved.add(Unresolved(dag.place, "no_tasks", detail))
+            facts.note(Unresolved(dag.place, "no_tasks", detail), dag)
 
 
 def _doubles(dags: list[Dag], facts: Facts) -> None:
@@ -68,7 +91,8 @@ def _doubles(dags: list[Dag], facts: Facts) -> None:
         places = sorted({dag.called_from or dag.place for dag in doubles})
         if len(doubles) > 1:
             detail = f"DAG {name} is made {len(doubles)} times, at {', '.join(places)}: Airflow shows one of them"
-            facts.unresolved |= {Unresolved(dag.place, "duplicate_id", detail) for dag in doubles}
+            for dag in doubles:
+                facts.note(Unresolved(dag.place, "duplicate_id", detail), dag)
 
 
 def _order(dag: Any) -> tuple[str, int, str]:
@@ -90,19 +114,27 @@ class _Reader:
         self.facts = Facts()
         self.modules: dict[str, Module] = {}
         self.files: list[dict[str, Any]] = []
-        self.paths = _paths(root, self.facts)
-        self.known = frozenset(self.paths)
+        self.facts.root = root
+        self.found = find_files(root, self.facts.note)
+        self.known = frozenset(self.found.python)
+        self.paths = [path for path in self.found.python if path not in self.found.ignored]
 
     def read(self) -> None:
         for path in self.paths:
             self.module(path)
         for path in self.paths:  # when all are read it is known which functions nobody calls
             self._rest(self.modules[path])
+        read_generated(self.root, self.found, self.facts, dict(self.modules), self._state_of)
         made: dict[str, int] = {}
+        ignored = self.found.ignored
         for dag in self.facts.dags:
             made[dag.source] = made.get(dag.source, 0) + 1
-        read = {path for path in self.paths if self.modules[path].tree is not None}
-        self.files = [{"path": path, "read": path in read, "dags": made.get(path, 0)} for path in self.paths]
+        read = {path for path, module in self.modules.items() if module.tree is not None} | made.keys()
+        self.files = [
+            {"path": path, "read": path in read, "dags": made.get(path, 0)}
+            | ({"ignored": True} if path in ignored else {})
+            for path in sorted({*self.found.python, *made})
+        ]
 
     def module(self, path: str) -> Module:
         """The module of a file, read when it is first asked for."""
@@ -122,6 +154,10 @@ class _Reader:
             state = self._state(module)
             with self.facts.heap.undone():
                 self._guarded(state, lambda: unfollowed(state, tree))
+
+    def _state_of(self, path: str) -> State:
+        """The state for a file that is not Python."""
+        return self._state(self.modules.setdefault(path, Module(path)))
 
     def _state(self, module: Module) -> State:
         return State(self.facts, module, module.scope, execute, self._load, calls.called, expressions.evaluate, module)
@@ -189,22 +225,3 @@ def _stems(name: str, origin: str, root: str) -> list[Path]:
     named = [Path(*parts[1:])] if parts[:1] == [root] else []
     above = [folder.joinpath(*parts) for folder in here.parents]  # one of them is the folder of DAGs
     return [Path(*parts), here.joinpath(*parts), *named, *above]
-
-
-def _paths(root: Path, facts: Facts) -> list[str]:
-    if not root.is_dir():
-        raise UsageError(f"{root} is no folder: give one that holds Airflow DAG files")
-    found = []
-    for where, folders, files in os.walk(root):
-        folders[:] = [name for name in folders if not name.startswith(".") and name not in _SKIPPED]
-        for name in files:
-            path = Path(where, name)
-            inner = path.relative_to(root).as_posix()
-            if name.endswith(".zip"):
-                facts.unresolved.add(Unresolved(f"{inner}:1", "unreadable", "a packed DAG file: unpack it"))
-            elif name.endswith(".py") and path.is_file():
-                if path.stat().st_size <= _LARGEST:
-                    found.append(inner)
-                else:
-                    facts.unresolved.add(Unresolved(f"{inner}:1", "unreadable", "it has over 5 MB"))
-    return sorted(found)

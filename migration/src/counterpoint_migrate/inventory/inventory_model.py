@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from counterpoint_migrate.inventory.values import plain, text_of
+from counterpoint_migrate.inventory.zones import Zone, zone_of
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -32,10 +33,37 @@ class Dependency:
     place: str
     detail: str
     outside: bool = False
+    offset_seconds: float | None = None  # by how much the logical date of the upstream run is earlier
+    offset: str | None = None  # how the source says which run is waited for, where it is not the same logical date
 
     def to_dict(self) -> dict[str, Any]:
         """As a JSON value."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        same = ("upstream", "downstream", "kind", "confidence", "place", "detail", "outside")
+        offset = _said(offset_seconds=self.offset_seconds, offset=self.offset)
+        return {**{name: getattr(self, name) for name in same}, **offset}
+
+
+def _said(**fields: Any) -> dict[str, Any]:
+    """The fields that say something."""
+    return {name: value for name, value in fields.items() if value not in (None, [])}
+
+
+@dataclass(frozen=True, slots=True)
+class ClockGroup:
+    """DAGs of which any may wait for any other by the clock, so that no single pair is worth a guess."""
+
+    upstreams: tuple[str, ...]
+    downstreams: tuple[str, ...]
+    detail: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """As a JSON value."""
+        return {
+            "upstreams": list(self.upstreams),
+            "downstreams": list(self.downstreams),
+            "confidence": "low",
+            "detail": self.detail,
+        }
 
 
 @dataclass(slots=True)
@@ -49,7 +77,10 @@ class Uses:
     reads: set[str] = field(default_factory=set)
     writes: set[str] = field(default_factory=set)
     mentions: set[str] = field(default_factory=set)
+    files: dict[str, str] = field(default_factory=dict)  # the text of each file that it names
     variables_set: set[str] = field(default_factory=set)  # those of the variables that are written
+    triggers: dict[str, str] = field(default_factory=dict)  # DAGs that code starts, with the place where it does
+    pulls: dict[str, str] = field(default_factory=dict)  # DAGs whose XCom is pulled, likewise
 
     def add_xcom(self, how: str, detail: str) -> None:
         """Notes a use of XCom, once."""
@@ -67,13 +98,8 @@ class Uses:
             "reads": sorted(self.reads),
             "writes": sorted(self.writes),
             "mentions": sorted(self.mentions - self.reads - self.writes),
-            **_said(variables_set=sorted(self.variables_set)),
+            **_said(files=sorted(self.files), variables_set=sorted(self.variables_set)),
         }
-
-
-def _said(**fields: Any) -> dict[str, Any]:
-    """The fields that say something."""
-    return {name: value for name, value in fields.items() if value not in (None, [])}
 
 
 @dataclass(eq=False, slots=True)
@@ -107,6 +133,7 @@ class Task:
     inlets: list[str] = field(default_factory=list)
     uses: Uses = field(default_factory=Uses)
     dag: Dag | None = None
+    code: Any = None  # the function that it calls, where it is one of the folder
 
     def to_dict(self) -> dict[str, Any]:
         """As a JSON value."""
@@ -143,6 +170,21 @@ class Dag:
     known_links: set[tuple[Task | Group, Task | Group]] = field(default_factory=set)
     entered: bool = False  # whether code that may make tasks stands in it
     taken: dict[str, Any] = field(default_factory=dict)  # how often an id of a task was given
+    timetable: Any = None  # the value of its schedule
+    parent: str | None = None  # the key of the DAG whose SubDagOperator runs it
+    number: int = 0  # among those of the same id expression and place
+
+    @property
+    def key(self) -> str:
+        """What tells it from all others: its id, or where that is not known its place, too."""
+        if self.literal:
+            return self.id
+        return f"{self.id} ({self.place})" + (f" #{self.number + 1}" if self.number else "")
+
+    @property
+    def zone(self) -> Zone:
+        """The time zone in which its schedule is meant."""
+        return zone_of(self.timetable, self.settings.get("start_date"))
 
     @property
     def file(self) -> str:
@@ -171,6 +213,12 @@ class Dag:
         """Who owns it, by its own arguments and by those of its tasks."""
         given = [self.defaults.get("owner"), *(task.settings.get("owner") for task in self.tasks)]
         return sorted({owner if isinstance(owner, str) else text_of(owner) for owner in given if owner is not None})
+
+    @property
+    def known_owners(self) -> set[str]:
+        """The owners that are constants, without `airflow`, the default."""
+        given = [self.defaults.get("owner"), *(task.settings.get("owner") for task in self.tasks)]
+        return {owner for owner in given if isinstance(owner, str)} - {"airflow"}
 
     def edges(self) -> list[tuple[str, str]]:
         """Pairs of the ids of tasks that follow each other directly, in the order of the source."""
@@ -204,6 +252,7 @@ class Dag:
         same = ("id", "literal", "place", "style", "schedule", "owners", "loop", "condition")
         return {
             **{name: getattr(self, name) for name in same},
+            **_said(key=None if self.literal else self.key, parent=self.parent, time_zone=self.zone.shown),
             "settings": {name: plain(value) for name, value in self.settings.items()},
             "tasks": [task.to_dict() for task in self.tasks],
             "edges": [list(edge) for edge in self.edges()],
@@ -238,6 +287,10 @@ class Inventory:
     dependencies: list[Dependency]
     plugins: list[dict[str, str]]
     unresolved: list[Unresolved]
+    clock_groups: list[ClockGroup] = field(default_factory=list)
+    concerns: dict[Unresolved, frozenset[str]] = field(
+        default_factory=dict
+    )  # the DAGs that an entry is about, if known
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON document of the command."""
@@ -248,4 +301,5 @@ class Inventory:
             "dependencies": [dependency.to_dict() for dependency in self.dependencies],
             "plugins": self.plugins,
             "unresolved": [entry.to_dict() for entry in self.unresolved],
+            "clock_groups": [group.to_dict() for group in self.clock_groups],
         }

@@ -6,6 +6,7 @@ import posixpath
 import re
 from typing import TYPE_CHECKING, Any
 
+from counterpoint_migrate.inventory.sql import is_sql, tables_of
 from counterpoint_migrate.inventory.values import Bound, Class, Made, Ref, held_by
 
 if TYPE_CHECKING:
@@ -21,15 +22,6 @@ _PATH = re.compile(
 _BRACES = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}")
 _SPACES = re.compile(r"\s+")
 _TABLE = re.compile(r"[\w$`{}:-]+(?:\.[\w$`{}:-]+){0,2}")
-_NAME = r"[`\"\[]?((?:[\w$-]|\{\{[^}]*\}\})+(?:[`\"\]]?\.[`\"\[]?(?:[\w$*-]|\{\{[^}]*\}\})+){0,2})"
-_INTO = re.compile(
-    r"\b(?:insert\s+(?:overwrite\s+)?(?:into\s+)?(?:table\s+)?|merge\s+into\s+|truncate\s+(?:table\s+)?|update\s+"
-    r"|create\s+(?:or\s+replace\s+)?(?:external\s+)?(?:table|view|materialized\s+view)\s+(?:if\s+not\s+exists\s+)?"
-    rf"|copy\s+){_NAME}",
-    re.IGNORECASE,
-)
-_FROM = re.compile(rf"\b(?:from|join)\s+{_NAME}", re.IGNORECASE)
-_SQL = re.compile(r"\s*(?:--.*\n\s*)*(?:select|insert|with|create|merge|update|delete|truncate|copy)\b", re.IGNORECASE)
 _OUT = re.compile(r"(?:^|_)(?:dest|destination|target|output|out|sink|to|dst)(?:_|$)|^local_file")
 _IN = re.compile(r"(?:^|_)(?:source|src|input|in|from)(?:_|$)|^(?:filepath|bucket_key|filename)$")
 _WRITES = re.compile(
@@ -41,6 +33,10 @@ _READS = re.compile(
 )
 _SHELL_OUT = re.compile(r"(?:>>?|\s-o|--output(?:-file)?[=\s]|--out[=\s]|--dest(?:ination)?[=\s]|\btee)\s*$")
 _LEAST = 4
+_DEEPEST = 8  # of dicts and lists
+_DATABASES = "Redshift|Snowflake|Postgres|MySql|BigQuery|Hive|MsSql|Oracle|Vertica|Trino|Presto|Teradata|Athena"
+_INTO_DATABASE = re.compile(rf"To(?:{_DATABASES})\w*$")
+_OUT_OF_DATABASE = re.compile(rf"(?:{_DATABASES})To")
 _NO_ACCESS = {"join", "Path", "Dataset", "Asset", "str", "len", "get", "getenv", "setdefault"}
 _MOST = 10_000
 
@@ -64,14 +60,16 @@ def of_arguments(task: Task) -> None:
         side = "reads" if sensor or _IN.search(name) else "writes" if _OUT.search(name) else "mentions"
         for text in _texts([value]):
             _argument(task.uses, name, text, side)
+        _references(task.uses, name, value)
     _bucket(task, "reads" if sensor else "mentions")
+    _loaded_table(task)
 
 
 def _argument(found: Uses, name: str, text: str, side: str) -> None:
     if is_path(text) or ("table" in name and _TABLE.fullmatch(text)):
         getattr(found, side).add(normal(text))
-    elif _SQL.match(text):
-        _sql(found, text)
+    elif is_sql(text):
+        note_sql(found, text)
     elif " " in text and "command" in name:
         _shell(found, text)
 
@@ -86,15 +84,41 @@ def _bucket(task: Task, side: str) -> None:
         getattr(task.uses, side).add(normal(f"{scheme}://{bucket}/{key}"))
 
 
-def _sql(found: Uses, text: str) -> None:
-    short = _BRACES.sub(lambda match: "{{" + _SPACES.sub("", match[1]) + "}}", text)
-    written = {_bare(match) for match in _INTO.finditer(short)}
-    found.writes |= written
-    found.reads |= {_bare(match) for match in _FROM.finditer(short)} - {"select"}
+def note_sql(found: Uses, text: str) -> None:
+    """Notes the tables of a text of SQL."""
+    tables = tables_of(text)
+    found.reads |= {normal(name) for name in tables.reads}
+    found.writes |= {normal(name) for name in tables.writes}
+    found.mentions |= {normal(name) for name in tables.mentions}
 
 
-def _bare(match: re.Match[str]) -> str:
-    return re.sub(r"[`\"\[\]]", "", match[1])
+def _references(found: Uses, key: str, value: Any, depth: int = 0) -> None:
+    """Notes tables that the configuration of a BigQuery job names by project, dataset and table."""
+    if depth > _DEEPEST:
+        return
+    if isinstance(value, dict):
+        parts = [value.get(name) for name in ("projectId", "datasetId", "tableId")]
+        if isinstance(parts[2], str):
+            known = [part for part in parts if isinstance(part, str)]
+            side = "writes" if "estination" in key else "reads" if "ource" in key else "mentions"
+            getattr(found, side).add(normal(".".join(known)))
+        for name, inner in value.items():
+            _references(found, str(name), inner, depth + 1)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            _references(found, key, inner, depth + 1)
+
+
+def _loaded_table(task: Task) -> None:
+    """The table of a transfer operator (`S3ToRedshiftOperator`), which its schema may stand beside."""
+    table, schema = task.arguments.get("table"), task.arguments.get("schema")
+    if not isinstance(table, str) or not _TABLE.fullmatch(table):
+        return
+    name = normal(f"{schema}.{table}" if isinstance(schema, str) and "." not in table else table)
+    if _INTO_DATABASE.search(task.operator):
+        task.uses.writes.add(name)
+    elif _OUT_OF_DATABASE.match(task.operator):
+        task.uses.reads.add(name)
 
 
 def _shell(found: Uses, text: str) -> None:
@@ -119,8 +143,8 @@ def of_call(found: Uses, callee: Any, args: Sequence[Any], keywords: dict[str, A
     for text in _texts([holder, *args, *keywords.values()]):
         if is_path(text):
             getattr(found, side).add(normal(text))
-        elif _SQL.match(text) and " " in text.strip():
-            _sql(found, text)
+        elif is_sql(text):
+            note_sql(found, text)
     if name in {"to_sql", "saveAsTable", "insertInto", "read_sql_table", "table", "insert_rows"}:
         table = args[0] if args else keywords.get("table", keywords.get("name"))
         if isinstance(table, str) and _TABLE.fullmatch(table):

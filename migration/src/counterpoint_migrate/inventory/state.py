@@ -6,6 +6,7 @@ import builtins
 from collections import ChainMap
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from counterpoint_migrate.inventory.heap import Heap
@@ -58,6 +59,13 @@ class Facts:
     followed: set[ast.AST] = field(default_factory=set)  # the functions that were called
     heap: Heap = field(default_factory=Heap)
     instances: dict[Any, Instance] = field(default_factory=dict)  # by the task or DAG that an object is
+    concerns: dict[Unresolved, set[Dag | None]] = field(default_factory=dict)  # the DAGs in which each was found
+    root: Path = field(default_factory=Path)  # the folder that is read
+
+    def note(self, entry: Unresolved, dag: Dag | None = None) -> None:
+        """Notes what is not known, of a DAG or of none in particular, once."""
+        self.unresolved.add(entry)
+        self.concerns.setdefault(entry, set()).add(dag)
 
 
 @dataclass(eq=False, slots=True)
@@ -148,7 +156,7 @@ class State:
 
     def unresolved(self, kind: str, node: ast.AST, detail: str) -> None:
         """Notes what is not known, once."""
-        self.facts.unresolved.add(Unresolved(self.place(node), kind, detail))
+        self.facts.note(Unresolved(self.place(node), kind, detail), self.dag)
 
     @property
     def dag(self) -> Dag | None:

@@ -53,6 +53,7 @@ def _task(
     how = tasks.How(kind, func.name, mapped, unique=True)
     task = tasks.make_task(state, f"airflow.sdk.{kind}", settings, node, how)
     edges.passed(state, [*args, *keywords.values(), *(mapped or {}).values()], task, node)
+    task.code = func
     scan(state, func, args, keywords, task.uses, node)
     return task
 

@@ -53,6 +53,15 @@ SETTINGS = (
     "on_execute_callback",
     "on_skipped_callback",
     "sla_miss_callback",
+    "email",
+    "email_on_failure",
+    "email_on_retry",
+    "executor_config",
+    "run_as_user",
+    "weight_rule",
+    "max_active_tis_per_dagrun",
+    "params",
+    "conf",
 )
 _OPERATOR = re.compile(r"(Operator|OperatorAsync|Sensor|SensorAsync|ExternalTaskMarker)$")
 # operators of Airflow that take no connection
@@ -190,7 +199,7 @@ def adopt(state: State, dag: Dag, task: Task, *, unique: bool = False) -> None:
     if isinstance(number, Unknown):
         task.literal = False
         detail = f"whether the id {base} of this task gets a number is not known"
-        state.facts.unresolved.add(Unresolved(task.place, "task_id", detail))
+        state.facts.note(Unresolved(task.place, "task_id", detail), dag)
     else:
         while number and f"{base}__{number}" in dag.taken:
             number += 1

@@ -5,15 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from counterpoint_migrate.inventory import paths
-from counterpoint_migrate.inventory.inventory_model import Task
+from counterpoint_migrate.inventory import code_links, paths
 from counterpoint_migrate.inventory.values import (
     Bound,
     Class,
-    Func,
     Made,
     Method,
-    Partial,
     Ref,
     Unknown,
     inside,
@@ -24,7 +21,7 @@ if TYPE_CHECKING:
     import ast
     from collections.abc import Sequence
 
-    from counterpoint_migrate.inventory.inventory_model import Uses
+    from counterpoint_migrate.inventory.inventory_model import Task, Uses
     from counterpoint_migrate.inventory.state import State
 
 _CONNECTION = re.compile(r"(^|_)conn(ection)?_id$")
@@ -57,6 +54,7 @@ def note(state: State, callee: Any, args: Sequence[Any], keywords: dict[str, Any
     _connections(state, found, keywords, node)
     if name.endswith("Hook") and args:
         _add(state, found.connections, "connection", first, node)
+    code_links.of_call(state, found, name, args, keywords, node)
     paths.of_call(found, callee, args, keywords)
 
 
@@ -114,19 +112,20 @@ def of_arguments(state: State, task: Task, keywords: dict[str, Any], node: ast.A
         for one in inside(value):
             if isinstance(one, str) and ("{{" in one or "{%" in one or _is_file(name, one)):
                 task.uses.templates.setdefault(name, one[:_LONGEST])
-                of_template(task.uses, one)
-            elif isinstance(one, Task | Func | Partial | Made):
-                continue
+                of_template(task.uses, one, task.place)
+            if isinstance(one, str) and "command" in name:
+                code_links.of_command(task.uses, one, task.place)
 
 
 def _is_file(name: str, text: str) -> bool:
     return name in {"sql", "hql", "bash_command", "query"} and _FILE.fullmatch(text) is not None
 
 
-def of_template(found: Uses, text: str) -> None:
+def of_template(found: Uses, text: str, place: str) -> None:
     """Notes what a Jinja template uses."""
     for inner in (braces[1] or braces[2] for braces in _BRACES.finditer(text)):
         found.variables |= {next(filter(None, match.groups())) for match in _VARIABLE.finditer(inner)}
         found.connections |= {next(filter(None, match.groups())) for match in _CONN.finditer(inner)}
         for pull in _PULL.finditer(inner):
             found.add_xcom("template", " ".join(pull[1].split())[:_LONGEST])
+            code_links.of_pull(found, pull[1], place)
