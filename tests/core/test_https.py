@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from counterpoint import http
 from counterpoint.errors import ServiceError, UnansweredError
-from counterpoint.http import NO_RETRIES, ask, bearer
+from counterpoint.http import NO_RETRIES, Access, ask, bearer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,6 +120,16 @@ def test_the_users_authority_is_trusted(server: Server, monkeypatch: pytest.Monk
     assert server.asked == [*LET_IN.values()]
     with pytest.raises(UnansweredError, match="CERTIFICATE_VERIFY_FAILED"):  # it is for 127.0.0.1
         ask(f"{server.url.replace('127.0.0.1', 'localhost')}/x", retries=NO_RETRIES)
+
+
+def test_the_authority_of_one_server_is_trusted_for_that_server_alone(server: Server) -> None:
+    sent = LET_IN["Authorization"].removeprefix("Bearer ")
+    access = Access(token=sent, ca=str(server.authority))
+    assert ask(f"{server.url}/x", credentials=access) == {"ok": 1}
+    assert server.asked == [*LET_IN.values()]
+    with pytest.raises(UnansweredError, match="CERTIFICATE_VERIFY_FAILED"):
+        ask(f"{server.url}/x", credentials=Access(token=sent), retries=NO_RETRIES)
+    assert sent not in repr(access)
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="the command openssl is not installed")

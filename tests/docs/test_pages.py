@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from counterpoint.cli.parser import parser
+from counterpoint.model import groups_of
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 # what a person follows shows commands; decisions are records, and their pages are not read for commands
@@ -65,6 +66,19 @@ def test_the_example_of_resources(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     orders, model = names["nightly"].steps
     assert (orders.owner, orders.env, model.owner) == ("team:data", {"TZ": "Europe/Paris"}, "ann@example.org")
     assert (model.resources.memory_bytes, model.resources.threads, model.tags) == (4 * 1024**3, 2, {"tier": "gold"})
+
+
+def test_the_example_of_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop/orders.py").write_text("def read(partition): ...\n", encoding="utf-8")
+    prepare = "def clean(orders): ...\ndef features(clean): ...\ndef labels(clean): ...\n"
+    (tmp_path / "shop/prepare.py").write_text(prepare, encoding="utf-8")
+    (tmp_path / "shop/train.py").write_text("def fit(features, labels): ...\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    (example,) = fenced("how-to/groups.md", "python")
+    names: dict[str, Any] = {}
+    exec(compile(example, "groups.md", "exec"), names)  # noqa: S102 - the page's own example
+    assert groups_of(names["nightly"]) == {"prepare": ("clean", "features", "labels")}
 
 
 def test_the_example_of_waiting() -> None:

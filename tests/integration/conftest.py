@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
+import threading
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from counterpoint.cli.environments import python_of
 from counterpoint.errors import ServiceError
+from counterpoint.http import Access
+from counterpoint.target import DeploymentTarget
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,6 +25,7 @@ if TYPE_CHECKING:
 
     OnPath = Callable[[str], AbstractContextManager[None]]
 
+    Answering = Callable[..., AbstractContextManager[tuple[DeploymentTarget, list[str | None]]]]
     AirflowUp = Callable[[str, int], AbstractContextManager[Callable[[], str]]]
 
 HERE = Path(__file__).parent
@@ -60,3 +66,42 @@ def airflow_up(airflow_python: Path) -> AirflowUp:
                 process.wait(60)
 
     return up
+
+
+@pytest.fixture
+def answering(tmp_path: Path) -> Answering:
+    """Makes a target of an orchestrator whose server gives some answers by path, and 404 for all others.
+
+    The second part of what it gives are the headers by which somebody came in.
+    """
+
+    @contextmanager
+    def serving(kind: str, sent: str, answers: dict[str, Any]) -> Iterator[tuple[DeploymentTarget, list[str | None]]]:
+        entered: list[str | None] = []
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                entered.append(self.headers["Authorization"])
+                answer = answers.get(self.path)
+                body = json.dumps(answer).encode()
+                self.send_response(404 if answer is None else 200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            do_POST = do_GET  # noqa: N815 - the name that the base class calls
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        place = "[target.team] of counterpoint.toml"
+        url, enter = f"http://127.0.0.1:{server.server_port}", lambda: Access(token=sent)
+        try:
+            yield DeploymentTarget("team", kind, url, str(tmp_path), tmp_path, enter, place, "prod"), entered
+        finally:
+            server.shutdown()
+            server.server_close()
+
+    return serving

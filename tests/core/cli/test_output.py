@@ -81,6 +81,7 @@ def test_common_options_stand_before_and_behind(command: str) -> None:
         "down": ("airflow",),
         "build": ("streamrec", "--target", "airflow", "--out", "deploy"),
         "approve": ("run", "step"),
+        "deploy": (),
     }.get(command, ("streamrec",))
     common = ("--root", "here", "--json", "--quiet", "-v")
     before = parser().parse_args([*common, command, *more])

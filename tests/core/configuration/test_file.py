@@ -74,7 +74,7 @@ def test_the_file_is_found_from_below_and_by_the_variable(project: Path, monkeyp
         ("default = 3", "default is no text: write it in quotes"),
         ('default = "prd"\n[env.prod]', "has no environment 'prd': did you mean 'prod'?"),
         ("[envs.prod]", "'envs' is not known: did you mean 'env'?"),
-        ("[target.prod]", "'target' is not known"),
+        ("[targets.prod]", "'targets' is not known"),
         ("[env.prod]\nroots = 'x'", "[env.prod] 'roots' is not known: did you mean 'root'?"),
         ("[env.prod]\nsettings = 3", "[env.prod] settings is no table: write it as [env.prod.settings]"),
         ("[env.prod]\ntracking = 'mlflow'", "[env.prod] tracking is no address"),

@@ -14,8 +14,8 @@ from workshop import BEFORE, DAY, PIPELINE, SECRET, Workshop, days_of_events
 
 from counterpoint.lineage import gather
 from counterpoint.lineage.features import _contract
+from counterpoint.lineage.functions import MODULE, functions_in
 from counterpoint.lineage.patch import LONGEST, checkout_of, patch_of
-from counterpoint.lineage.sources import MODULE, functions_in
 from counterpoint.model import Input, Output, OutputKind, Pipeline, Step, Window
 from counterpoint.storage import Store, json_digest
 

@@ -18,6 +18,7 @@ from counterpoint.errors import CounterpointError, ServiceError, UsageError
 from counterpoint.runtime import schedule_ownership
 from counterpoint.runtime.schedule_ownership import Party, held_back
 from counterpoint.storage.objects import Objects
+from counterpoint_migrate.cutover import step_ownership
 from counterpoint_migrate.cutover.cutover import cut_over, roll_back
 
 LEGACY = Party("airflow", {"url": "http://x", "dag_id": "old"})
@@ -188,6 +189,14 @@ def test_what_cannot_be_divided_is_named(scene: Scene) -> None:
     scene.sides["dagster"].on = None
     with pytest.raises(UsageError, match="dagster has no schedule of it"):
         scene.to_dagster("sell")
+
+
+def test_the_steps_of_a_pipeline_with_groups_stay_together(scene: Scene) -> None:
+    together = replace(bread, steps=tuple(replace(step, group="oven") for step in bread.steps))
+    with pytest.raises(UsageError, match="pipeline bread has the group oven.*cut over the whole pipeline"):
+        step_ownership.change_to(together, scene.move.read(), (AIRFLOW, DAGSTER), ("bake",))
+    change = step_ownership.change_to(together, scene.move.read(), (AIRFLOW, DAGSTER), ())
+    assert change.after.owner == DAGSTER
 
 
 def test_who_owns_nothing_gives_nothing_away(tmp_path: Path) -> None:

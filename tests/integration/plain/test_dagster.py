@@ -120,7 +120,7 @@ def test_a_run_by_hand_is_followed_from_the_command_line(dagster: Installation, 
     states = team.counterpoint("status", NAME, "--from", DAY, "--to", BAD)
     assert {day["date"]: day["steps"] for day in states["partitions"]} == {
         DAY: {"harvest": "fresh", "graded": "fresh", "summary": "fresh"},
-        BAD: {"harvest": "missing", "graded": "missing", "summary": "missing"},
+        BAD: {"harvest": "failed", "graded": "blocked", "summary": "blocked"},
     }
     run_id = f"dagster-{failed['runId']}"
     why = team.counterpoint("why", run_id)

@@ -187,7 +187,9 @@ class TestDeployments:
 
         pipeline = replace(linear, schedule=Schedule("30 4 * * 1-5"))
         (deployment,) = PrefectYamlModel.model_validate(self.read(name, pipeline)).deployments
-        assert (deployment.name, deployment.version, deployment.tags) == ("prod", "1.4.0", ["counterpoint", "env:prod"])
+        structure = f"structure:{order(pipeline).structure}"
+        assert (deployment.name, deployment.version) == ("prod", "1.4.0")
+        assert deployment.tags == ["counterpoint", "env:prod", structure]
         (tick,) = deployment.schedules or []
         assert (tick.cron, tick.timezone, tick.active) == ("30 4 * * 1-5", "UTC", True)
         assert deployment.work_pool

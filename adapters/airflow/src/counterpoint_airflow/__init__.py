@@ -8,11 +8,12 @@ from counterpoint.module_adapter import ModuleAdapter
 from counterpoint_airflow.limits import BACKFILLS
 
 if TYPE_CHECKING:
-    from counterpoint.module_adapter import BackfillPart, Parts
-    from counterpoint_airflow import backfill, causes, deploy, observe, schedules, translate
+    from counterpoint.module_adapter import BackfillPart, Parts, TeamPart
+    from counterpoint_airflow import backfill, build, causes, deploy, observe, schedules, team, translate
 
-    _PARTS: Parts = (translate, observe, causes, deploy, schedules, backfill)
+    _PARTS: Parts = (translate, build, observe, causes, deploy, schedules, backfill)
     _BACKFILL: BackfillPart = backfill
+    _TEAM: TeamPart = team
 
 
 class AirflowAdapter(ModuleAdapter):
@@ -23,6 +24,7 @@ class AirflowAdapter(ModuleAdapter):
     package = "counterpoint_airflow"
     home_variable = "AIRFLOW_HOME"
     backfills = BACKFILLS
+    has_targets = True
 
 
 ADAPTER = AirflowAdapter()

@@ -18,15 +18,15 @@ from counterpoint_airflow.waits import ENDED
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from counterpoint.adapter import ServiceEnvironment
     from counterpoint.model import BackfillOrder, Pipeline
+    from counterpoint.target import Target
 
 _OVER = {"success", "failed"}
 # a run with a failed window ends by itself, but only some seconds later
 _PATIENCE_SECONDS = 10.0
 
 
-def backfill(target: ServiceEnvironment, order: BackfillOrder) -> str:
+def backfill(target: Target, order: BackfillOrder) -> str:
     """Creates a backfill from the first to the last partition that also reruns completed runs; returns its id.
 
     Raises:
@@ -50,7 +50,7 @@ def _dates(pipeline: Pipeline, order: BackfillOrder) -> list[str]:
     return [pipeline.partitions.partition(key).start.isoformat() for key in (min(order.steps), max(order.steps))]
 
 
-def progress(target: ServiceEnvironment, order: BackfillOrder, native_id: str) -> NativeBackfill:
+def progress(target: Target, order: BackfillOrder, native_id: str) -> NativeBackfill:
     """The progress of a backfill, read from its DAG runs: Airflow gives the backfill itself no state."""
     native = call(target, f"/backfills/{native_id}")
     runs, dag = _runs(target, order), native["dag_id"]
@@ -62,7 +62,7 @@ def progress(target: ServiceEnvironment, order: BackfillOrder, native_id: str) -
     return NativeBackfill(over or native["completed_at"] is not None, ended)
 
 
-def _runs(target: ServiceEnvironment, order: BackfillOrder) -> dict[str, tuple[dict[str, Any], list[dict[str, Any]]]]:
+def _runs(target: Target, order: BackfillOrder) -> dict[str, tuple[dict[str, Any], list[dict[str, Any]]]]:
     """The DAG runs of an order by partition, each with its task instances."""
     pipeline = find_pipeline(order.request.pipeline)
     within = "logical_date_gte={}&logical_date_lte={}".format(*map(quote, _dates(pipeline, order)))
@@ -83,7 +83,7 @@ def _ended(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [row for row in rows if row["task_id"].removesuffix(ELEMENTS) not in active]
 
 
-def cancel(target: ServiceEnvironment, order: BackfillOrder) -> None:
+def cancel(target: Target, order: BackfillOrder) -> None:
     """Cancels the backfills of the order's version; runs that are still active after some seconds are set to failed."""
     dag, version = find_pipeline(order.request.pipeline).name, (order.request.version, order.request.root)
     for native in rows_of(target, f"/backfills?dag_id={dag}", "backfills"):
@@ -98,7 +98,7 @@ def cancel(target: ServiceEnvironment, order: BackfillOrder) -> None:
         time.sleep(0.5)
 
 
-def _running(target: ServiceEnvironment, dag: str, version: tuple[str, str]) -> list[dict[str, Any]]:
+def _running(target: Target, dag: str, version: tuple[str, str]) -> list[dict[str, Any]]:
     runs = rows_of(target, f"/dags/{dag}/dagRuns?run_type=backfill&state=running", "dag_runs")
     return [run for run in runs if _version(run["conf"]) == (dag, *version)]
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from counterpoint.build.order import NativeFiles
 from counterpoint.build.rendering import REQUIRED, REQUIREMENTS, commented, required
 from counterpoint_airflow.dag_file import dag_file
+from counterpoint_airflow.keys import MADE
 
 if TYPE_CHECKING:
     from counterpoint.build.order import Build
@@ -50,7 +51,7 @@ def _steps(build: Build, name: str) -> list[str]:
 
 def _pools(pipeline: Pipeline) -> str:
     pools = {
-        pool.name: {"slots": pool.slots, "description": f"pipeline {pipeline.name}", "include_deferred": False}
+        pool.name: {"slots": pool.slots, "description": f"{MADE} {pipeline.name}", "include_deferred": False}
         for pool in pipeline.pools
     }
     return json.dumps(pools, indent=2) + "\n"

@@ -8,29 +8,30 @@ from urllib.parse import quote
 from counterpoint.errors import ServiceError
 from counterpoint.runtime import find_pipeline
 from counterpoint.runtime.failure import innermost, named
+from counterpoint.runtime.groups import culprit
 from counterpoint_airflow.client import call, rows_of
 from counterpoint_airflow.keys import ELEMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from counterpoint.adapter import ServiceEnvironment
     from counterpoint.model import ErrorInfo, RunRequest
+    from counterpoint.target import Target
 
 
-def causes(target: ServiceEnvironment, request: RunRequest, native_id: str) -> Mapping[str, ErrorInfo]:
+def causes(target: Target, request: RunRequest, native_id: str) -> Mapping[str, ErrorInfo]:
     """The error of each task that failed, from the log of its last attempt."""
     dag, _, run = native_id.rpartition("::")
     path = f"/dags/{dag or find_pipeline(request.pipeline).name}/dagRuns/{quote(run, safe='')}"
     rows = rows_of(target, f"{path}/taskInstances")
     failed = [row for row in rows if row["state"] == "failed"]
-    errors = {row["task_id"].removesuffix(ELEMENTS): _cause(target, path, row) for row in failed}
+    errors = {culprit(request, row["task_id"].removesuffix(ELEMENTS)): _cause(target, path, row) for row in failed}
     if not errors and call(target, path)["state"] == "failed":
         errors[""] = named("DagRun", "the run failed without a failed task")
     return errors
 
 
-def _cause(target: ServiceEnvironment, path: str, row: Mapping[str, Any]) -> ErrorInfo:
+def _cause(target: Target, path: str, row: Mapping[str, Any]) -> ErrorInfo:
     task = f"{path}/taskInstances/{row['task_id']}/logs/{max(row['try_number'], 1)}?map_index={row['map_index']}"
     try:
         lines = [line for line in call(target, task)["content"] if isinstance(line, dict)]
@@ -54,7 +55,7 @@ def _last_words(lines: Iterable[Mapping[str, Any]]) -> str:
     return "; ".join(texts[-3:])
 
 
-def answers(target: ServiceEnvironment, native_id: str) -> Iterator[str]:
+def answers(target: Target, native_id: str) -> Iterator[str]:
     """The answers of Airflow's own API about a run, call by call: the run, its tasks, the log of each failed task."""
     dag, _, run = native_id.partition("::")
     path = f"/dags/{dag}/dagRuns/{quote(run, safe='')}"

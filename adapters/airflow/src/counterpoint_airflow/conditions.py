@@ -42,8 +42,10 @@ def skip_unless_chosen(request: RunRequest, step: str, references: Mapping[str, 
         raise AirflowSkipException(reason)
 
 
-def idle_after(pipeline: Pipeline, request: RunRequest, step: str, reference: ArtifactRef) -> list[str]:
+def idle_after(pipeline: Pipeline, request: RunRequest, step: str, reference: ArtifactRef | None) -> list[str]:
     """The tasks that a step skips after it has succeeded, as Airflow's own branches do: no worker starts them.
+
+    Pipeline and request are those of the tasks, in which a group is one step; a group has no reference.
 
     Those are the tasks that its choice excludes, and the unselected tasks whose last selected ancestor it is.
     """

@@ -16,7 +16,7 @@ from croniter import croniter
 
 from counterpoint.build.rendering import commented
 from counterpoint.build.source import Call, Code, call, imported, statement
-from counterpoint.model import hidden, order
+from counterpoint.model import grouped, hidden, order
 from counterpoint.model.containers import container_of
 from counterpoint.model.serial import public_values
 from counterpoint.redaction import is_sealed
@@ -79,8 +79,9 @@ def dag_file(build: Build) -> str:
         "",
         statement("with ", with_dag, " as dag:"),
     ]
-    lines += [_task(pipeline, pipeline.step(name)) for name in order(pipeline)]
-    if unseen := hidden(pipeline):
+    tasks = grouped(pipeline)
+    lines += [_task(pipeline, tasks.step(name)) for name in order(tasks)]
+    if unseen := hidden(tasks):
         lines.append("    # Airflow judges a run by its last tasks alone")
         lines.append(statement("", call("fail_with", [Code(_variable(name)) for name in unseen]), indent=4))
     body = "\n".join(lines)

@@ -19,6 +19,7 @@ from counterpoint.runtime import find_pipeline
 from counterpoint.service_environment import USER
 from counterpoint.services.claims import Claim, carried_out, may_set
 from counterpoint_airflow.client import call
+from counterpoint_airflow.keys import MADE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
     from counterpoint.adapter import ServiceEnvironment
 
-# the description of the pools that a pipeline declares
-MADE = "declared by the pipeline"
 # the DAG file, and the table that names the service environment that uses a database
 _FILE, _TABLE = "counterpoint_dags.py", "counterpoint_site"
 _PASSWORDS = "passwords.json"

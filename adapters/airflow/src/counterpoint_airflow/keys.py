@@ -15,3 +15,5 @@ REQUEST = "counterpoint"
 SPANS = "spans"
 # in the macros of a DAG: the properties that have no native place there
 METADATA_KEY = "counterpoint"
+# begins the description of the pools that a pipeline declares; a pool without it is not ours
+MADE = "declared by the pipeline"

@@ -22,6 +22,7 @@ trigger_rule.one_success | it starts at the first success, while others run | tw
 resources | only executors on Kubernetes give a task CPUs and memory | core limits memory and threads; a pod for it
 image | only executors on Kubernetes start a task from an image | the worker's own; a pod override for those
 tags | a DAG has tags, a task has none | those of the pipeline are the DAG's; those of a step are kept with the task
+group | a task has one retry policy and one end | core retries each step in it; assets when all succeeded
 pools | dag.test() knows no pools | it runs one task at a time; on the services pools are Airflow's own
 """
 LIMITS = limits_of(_ROWS, BACKFILLS)

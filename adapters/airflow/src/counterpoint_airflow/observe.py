@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from counterpoint.errors import ServiceError, UnansweredError
-from counterpoint.model import ErrorInfo, NativeRun, NativeStep, Status
+from counterpoint.model import ErrorInfo, NativeRun, NativeStep, Status, grouped_request
 from counterpoint.runtime import find_pipeline, iso, merged
+from counterpoint.runtime.groups import ungrouped
 from counterpoint_airflow.client import call, rows_of
 from counterpoint_airflow.keys import ELEMENTS, GATES, REQUEST, WATCHER
 
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from counterpoint.adapter import ServiceEnvironment
     from counterpoint.model import RunRequest
+    from counterpoint.target import Target
 
 _CONFLICT = 409
 _FIELDS = ("task_id", "state", "try_number", "start_date", "end_date")
@@ -44,13 +45,14 @@ def run(request: RunRequest, home: Path) -> NativeRun:
 def native_of(request: RunRequest, run: Any, rows: Iterable[dict[str, Any]], *, native_id: str) -> NativeRun:
     """The result of a DAG run, from its task instances."""
     instances: dict[str, list[NativeStep]] = {}
+    chosen = grouped_request(find_pipeline(request.pipeline), request)
     for row in rows:
         if row["task_id"].endswith((WATCHER, *GATES)):
             continue
         name = row["task_id"].removesuffix(ELEMENTS)
-        if request.selects(name) and (row["task_id"] == name or row["state"] == "failed"):
+        if chosen.selects(name) and (row["task_id"] == name or row["state"] == "failed"):
             instances.setdefault(name, []).append(_step(row))
-    steps = {name: merged(parts) for name, parts in instances.items()}
+    steps = ungrouped(request, {name: merged(parts) for name, parts in instances.items()})
     return NativeRun(native_id, str(run.state) != "success", iso(run.start_date), iso(run.end_date), steps)
 
 
@@ -62,20 +64,23 @@ def _step(row: dict[str, Any]) -> NativeStep:
     return NativeStep(status, max(row["try_number"], 1), iso(row["start_date"]), iso(row["end_date"]), error)
 
 
-def page(target: ServiceEnvironment, native_id: str | None = None) -> str:
+def page(target: Target, native_id: str | None = None) -> str:
     """The page of a DAG run, or of all DAGs."""
     return f"{target.url()}/dags" + (f"/{native_id.replace('::', '/runs/')}" if native_id else "")
 
 
-def submit(target: ServiceEnvironment, request: RunRequest) -> str:
-    """Triggers a DAG run for the partition; a second run of the same day has no logical date."""
+def submit(target: Target, request: RunRequest) -> str:
+    """Triggers a DAG run for the partition; a second run of the same day has no logical date.
+
+    On a team's server, where runs of its own have the logical dates, none of ours has one.
+    """
     pipeline = find_pipeline(request.pipeline)
     partition = pipeline.partitions.partition(request.partition)
     path, interval = f"/dags/{pipeline.name}/dagRuns", (partition.start.isoformat(), partition.end.isoformat())
     body = {"dag_run_id": request.run_id, "logical_date": None, "conf": {REQUEST: request.to_json()}}
     dates = {"logical_date": interval[0], "data_interval_start": interval[0], "data_interval_end": interval[1]}
     try:
-        call(target, path, {**body, **dates})
+        call(target, path, {**body, **dates} if target.is_ours else body)
     except ServiceError as error:
         if error.status != _CONFLICT:
             raise
@@ -84,7 +89,7 @@ def submit(target: ServiceEnvironment, request: RunRequest) -> str:
     return f"{pipeline.name}::{request.run_id}"
 
 
-def _exists(target: ServiceEnvironment, path: str) -> bool:
+def _exists(target: Target, path: str) -> bool:
     try:
         return bool(call(target, path))
     except UnansweredError:
@@ -93,10 +98,10 @@ def _exists(target: ServiceEnvironment, path: str) -> bool:
         return False
 
 
-def observe(target: ServiceEnvironment, request: RunRequest, native_id: str) -> NativeRun | None:
+def observe(target: Target, request: RunRequest, native_id: str) -> NativeRun | None:
     """The result of the DAG run, or None while it has not ended."""
-    dag_id, _, run_id = native_id.partition("::")
-    path = f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}"
+    dag_id, _, run_id = native_id.rpartition("::")
+    path = f"/dags/{dag_id or find_pipeline(request.pipeline).name}/dagRuns/{quote(run_id, safe='')}"
     run = call(target, path)
     if run["state"] not in {"success", "failed"}:
         return None

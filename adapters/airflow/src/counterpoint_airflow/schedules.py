@@ -10,24 +10,24 @@ from counterpoint.runtime import find_pipeline
 from counterpoint_airflow.client import call, change, rows_of
 
 if TYPE_CHECKING:
-    from counterpoint.adapter import ServiceEnvironment
+    from counterpoint.target import Target
 
 # an unpaused new DAG would run its newest tick at once
 PAUSE_BEFORE_START = {"AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True"}
 
 
-def scheduled(target: ServiceEnvironment, pipeline: str) -> bool | None:
+def scheduled(target: Target, pipeline: str) -> bool | None:
     """Whether the DAG is active; None when it has no cron, as in a service environment without schedules."""
     has_cron = target.schedules and find_pipeline(pipeline).schedule
     return not call(target, _path(pipeline))["is_paused"] if has_cron else None
 
 
-def schedule(target: ServiceEnvironment, pipeline: str, *, on: bool) -> None:
+def schedule(target: Target, pipeline: str, *, on: bool) -> None:
     """Unpauses or pauses the DAG; a paused DAG does not start triggered runs either."""
     change(target, f"{_path(pipeline)}?update_mask=is_paused", {"is_paused": not on})
 
 
-def admit(target: ServiceEnvironment, pipeline: str) -> None:
+def admit(target: Target, pipeline: str) -> None:
     """Refuses a run that would wait forever in a paused DAG; without schedules, unpauses the DAG instead.
 
     Raises:
@@ -40,7 +40,7 @@ def admit(target: ServiceEnvironment, pipeline: str) -> None:
         schedule(target, pipeline, on=True)
 
 
-def active_runs(target: ServiceEnvironment, pipeline: str) -> tuple[str, ...]:
+def active_runs(target: Target, pipeline: str) -> tuple[str, ...]:
     """The queued and running runs of the DAG."""
     rows = rows_of(target, f"{_path(pipeline)}/dagRuns?state=queued&state=running", "dag_runs")
     return tuple(row["dag_run_id"] for row in rows)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import DownstreamTasksSkipped
 
+from counterpoint.model import grouped, grouped_request
 from counterpoint_airflow.binding import configuration_of
 from counterpoint_airflow.conditions import idle_after, is_selected, skip_unless_chosen
 from counterpoint_airflow.keys import ELEMENTS
@@ -30,7 +31,10 @@ def execute_step(
     deployed: str | None = None,
     **context: Any,
 ) -> dict[str, Any] | None:
-    """Executes a step of the pipeline that is found as `served`; returns its reference, None if not selected.
+    """Executes a step, or the steps of a group, of the pipeline that is found as `served`.
+
+    Returns:
+        The reference of the step; None for one that is not selected, and for a group.
 
     Raises:
         Exception: the error of the step.
@@ -39,26 +43,41 @@ def execute_step(
         TaskDeferred: an input that the step waits for is not ready yet.
     """
     from counterpoint.runtime import Attempt, execute_attempt, find_pipeline
+    from counterpoint.runtime.groups import execute_group, members_of, waiting_step
 
     pipeline, native = find_pipeline(served), context["ti"]
     request = request_of(served, context, configuration_of(pipeline, deployed))
-    if not is_selected(pipeline, request, step_name) or index == NOTHING:
+    tasks, chosen = grouped(pipeline), grouped_request(pipeline, request)
+    if not is_selected(tasks, chosen, step_name) or index == NOTHING:
         return None
-    references = references_of(upstream or pulled(pipeline, step_name, native))
-    skip_unless_chosen(request, step_name, references)
-    limit = pipeline.step(step_name).timeout
+    references = references_of(upstream or pulled(tasks, step_name, native))
+    members = members_of(request, step_name)
+    if not members:
+        skip_unless_chosen(request, step_name, references)
     try:
-        defer_while_waiting(request, step_name, native.id)
-        attempt = Attempt(request, step_name, references, native.try_number, index)
-        reference = execute_attempt(attempt, limit.total_seconds() if limit else None)
+        defer_while_waiting(request, waiting_step(request, step_name), native.id)
+        if members:
+            made = execute_group(request, step_name, references, again=is_retry(native))
+        else:
+            limit = pipeline.step(step_name).timeout
+            attempt = Attempt(request, step_name, references, native.try_number, index)
+            made = {step_name: execute_attempt(attempt, limit.total_seconds() if limit else None)}
     except Exception as error:
         raise to_airflow_exception(error) from error
     for asset in native.task.outlets:
-        context["outlet_events"][asset].extra.update(reference.to_dict())
-    if idle := idle_after(pipeline, request, step_name, reference):
-        native.xcom_push("return_value", reference.to_dict())  # a task that raises returns nothing
+        if asset.name in made:
+            context["outlet_events"][asset].extra.update(made[asset.name].to_dict())
+    result = None if members else made[step_name].to_dict()
+    if idle := idle_after(tasks, chosen, step_name, None if members else made[step_name]):
+        native.xcom_push("return_value", result)  # a task that raises returns nothing
         raise DownstreamTasksSkipped(tasks=idle)
-    return reference.to_dict()
+    return result
+
+
+def is_retry(native: Any) -> bool:
+    """Whether a task was tried before since it was created, or since a person cleared it."""
+    before = native.max_tries - native.task.retries
+    return bool(native.try_number > before + 1)
 
 
 def count_elements(
@@ -70,9 +89,10 @@ def count_elements(
 
     pipeline = find_pipeline(served)
     request = request_of(served, context, configuration_of(pipeline, deployed))
-    if not is_selected(pipeline, request, step_name):
+    tasks = grouped(pipeline)
+    if not is_selected(tasks, grouped_request(pipeline, request), step_name):
         return [NOTHING]
-    references = references_of(upstream or pulled(pipeline, step_name, context["ti"]))
+    references = references_of(upstream or pulled(tasks, step_name, context["ti"]))
     skip_unless_chosen(request, step_name, references)
     count = element_count(request, step_name, references, attempt=context["ti"].try_number)
     return list(range(count)) or [NOTHING]
@@ -98,6 +118,7 @@ def tell_failure(context: Any) -> None:
     """Records a final failure that the step itself could not record; Airflow calls it as a failure callback."""
     from counterpoint.runtime import find_pipeline, step_record
     from counterpoint.runtime.execute import record_failure
+    from counterpoint.runtime.groups import members_of, record_lost
 
     task, native, error = context["task"], context["ti"], context.get("exception")
     step, index = task.task_id.removesuffix(ELEMENTS), max(native.map_index, 0)
@@ -105,6 +126,9 @@ def tell_failure(context: Any) -> None:
     log.error("%s failed for good: %s: %s", task.task_id, type(error).__name__, error)
     served, deployed = task.op_kwargs["served"], task.op_kwargs.get("deployed")
     request = request_of(served, context, configuration_of(find_pipeline(served), deployed))
+    if isinstance(error, Exception) and members_of(request, step):
+        record_lost(request, step, error)
+        return
     record = step_record(request, step, index)
     if isinstance(error, Exception) and (not record.get("error") or record["attempts"] != native.try_number):
         record_failure(request, step, error, attempt=native.try_number, index=index)

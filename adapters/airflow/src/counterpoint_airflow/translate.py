@@ -10,7 +10,7 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, Asset, task
 from airflow.sdk.bases.decorator import task_decorator_factory
 
-from counterpoint.model import TriggerRule, hidden, order
+from counterpoint.model import TriggerRule, grouped, groups_of, hidden, order, task_of
 from counterpoint.model.render import as_text
 from counterpoint.model.serial import pipeline_from, public_values, step_from, to_values
 from counterpoint.redaction import is_sealed
@@ -64,9 +64,10 @@ def translate(pipeline: Pipeline, *, served: str | None = None, scheduled: bool 
         user_defined_macros={METADATA_KEY: json.dumps(public_values(pipeline))},
     ) as dag:
         tasks: dict[str, Any] = {}
-        for name in order(pipeline):
-            tasks[name] = _task(pipeline, pipeline.step(name), tasks, served or pipeline.name)
-        if unseen := hidden(pipeline):
+        native = grouped(pipeline)
+        for name in order(native):
+            tasks[name] = _task(pipeline, native.step(name), tasks, served or pipeline.name)
+        if unseen := hidden(native):
             # Airflow judges a run by its last tasks alone: this task fails with any failure that they do not show. It
             # is empty, so no worker ever starts it
             fail_with([tasks[name] for name in unseen])
@@ -81,15 +82,17 @@ def fail_with(tasks: Sequence[Any]) -> None:
 
 def _task(pipeline: Pipeline, step: Step, tasks: dict[str, Any], served: str) -> Any:
     arguments = {"served": served, "step_name": step.name, "upstream": {name: tasks[name] for name in step.upstream}}
-    native = {**native_of(pipeline, step), "doc_json": json.dumps(to_values(step))}
+    described = [to_values(member) for member in members_of(pipeline, step)]
+    text = json.dumps(described if step.name in groups_of(pipeline) else described[0])
+    native = {**native_of(pipeline, step), "doc_json": text}
     return step_task(arguments, native, mapped=step.map_over is not None)
 
 
 def native_of(pipeline: Pipeline, step: Step) -> dict[str, Any]:
-    """The arguments of a step's task in Airflow's own terms, but for its edges."""
+    """The arguments of the task of a step, or of a group, in Airflow's own terms, but for its edges."""
     return {
         "inlets": [asset_of(other, other.step(str(wait.step))) for wait, other in sources_of(pipeline, step)],
-        "outlets": [asset_of(pipeline, step)],
+        "outlets": [asset_of(pipeline, member) for member in members_of(pipeline, step)],
         "pool": step.pool or DEFAULT_POOL,
         "owner": step.owner or DEFAULT_OWNER,
         "executor_config": executor_config(step),
@@ -139,6 +142,11 @@ def _gates(step: str, upstream: Mapping[str, Any]) -> list[EmptyOperator]:
     return gates
 
 
+def members_of(pipeline: Pipeline, step: Step) -> list[Step]:
+    """The steps that the task of a step of the grouped pipeline executes: the step, or those of a group."""
+    return [pipeline.step(name) for name in groups_of(pipeline).get(step.name, (step.name,))]
+
+
 def asset_of(pipeline: Pipeline, step: Step) -> Asset:
     """The asset of a task, with the step's public name."""
     return Asset(name=step.name, uri=f"counterpoint://{pipeline.name}/{step.name}", group=pipeline.name)
@@ -152,6 +160,7 @@ def read_back(native: DAG) -> Pipeline:
     """The pipeline that a DAG describes, read from native properties wherever Airflow has them."""
     tasks = {name: native.get_task(name) for name in native.task_ids if not name.endswith((ELEMENTS, WATCHER, *GATES))}
     stored = pipeline_from(json.loads(native.user_defined_macros[METADATA_KEY]))
+    by_step = {step.name: task_of(step) for step in stored.steps}
     alert = native.deadline[0] if isinstance(native.deadline, list) and native.deadline else native.deadline
     return replace(
         stored,
@@ -162,32 +171,53 @@ def read_back(native: DAG) -> Pipeline:
         config={**{name: value for name, value in stored.config.items() if is_sealed(value)}, **native.params.dump()},
         deadline=alert.interval if alert else None,
         tags=dict(sorted(tag.split(":", 1) for tag in native.tags if ":" in tag)),
-        steps=tuple(_step(tasks[name], native) for name in stored.step_names if name in tasks),
+        steps=tuple(_step(tasks[task], native, name, by_step) for name, task in by_step.items() if task in tasks),
     )
 
 
-def _step(native: Any, dag: DAG) -> Step:
-    """The step of a task; an edge that is missing in the DAG is missing in the step too."""
+def _step(native: Any, dag: DAG, name: str, tasks: Mapping[str, str]) -> Step:
+    """The step of a task, or one of a group; an edge that is missing in the DAG is missing in the step too.
+
+    Args:
+        native: The task.
+        dag: Its DAG.
+        name: The step.
+        tasks: The task of each step.
+    """
     operator = getattr(native, "partial_kwargs", None)
-    stored = step_from(json.loads(operator["doc_json"] if operator else native.doc_json))
-    above, rule = {name.removesuffix(ELEMENTS) for name in native.upstream_task_ids}, rule_of(native.trigger_rule)
+    stored = _stored(operator["doc_json"] if operator else native.doc_json, name)
+    above, rule = {task.removesuffix(ELEMENTS) for task in native.upstream_task_ids}, rule_of(native.trigger_rule)
     if operator:
         above = (above - {stored.name}) | dag.get_task(f"{stored.name}{ELEMENTS}").upstream_task_ids
     inlets = {asset.uri for asset in (operator or {}).get("inlets", ()) or getattr(native, "inlets", ())}
-    if gates := [name for name in above if name.endswith(tuple(GATES))]:
+    if gates := [task for task in above if task.endswith(tuple(GATES))]:
         above, rule = dag.get_task(gates[0]).upstream_task_ids, TriggerRule.ONE_SUCCESS
-    return replace(
+    before = {step for step, task in tasks.items() if task in above or task == stored.group == native.task_id}
+    step = replace(
         with_pod(stored, native.executor_config),
-        name=native.task_id,
         owner=None if native.owner == DEFAULT_OWNER else native.owner,
-        inputs=tuple(i for i in stored.inputs if i.step in above or (i.window and i.window.last < 0)),
-        after=tuple(name for name in stored.after if name in above),
-        when=stored.when if stored.when and stored.when.step in above else None,
-        retry=retry_of(native, stored.retry),
-        timeout=timeout_of(native),
+        inputs=tuple(i for i in stored.inputs if i.step in before or (i.window and i.window.last < 0)),
+        after=tuple(other for other in stored.after if other in before),
+        when=stored.when if stored.when and stored.when.step in before else None,
         pool=None if native.pool == DEFAULT_POOL else native.pool,
         trigger_rule=rule,
+    )
+    if stored.group:
+        return replace(step, group=native.task_id)
+    return replace(
+        step,
+        name=native.task_id,
+        retry=retry_of(native, stored.retry),
+        timeout=timeout_of(native),
         map_over=stored.map_over if operator else None,
         waits=tuple(wait for wait in stored.waits if not wait.parameter or _uri(wait) in inlets),
         description=(operator["doc_md"] if operator else native.doc_md) or "",
     )
+
+
+def _stored(text: str, name: str) -> Step:
+    """The step that the text of a task describes, or the one of that name in the text of a group."""
+    described = json.loads(text)
+    if isinstance(described, list):
+        described = next(values for values in described if values["name"] == name)
+    return step_from(described)

@@ -15,8 +15,9 @@ from airflow.providers.standard.operators.python import PythonOperator
 from airflow.sdk.bases.decorator import DecoratedOperator
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from counterpoint.model import FailureClass, RunRequest, steps_in
+from counterpoint.model import FailureClass, RunRequest, steps_in, task_of
 from counterpoint.runtime import find_pipeline
+from counterpoint.runtime.groups import members_of, waiting_step
 from counterpoint_airflow import approvals
 from counterpoint_airflow.keys import SPANS
 from counterpoint_airflow.partitions import request_of
@@ -66,14 +67,14 @@ class StepOperator(DecoratedOperator, PythonOperator):
         """
         if approvals.ANSWER in event:
             request = request_of(self.op_kwargs["served"], context)
-            approvals.keep_response(request, self.op_kwargs["step_name"], event)
+            approvals.keep_response(request, waiting_step(request, self.op_kwargs["step_name"]), event)
         elif event["failed"]:
             raise BlockedError(f"not started: {', '.join(event['failed'])} failed")
         return super().execute(context)
 
 
 def waits_of(served: str, step: str, context: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The steps of other runs, or of earlier partitions in a window, that a step waits for in a backfill.
+    """The tasks of other runs, or of earlier partitions in a window, that a task waits for in a backfill.
 
     Each comes with the logical dates of its runs, in ISO 8601; only steps that the backfill itself runs are included.
     """
@@ -83,11 +84,14 @@ def waits_of(served: str, step: str, context: Mapping[str, Any]) -> dict[str, li
     from counterpoint.backfill.plan import outside
 
     pipeline, request = find_pipeline(served), request_of(served, context)
+    names = members_of(request, step) or ((step,) if request.selects(step) else ())
     waits: dict[str, list[str]] = {}
-    for name, offset in sorted(outside(pipeline, step)) if request.selects(step) else ():
+    for name, offset in sorted(set().union(*(outside(pipeline, member) for member in names))):
         key = pipeline.partitions.shift(request.partition, offset)
-        if name in steps_in(spans, key):
-            waits.setdefault(name, []).append(pipeline.partitions.partition(key).start.isoformat())
+        task = task_of(pipeline.step(name))
+        if name in steps_in(spans, key) and (offset or task != step):
+            date = pipeline.partitions.partition(key).start.isoformat()
+            waits[task] = [*(other for other in waits.get(task, ()) if other != date), date]
     return waits
 
 

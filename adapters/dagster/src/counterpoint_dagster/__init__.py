@@ -8,12 +8,12 @@ from counterpoint.module_adapter import ModuleAdapter
 from counterpoint_dagster.limits import BACKFILLS
 
 if TYPE_CHECKING:
-    from counterpoint.module_adapter import BackfillPart, BuildPart, Parts
-    from counterpoint_dagster import backfill, build, causes, deploy, observe, schedules, translate
+    from counterpoint.module_adapter import BackfillPart, Parts, TeamPart
+    from counterpoint_dagster import backfill, build, causes, deploy, observe, schedules, team, translate
 
-    _PARTS: Parts = (translate, observe, causes, deploy, schedules, backfill)
+    _PARTS: Parts = (translate, build, observe, causes, deploy, schedules, backfill)
     _BACKFILL: BackfillPart = backfill
-    _BUILD: BuildPart = build
+    _TEAM: TeamPart = team
 
 
 class DagsterAdapter(ModuleAdapter):
@@ -24,6 +24,7 @@ class DagsterAdapter(ModuleAdapter):
     package = "counterpoint_dagster"
     home_variable = "DAGSTER_HOME"
     backfills = BACKFILLS
+    has_targets = True
 
 
 ADAPTER = DagsterAdapter()

@@ -17,8 +17,8 @@ from counterpoint_dagster.servers import TICK_SECONDS
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from counterpoint.adapter import ServiceEnvironment
     from counterpoint.model import BackfillOrder, Pipeline
+    from counterpoint.target import Target
 
 _ENDED = {"COMPLETED", "COMPLETED_SUCCESS", "COMPLETED_FAILED", "FAILED", "CANCELED"}
 
@@ -34,7 +34,7 @@ _PATIENCE = 5.0 * TICK_SECONDS
 _CANCEL = "mutation($id: String!) { cancelPartitionBackfill(backfillId: $id) { __typename } }"
 
 
-def backfill(target: ServiceEnvironment, order: BackfillOrder) -> str:
+def backfill(target: Target, order: BackfillOrder) -> str:
     """Launches a backfill of the order's assets, each for its own ranges of partitions; returns Dagster's id of it.
 
     Raises:
@@ -78,7 +78,7 @@ def _ranges(pipeline: Pipeline, order: BackfillOrder) -> dict[str, list[dict[str
     return {name: ranges for name, ranges in ranges_of.items() if ranges}
 
 
-def progress(target: ServiceEnvironment, order: BackfillOrder, native_id: str) -> NativeBackfill:
+def progress(target: Target, order: BackfillOrder, native_id: str) -> NativeBackfill:
     """The progress of a backfill, read from its runs, which end before the daemon notices it."""
     native = graphql(target, _BACKFILL, {"id": native_id})["partitionBackfillOrError"]
     chains = _chains(runs_with(target, BACKFILL, native_id))
@@ -103,7 +103,7 @@ def _chains(runs: Iterable[dict[str, Any]]) -> dict[tuple[str, str], list[dict[s
     return chains
 
 
-def cancel(target: ServiceEnvironment, order: BackfillOrder) -> None:
+def cancel(target: Target, order: BackfillOrder) -> None:
     """Cancels the running backfills of the order's version; one whose runs have all ended is left to the daemon."""
     end = time.monotonic() + _PATIENCE
     while backfills := _in_progress(target, order):
@@ -113,7 +113,7 @@ def cancel(target: ServiceEnvironment, order: BackfillOrder) -> None:
         time.sleep(0.5)
 
 
-def _in_progress(target: ServiceEnvironment, order: BackfillOrder) -> list[dict[str, Any]]:
+def _in_progress(target: Target, order: BackfillOrder) -> list[dict[str, Any]]:
     results = graphql(target, _RUNNING, {})["partitionBackfillsOrError"]["results"]
     tagged = [(native, {tag["key"]: tag["value"] for tag in native["tags"]}) for native in results]
     version = _version(order)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from counterpoint.runtime import find_pipeline
 from counterpoint.runtime.failure import named
 from counterpoint_dagster.client import graphql
+from counterpoint_dagster.groups import culprits
+from counterpoint_dagster.places import job_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from counterpoint.adapter import ServiceEnvironment
     from counterpoint.model import ErrorInfo, RunRequest
+    from counterpoint.target import Target
 
 _ERROR = "message className errorChain { error { message className } }"
 _EVENTS = f"""query($id: ID!, $after: String) {{ logsForRun(runId: $id, afterCursor: $after) {{
@@ -30,7 +33,7 @@ _CRASHED = "ChildProcessCrashException"
 _ENDED = {"ExecutionStepSuccessEvent", "ExecutionStepUpForRetryEvent"}
 
 
-def causes(target: ServiceEnvironment, request: RunRequest, native_id: str) -> Mapping[str, ErrorInfo]:  # noqa: ARG001
+def causes(target: Target, request: RunRequest, native_id: str) -> Mapping[str, ErrorInfo]:
     """The innermost error of each failed step; steps that ran when the run itself was killed share its error."""
     failed: dict[str, ErrorInfo] = {}
     working: set[str] = set()
@@ -46,12 +49,15 @@ def causes(target: ServiceEnvironment, request: RunRequest, native_id: str) -> M
             failed[step] = _innermost(event)
         elif kind == "RunFailureEvent":
             own = _innermost(event) if event.get("error") else named(kind, _GONE.format("run", event.get("message")))
-    if own is None or failed:
-        return failed
-    return dict.fromkeys(working or {""}, own)
+    by_op = failed if own is None or failed else dict.fromkeys(working or {""}, own)
+    pipeline = find_pipeline(request.pipeline)
+    if not target.is_ours:
+        ops = job_place(target, pipeline).ops
+        by_op = {ops.get(op, op): error for op, error in by_op.items()}
+    return culprits(pipeline, request, by_op)
 
 
-def _events(target: ServiceEnvironment, native_id: str) -> list[dict[str, Any]]:
+def _events(target: Target, native_id: str) -> list[dict[str, Any]]:
     events: list[dict[str, Any]] = []
     cursor, more = None, True
     while more:
@@ -68,7 +74,7 @@ def _innermost(event: Mapping[str, Any]) -> ErrorInfo:
     return named(kind, _GONE.format("step", message) if kind == _CRASHED else message)
 
 
-def answers(target: ServiceEnvironment, native_id: str) -> Iterator[str]:
+def answers(target: Target, native_id: str) -> Iterator[str]:
     """The answers of Dagster's own API about a run, call by call: the run, its events."""
     yield str(graphql(target, _RUN, {"i": native_id}))
     yield str(graphql(target, _ALL_EVENTS, {"i": native_id}))

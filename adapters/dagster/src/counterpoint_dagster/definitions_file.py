@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.build.rendering import commented
 from counterpoint.build.source import Code, call, statement
-from counterpoint.model import TriggerRule, order
+from counterpoint.model import TriggerRule, groups_of, order, task_of
 from counterpoint_dagster.binding import Binding
 from counterpoint_dagster.conditions import follows
+from counterpoint_dagster.keys import STRUCTURE
 from counterpoint_dagster.native_source import PARTITIONS, SAME_PARTITION, partitions_source, source_of
 from counterpoint_dagster.partitions import partitions_def
 from counterpoint_dagster.policies import executor
-from counterpoint_dagster.translate import job_of, loaded, native_of, references_key, schedule_of
+from counterpoint_dagster.translate import group_of, job_of, loaded, native_of, references_key, schedule_of, spec_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from counterpoint.build.order import Build
     from counterpoint.model import Pipeline, Step
@@ -32,7 +33,8 @@ def definitions_file(build: Build) -> str:
     """The text of the file."""
     pipeline, binding = build.pipeline, binding_of(build)
     steps = [pipeline.step(name) for name in order(pipeline)]
-    functions = [_asset(pipeline, step, binding) for step in steps]
+    functions = [_asset(pipeline, step, binding) for step in steps if step.group is None]
+    functions += [_group(pipeline, group, binding) for group in groups_of(pipeline)]
     job = _job(pipeline, steps)
     body = [_head(build, binding, maps_same=any(SAME_PARTITION in text for text in functions)), *functions, job]
     body += [_schedule(pipeline)] if pipeline.schedule else []
@@ -67,7 +69,7 @@ def _asset(pipeline: Pipeline, step: Step, binding: Binding) -> str:
     native = native_of(pipeline, step, binding)
     stated = {name: source_of(value) for name, value in native.items() if value not in (None, {}, [])}
     stated["code_version"] = call("steps.code_version", step.name)
-    inputs = loaded(step)
+    inputs = loaded(pipeline, step)
     parameters = [Code("context: dg.AssetExecutionContext"), *map(Code, inputs)]
     given = {name: Code(name) for name in inputs}
     lines = [
@@ -77,6 +79,26 @@ def _asset(pipeline: Pipeline, step: Step, binding: Binding) -> str:
         statement("yield from ", call("steps.execute", step.name, Code("context"), **given), indent=4),
     ]
     return "\n".join(lines)
+
+
+def _group(pipeline: Pipeline, group: str, binding: Binding) -> str:
+    steps = [pipeline.step(name) for name in groups_of(pipeline)[group]]
+    native = group_of(pipeline, group, binding)
+    stated = {name: source_of(value) for name, value in native.items() if value not in (None, {}, [])}
+    remarks = [f"{step.name}: {remark}" for step in steps for remark in _remarks(step)]
+    lines = [
+        *commented(["One op makes these assets, one after the other; each is retried by itself.", *remarks]),
+        statement("@", call("dg.multi_asset", **stated, specs=[_spec(pipeline, step, binding) for step in steps])),
+        statement("def ", call(_function(group), Code("context: dg.AssetExecutionContext")), ":"),
+        statement("yield from ", call("steps.execute_group", group, Code("context")), indent=4),
+    ]
+    return "\n".join(lines)
+
+
+def _spec(pipeline: Pipeline, step: Step, binding: Binding) -> Any:
+    native = spec_of(pipeline, step, binding)
+    stated = {name: source_of(value) for name, value in native.items() if value not in (None, {}, [])}
+    return call("dg.AssetSpec", **{**stated, "code_version": call("steps.code_version", step.name)}, skippable=True)
 
 
 def _remarks(step: Step) -> Iterator[str]:
@@ -101,8 +123,9 @@ def _job(pipeline: Pipeline, steps: list[Step]) -> str:
     if not any(step.output.partitioned for step in steps):
         # otherwise Dagster infers them from the assets
         native["partitions_def"] = partitions_def(pipeline.partitions)
-    assets = call("dg.AssetSelection.assets", *(Code(_function(step.name)) for step in steps))
+    assets = call("dg.AssetSelection.assets", *(Code(name) for name in _functions(steps)))
     stated = {name: source_of(value) for name, value in native.items() if value not in (None, "", {})}
+    stated["metadata"] = {STRUCTURE: Code("steps.structure")}
     return statement("job = ", call("dg.define_asset_job", **stated, selection=assets))
 
 
@@ -118,11 +141,16 @@ def _schedule(pipeline: Pipeline) -> str:
 
 
 def _definitions(pipeline: Pipeline, steps: list[Step]) -> str:
-    parts: dict[str, Any] = {"assets": [Code(_function(step.name)) for step in steps], "jobs": [Code("job")]}
+    parts: dict[str, Any] = {"assets": [Code(name) for name in _functions(steps)], "jobs": [Code("job")]}
     parts |= {"schedules": [Code("schedule")]} if pipeline.schedule else {}
     parts |= {"sensors": call("steps.sensors", Code("job"))} if follows(pipeline) else {}
     parts["resources"] = {references_key(pipeline): call("steps.references")}
     return statement("defs = ", call("dg.Definitions", **parts))
+
+
+def _functions(steps: Iterable[Step]) -> list[str]:
+    """The names of the functions of steps, each once."""
+    return list(dict.fromkeys(_function(task_of(step)) for step in steps))
 
 
 def _function(step: str) -> str:

@@ -10,6 +10,7 @@ from counterpoint.runtime.structure import refuse_other_structure
 from counterpoint_dagster import translate
 from counterpoint_dagster.binding import Binding
 from counterpoint_dagster.conditions import following
+from counterpoint_dagster.group_step import execute_group_of
 from counterpoint_dagster.step import CatalogueIOManager, execute
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ class Steps:
         prefix: What stands before the name of a step in the key of its asset.
         structure: What names the structure of the pipeline that the file was built from.
 
+    Attributes:
+        structure: The same, for the metadata of the job.
+
     Raises:
         UsageError: The pipeline that is installed here has another structure, or there is none.
     """
@@ -36,7 +40,7 @@ class Steps:
     def __init__(
         self, pipeline: str, configuration: Mapping[str, Any], *, prefix: Sequence[str] = (), structure: str
     ) -> None:
-        self._pipeline = find_pipeline(pipeline)
+        self._pipeline, self.structure = find_pipeline(pipeline), structure
         refuse_other_structure(self._pipeline, structure)
         self._binding = Binding(pipeline, tuple(prefix), Configuration(**configuration))
 
@@ -49,6 +53,15 @@ class Steps:
             upstream: The references of the outputs that it reads, by step.
         """
         return execute(context, self._binding.request_of(context.run), self._pipeline.step(step), upstream)
+
+    def execute_group(self, group: str, context: dg.AssetExecutionContext) -> Iterator[Any]:
+        """Executes the steps of a group, and yields for each its materialization and the result of its asset check.
+
+        Args:
+            group: Its name.
+            context: What Dagster gives to the assets.
+        """
+        return execute_group_of(context, self._binding.request_of(context.run), group, self._binding)
 
     def code_version(self, step: str) -> str:
         """The version of a step's code in the package that is installed here."""

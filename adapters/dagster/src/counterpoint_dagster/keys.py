@@ -16,6 +16,8 @@ WAITING, WAITS_FOR = "counterpoint/waiting", "counterpoint/waits_for"
 MAX_PARALLEL, VERSION = "counterpoint/max_parallel", "counterpoint/version"
 # in the metadata of assets and jobs: the properties that have no native place there
 METADATA_KEY = "counterpoint"
+# in the metadata of a job in generated definitions: what names the structure of the pipeline
+STRUCTURE = "counterpoint/structure"
 # the tag of an op that tells dagster-k8s the pod of the step
 KUBERNETES = "dagster-k8s/config"
 # the asset check: whether the output meets its contract

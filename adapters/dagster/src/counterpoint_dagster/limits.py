@@ -16,6 +16,7 @@ approval | Dagster has no approval of a step on its page | `counterpoint approve
 backfill | an asset backfill has neither an order nor a limit | a backfill for each day; a tag with a limit on runs
 resources | only k8s_job_executor gives an op CPUs and memory | core limits memory and threads; a tag for that
 image | only k8s_job_executor starts an op from an image | the run's own; a tag of the op for that executor
+group | an op has one retry policy and one end | core retries each step in it; the assets are told at its end
 deadline | a run has no deadline; freshness policies look at assets | in the job's metadata; `counterpoint watch`
 """
 LIMITS = limits_of(_ROWS, BACKFILLS)

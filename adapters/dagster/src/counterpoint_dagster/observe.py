@@ -11,16 +11,18 @@ from counterpoint.model import NativeRun, NativeStep, Status
 from counterpoint.runtime import final_states, find_pipeline, iso, runnable
 from counterpoint.service_environment import tags_of_target
 from counterpoint_dagster.client import graphql
-from counterpoint_dagster.keys import FOLLOWS, LOCATION, PARTITION
+from counterpoint_dagster.groups import steps_of_groups
+from counterpoint_dagster.keys import FIRST, FOLLOWS, PARTITION
+from counterpoint_dagster.places import job_place
 from counterpoint_dagster.runs import is_dead, states_of, tags_of
 from counterpoint_dagster.waits import after_waiting, ended
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from counterpoint.adapter import ServiceEnvironment
     from counterpoint.model import Pipeline, RunRequest
+    from counterpoint.target import Target
 
 _LAUNCH = """mutation($p: ExecutionParams!) { launchPipelineExecution(executionParams: $p) { __typename
   ... on LaunchRunSuccess { run { runId } } ... on PythonError { message }
@@ -61,8 +63,8 @@ def run(request: RunRequest, home: Path) -> NativeRun:
             )
             runs.append(result)
             stats |= {s.step_key: s for s in instance.get_run_step_stats(result.run_id)}
-            steps = after_waiting(pipeline, request, ended(request, states_of(stats.values(), pipeline)))
-    native = _native(pipeline, request, runs[0].run_id, stats, states_of(stats.values(), pipeline))
+            steps = after_waiting(pipeline, request, ended(request, states_of(stats.values(), pipeline, request)))
+    native = _native(pipeline, request, runs[0].run_id, stats, states_of(stats.values(), pipeline, request))
     return replace(native, failed=not all(result.success for result in runs))
 
 
@@ -70,7 +72,8 @@ def _native(
     pipeline: Pipeline, request: RunRequest, native_id: str, stats: dict[str, Any], known: dict[str, Status]
 ) -> NativeRun:
     states = final_states(pipeline, request, known)
-    steps = {name: _step(state, stats.get(name)) for name, state in states.items()}
+    grouped_steps = steps_of_groups(pipeline, request, stats.values())
+    steps = {name: grouped_steps.get(name) or _step(state, stats.get(name)) for name, state in states.items()}
     times = [(s.start_time, s.end_time) for s in stats.values() if s.start_time and s.end_time]
     start, end = min((s for s, _ in times), default=None), max((e for _, e in times), default=None)
     return NativeRun(native_id, Status.FAILED in states.values(), iso(start), iso(end), steps)
@@ -83,12 +86,12 @@ def _step(state: Status, stat: Any) -> NativeStep:
     return NativeStep(state, max(tries, 1), iso(stat.start_time), iso(stat.end_time))
 
 
-def page(target: ServiceEnvironment, native_id: str | None = None) -> str:
+def page(target: Target, native_id: str | None = None) -> str:
     """The page of a run, or of the assets."""
     return f"{target.url()}/runs/{native_id}" if native_id else f"{target.url()}/asset-groups"
 
 
-def submit(target: ServiceEnvironment, request: RunRequest) -> str:
+def submit(target: Target, request: RunRequest) -> str:
     """Launches a run of the pipeline's job for the request's partition and steps; returns Dagster's run id.
 
     Raises:
@@ -99,10 +102,12 @@ def submit(target: ServiceEnvironment, request: RunRequest) -> str:
     pipeline = find_pipeline(request.pipeline)
     names = [name for name in pipeline.step_names if request.selects(name)]
     tags = {PARTITION: request.partition, **tags_of(request), **tags_of_target(target.id)}
-    where = {"repositoryLocationName": LOCATION, "repositoryName": "__repository__", "pipelineName": pipeline.name}
+    place = job_place(target, pipeline)
+    selection = [{"path": place.paths[name]} for name in names]
     parameters = {
-        "selector": {**where, "assetSelection": [{"path": [name]} for name in names]},
-        "runConfigData": execution(pipeline, names),
+        "selector": {**place.selector, "pipelineName": pipeline.name, "assetSelection": selection},
+        # the job of a team's own installation has its executor
+        "runConfigData": execution(pipeline, names) if target.is_ours else {},
         "executionMetadata": {"tags": [{"key": key, "value": value} for key, value in tags.items()]},
     }
     answer = graphql(target, _LAUNCH, {"p": parameters})["launchPipelineExecution"]
@@ -111,26 +116,49 @@ def submit(target: ServiceEnvironment, request: RunRequest) -> str:
     return str(answer["run"]["runId"])
 
 
-def observe(target: ServiceEnvironment, request: RunRequest, native_id: str) -> NativeRun | None:
+def observe(target: Target, request: RunRequest, native_id: str) -> NativeRun | None:
     """The result of the run and its follow-up runs; None while a step is still to run."""
-    runs = runs_with(target, FOLLOWS, request.run_id)
-    return native_of(find_pipeline(request.pipeline), request, native_id, runs)
+    pipeline = find_pipeline(request.pipeline)
+    runs = runs_with(target, FOLLOWS, request.run_id) or _begun_there(target, native_id)
+    if target.is_ours:
+        return native_of(pipeline, request, native_id, runs)
+    return native_of(pipeline, request, native_id, _by_step(runs, job_place(target, pipeline).ops))
 
 
-def runs_with(target: ServiceEnvironment, tag: str, value: str) -> list[dict[str, Any]]:
+def _begun_there(target: Target, native_id: str) -> list[dict[str, Any]]:
+    """A run that a team's server began by itself, with its follow-up runs."""
+    if target.is_ours:
+        return []
+    return [*_runs(target, {"runIds": [native_id]}), *runs_with(target, FIRST, native_id)]
+
+
+def _by_step(runs: Sequence[dict[str, Any]], ops: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Runs whose statistics have the names of steps in place of those of ops."""
+    renamed = []
+    for run in runs:
+        stats = [{**stat, "step_key": ops.get(stat["step_key"], stat["step_key"])} for stat in run["stepStats"]]
+        renamed.append({**run, "stepStats": stats})
+    return renamed
+
+
+def runs_with(target: Target, tag: str, value: str) -> list[dict[str, Any]]:
     """The runs that have a tag, oldest first; runs that have ended include the statistics of their steps.
 
     The statistics cost the webserver far more than anything else, so each successful run's are read once.
     """
-    runs = graphql(target, _RUNS, {"f": {"tags": [{"key": tag, "value": value}]}})["runsOrError"]["results"]
-    states = {run["runId"]: run["status"] for run in runs}
-    wanted = [run_id for run_id, status in states.items() if status in _ENDED and (target.id, run_id) not in _FINAL]
+    return _runs(target, {"tags": [{"key": tag, "value": value}]})
+
+
+def _runs(target: Target, wanted_runs: dict[str, Any]) -> list[dict[str, Any]]:
+    runs = graphql(target, _RUNS, {"f": wanted_runs})["runsOrError"]["results"]
+    states, server = {run["runId"]: run["status"] for run in runs}, target.url()
+    wanted = [run_id for run_id, status in states.items() if status in _ENDED and (server, run_id) not in _FINAL]
     stats: dict[str, list[Any]] = {}
     if wanted:
         ended_runs = graphql(target, _STATS, {"f": {"runIds": wanted}})["runsOrError"]["results"]
         stats = {run["runId"]: run["stepStats"] for run in ended_runs}
-        _FINAL.update({(target.id, run_id): stats[run_id] for run_id in stats if states[run_id] == "SUCCESS"})
-    rows = [{**run, "stepStats": stats.get(run["runId"]) or _FINAL.get((target.id, run["runId"]), [])} for run in runs]
+        _FINAL.update({(server, run_id): stats[run_id] for run_id in stats if states[run_id] == "SUCCESS"})
+    rows = [{**run, "stepStats": stats.get(run["runId"]) or _FINAL.get((server, run["runId"]), [])} for run in runs]
     return sorted(rows, key=lambda run: run["creationTime"])
 
 
@@ -141,7 +169,7 @@ def native_of(
     if not runs or any(run["status"] not in _ENDED for run in runs):
         return None
     stats = {s["step_key"]: SimpleNamespace(**s) for run in runs for s in run["stepStats"]}
-    states = ended(request, states_of(stats.values(), pipeline))
+    states = ended(request, states_of(stats.values(), pipeline, request))
     failed = any(run["status"] != "SUCCESS" for run in runs)
     todo = runnable(pipeline, request, states)
     if todo and not is_dead(states, failed=failed):

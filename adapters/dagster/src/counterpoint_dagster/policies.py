@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import dagster as dg
 
-from counterpoint.model import is_retryable, stages
+from counterpoint.model import grouped, is_retryable, stages, task_of
 from counterpoint.runtime import describe
 from counterpoint.runtime.adapter_support import PARALLEL
 
@@ -59,7 +59,8 @@ def execution(pipeline: Pipeline, steps: Sequence[str]) -> dict[str, Any]:
 
 def is_parallel(pipeline: Pipeline, steps: Sequence[str]) -> bool:
     """Whether two of some steps may be executed side by side."""
-    return any(len(set(stage) & set(steps)) > 1 for stage in stages(pipeline))
+    tasks = {task_of(pipeline.step(name)) for name in steps}
+    return any(len(set(stage) & tasks) > 1 for stage in stages(grouped(pipeline)))
 
 
 def executor(pipeline: Pipeline) -> dg.ExecutorDefinition:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.model import Status
+from counterpoint_dagster.groups import steps_of_groups
 from counterpoint_dagster.keys import BACKFILL, FIRST, FOLLOWS, REQUEST
 
 if TYPE_CHECKING:
@@ -33,7 +34,9 @@ def is_of(pipeline: Pipeline, binding: Binding, run: dg.DagsterRun) -> bool:
     return bool(chosen & set(binding.keys(pipeline.step_names))) if chosen else run.job_name == pipeline.name
 
 
-def states_of(stats: Iterable[Any], pipeline: Pipeline, ops: Mapping[str, str] | None = None) -> dict[str, Status]:
+def states_of(
+    stats: Iterable[Any], pipeline: Pipeline, request: RunRequest, ops: Mapping[str, str] | None = None
+) -> dict[str, Status]:
     """The states of the steps of finished runs; a step whose process was killed has no end, and counts as failed.
 
     A step that Dagster skipped has no state here: core decides what becomes of it.
@@ -41,15 +44,17 @@ def states_of(stats: Iterable[Any], pipeline: Pipeline, ops: Mapping[str, str] |
     Args:
         stats: Dagster's statistics of the ops.
         pipeline: Whose steps are looked for.
+        request: The request of the runs.
         ops: The steps by the names of their ops; None: both have the same names.
     """
+    stats = list(stats)
     names = dict(zip(pipeline.step_names, pipeline.step_names, strict=True)) if ops is None else ops
     known = {names[s.step_key]: (s, getattr(s.status, "value", s.status)) for s in stats if s.step_key in names}
     status = {True: Status.SUCCESS, False: Status.SKIPPED}
     succeeded = {n: status[bool(s.materialization_events)] for n, (s, word) in known.items() if word == "SUCCESS"}
-    return succeeded | {
-        n: Status.FAILED for n, (s, w) in known.items() if w not in {"SUCCESS", "SKIPPED"} and s.start_time
-    }
+    failed = {n: Status.FAILED for n, (s, w) in known.items() if w not in {"SUCCESS", "SKIPPED"} and s.start_time}
+    groups = {name: step.status for name, step in steps_of_groups(pipeline, request, stats).items()}
+    return succeeded | failed | groups
 
 
 def chain_states(
@@ -60,7 +65,8 @@ def chain_states(
 
     runs = [first, *reversed(instance.get_runs(dg.RunsFilter(tags={FIRST: first.run_id})))]
     stats, ops = [instance.get_run_step_stats(run.run_id) for run in runs], binding.ops(pipeline)
-    return {name: state for steps in stats for name, state in states_of(steps, pipeline, ops).items()}
+    request = binding.request_of(first)
+    return {name: state for steps in stats for name, state in states_of(steps, pipeline, request, ops).items()}
 
 
 def is_dead(states: Mapping[str, Status], *, failed: bool) -> bool:

@@ -11,7 +11,7 @@ from counterpoint_dagster.client import graphql
 from counterpoint_dagster.keys import LOCATION
 
 if TYPE_CHECKING:
-    from counterpoint.adapter import ServiceEnvironment
+    from counterpoint.target import Target
 
 # a schedule that nobody has started is stopped then
 PAUSE_BEFORE_START = {SCHEDULES: ""}
@@ -23,13 +23,13 @@ _OPEN = "query($f: RunsFilter!) { runsOrError(filter: $f) { ... on Runs { result
 _NOT_ENDED = ["QUEUED", "NOT_STARTED", "STARTING", "STARTED", "CANCELING"]
 
 
-def scheduled(target: ServiceEnvironment, pipeline: str) -> bool | None:
+def scheduled(target: Target, pipeline: str) -> bool | None:
     """Whether the schedule runs; None when the pipeline has none."""
     state = _state(target, _selector(pipeline))
     return state["status"] == "RUNNING" if state else None
 
 
-def _state(target: ServiceEnvironment, selector: dict[str, str]) -> Any:
+def _state(target: Target, selector: dict[str, str]) -> Any:
     return graphql(target, f"query($s: ScheduleSelector!) {{ {_STATE} }}", {"s": selector})["result"].get(
         "scheduleState"
     )
@@ -40,7 +40,7 @@ def _selector(pipeline: str) -> dict[str, str]:
     return {"repositoryLocationName": LOCATION, "repositoryName": "__repository__", "scheduleName": name}
 
 
-def schedule(target: ServiceEnvironment, pipeline: str, *, on: bool) -> None:
+def schedule(target: Target, pipeline: str, *, on: bool) -> None:
     """Starts or stops the schedule, if the pipeline has one; a run that it has started goes on.
 
     Raises:
@@ -54,11 +54,11 @@ def schedule(target: ServiceEnvironment, pipeline: str, *, on: bool) -> None:
         raise ServiceError(f"dagster did not {'start' if on else 'stop'} the schedule of {pipeline}: {result}")
 
 
-def admit(target: ServiceEnvironment, pipeline: str) -> None:
+def admit(target: Target, pipeline: str) -> None:
     """Refuses nothing: a stopped schedule does not block other runs."""
 
 
-def active_runs(target: ServiceEnvironment, pipeline: str) -> tuple[str, ...]:
+def active_runs(target: Target, pipeline: str) -> tuple[str, ...]:
     """The runs of the job that have not ended."""
     wanted = {"pipelineName": find_pipeline(pipeline).name, "statuses": _NOT_ENDED}
     return tuple(run["runId"] for run in graphql(target, _OPEN, {"f": wanted})["runsOrError"]["results"])

@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from counterpoint.model import Schedule, WindowPolicy, code_of
+from counterpoint.model import Schedule, WindowPolicy, code_of, groups_of
 from counterpoint.model.containers import container_of, with_container
 from counterpoint.model.serial import pipeline_from, public_values, step_from, to_values
 from counterpoint.runtime.external import check_external, sources_of
 from counterpoint.runtime.registry import name_of
+from counterpoint.runtime.structure import structure_of
 from counterpoint.service_environment import SCHEDULES, tags_of_target
 from counterpoint_dagster.binding import Binding
 from counterpoint_dagster.conditions import following
-from counterpoint_dagster.keys import CHECK, KUBERNETES, METADATA_KEY
+from counterpoint_dagster.group_step import group_body
+from counterpoint_dagster.groups import group_in, op_of
+from counterpoint_dagster.keys import CHECK, KUBERNETES, METADATA_KEY, STRUCTURE
 from counterpoint_dagster.partitions import (
     external_mapping,
     mapping,
@@ -30,6 +33,8 @@ from counterpoint_dagster.policies import execution, executor, retry_of, retry_p
 from counterpoint_dagster.step import CatalogueIOManager, body
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from counterpoint.model import Pipeline, Step, Wait
 
 # Dagster keeps kinds among the tags of an asset
@@ -49,12 +54,14 @@ def definitions(pipeline: Pipeline, binding: Binding) -> dg.Definitions:
         UsageError: An input from another pipeline cannot be read.
     """
     check_external(pipeline)
-    assets = [_asset(pipeline, step, binding) for step in pipeline.steps]
+    groups = groups_of(pipeline)
+    assets = [_asset(pipeline, step, binding) for step in pipeline.steps if step.group is None]
+    assets += [group_asset(pipeline, group, binding) for group in groups]
     job = dg.define_asset_job(
         **job_of(pipeline),
         selection=dg.AssetSelection.assets(*assets),
         partitions_def=partitions_def(pipeline.partitions),
-        metadata={METADATA_KEY: dg.JsonMetadataValue(public_values(pipeline))},
+        metadata={METADATA_KEY: dg.JsonMetadataValue(public_values(pipeline)), STRUCTURE: structure_of(pipeline)},
         **(_served(pipeline) if binding.configuration is None else {"executor_def": executor(pipeline)}),
     )
     return dg.Definitions(
@@ -94,43 +101,88 @@ def references(binding: Binding) -> CatalogueIOManager:
 def _asset(pipeline: Pipeline, step: Step, binding: Binding) -> dg.AssetsDefinition:
     metadata = {METADATA_KEY: dg.JsonMetadataValue(to_values(step))}
     decorated = dg.asset(**native_of(pipeline, step, binding), metadata=metadata)
-    return decorated(body(binding, step, loaded(step)))
+    return decorated(body(binding, step, loaded(pipeline, step)))
 
 
-def loaded(step: Step) -> list[str]:
-    """The steps whose references Dagster gives to a step; core finds those of other partitions."""
-    return sorted({i.step for i in step.inputs if i.window is None} | ({step.when.step} if step.when else set()))
+def loaded(pipeline: Pipeline, step: Step) -> list[str]:
+    """The steps whose references Dagster gives to a step; core finds those of other partitions and of groups."""
+    names = {i.step for i in step.inputs if i.window is None} | ({step.when.step} if step.when else set())
+    return sorted(name for name in names if pipeline.step(name).group is None)
 
 
 def native_of(pipeline: Pipeline, step: Step, binding: Binding) -> dict[str, Any]:
     """The arguments of a step's asset in Dagster's own terms."""
-    inputs = loaded(step)
+    inputs, spec = loaded(pipeline, step), spec_of(pipeline, step, binding)
+    keys = {name: binding.key(name) for name in inputs}
+    given = {dep.asset_key: dep.partition_mapping for dep in spec["deps"]}
+    return {
+        **spec,
+        "ins": {name: dg.AssetIn(key=key, partition_mapping=given[key]) for name, key in keys.items()},
+        "deps": [dep for dep in spec["deps"] if dep.asset_key not in keys.values()],
+        "io_manager_key": references_key(pipeline),
+        "retry_policy": retry_policy(step.retry),
+        "pool": step.pool,
+        "check_specs": _checks([step], binding),
+        "output_required": False,
+        "op_tags": _op_tags(step),
+    }
+
+
+def spec_of(pipeline: Pipeline, step: Step, binding: Binding) -> dict[str, Any]:
+    """What Dagster knows of the asset of a step, whatever executes it."""
     around = dict.fromkeys([*(i.step for i in step.inputs), *step.upstream])
     shrinks = pipeline.partitions.incomplete is WindowPolicy.SHRINK
     offsets = {name: mapping(*window_offsets(step, name), shrinks=shrinks) for name in around}
-    key = binding.key(step.name)
     return {
-        "key": key,
-        "ins": {name: dg.AssetIn(key=binding.key(name), partition_mapping=offsets[name]) for name in inputs},
+        "key": binding.key(step.name),
         "deps": [
-            *(dg.AssetDep(binding.key(n), partition_mapping=offsets[n]) for n in around if n not in inputs),
+            *(dg.AssetDep(binding.key(name), partition_mapping=offsets[name]) for name in around),
             *external_deps(pipeline, step, binding),
         ],
         "partitions_def": partitions_def(pipeline.partitions) if step.output.partitioned else None,
-        "io_manager_key": references_key(pipeline),
-        "retry_policy": retry_policy(step.retry),
         "freshness_policy": dg.FreshnessPolicy.time_window(step.freshness) if step.freshness else None,
-        "pool": step.pool,
-        "check_specs": [dg.AssetCheckSpec(CHECK, asset=key)] if step.output.contract else [],
-        "output_required": False,
         "code_version": code_version(step),
         "group_name": pipeline.name,
         "kinds": {"python", step.output.kind.value},
         "owners": [step.owner] if step.owner else None,
         "tags": dict(step.tags),
-        "op_tags": {KUBERNETES: {"container_config": container}} if (container := container_of(step)) else None,
         "description": step.description or None,
     }
+
+
+def _checks(steps: Iterable[Step], binding: Binding) -> list[dg.AssetCheckSpec]:
+    return [dg.AssetCheckSpec(CHECK, asset=binding.key(step.name)) for step in steps if step.output.contract]
+
+
+def _op_tags(step: Step) -> dict[str, Any] | None:
+    return {KUBERNETES: {"container_config": container}} if (container := container_of(step)) else None
+
+
+def group_of(pipeline: Pipeline, group: str, binding: Binding) -> dict[str, Any]:
+    """The arguments of the assets of a group in Dagster's own terms, but for their specifications: one op makes all."""
+    members = [pipeline.step(name) for name in groups_of(pipeline)[group]]
+    return {
+        "name": op_of(pipeline, group),
+        "can_subset": True,
+        "pool": members[0].pool,
+        "check_specs": _checks(members, binding),
+        "op_tags": _op_tags(members[0]),
+    }
+
+
+def group_asset(pipeline: Pipeline, group: str, binding: Binding) -> dg.AssetsDefinition:
+    """The assets of a group."""
+    members = [pipeline.step(name) for name in groups_of(pipeline)[group]]
+    specs = [
+        dg.AssetSpec(
+            **spec_of(pipeline, member, binding),
+            metadata={METADATA_KEY: dg.JsonMetadataValue(to_values(member))},
+            skippable=True,
+        )
+        for member in members
+    ]
+    decorated = dg.multi_asset(**group_of(pipeline, group, binding), specs=specs)
+    return decorated(group_body(binding, group))
 
 
 def external_deps(pipeline: Pipeline, step: Step, binding: Binding) -> list[dg.AssetDep]:
@@ -184,8 +236,13 @@ def read_back(native: dg.Definitions) -> Pipeline:
     """The pipeline that definitions describe, read from native properties wherever Dagster has them."""
     job = next(iter(native.jobs or ()))
     stored = pipeline_from(job.metadata[METADATA_KEY].value)
-    assets = {a.key.path[-1]: a for a in native.assets or () if isinstance(a, dg.AssetsDefinition)}
-    steps = tuple(_step(assets[name]) for name in stored.step_names if name in assets)
+    assets = {
+        key.path[-1]: (asset, key)
+        for asset in native.assets or ()
+        if isinstance(asset, dg.AssetsDefinition)
+        for key in asset.keys
+    }
+    steps = tuple(_step(job.name, *assets[name]) for name in stored.step_names if name in assets)
     scheduled = next(iter(native.schedules or ()), None)
     return replace(
         stored,
@@ -202,11 +259,11 @@ def _schedule_of(native: dg.ScheduleDefinition) -> Schedule:
     return Schedule(str(native.cron_schedule), native.execution_timezone or "UTC")
 
 
-def _step(asset: dg.AssetsDefinition) -> Step:
+def _step(pipeline: str, asset: dg.AssetsDefinition, key: dg.AssetKey) -> Step:
     """The step of an asset; an edge or window that is missing in the asset is missing in the step too."""
-    stored = step_from(asset.metadata_by_key[asset.key][METADATA_KEY].value)
-    spec = asset.get_asset_spec()
-    external = {wait: _external_paths(stored, asset.key, wait) for wait in stored.external_inputs}
+    stored = step_from(asset.metadata_by_key[key][METADATA_KEY].value)
+    spec = asset.get_asset_spec(key)
+    external = {wait: _external_paths(stored, key, wait) for wait in stored.external_inputs}
     theirs = {path for paths in external.values() for path in paths}
     paths = {tuple(dep.asset_key.path) for dep in spec.deps}
     native = {
@@ -222,16 +279,17 @@ def _step(asset: dg.AssetsDefinition) -> Step:
         with_container(stored, pod.get("container_config", {})),
         owner=next(iter(spec.owners), None),
         tags={key: value for key, value in spec.tags.items() if not key.startswith(_OWN_TAGS)},
-        name=asset.key.path[-1],
+        name=key.path[-1],
         inputs=tuple(i for i in stored.inputs if i.step in same),
         after=tuple(name for name in stored.after if name in same),
         when=stored.when if stored.when and stored.when.step in same else None,
-        retry=retry_of(asset.op.retry_policy, stored.retry),
+        retry=stored.retry if stored.group else retry_of(asset.op.retry_policy, stored.retry),
         pool=asset.op.pool,
         freshness=window.to_timedelta() if window else None,
         waits=tuple(wait for wait in stored.waits if wait not in external or paths & external[wait]),
-        output=replace(stored.output, partitioned=asset.partitions_def is not None),
+        output=replace(stored.output, partitioned=spec.partitions_def is not None),
         description=spec.description or "",
+        group=group_in(pipeline, asset.op.name) if stored.group else None,
     )
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from counterpoint.model import RunDecision, Status, order, verdict
+from counterpoint.model import RunDecision, Status, order, task_of, verdict
 from counterpoint.runtime import runnable
 from counterpoint.runtime.waits import admit, held, polls_of, still
 from counterpoint_dagster.keys import FIRST, WAITING, WAITS_FOR
 from counterpoint_dagster.runs import chain_states, tags_after
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     import dagster as dg
 
@@ -48,7 +48,8 @@ def ended(request: RunRequest, states: Mapping[str, Status]) -> dict[str, Status
 def to_follow(pipeline: Pipeline, request: RunRequest, states: Mapping[str, Status]) -> tuple[str, ...]:
     """The steps that may run now, without waiting steps, which another sensor launches."""
     waiting = held(request)
-    return tuple(name for name in runnable(pipeline, request, states) if name not in waiting)
+    names = [name for name in runnable(pipeline, request, states) if name not in waiting]
+    return _with_groups(pipeline, request, states, names)
 
 
 def after_waiting(pipeline: Pipeline, request: RunRequest, states: Mapping[str, Status]) -> tuple[str, ...]:
@@ -56,7 +57,18 @@ def after_waiting(pipeline: Pipeline, request: RunRequest, states: Mapping[str, 
     for name in held(request):
         while waiting := still(request, name):
             time.sleep(waiting.pause)
-    return runnable(pipeline, request, states)
+    return _with_groups(pipeline, request, states, runnable(pipeline, request, states))
+
+
+def _with_groups(
+    pipeline: Pipeline, request: RunRequest, states: Mapping[str, Status], names: Iterable[str]
+) -> tuple[str, ...]:
+    """The steps with all others of their groups that have not ended: one op executes them together."""
+    names = set(names)
+    tasks = {task_of(pipeline.step(name)) for name in names}
+    together = (step.name for step in pipeline.steps if step.group in tasks and request.selects(step.name))
+    names |= {name for name in together if name not in states}
+    return tuple(name for name in order(pipeline) if name in names)
 
 
 def sensors(pipeline: Pipeline, binding: Binding, job: Any) -> list[dg.SensorDefinition]:

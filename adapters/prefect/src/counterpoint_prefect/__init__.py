@@ -8,10 +8,11 @@ from counterpoint.module_adapter import ModuleAdapter
 from counterpoint_prefect.limits import BACKFILLS
 
 if TYPE_CHECKING:
-    from counterpoint.module_adapter import Parts
-    from counterpoint_prefect import backfill, causes, deploy, observe, schedules, translate
+    from counterpoint.module_adapter import Parts, TeamPart
+    from counterpoint_prefect import backfill, build, causes, deploy, observe, schedules, team, translate
 
-    _PARTS: Parts = (translate, observe, causes, deploy, schedules, backfill)
+    _PARTS: Parts = (translate, build, observe, causes, deploy, schedules, backfill)
+    _TEAM: TeamPart = team
 
 
 class PrefectAdapter(ModuleAdapter):
@@ -22,6 +23,7 @@ class PrefectAdapter(ModuleAdapter):
     package = "counterpoint_prefect"
     home_variable = "PREFECT_HOME"
     backfills = BACKFILLS
+    has_targets = True
 
 
 ADAPTER = PrefectAdapter()

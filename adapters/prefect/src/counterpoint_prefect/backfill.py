@@ -24,13 +24,13 @@ from counterpoint_prefect.deploy import pool_of
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
-    from counterpoint.adapter import ServiceEnvironment
     from counterpoint.model import BackfillOrder, RunRequest
+    from counterpoint.target import Target
 
 _OPEN = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.PAUSED]
 
 
-def backfill(target: ServiceEnvironment, order: BackfillOrder) -> str:
+def backfill(target: Target, order: BackfillOrder) -> str:
     """Creates the work queue of a backfill, which limits how many of its runs run at once; returns its name."""
     name = _name(order.request)
     with client_of(target) as client:
@@ -46,9 +46,9 @@ def _name(request: RunRequest) -> str:
     return f"{find_pipeline(request.pipeline).name}-{request.version}"
 
 
-def queue_of(client: SyncPrefectClient, target: ServiceEnvironment, request: RunRequest) -> str | None:
-    """The work queue of a backfill's run; None for other runs."""
-    if request.version == PRODUCTION:
+def queue_of(client: SyncPrefectClient, target: Target, request: RunRequest) -> str | None:
+    """The work queue of a backfill's run; None for other runs, and for all runs of a team's server."""
+    if request.version == PRODUCTION or not target.is_ours:
         return None
     try:
         return str(client.read_work_queue_by_name(_name(request), work_pool_name=pool_of(target)).name)
@@ -56,7 +56,7 @@ def queue_of(client: SyncPrefectClient, target: ServiceEnvironment, request: Run
         return None
 
 
-def cancel(target: ServiceEnvironment, order: BackfillOrder) -> None:
+def cancel(target: Target, order: BackfillOrder) -> None:
     """Cancels the runs in the queue of the order's version that have not ended."""
     wanted = FlowRunFilter(
         work_queue_name=FlowRunFilterWorkQueueName(any_=[_name(order.request)]),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from counterpoint.runtime.failure import named
+from counterpoint.runtime.groups import culprit
 from counterpoint_prefect.client import client_of
 from counterpoint_prefect.keys import UPSTREAM_FAILED
 from counterpoint_prefect.observe import task_runs
@@ -15,19 +16,21 @@ if TYPE_CHECKING:
 
     from prefect.client.schemas.objects import State
 
-    from counterpoint.adapter import ServiceEnvironment
     from counterpoint.model import ErrorInfo, RunRequest
+    from counterpoint.target import Target
 
 
-def causes(target: ServiceEnvironment, request: RunRequest, native_id: str) -> Mapping[str, ErrorInfo]:  # noqa: ARG001
+def causes(target: Target, request: RunRequest, native_id: str) -> Mapping[str, ErrorInfo]:
     """The error of each failed task; tasks that ran when the flow run crashed share its error."""
     with client_of(target) as client:
         run = client.read_flow_run(UUID(native_id))
         states = {task.name.partition("[")[0]: task.state for task in task_runs(client, run.id)}
-    failed = {n: _error(s) for n, s in states.items() if s and _is_bad(s) and s.name != UPSTREAM_FAILED}
+    failed = {
+        culprit(request, n): _error(s) for n, s in states.items() if s and _is_bad(s) and s.name != UPSTREAM_FAILED
+    }
     if failed or run.state is None or not _is_bad(run.state):
         return failed
-    working = [name for name, state in states.items() if state and state.is_running()]
+    working = [culprit(request, name) for name, state in states.items() if state and state.is_running()]
     return dict.fromkeys(working or [""], _error(run.state))
 
 
@@ -42,7 +45,7 @@ def _error(state: State) -> ErrorInfo:
     return named(kind, rest) if mark and kind.isidentifier() else named(state.name or "Failed", message)
 
 
-def answers(target: ServiceEnvironment, native_id: str) -> Iterator[str]:
+def answers(target: Target, native_id: str) -> Iterator[str]:
     """The answers of Prefect's own API about a run, call by call: the run, its tasks, its logs."""
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, LogFilter, LogFilterFlowRunId
 

@@ -8,6 +8,7 @@ from prefect.states import Completed, Failed
 
 from counterpoint.model import RunDecision, Status, verdict
 from counterpoint.runtime import decode_references, is_chosen, why_skipped
+from counterpoint.runtime.groups import members_of
 from counterpoint_prefect.keys import SKIPPED, UPSTREAM_FAILED
 
 if TYPE_CHECKING:
@@ -33,16 +34,22 @@ def status_of(result: Any) -> Status:
 
 
 def not_to_run(request: RunRequest, step: Step, upstream: Mapping[str, Any]) -> State[Any] | None:
-    """The final state of a task that must not run; None if it may run."""
+    """The final state of a task that must not run; None if it may run.
+
+    Args:
+        request: The request of the run.
+        step: The step of the task in the grouped pipeline, whose upstream steps are those of the flow.
+        upstream: The results of the upstream tasks.
+    """
     states = {name: status_of(result) for name, result in upstream.items()}
     references = references_of(upstream)
-    choices = {} if step.when is None or is_chosen(request, step.name, references) else {step.when.step: ""}
+    choices = {step.when.step: ""} if step.when and not is_chosen(request, step.name, references) else {}
     decision = verdict(step, states, choices)
     if decision is RunDecision.UPSTREAM_FAILED:
         return Failed(name=UPSTREAM_FAILED, message="an upstream step failed")
     reason = "an upstream step was skipped"
     if decision is RunDecision.RUN:
-        reason = why_skipped(request, step.name, references) or ""
+        reason = "" if members_of(request, step.name) else why_skipped(request, step.name, references) or ""
     return Completed(name=SKIPPED, message=reason, data={"skipped": True}) if reason else None
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from counterpoint import garbage
-from counterpoint.adapter import Plan, Process
+from counterpoint.adapter import Plan, Process, ServiceEnvironment
 from counterpoint.errors import ServiceError, UsageError
 from counterpoint.http import NO_RETRIES, ask
 from counterpoint.runtime import find_pipeline
@@ -25,14 +25,15 @@ if TYPE_CHECKING:
 
     from prefect.client.orchestration import SyncPrefectClient
 
-    from counterpoint.adapter import ServiceEnvironment
     from counterpoint.model import Pipeline
+    from counterpoint.target import Target
 
 # the description of our work pool
 MADE = "made by Counterpoint for its own worker"
 _AT_ONCE = 2
 # the Prefect variables in a given database: the target that uses it, and the limits that we created
-_CLAIM, _LIMITS = "counterpoint_site", "counterpoint_limits"
+# variables of a server: who uses it, and which limits are ours
+_CLAIM, LIMITS = "counterpoint_site", "counterpoint_limits"
 # Prefect's settings that are not passed on: the user's own are for another server, or would change how flows run
 _OF_AN_INSTALLATION = tuple(
     f"PREFECT_{name}"
@@ -78,9 +79,9 @@ def plan(target: ServiceEnvironment) -> Plan:
     )
 
 
-def pool_of(target: ServiceEnvironment) -> str:
+def pool_of(target: Target) -> str:
     """The work pool of a service environment."""
-    return _pool(target.id, given=bool(target.database))
+    return _pool(target.id, given=isinstance(target, ServiceEnvironment) and bool(target.database))
 
 
 def _pool(target: str | None, *, given: bool) -> str:
@@ -114,21 +115,23 @@ def put_in_order(names: list[str]) -> None:
     mine, own = Claim.here(), GIVEN not in os.environ
     with get_client(sync_client=True) as client:
         if not own:
-            mine.refuse_other(_variable(client, _CLAIM), f"unset its variable {_CLAIM}")
-            _set_variable(client, _CLAIM, mine.to_json())
+            mine.refuse_other(variable(client, _CLAIM), f"unset its variable {_CLAIM}")
+            set_variable(client, _CLAIM, mine.to_json())
     if names:
         make_deployments(names)
 
 
-def _variable(client: SyncPrefectClient, name: str) -> str | None:
-    variable = client.read_variable_by_name(name)
-    return str(variable.value) if variable else None
+def variable(client: SyncPrefectClient, name: str) -> str | None:
+    """The value of a server's variable; None without."""
+    stored = client.read_variable_by_name(name)
+    return str(stored.value) if stored else None
 
 
-def _set_variable(client: SyncPrefectClient, name: str, value: str) -> None:
+def set_variable(client: SyncPrefectClient, name: str, value: str) -> None:
+    """Creates or updates a server's variable."""
     from prefect.client.schemas.actions import VariableCreate, VariableUpdate
 
-    if _variable(client, name) is None:
+    if variable(client, name) is None:
         client.create_variable(VariableCreate(name=name, value=value))
     else:
         client.update_variable(VariableUpdate(name=name, value=value))
@@ -145,7 +148,7 @@ def make_limits(client: SyncPrefectClient, pipelines: Iterable[Pipeline], *, own
     from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate, GlobalConcurrencyLimitUpdate
 
     existing = {limit.name: limit.limit for limit in all_of(client.read_global_concurrency_limits)}
-    made_here = set() if own else set(json.loads(_variable(client, _LIMITS) or "[]"))
+    made_here = set() if own else set(json.loads(variable(client, LIMITS) or "[]"))
     for pool in (pool for pipeline in pipelines for pool in pipeline.pools):
         if not may_set(pool, existing.get(pool.name), ours=own or pool.name in made_here):
             continue
@@ -155,7 +158,7 @@ def make_limits(client: SyncPrefectClient, pipelines: Iterable[Pipeline], *, own
             client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name=pool.name, limit=pool.slots))
             existing[pool.name] = pool.slots
         if not own:
-            _set_variable(client, _LIMITS, json.dumps(sorted(made_here := made_here | {pool.name})))
+            set_variable(client, LIMITS, json.dumps(sorted(made_here := made_here | {pool.name})))
 
 
 def _make_pool(client: SyncPrefectClient, name: str, *, own: bool) -> None:

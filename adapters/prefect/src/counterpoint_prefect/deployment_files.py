@@ -9,11 +9,12 @@ from counterpoint.build.rendering import DOCKERFILE, commented, required
 from counterpoint_prefect.containers import job_variables
 from counterpoint_prefect.deadlines import deadline_automation
 from counterpoint_prefect.flow_file import flow_name
-from counterpoint_prefect.keys import DEPLOYMENT
+from counterpoint_prefect.keys import DEPLOYMENT, STRUCTURE
 from counterpoint_prefect.policies import labels, schedule_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
+    from datetime import timedelta
 
     from counterpoint.build.order import Build
 
@@ -42,7 +43,7 @@ def process_file(build: Build) -> str:
     about = [
         "A stock process worker runs the flow from this folder, which 'prefect deploy' keeps as the place to pull."
     ]
-    return _document(build, about, {**_head(build), "deployments": [_deployment(build, {})]})
+    return _document(build, about, {**_head(build), "deployments": [deployed(build)]})
 
 
 def container_file(build: Build) -> str:
@@ -55,20 +56,16 @@ def container_file(build: Build) -> str:
         "push": [{_SHELL: {"id": "push-image", "script": f"docker push {build.image}"}}],
         "pull": [{_DIRECTORY: {"directory": image_folder(build)}}],
     }
-    deployment = _deployment(build, {"image": build.image, **job_variables(build.pipeline)})
+    deployment = deployed(build, {"image": build.image, **job_variables(build.pipeline)})
     return _document(build, about, {**_head(build), **steps, "deployments": [deployment]})
 
 
 def automations_file(build: Build) -> str | None:
     """The automation that shows runs that do not complete by the pipeline's deadline; None without a deadline."""
-    pipeline = build.pipeline
-    if not (pipeline.deadline and pipeline.schedule):
+    arguments = deadline_of(build)
+    if arguments is None:
         return None
-    related = [
-        {"prefect.resource.role": "flow", "prefect.resource.name": pipeline.name},
-        {"prefect.resource.role": "deployment", "prefect.resource.name": deployment_name(build)},
-    ]
-    automation = deadline_automation(f"{pipeline.name}/{deployment_name(build)}", pipeline.deadline, related)
+    automation = deadline_automation(*arguments)
     # sets have no order of their own
     values = _ordered(automation.model_dump(mode="json", exclude_unset=True))
     values["trigger"] = {"type": "event", **values["trigger"]}
@@ -76,19 +73,37 @@ def automations_file(build: Build) -> str | None:
     return _document(build, ["Add the actions that tell you of a late run."], {"automations": [values]})
 
 
+def deadline_of(build: Build) -> tuple[str, timedelta, list[dict[str, str]]] | None:
+    """The arguments of the automation of a pipeline's deadline; None without a deadline."""
+    pipeline, name = build.pipeline, deployment_name(build)
+    if not (pipeline.deadline and pipeline.schedule):
+        return None
+    related = [
+        {"prefect.resource.role": "flow", "prefect.resource.name": pipeline.name},
+        {"prefect.resource.role": "deployment", "prefect.resource.name": name},
+    ]
+    return f"{pipeline.name}/{name}", pipeline.deadline, related
+
+
 def _head(build: Build) -> dict[str, Any]:
     return {"name": build.pipeline.name}
 
 
-def _deployment(build: Build, job_variables: dict[str, Any]) -> dict[str, Any]:
+def deployed(build: Build, job_variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The deployment of a pipeline, as `prefect.yaml` has it."""
     env, pipeline, schedule = build.configuration.env, build.pipeline, schedule_of(build.pipeline)
     return {
         "name": deployment_name(build),
         "version": build.project.version,
-        "tags": ["counterpoint", *([f"env:{env}"] if env else []), *sorted(labels(pipeline.owner, pipeline.tags))],
+        "tags": [
+            "counterpoint",
+            *([f"env:{env}"] if env else []),
+            f"{STRUCTURE}{build.structure}",
+            *sorted(labels(pipeline.owner, pipeline.tags)),
+        ],
         "entrypoint": f"{flow_path(build)}:{flow_name(build.pipeline)}",
         "schedules": [{**schedule, "active": True}] if schedule else [],
-        "work_pool": {"name": work_pool(build), "job_variables": job_variables},
+        "work_pool": {"name": work_pool(build), "job_variables": dict(job_variables or {})},
     }
 
 

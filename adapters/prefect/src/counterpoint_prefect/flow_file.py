@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.build.rendering import commented
 from counterpoint.build.source import Call, Code, call, imported, statement
-from counterpoint.model import TriggerRule, order
+from counterpoint.model import TriggerRule, grouped, order
 from counterpoint_prefect.policies import may_retry
 from counterpoint_prefect.translate import native_of
 
@@ -45,7 +45,7 @@ _DEFAULTS: dict[str, Any] = {
 
 def flow_file(build: Build) -> str:
     """The text of the file; its flow is an attribute that `flow_name` names."""
-    pipeline = build.pipeline
+    pipeline, tasks = build.pipeline, grouped(build.pipeline)
     sections = [
         [
             "# What every run is given; of a secret, the place of its value.",
@@ -54,11 +54,11 @@ def flow_file(build: Build) -> str:
         [
             statement("steps = ", call("Steps", build.reference, Code("CONFIGURATION"), structure=build.structure)),
             "",
-            *(line for name in order(pipeline) for line in _task(pipeline, pipeline.step(name))),
+            *(line for name in order(tasks) for line in _task(tasks, tasks.step(name))),
         ],
     ]
     body = "\n\n".join("\n".join(section) for section in sections)
-    body = "\n\n\n".join([body, "\n".join(_submit(pipeline)), "\n".join(_flow(pipeline))])
+    body = "\n\n\n".join([body, "\n".join(_submit(tasks)), "\n".join(_flow(pipeline))])
     return "\n".join([*commented(build.header), _imports(body), "", body, ""])
 
 

@@ -14,6 +14,8 @@ WORK_POOL = "counterpoint"
 POOL, OWNER = "pool:", "owner:"
 # how the keys of assets begin: the pipeline and the step follow
 ASSET = "counterpoint://"
+# begins the tag of a deployment that names the structure of its pipeline
+STRUCTURE = "structure:"
 # in the attributes of flows and tasks: the properties that have no native place there
 METADATA_KEY = "counterpoint"
 # the names of final states of tasks that were not run

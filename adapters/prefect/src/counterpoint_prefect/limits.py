@@ -17,6 +17,7 @@ approval | a paused run goes on only when Prefect itself is told to | a wait; `c
 freshness | freshness belongs to no object of Prefect's | kept with the task; `counterpoint watch` judges it
 resources | a flow run is one container | the most of any step, as job variables; core limits memory and threads of each
 image | a flow run is one container | the image of all steps, as a job variable; different images are refused
+group | a task has one retry policy, one state, one set of tags | core retries each step in it; records have each step
 deadline | a deployment has no deadline | an automation shows late runs from when they begin; `counterpoint watch`
 """
 LIMITS = limits_of(_ROWS, BACKFILLS)

@@ -12,7 +12,7 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.states import Crashed, Scheduled
 
 from counterpoint.errors import CounterpointError
-from counterpoint.model import RunRequest, downstream
+from counterpoint.model import RunRequest, downstream, task_of
 from counterpoint.runtime import find_pipeline
 from counterpoint.runtime.adapter_support import ROOT
 from counterpoint.runtime.waits import held
@@ -77,7 +77,8 @@ def waiting_state(client: SyncPrefectClient, run: FlowRun) -> State[Any] | None:
     except CounterpointError as error:
         log.warning("run %s: whether it waited is unknown: %s", run.id, error)
         return None
-    looked = {name for first in waiting for name in (first, *downstream(pipeline, first))}
+    waits = [name for first in waiting for name in (first, *downstream(pipeline, first))]
+    looked = {task_of(pipeline.step(name)) for name in waits}
     wanted = FlowRunFilter(id=FlowRunFilterId(any_=[run.id]))
     tasks = all_of(partial(client.read_task_runs, flow_run_filter=wanted))
     active = {task.name.partition("[")[0] for task in tasks if task.state and not task.state.is_final()}

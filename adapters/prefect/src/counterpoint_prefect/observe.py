@@ -23,14 +23,14 @@ from prefect.settings import (
     temporary_settings,
 )
 
-from counterpoint.model import ErrorInfo, NativeRun, NativeStep, Status
+from counterpoint.model import ErrorInfo, NativeRun, NativeStep, Status, grouped, task_of
 from counterpoint.runtime import find_pipeline, iso, merged
+from counterpoint.runtime.groups import ungrouped
 from counterpoint_prefect import database
 from counterpoint_prefect.backfill import queue_of
-from counterpoint_prefect.client import all_of, client_of
+from counterpoint_prefect.client import all_of, client_of, deployment_of
 from counterpoint_prefect.conditions import native_status
 from counterpoint_prefect.deploy import make_limits
-from counterpoint_prefect.keys import DEPLOYMENT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.objects import FlowRun, TaskRun
 
-    from counterpoint.adapter import ServiceEnvironment
     from counterpoint.model import RunRequest
+    from counterpoint.target import Target
 
 _POLL_SECONDS = 0.2
 _PATIENCE = timedelta(seconds=60)
@@ -98,11 +98,11 @@ def _leave_other_homes(home: Path) -> None:
     SubprocessASGIServer().home = home
 
 
-def submit(target: ServiceEnvironment, request: RunRequest) -> str:
+def submit(target: Target, request: RunRequest) -> str:
     """Creates a run of the pipeline's deployment; idempotent per request. Returns Prefect's id of the run."""
     name = find_pipeline(request.pipeline).name
     with client_of(target) as client:
-        deployment = client.read_deployment_by_name(f"{name}/{DEPLOYMENT}")
+        deployment = client.read_deployment_by_name(f"{name}/{deployment_of(target)}")
         run = client.create_flow_run_from_deployment(
             deployment.id,
             parameters={"date": request.partition, "request": request.to_json()},
@@ -113,7 +113,7 @@ def submit(target: ServiceEnvironment, request: RunRequest) -> str:
     return str(run.id)
 
 
-def observe(target: ServiceEnvironment, request: RunRequest, native_id: str) -> NativeRun | None:
+def observe(target: Target, request: RunRequest, native_id: str) -> NativeRun | None:
     """The result of the flow run, or None while it has not ended."""
     with client_of(target) as client:
         run = client.read_flow_run(UUID(native_id))
@@ -132,14 +132,14 @@ def _native(client: SyncPrefectClient, request: RunRequest, run: FlowRun) -> Nat
         name = task_run.name.partition("[")[0]
         parts.setdefault(name, []).append(_step(task_run))
     pipeline = find_pipeline(request.pipeline)
-    known = {name: merged(parts[name]) for name in pipeline.step_names if name in parts}
+    known = ungrouped(request, {name: merged(parts[name]) for name in grouped(pipeline).step_names if name in parts})
     failed = run.state is None or not run.state.is_completed()
     return NativeRun(str(run.id), failed, iso(run.start_time), iso(run.end_time), known)
 
 
 def _is_recorded(task_runs: Sequence[TaskRun], request: RunRequest) -> bool:
     steps = [step for step in find_pipeline(request.pipeline).steps if request.selects(step.name)]
-    missing = {step.name for step in steps if not step.map_over} - {task_run.name for task_run in task_runs}
+    missing = {task_of(step) for step in steps if not step.map_over} - {task_run.name for task_run in task_runs}
     return not missing and all(task_run.state and task_run.state.is_final() for task_run in task_runs)
 
 
@@ -160,6 +160,7 @@ def _step(task_run: TaskRun) -> NativeStep:
     return NativeStep(status, task_run.run_count, iso(task_run.start_time), iso(task_run.end_time), error)
 
 
-def page(target: ServiceEnvironment, native_id: str | None = None) -> str:
+def page(target: Target, native_id: str | None = None) -> str:
     """The page of a flow run, or of all runs."""
-    return f"{target.url()}/runs/flow-run/{native_id}" if native_id else f"{target.url()}/runs"
+    pages = target.url().partition("/api")[0]
+    return f"{pages}/runs/flow-run/{native_id}" if native_id else f"{pages}/runs"

@@ -13,7 +13,7 @@ from counterpoint.model.timezones import shown_at
 from counterpoint.runtime import find_pipeline, native_request
 
 if TYPE_CHECKING:
-    from counterpoint.model import Configuration, Schedule
+    from counterpoint.model import Configuration, Pipeline, Schedule
 
 # a clock is moved by no more at once
 _CHANGE, _NONE = timedelta(hours=3), timedelta(0)
@@ -35,6 +35,13 @@ def tick_of(schedule: Schedule, moment: datetime) -> datetime:
     return plain + jump if jump > _NONE and jumps_before else moment
 
 
+def newest_key(pipeline: Pipeline, moment: datetime, *, scheduled: bool) -> str:
+    """The partition that ended before the moment for which a run was expected."""
+    partitions = pipeline.partitions
+    tick = tick_of(pipeline.schedule, moment) if pipeline.schedule and scheduled else moment
+    return partitions.shift(partitions.key_of(tick), -1)
+
+
 def request_of(
     served: str, date: str | None, request: str | None, configuration: Configuration | None = None
 ) -> RunRequest:
@@ -46,10 +53,7 @@ def request_of(
         return RunRequest.from_json(request)
     run = getattr(FlowRunContext.get(), "flow_run", None)
     moment = (run.expected_start_time if run else None) or datetime.now(UTC)
-    pipeline = find_pipeline(served)
-    partitions = pipeline.partitions
     scheduled = bool(run and run.auto_scheduled)
-    tick = tick_of(pipeline.schedule, moment) if pipeline.schedule and scheduled else moment
-    key = date or partitions.shift(partitions.key_of(tick), -1)
+    key = date or newest_key(find_pipeline(served), moment, scheduled=scheduled)
     native_id = str(run.id if run else "here")
     return native_request(served, key, native_id, "prefect", configuration, scheduled=scheduled)

@@ -8,7 +8,8 @@ from prefect import allow_failure, unmapped
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from counterpoint.runtime import elements
+from counterpoint.model import grouped_request
+from counterpoint.runtime import elements, find_pipeline
 from counterpoint_prefect.conditions import references_of
 from counterpoint_prefect.waits import until_nothing_waits
 
@@ -25,11 +26,12 @@ class Run:
 
     Args:
         request: The request of the run; steps that it does not select are not submitted.
-        before: The states of the steps that ended before the run was rescheduled; they are not submitted again.
+        before: The states of the tasks that ended before the run was rescheduled; they are not submitted again.
     """
 
     def __init__(self, request: RunRequest, before: Mapping[str, State[Any]]) -> None:
         self._request, self._before, self._futures = request, before, dict[str, Any](before)
+        self._tasks = grouped_request(find_pipeline(request.pipeline), request)
 
     def submit(self, task: Task[..., Any], upstream: Iterable[Task[..., Any]] = ()) -> None:
         """Submits the task of a step; it decides itself by the results of its upstream tasks whether the step runs."""
@@ -47,7 +49,7 @@ class Run:
         return Failed(message=f"failed: {', '.join(failed)}") if failed else Completed(message="all steps ended well")
 
     def _is_due(self, name: str) -> bool:
-        return self._request.selects(name) and name not in self._before
+        return self._tasks.selects(name) and name not in self._before
 
     def _results_of(self, upstream: Iterable[Task[..., Any]]) -> dict[str, Any]:
         names = [task.name for task in upstream]

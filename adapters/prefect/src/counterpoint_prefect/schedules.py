@@ -15,14 +15,14 @@ from counterpoint_prefect.deadlines import watch_deadline
 from counterpoint_prefect.keys import DEPLOYMENT
 
 if TYPE_CHECKING:
-    from counterpoint.adapter import ServiceEnvironment
+    from counterpoint.target import Target
 
 # each start creates the deployments again: with this, without schedules
 PAUSE_BEFORE_START = {SCHEDULES: ""}
 _NOT_ENDED = {"state": {"type": {"any_": ["PENDING", "RUNNING", "CANCELLING"]}}}
 
 
-def scheduled(target: ServiceEnvironment, pipeline: str) -> bool | None:
+def scheduled(target: Target, pipeline: str) -> bool | None:
     """Whether the deployment has an active schedule and is not paused; None when it has no schedule."""
     with client_of(target) as client:
         deployment = _deployment(client, pipeline)
@@ -30,7 +30,7 @@ def scheduled(target: ServiceEnvironment, pipeline: str) -> bool | None:
     return any(active) and not deployment.paused if active else None
 
 
-def schedule(target: ServiceEnvironment, pipeline: str, *, on: bool) -> None:
+def schedule(target: Target, pipeline: str, *, on: bool) -> None:
     """Resumes or pauses the deployment and its deadline; a pause removes the runs that are scheduled ahead."""
     with client_of(target) as client:
         deployment, description = _deployment(client, pipeline), find_pipeline(pipeline)
@@ -43,11 +43,11 @@ def schedule(target: ServiceEnvironment, pipeline: str, *, on: bool) -> None:
             watch_deadline(client, description.name, name, description.deadline, on)
 
 
-def admit(target: ServiceEnvironment, pipeline: str) -> None:
+def admit(target: Target, pipeline: str) -> None:
     """Refuses nothing: a paused deployment still executes requested runs."""
 
 
-def active_runs(target: ServiceEnvironment, pipeline: str) -> tuple[str, ...]:
+def active_runs(target: Target, pipeline: str) -> tuple[str, ...]:
     """The pending and running runs of the deployment."""
     with client_of(target) as client:
         wanted = {**_NOT_ENDED, "deployment_id": {"any_": [str(_deployment(client, pipeline).id)]}}

@@ -1,4 +1,4 @@
-"""The function of a Prefect task: it executes one step by core, returns its reference, and shows it on the page."""
+"""The function of a Prefect task: it executes a step, or a group, by core, and shows on the page what was made."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from prefect.concurrency.sync import concurrency
 from prefect.context import TaskRunContext
 
-from counterpoint.model import RunRequest
+from counterpoint.model import RunRequest, grouped
 from counterpoint.runtime import Attempt, execute_in_child, find_pipeline
+from counterpoint.runtime.groups import execute_group, members_of, waiting_step
 from counterpoint_prefect.artifacts import note_materialized, show
 from counterpoint_prefect.conditions import not_to_run, references_of
 from counterpoint_prefect.waits import leave_to_wait, leave_when_waiting
@@ -23,7 +24,7 @@ def body(name: str, timeout: timedelta | None, pool: str | None) -> Callable[...
     """The function of a step's task.
 
     Args:
-        name: The step.
+        name: The step, or the group.
         timeout: After which the process of the step is ended.
         pool: The global concurrency limit that the step takes a slot of.
     """
@@ -31,20 +32,25 @@ def body(name: str, timeout: timedelta | None, pool: str | None) -> Callable[...
 
     def execute_step(request: str, upstream: dict[str, Any], index: int | None = None) -> Any:
         run_request = RunRequest.from_json(request)
-        step = find_pipeline(run_request.pipeline).step(name)
+        pipeline = find_pipeline(run_request.pipeline)
+        step, members = grouped(pipeline).step(name), members_of(run_request, name)
         leave_when_waiting(run_request, name)
         state = not_to_run(run_request, step, upstream)
         if state is not None:
             return state
-        leave_to_wait(run_request, name)
+        leave_to_wait(run_request, waiting_step(run_request, name))
         context = TaskRunContext.get()
         number = context.task_run.run_count if context else 1
-        attempt = Attempt(run_request, name, references_of(upstream), number, index)
+        references = references_of(upstream)
         slot = concurrency(pool, occupy=1, strict=True) if pool else nullcontext()
         with slot:
-            reference = execute_in_child(attempt, limit)
-        show(run_request, step, reference)
-        note_materialized(run_request, step, reference)
-        return reference.to_dict()
+            if members:
+                made = execute_group(run_request, name, references, again=number > 1, executor=execute_in_child)
+            else:
+                made = {name: execute_in_child(Attempt(run_request, name, references, number, index), limit)}
+        for each, reference in made.items():
+            show(run_request, pipeline.step(each), reference)
+            note_materialized(run_request, pipeline.step(each), reference)
+        return [each.to_dict() for each in made.values()] if members else made[name].to_dict()
 
     return execute_step

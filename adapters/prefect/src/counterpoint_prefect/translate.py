@@ -9,7 +9,7 @@ from prefect import Flow, Task
 from prefect.cache_policies import CacheKeyFnPolicy
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from counterpoint.model import RunRequest, Status, order
+from counterpoint.model import RunRequest, Status, grouped, groups_of, order, task_of
 from counterpoint.model.serial import pipeline_from, step_from, to_values
 from counterpoint.runtime import find_pipeline
 from counterpoint.runtime.adapter_support import PARALLEL
@@ -47,12 +47,13 @@ def translate(pipeline: Pipeline, served: str | None = None) -> Flow[..., Any]:
         UsageError: An input from another pipeline cannot be read.
     """
     check_external(pipeline)
-    tasks = {step.name: _task(pipeline, step) for step in pipeline.steps}
-    edges = {step.name: step.upstream for step in pipeline.steps}
+    native = grouped(pipeline)
+    tasks = {step.name: _task(pipeline, step) for step in native.steps}
+    edges = {step.name: step.upstream for step in native.steps}
 
     def submit(run: Run) -> None:
-        for name in order(pipeline):
-            add = run.map if pipeline.step(name).map_over else run.submit
+        for name in order(native):
+            add = run.map if native.step(name).map_over else run.submit
             add(tasks[name], upstream=[tasks[other] for other in edges[name]])
 
     def run(date: str | None = None, request: str | None = None) -> Any:
@@ -82,7 +83,9 @@ def run_name() -> str:
 
 def _task(pipeline: Pipeline, step: Step) -> Task[..., Any]:
     task = step_task(step.name, native_of(pipeline, step), step.timeout)
-    task.__dict__[METADATA_KEY] = to_values(step)
+    members = groups_of(pipeline).get(step.name)
+    described = [pipeline.step(name) for name in members] if members else pipeline.step(step.name)
+    task.__dict__[METADATA_KEY] = to_values(described)
     return task
 
 
@@ -123,7 +126,7 @@ def _identity(context: TaskRunContext, parameters: Mapping[str, Any]) -> str | N
     Prefect would show a task that was skipped, or whose upstream task failed, as completed the next time.
     """
     request = RunRequest.from_json(parameters["request"])
-    step, upstream = find_pipeline(request.pipeline).step(context.task.name), parameters["upstream"]
+    step, upstream = grouped(find_pipeline(request.pipeline)).step(context.task.name), parameters["upstream"]
     if step.when or any(status_of(result) is not Status.SUCCESS for result in upstream.values()):
         return None
     return f"{request.run_id}-{step.name}-{parameters['index']}"
@@ -133,7 +136,8 @@ def read_back(native: Flow[..., Any]) -> Pipeline:
     """The pipeline that a flow describes, read from native properties wherever Prefect has them."""
     stored = pipeline_from(native.__dict__[METADATA_KEY])
     tasks, edges = native.__dict__["tasks"], native.__dict__["edges"]
-    steps = tuple(_step(task, edges[name]) for name, task in tasks.items())
+    by_step = {step.name: task_of(step) for step in stored.steps}
+    steps = tuple(_step(tasks[task], name, edges[task], by_step) for name, task in by_step.items() if task in tasks)
     return replace(stored, name=native.name, description=native.description or "", steps=steps)
 
 
@@ -141,19 +145,35 @@ def _asset(wait: Wait) -> str:
     return f"{ASSET}{name_of(wait.target)}/{wait.step}"
 
 
-def _step(task: Task[..., Any], edges: tuple[str, ...]) -> Step:
-    """The step of a task; an edge that is missing in the flow is missing in the step too."""
-    stored = step_from(task.__dict__[METADATA_KEY])
+def _step(task: Task[..., Any], name: str, edges: tuple[str, ...], tasks: Mapping[str, str]) -> Step:
+    """The step of a task, or one of a group; an edge that is missing in the flow is missing in the step too.
+
+    Args:
+        task: The task.
+        name: The step.
+        edges: The tasks that it waits for.
+        tasks: The task of each step.
+    """
+    described = task.__dict__[METADATA_KEY]
+    if isinstance(described, list):
+        described = next(values for values in described if values["name"] == name)
+    stored = step_from(described)
+    before = {step for step, other in tasks.items() if other in edges or other == stored.group == task.name}
     assets = {asset.key for asset in task.asset_deps}
-    return replace(
+    step = replace(
         stored,
-        name=task.name,
-        inputs=tuple(i for i in stored.inputs if i.step in edges or (i.window and i.window.last < 0)),
-        after=tuple(name for name in stored.after if name in edges),
-        when=stored.when if stored.when and stored.when.step in edges else None,
-        retry=retry_of(task, stored.retry),
+        inputs=tuple(i for i in stored.inputs if i.step in before or (i.window and i.window.last < 0)),
+        after=tuple(other for other in stored.after if other in before),
+        when=stored.when if stored.when and stored.when.step in before else None,
         pool=pool_of(task),
         owner=owner_of(task),
+    )
+    if stored.group:
+        return replace(step, group=task.name)
+    return replace(
+        step,
+        name=task.name,
+        retry=retry_of(task, stored.retry),
         tags=labels_of(task),
         waits=tuple(wait for wait in stored.waits if not wait.parameter or _asset(wait) in assets),
         description=task.description or "",

@@ -12,7 +12,7 @@ from prefect.exceptions import Pause
 from prefect.states import Completed, Failed, Scheduled
 
 from counterpoint.errors import StepError
-from counterpoint.model import Status, StepRecord, downstream
+from counterpoint.model import Status, StepRecord, downstream, groups_of, task_of
 from counterpoint.runtime import context_of, element_records, final_states, find_pipeline, step_record
 from counterpoint.runtime.waits import admit, held, still
 from counterpoint_prefect.keys import WAITS
@@ -42,7 +42,8 @@ def leave_when_waiting(request: RunRequest, step: str) -> None:
         StepWaitsError: an upstream step waits.
     """
     pipeline = find_pipeline(request.pipeline)
-    before = [name for name in held(request) if step in downstream(pipeline, name)]
+    names = groups_of(pipeline).get(step, (step,))
+    before = [name for name in held(request) if set(names) & set(downstream(pipeline, name)) and name not in names]
     if before:
         raise StepWaitsError(f"waits for {', '.join(before)}")
 
@@ -102,7 +103,7 @@ def _reschedule(seconds: float, message: str) -> None:
 
 
 def _ended(request: RunRequest) -> dict[str, State[Any]]:
-    """The states of the steps that ended before the run was rescheduled, including skipped ones; else empty."""
+    """The states of the tasks that ended before the run was rescheduled, including skipped ones; else empty."""
     waiting, pipeline = held(request), find_pipeline(request.pipeline)
     if not waiting:
         return {}
@@ -113,7 +114,16 @@ def _ended(request: RunRequest) -> dict[str, State[Any]]:
         name: max((r.status for r in records), key=lambda s: s is Status.FAILED) for name, records in ended.items()
     }
     states = final_states(pipeline, request, known)
-    return {step.name: _state(step, states[step.name], ended.get(step.name, [])) for step in steps}
+    done: dict[str, State[Any]] = {}
+    for step in steps:
+        state = _state(step, states[step.name], ended.get(step.name, []))
+        done[task_of(step)] = _worse(done.get(task_of(step)), state)
+    return done
+
+
+def _worse(one: State[Any] | None, other: State[Any]) -> State[Any]:
+    """The state of a task that executed several steps: failed when one of them has."""
+    return one if one is not None and one.is_failed() else other
 
 
 def _records(request: RunRequest, step: Step) -> list[StepRecord]:

@@ -9,22 +9,23 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from counterpoint.http import ask, basic, bearer
-from counterpoint.service_environment import USER
+from counterpoint.http import ask, bearer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from counterpoint.adapter import ServiceEnvironment
+    from counterpoint.target import Target
 
 _HOP = {"connection", "proxy-connection", "keep-alive", "transfer-encoding", "content-length"}
 
 
-def headers(target: ServiceEnvironment, orchestrator: str) -> dict[str, str]:
+def headers(target: Target, orchestrator: str) -> dict[str, str]:
     """The headers with the credentials for a service environment's server."""
     if orchestrator != "airflow":
-        return basic(USER, target.password)
-    token = ask(f"{target.url()}/auth/token", {"username": USER, "password": target.password})["access_token"]
+        return target.access.headers
+    token = ask(f"{target.url()}/auth/token", {"username": target.access.user, "password": target.access.password})[
+        "access_token"
+    ]
     return {**bearer(token), "Cookie": f"_token={token}"}
 
 

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from counterpoint.build.order import Build, NativeFiles
+    from counterpoint.deployment import Deployment
     from counterpoint.model import BackfillOrder, ErrorInfo, NativeBackfill, NativeRun, Pipeline, RunRequest
+    from counterpoint.target import DeploymentTarget, Target
 
 __all__ = [
     "Adapter",
@@ -91,6 +93,7 @@ class Adapter(ABC):
         name: The name for `--on`.
         distribution: The orchestrator's own distribution, whose version is shown.
         ports: The names of the ports that its services listen on.
+        has_targets: Whether it works on servers that a team already has, as `[target.NAME]` describes them.
         has_services: Whether it has servers of its own; if not, it runs in the process of the command only.
         backfills: Its support for backfills.
         limits: The features that it lacks, with their stand-ins.
@@ -102,6 +105,7 @@ class Adapter(ABC):
     distribution: str
     ports: tuple[str, ...] = ("web",)
     has_services: bool = True
+    has_targets: bool = False
     backfills: Backfills = Backfills.NONE
     home_variable: str = ""
 
@@ -164,69 +168,103 @@ class Adapter(ABC):
         """Switches off schedules that the services already know, before the services start."""
         raise self._has_none()
 
-    def submit(self, target: ServiceEnvironment, request: RunRequest) -> str:
+    def submit(self, target: Target, request: RunRequest) -> str:
         """Starts a run on the running services, by their API; returns the orchestrator's own id of the run."""
-        self.admit(target, request.pipeline)
+        if target.is_ours:
+            self.admit(target, request.pipeline)
         return self.start(target, request)
 
-    def admit(self, target: ServiceEnvironment, pipeline: str) -> None:
+    def admit(self, target: Target, pipeline: str) -> None:
         """Refuses a run that the services would never start.
 
         Raises:
             ServiceError: The services would not start the run; the message has the reason.
         """
 
-    def start(self, target: ServiceEnvironment, request: RunRequest) -> str:
+    def start(self, target: Target, request: RunRequest) -> str:
         """Starts a run that was admitted; returns the orchestrator's own id of the run."""
         raise self._has_none()
 
-    def observe(self, target: ServiceEnvironment, request: RunRequest, native_id: str) -> NativeRun | None:
+    def observe(self, target: Target, request: RunRequest, native_id: str) -> NativeRun | None:
         """The run according to the orchestrator's API, or None while it has not ended."""
         raise self._has_none()
 
-    def causes(self, target: ServiceEnvironment, request: RunRequest, native_id: str) -> Mapping[str, ErrorInfo]:
+    def causes(self, target: Target, request: RunRequest, native_id: str) -> Mapping[str, ErrorInfo]:
         """The errors of a run's steps according to the orchestrator's API, by step; the run's own error as `''`.
 
         It is called for failures that no worker could record: the worker was killed, or never started.
         """
         raise self._has_none()
 
-    def answers(self, target: ServiceEnvironment, native_id: str) -> Iterator[str]:
+    def answers(self, target: Target, native_id: str) -> Iterator[str]:
         """The answers of the orchestrator's own API about a run, call by call, as a person would search for a cause."""
         raise self._has_none()
 
-    def scheduled(self, target: ServiceEnvironment, pipeline: str) -> bool | None:
+    def scheduled(self, target: Target, pipeline: str) -> bool | None:
         """Whether a served pipeline's schedule is on, on the running services; None if it has none there."""
         raise self._has_none()
 
-    def schedule(self, target: ServiceEnvironment, pipeline: str, *, on: bool) -> None:
+    def schedule(self, target: Target, pipeline: str, *, on: bool) -> None:
         """Starts or pauses the schedule of a served pipeline on the running services, if it has one."""
         raise self._has_none()
 
-    def active_runs(self, target: ServiceEnvironment, pipeline: str) -> tuple[str, ...]:
+    def active_runs(self, target: Target, pipeline: str) -> tuple[str, ...]:
         """The runs of a served pipeline that have not ended, by the orchestrator's own ids."""
         raise self._has_none()
 
-    def page(self, target: ServiceEnvironment, native_id: str | None = None) -> str:
+    def page(self, target: Target, native_id: str | None = None) -> str:
         """The URL where a person sees the run (None: the pipeline) in the orchestrator's own UI."""
         raise self._has_none()
 
-    def backfill(self, target: ServiceEnvironment, order: BackfillOrder) -> str:
+    def backfill(self, target: Target, order: BackfillOrder) -> str:
         """Starts a native backfill on the running services; returns the orchestrator's own id of it."""
         self.admit(target, order.request.pipeline)
         return self.start_backfill(target, order)
 
-    def start_backfill(self, target: ServiceEnvironment, order: BackfillOrder) -> str:
+    def start_backfill(self, target: Target, order: BackfillOrder) -> str:
         """Starts a backfill that was admitted; returns the orchestrator's own id of it."""
         raise self._has_none("backfills")
 
-    def progress(self, target: ServiceEnvironment, order: BackfillOrder, native_id: str) -> NativeBackfill:
+    def progress(self, target: Target, order: BackfillOrder, native_id: str) -> NativeBackfill:
         """The progress of a native backfill, by the states of its steps."""
         raise self._has_none("backfills")
 
-    def cancel(self, target: ServiceEnvironment, order: BackfillOrder) -> None:
+    def cancel(self, target: Target, order: BackfillOrder) -> None:
         """Cancels all running backfills of the order's pipeline and version, with their runs."""
         raise self._has_none("backfills")
+
+    def server_version(self, target: DeploymentTarget) -> str:
+        """The version of the orchestrator that a team's server runs.
+
+        Raises:
+            ServiceError: The server does not answer, refuses, or is too old.
+        """
+        raise self._has_none("support for a team's own server")
+
+    def deployment(self, target: DeploymentTarget, build: Build, files: Path | None = None) -> Deployment:
+        """What has to change on a team's server for a pipeline; it changes nothing.
+
+        Args:
+            target: The server.
+            build: What the files of the pipeline are built from.
+            files: The folder of the built files, as the workers see it, where it is not known from the server.
+
+        Raises:
+            UsageError: An object of the same name is there that Counterpoint did not make.
+        """
+        raise self._has_none("support for a team's own server")
+
+    def admit_deployed(self, target: DeploymentTarget, pipeline: str) -> None:
+        """Refuses a pipeline that a team's server has not loaded, has loaded with another structure, or never starts.
+
+        Raises:
+            ServiceError: Names the pipeline, the server and the fix.
+        """
+        raise self._has_none("support for a team's own server")
+
+    def partition_of(self, target: DeploymentTarget, pipeline: Pipeline, native_id: str) -> str | None:
+        """The partition of a run that a team's server knows by that id; None if it has no such run of the pipeline."""
+        raise self._has_none("support for a team's own server")
 
     def need_services(self) -> None:
         """Refuses an operation that only an orchestrator with servers supports.

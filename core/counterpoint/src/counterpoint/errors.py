@@ -14,6 +14,7 @@ The tree, with the exit code of a command that fails with the error; a failed st
     │   ├── DamagedOutputError   2   a stored output is lost, or is not what was written
     │   └── DamagedFileError     2   a file of the root is damaged
     └── StepError                1   a step failed
+        ├── GroupError           1   steps of a group failed, each with a record of its own
         ├── TransientError       1   a temporary problem; a retry may help
         ├── MissingSecretError   1   a secret of a step cannot be read where the step runs
         ├── SourceError          2   the source of a partition is absent or unreadable
@@ -125,6 +126,12 @@ class DamagedFileError(StorageError):
 
 class StepError(CounterpointError):
     """A step failed for a reason that Counterpoint itself detected."""
+
+
+class GroupError(StepError):
+    """Steps of a group failed for good; each has recorded its own failure, so another attempt of the task is vain."""
+
+    failure = "upstream_failed"
 
 
 class TransientError(StepError):

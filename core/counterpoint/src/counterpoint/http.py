@@ -13,6 +13,7 @@ import json
 import logging
 import time
 from contextlib import closing
+from dataclasses import dataclass, field
 from functools import cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -66,6 +67,26 @@ def basic(user: str, password: str) -> dict[str, str]:
     return {"Authorization": f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"}
 
 
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The credentials for one server, a token or a user and a password, and the authorities that are trusted there.
+
+    `ca` is a file of certificates of authorities that are trusted beside those of the system.
+    """
+
+    token: str = field(default="", repr=False)
+    user: str = ""
+    password: str = field(default="", repr=False)
+    ca: str | None = None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers with the credentials; none without credentials."""
+        if self.token:
+            return bearer(self.token)
+        return basic(self.user, self.password) if self.user else {}
+
+
 def address_of(text: str, place: str, credentials_place: str) -> str:
     """Checks the address of a server.
 
@@ -115,7 +136,7 @@ def ask(
     body: Any = None,
     *,
     method: str | None = None,
-    credentials: Mapping[str, str] | None = None,
+    credentials: Mapping[str, str] | Access | None = None,
     seconds: float = SECONDS,
     retries: Retries | None = None,
 ) -> Any:
@@ -125,7 +146,8 @@ def ask(
         url: the address.
         body: the body, sent as JSON.
         method: the method; by default POST with a body, else GET.
-        credentials: headers from `bearer` or `basic`; they are sent only to the server of `url`, never to a redirect.
+        credentials: an `Access`, or headers from `bearer` or `basic`; they are sent only to the server of `url`, and
+            never to a redirect.
         seconds: the limit for each of connecting, sending, and waiting for the next bytes.
         retries: when the request is repeated; by default only a GET is, at most twice, if the server is busy or away.
 
@@ -133,18 +155,27 @@ def ask(
         UnansweredError: the server does not answer now, reports a failure of its own, or does not answer with JSON.
         ServiceError: the server refuses the request (`status` is that of its answer), or redirects to another server.
     """
+    headers = credentials.headers if isinstance(credentials, Access) else credentials or {}
+    route = Route(seconds, credentials.ca if isinstance(credentials, Access) else None)
     retries = retries or (Retries() if body is None and (method or "GET") == "GET" else NO_RETRIES)
     for pause in retries.pauses:
         try:
-            return _request(url, body, method, credentials or {}, seconds)
+            return _request(url, body, method, headers, route)
         except UnansweredError as error:
             if error.status is not None and error.status not in retries.busy:
                 raise
             time.sleep(pause)
-    return _request(url, body, method, credentials or {}, seconds)
+    return _request(url, body, method, headers, route)
 
 
-def _request(url: str, body: Any, method: str | None, credentials: Mapping[str, str], seconds: float) -> Any:
+class Route(NamedTuple):
+    """How a server is reached: the limit in seconds of each step, and a file of further authorities."""
+
+    seconds: float
+    ca: str | None = None
+
+
+def _request(url: str, body: Any, method: str | None, credentials: Mapping[str, str], route: Route) -> Any:
     import httpx
 
     hush()
@@ -153,7 +184,7 @@ def _request(url: str, body: Any, method: str | None, credentials: Mapping[str, 
     try:
         headers = httpx.Headers({**_HEADERS, **credentials}, encoding="latin-1")
         request = httpx.Request(method or ("GET" if data is None else "POST"), url, headers=headers, content=data)
-        status, text = _send(request, seconds, has_secrets=bool(credentials))
+        status, text = _send(request, route, has_secrets=bool(credentials))
         if httpx.codes.is_success(status):
             return json.loads(text)
     except (httpx.HTTPError, httpx.InvalidURL, ImportError, OSError, ValueError) as error:
@@ -162,17 +193,15 @@ def _request(url: str, body: Any, method: str | None, credentials: Mapping[str, 
     raise kind(f"{place} refused: {status} {redacted(text.decode(errors='replace'), secrets)[:_MAX_SHOWN]}", status)
 
 
-def _send(
-    request: httpx.Request, seconds: float, *, has_secrets: bool, redirects: int = _REDIRECTS
-) -> tuple[int, bytes]:
+def _send(request: httpx.Request, route: Route, *, has_secrets: bool, redirects: int = _REDIRECTS) -> tuple[int, bytes]:
     """The status and body of the answer after redirects; a refusal has only the first bytes of its body."""
-    with _client(request.url, seconds) as client, closing(client.send(request, stream=True)) as response:
+    with _client(request.url, route) as client, closing(client.send(request, stream=True)) as response:
         redirect = _redirect_of(response, has_secrets=has_secrets)
         if redirect is None:
             return response.status_code, response.read() if response.is_success else _first_bytes(response)
     if not redirects:
         raise ServiceError(f"{origin_of(str(request.url))} redirects without end", response.status_code)
-    return _send(redirect, seconds, has_secrets=has_secrets, redirects=redirects - 1)
+    return _send(redirect, route, has_secrets=has_secrets, redirects=redirects - 1)
 
 
 def _redirect_of(response: httpx.Response, *, has_secrets: bool) -> httpx.Request | None:
@@ -205,7 +234,7 @@ def _first_bytes(response: httpx.Response) -> bytes:
         return str(error).encode()
 
 
-def _client(url: httpx.URL, seconds: float) -> httpx.Client:
+def _client(url: httpx.URL, route: Route) -> httpx.Client:
     """A client for one server, with the certificates and the proxy from the environment; see the module."""
     import httpx
 
@@ -213,7 +242,7 @@ def _client(url: httpx.URL, seconds: float) -> httpx.Client:
         raise httpx.UnsupportedProtocol(
             f"{url.scheme or 'an address without a scheme'} is not supported, http and https are"
         )
-    return httpx.Client(verify=_tls(url.scheme), proxy=_proxy(url), timeout=seconds, trust_env=False)
+    return httpx.Client(verify=_tls(url.scheme, route.ca), proxy=_proxy(url), timeout=route.seconds, trust_env=False)
 
 
 def _proxy(url: httpx.URL) -> httpx.Proxy | None:
@@ -237,11 +266,14 @@ def _is_local(host: str) -> bool:
 
 
 @cache
-def _tls(scheme: str) -> ssl.SSLContext:
+def _tls(scheme: str, ca: str | None = None) -> ssl.SSLContext:
     import ssl
 
     if scheme == "https":
-        return ssl.create_default_context()
+        context = ssl.create_default_context()
+        if ca:
+            context.load_verify_locations(ca)
+        return context
     # an empty context, because loading certificates takes time that an unencrypted request does not need
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
     from counterpoint.adapter import Limit
     from counterpoint.build.order import Build, NativeFiles
+    from counterpoint.deployment import Deployment
     from counterpoint.model import BackfillOrder, ErrorInfo, NativeBackfill, NativeRun, Pipeline, RunRequest
     from counterpoint.service_environment import Plan, ServiceEnvironment
+    from counterpoint.target import DeploymentTarget, Target
 
 
 class TranslatePart(Protocol):
@@ -41,23 +43,39 @@ class ObservePart(Protocol):
     def run(self, request: RunRequest, home: Path) -> NativeRun:
         """See `Adapter`."""
 
-    def submit(self, target: ServiceEnvironment, request: RunRequest) -> str:
+    def submit(self, target: Target, request: RunRequest) -> str:
         """See `Adapter.start`."""
 
-    def observe(self, target: ServiceEnvironment, request: RunRequest, native_id: str) -> NativeRun | None:
+    def observe(self, target: Target, request: RunRequest, native_id: str) -> NativeRun | None:
         """See `Adapter`."""
 
-    def page(self, target: ServiceEnvironment, native_id: str | None = None) -> str:
+    def page(self, target: Target, native_id: str | None = None) -> str:
+        """See `Adapter`."""
+
+
+class TeamPart(Protocol):
+    """The module `team`, for servers that a team already has."""
+
+    def server_version(self, target: DeploymentTarget) -> str:
+        """See `Adapter`."""
+
+    def deployment(self, target: DeploymentTarget, build: Build, files: Path | None = None) -> Deployment:
+        """See `Adapter`."""
+
+    def admit_deployed(self, target: DeploymentTarget, pipeline: str) -> None:
+        """See `Adapter`."""
+
+    def partition_of(self, target: DeploymentTarget, pipeline: Pipeline, native_id: str) -> str | None:
         """See `Adapter`."""
 
 
 class CausesPart(Protocol):
     """The module `causes`."""
 
-    def causes(self, target: ServiceEnvironment, request: RunRequest, native_id: str) -> Mapping[str, ErrorInfo]:
+    def causes(self, target: Target, request: RunRequest, native_id: str) -> Mapping[str, ErrorInfo]:
         """See `Adapter`."""
 
-    def answers(self, target: ServiceEnvironment, native_id: str) -> Iterator[str]:
+    def answers(self, target: Target, native_id: str) -> Iterator[str]:
         """See `Adapter`."""
 
 
@@ -78,37 +96,37 @@ class SchedulesPart(Protocol):
     def pause_before_start(self, pipelines: list[str]) -> None:
         """See `Adapter`."""
 
-    def admit(self, target: ServiceEnvironment, pipeline: str) -> None:
+    def admit(self, target: Target, pipeline: str) -> None:
         """See `Adapter`."""
 
-    def scheduled(self, target: ServiceEnvironment, pipeline: str) -> bool | None:
+    def scheduled(self, target: Target, pipeline: str) -> bool | None:
         """See `Adapter`."""
 
-    def schedule(self, target: ServiceEnvironment, pipeline: str, *, on: bool) -> None:
+    def schedule(self, target: Target, pipeline: str, *, on: bool) -> None:
         """See `Adapter`."""
 
-    def active_runs(self, target: ServiceEnvironment, pipeline: str) -> tuple[str, ...]:
+    def active_runs(self, target: Target, pipeline: str) -> tuple[str, ...]:
         """See `Adapter`."""
 
 
 class BackfillLimitPart(Protocol):
     """The module `backfill` where a backfill is a limit for single runs."""
 
-    def backfill(self, target: ServiceEnvironment, order: BackfillOrder) -> str:
+    def backfill(self, target: Target, order: BackfillOrder) -> str:
         """See `Adapter.start_backfill`."""
 
-    def cancel(self, target: ServiceEnvironment, order: BackfillOrder) -> None:
+    def cancel(self, target: Target, order: BackfillOrder) -> None:
         """See `Adapter`."""
 
 
 class BackfillPart(BackfillLimitPart, Protocol):
     """The module `backfill` where the orchestrator has backfills."""
 
-    def progress(self, target: ServiceEnvironment, order: BackfillOrder, native_id: str) -> NativeBackfill:
+    def progress(self, target: Target, order: BackfillOrder, native_id: str) -> NativeBackfill:
         """See `Adapter`."""
 
 
-Parts = tuple[TranslatePart, ObservePart, CausesPart, DeployPart, SchedulesPart, BackfillLimitPart]
+Parts = tuple[TranslatePart, BuildPart, ObservePart, CausesPart, DeployPart, SchedulesPart, BackfillLimitPart]
 
 
 class ModuleAdapter(Adapter):
@@ -167,64 +185,84 @@ class ModuleAdapter(Adapter):
         part: SchedulesPart = self._part("schedules")
         part.pause_before_start(pipelines)
 
-    def admit(self, target: ServiceEnvironment, pipeline: str) -> None:
+    def admit(self, target: Target, pipeline: str) -> None:
         """See `Adapter`."""
         self._schedules(target).admit(target, pipeline)
 
-    def start(self, target: ServiceEnvironment, request: RunRequest) -> str:
+    def start(self, target: Target, request: RunRequest) -> str:
         """See `Adapter`."""
         return self._observe(target).submit(target, request)
 
-    def observe(self, target: ServiceEnvironment, request: RunRequest, native_id: str) -> NativeRun | None:
+    def observe(self, target: Target, request: RunRequest, native_id: str) -> NativeRun | None:
         """See `Adapter`."""
         return self._observe(target).observe(target, request, native_id)
 
-    def causes(self, target: ServiceEnvironment, request: RunRequest, native_id: str) -> Mapping[str, ErrorInfo]:
+    def causes(self, target: Target, request: RunRequest, native_id: str) -> Mapping[str, ErrorInfo]:
         """See `Adapter`."""
         part: CausesPart = self._part("causes", target.home)
         return part.causes(target, request, native_id)
 
-    def answers(self, target: ServiceEnvironment, native_id: str) -> Iterator[str]:
+    def answers(self, target: Target, native_id: str) -> Iterator[str]:
         """See `Adapter`."""
         part: CausesPart = self._part("causes", target.home)
         return part.answers(target, native_id)
 
-    def scheduled(self, target: ServiceEnvironment, pipeline: str) -> bool | None:
+    def scheduled(self, target: Target, pipeline: str) -> bool | None:
         """See `Adapter`."""
         return self._schedules(target).scheduled(target, pipeline)
 
-    def schedule(self, target: ServiceEnvironment, pipeline: str, *, on: bool) -> None:
+    def schedule(self, target: Target, pipeline: str, *, on: bool) -> None:
         """See `Adapter`."""
         self._schedules(target).schedule(target, pipeline, on=on)
 
-    def active_runs(self, target: ServiceEnvironment, pipeline: str) -> tuple[str, ...]:
+    def active_runs(self, target: Target, pipeline: str) -> tuple[str, ...]:
         """See `Adapter`."""
         return self._schedules(target).active_runs(target, pipeline)
 
-    def page(self, target: ServiceEnvironment, native_id: str | None = None) -> str:
+    def page(self, target: Target, native_id: str | None = None) -> str:
         """See `Adapter`."""
         return self._observe(target).page(target, native_id)
 
-    def start_backfill(self, target: ServiceEnvironment, order: BackfillOrder) -> str:
+    def start_backfill(self, target: Target, order: BackfillOrder) -> str:
         """See `Adapter`."""
         return self._backfill(target).backfill(target, order)
 
-    def progress(self, target: ServiceEnvironment, order: BackfillOrder, native_id: str) -> NativeBackfill:
+    def progress(self, target: Target, order: BackfillOrder, native_id: str) -> NativeBackfill:
         """See `Adapter`."""
         return self._backfill(target).progress(target, order, native_id)
 
-    def cancel(self, target: ServiceEnvironment, order: BackfillOrder) -> None:
+    def cancel(self, target: Target, order: BackfillOrder) -> None:
         """See `Adapter`."""
         self._backfill(target).cancel(target, order)
 
-    def _observe(self, target: ServiceEnvironment) -> ObservePart:
+    def server_version(self, target: DeploymentTarget) -> str:
+        """See `Adapter`."""
+        return self._team(target).server_version(target)
+
+    def deployment(self, target: DeploymentTarget, build: Build, files: Path | None = None) -> Deployment:
+        """See `Adapter`."""
+        return self._team(target).deployment(target, build, files)
+
+    def admit_deployed(self, target: DeploymentTarget, pipeline: str) -> None:
+        """See `Adapter`."""
+        self._team(target).admit_deployed(target, pipeline)
+
+    def partition_of(self, target: DeploymentTarget, pipeline: Pipeline, native_id: str) -> str | None:
+        """See `Adapter`."""
+        return self._team(target).partition_of(target, pipeline, native_id)
+
+    def _team(self, target: DeploymentTarget) -> TeamPart:
+        part: TeamPart = self._part("team", target.home)
+        return part
+
+    def _observe(self, target: Target) -> ObservePart:
         part: ObservePart = self._part("observe", target.home)
         return part
 
-    def _schedules(self, target: ServiceEnvironment) -> SchedulesPart:
+    def _schedules(self, target: Target) -> SchedulesPart:
         part: SchedulesPart = self._part("schedules", target.home)
         return part
 
-    def _backfill(self, target: ServiceEnvironment) -> BackfillPart:
+    def _backfill(self, target: Target) -> BackfillPart:
         part: BackfillPart = self._part("backfill", target.home)
         return part

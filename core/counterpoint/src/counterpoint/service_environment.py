@@ -8,6 +8,8 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from counterpoint.http import Access
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
@@ -74,6 +76,16 @@ class ServiceEnvironment:
     def password(self) -> str:
         """The password of `USER`, derived from the secret; the secret itself signs and is never shown."""
         return hmac.new(self.secret.encode(), b"login", hashlib.sha256).hexdigest()
+
+    @property
+    def is_ours(self) -> bool:
+        """True."""
+        return True
+
+    @property
+    def access(self) -> Access:
+        """What its server lets us in by."""
+        return Access(user=USER, password=self.password)
 
     @property
     def password_file(self) -> Path:

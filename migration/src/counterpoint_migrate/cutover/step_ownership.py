@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import UsageError
+from counterpoint.model import groups_of
 from counterpoint.model.suggest import suggest
 from counterpoint.runtime.schedule_ownership import Division, Party
 
@@ -87,6 +88,11 @@ def change_to(
 
 def _refuse_not_shareable(pipeline: Pipeline, owners: Owners, parties: tuple[Party, Party], claim: str) -> None:
     source, name = parties[0], pipeline.name
+    if groups := groups_of(pipeline):
+        raise UsageError(
+            f"pipeline {name} has the group {next(iter(groups))}, whose task waits for all its steps: its steps cannot"
+            " be divided between two sides; cut over the whole pipeline, or remove the groups first"
+        )
     legacy = next((party for party in (source, owners.owner) if party and party.legacy), None)
     if legacy:
         raise UsageError(f"{legacy} is not ours, so it cannot wait for a step of ours: cut over the whole of {name}")

@@ -182,6 +182,7 @@ USES: dict[str, Callable[[Pipeline], tuple[str, ...]]] = {
     "approval": _steps(lambda step: any(wait.kind is WaitKind.APPROVAL for wait in step.waits)),
     "resources": _steps(lambda step: step.resources),
     "images": _steps(lambda step: step.image),
+    "groups": _steps(lambda step: step.group),
     "tags": _steps(lambda step: step.tags),
     "core": _steps(lambda step: step.output.contract or step.breaker or step.max_input_age or step.reprocess),
 }

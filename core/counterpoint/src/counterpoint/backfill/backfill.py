@@ -229,7 +229,8 @@ def launcher_for(engine: Engine, prepared: Prepared) -> Launcher:
         return LocalLauncher(plan, requested.parallel, engine.version)
     if not isinstance(engine, ServiceEngine):
         return ProcessLauncher(engine)  # type: ignore[arg-type]  # there are three engines
-    kind = engine.adapter.backfills
+    # on a team's server a backfill of ours would meet those of the team, which must not be cancelled
+    kind = engine.adapter.backfills if engine.target.is_ours else Backfills.NONE
     # every partition replaces an output without partitions in turn, which no orchestrator's backfill does
     if kind is Backfills.NONE or not all(step.output.partitioned for step in plan.pipeline.steps):
         return ServiceLauncher(engine)

@@ -23,7 +23,8 @@ DROPPED = "dropped"
 class BackfillRequest:
     """The request of a backfill, with all that a retry needs to repeat it.
 
-    `env`, `tracking`, `secrets` (references) and `variables` are those of its `Configuration`.
+    `env`, `tracking`, `secrets` (references) and `variables` are those of its `Configuration`; `target` names the
+    team's server that runs it.
     """
 
     pipeline: str
@@ -42,6 +43,7 @@ class BackfillRequest:
     tracking: str | None = None
     secrets: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
+    target: str | None = None
 
 
 def manifests(store: Store) -> dict[str, dict[str, Any]]:

@@ -166,7 +166,7 @@ class Runner:
 
     @cached_property
     def _around(self) -> RunEnvironment:
-        return RunEnvironment.of(self.plan.pipeline)
+        return RunEnvironment.of(self.plan.pipeline, self.store.root)
 
     def _lineage(self, request: RunRequest) -> str:
         pipeline = self.plan.pipeline

@@ -12,6 +12,7 @@ from counterpoint.model import PRODUCTION, RunRequest
 from counterpoint.runtime import find_pipeline
 from counterpoint.runtime.context import StepContext
 from counterpoint.runtime.freshness import Freshness, damage_of
+from counterpoint.runtime.last_failed import last_failed
 from counterpoint.runtime.waits import waiting
 from counterpoint.storage import layout
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 # the shown state of a step without a fresh output, by the state that its run recorded
 _RECORDED = {"failed": "failed", "blocked": "blocked", "upstream_failed": "blocked"}
+# shown whatever a later run has recorded
+_GOOD = {"fresh", "skipped", "damaged"}
 
 
 def known_partitions(store: Snapshot) -> list[str]:
@@ -31,6 +34,8 @@ def known_partitions(store: Snapshot) -> list[str]:
     folders.append(layout.backfill_folder(name, store.version))
     paths = [path for folder in folders for path in store.list(folder)]
     keys = {layout.name_of(path).partition(".")[0] for path in paths}
+    if store.version == PRODUCTION:
+        keys |= {layout.begun_step_of(path)[1] for path in store.list(layout.begun_folder(name))}
     return sorted(key for key in keys if key and key[0].isdigit())
 
 
@@ -51,12 +56,8 @@ def grid(
     for key in shown:
         request = RunRequest(name, key, "", root, version=version, steps=(), config=overridden)
         look = Look(store, request, verify)
-        rows.append(
-            {
-                "date": key,
-                "steps": {s: look.state(PartitionStep(s, key), recorded.get(key, {})) for s in pipeline.step_names},
-            }
-        )
+        states = {s: look.state(PartitionStep(s, key), recorded.get(key, {})) for s in pipeline.step_names}
+        rows.append({"date": key, "steps": _with_failures(store, key, states)})
         damaged += look.damaged
     return {
         "pipeline": pipeline.name,
@@ -67,6 +68,14 @@ def grid(
         "damaged": damaged,
         "waiting": waiting(store, pipeline, version, keys),
     }
+
+
+def _with_failures(store: Snapshot, key: str, states: Mapping[str, str]) -> dict[str, str]:
+    """The states of a partition, with those of single runs that failed: these write production, and no backfill."""
+    if store.version != PRODUCTION or set(states.values()) <= _GOOD:
+        return dict(states)
+    failed = {step: _RECORDED.get(status.value) for step, status in last_failed(store, key).items()}
+    return {step: state if state in _GOOD else failed.get(step) or state for step, state in states.items()}
 
 
 def _recorded(store: Snapshot, keys: Sequence[str]) -> dict[str, Mapping[str, str]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from counterpoint.cli.environments import reexec
 from counterpoint.cli.output import answer, echo, say, table
 from counterpoint.cli.run import configuration_from, place_words, run_options, target_options
+from counterpoint.cli.targets import open_target, take_target
 from counterpoint.commands import command
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def asked_of(args: argparse.Namespace) -> BackfillRequest:
         raise UsageError("name the partitions: --from A --to B")
     if args.max_parallel < 1:
         raise UsageError(f"--max-parallel {args.max_parallel}: give 1 or more")
+    target = take_target(args)
     version = check_tag(args.version or f"backfill-{args.first}-{args.last}")
     configuration = configuration_from(args, args.words[0])
     config, root = configuration.settings, configuration.root
@@ -101,6 +103,7 @@ def asked_of(args: argparse.Namespace) -> BackfillRequest:
         force=args.force,
         stale_only=args.stale,
         effects=args.effects,
+        target=target,
         **configuration.carried,
     )
 
@@ -121,9 +124,8 @@ def carry_out(asked: BackfillRequest, args: argparse.Namespace, *, verify: bool 
     prepared = prepare(asked, root, upstream=not getattr(args, "no_upstream", False), verify=verify)
     say(f"{asked.version}: {len(prepared.plan.cells)} steps to run, {len(prepared.plan.saved)} already exist")
     options, served = target_options(args), prepared.shared.configuration
-    with engine_for(
-        asked.orchestrator, root, (asked.pipeline,), service=asked.service, options=options, config=served
-    ) as engine:
+    place = open_target(args, asked.target, root) or asked.orchestrator
+    with engine_for(place, root, (asked.pipeline,), service=asked.service, options=options, config=served) as engine:
         report = run_backfill(prepared, engine, take_over=args.take_over)
     tell(report, as_json=args.json)
     if report["status"] == "success":

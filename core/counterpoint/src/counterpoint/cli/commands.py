@@ -40,6 +40,7 @@ ORDER = (
     "reproduce",
     "models",
     "build",
+    "deploy",
     "up",
     "down",
     "doctor",

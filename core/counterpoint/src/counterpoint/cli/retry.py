@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.cli.backfill import take_over_option
 from counterpoint.cli.run import PIPELINE, service_options
+from counterpoint.cli.targets import declared_target, open_target
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping
+
+    from counterpoint.model import RunRequest
 
 HELP = "rerun only the failed steps and the steps that depend on them"
 EXAMPLE = "counterpoint retry streamrec --backfill january"
@@ -61,6 +64,45 @@ def _backfill(args: argparse.Namespace, store: object) -> int:
     return carry_out(replace(request, force=False, stale_only=False), args, verify=True)
 
 
+def _target_of(args: argparse.Namespace, stored: Mapping[str, Any], request: RunRequest) -> str | None:
+    """The target that retries a run: its own, or that of the environment for a run that its server began by itself."""
+    from counterpoint.runtime.adapter_support import DEPLOYED
+    from counterpoint.runtime.request_store import TARGET
+
+    declared = declared_target(args)
+    if stored.get(DEPLOYED) and declared is not None and declared.kind == request.orchestrator:
+        return declared.name
+    return stored.get(TARGET)
+
+
+def _unrecorded(args: argparse.Namespace) -> dict[str, Any] | None:
+    """The request of a run that the environment's server began and no worker has recorded; None if unknown."""
+    from counterpoint.adapter import find_adapter
+    from counterpoint.cli.configured import environment_of
+    from counterpoint.cli.targets import target_of_environment
+    from counterpoint.configuration import configuration_of
+    from counterpoint.model import RunRequest
+    from counterpoint.runtime import find_pipeline
+    from counterpoint.runtime.adapter_support import DEPLOYED
+    from counterpoint.services.reaching import reach
+    from counterpoint.services.service_environments import absolute
+
+    root = absolute(args.root)
+    target = target_of_environment(args, root)
+    if target is None:
+        return None
+    adapter = find_adapter(target.kind)
+    reach(adapter, target)
+    key = adapter.partition_of(target, find_pipeline(args.pipeline), args.run_id.removeprefix(f"{target.kind}-"))
+    if key is None:
+        return None
+    configuration = configuration_of(environment_of(args), args.pipeline, {}, root)
+    request = RunRequest(
+        args.pipeline, key, args.run_id, root, target.kind, config=configuration.settings, **configuration.carried
+    )
+    return {"request": request.to_json(), DEPLOYED: True}
+
+
 def _run(args: argparse.Namespace, store: object) -> int:
     from dataclasses import replace
 
@@ -76,11 +118,17 @@ def _run(args: argparse.Namespace, store: object) -> int:
     from counterpoint.storage import layout
 
     stored = store.get_json(layout.run_request(store.pipeline.name, args.run_id))  # type: ignore[attr-defined]
+    if stored is None and (declared := declared_target(args)):
+        code = reexec(declared.kind, args.argv)
+        if code is not None:
+            return code
+        stored = _unrecorded(args)
     if stored is None:
         raise UsageError(f"pipeline {args.pipeline} has no run {args.run_id!r} below {args.root}: name another --root?")
     request = RunRequest.from_json(stored["request"])
     _refuse_others(args, request.config)
-    if stored.get(DEPLOYED):
+    name = _target_of(args, stored, request)
+    if name is None and stored.get(DEPLOYED):
         say(f"{args.run_id} ran in an installation that Counterpoint does not control; the retry runs here")
         request = replace(request, orchestrator=LOCAL)
     code = reexec(request.orchestrator, args.argv)
@@ -91,9 +139,8 @@ def _run(args: argparse.Namespace, store: object) -> int:
     request = replace(request, run_id=run_id, force=False, scheduled=False, origin=origin)
     service = bool(stored.get("service"))
     names, options, served = (request.pipeline,), target_options(args), request.configuration
-    with engine_for(
-        request.orchestrator, request.root, names, service=service, options=options, config=served
-    ) as engine:
+    place = open_target(args, name, request.root) or request.orchestrator
+    with engine_for(place, request.root, names, service=service, options=options, config=served) as engine:
         record = launch(request, engine)
     tell(record, as_json=args.json)
     return 0 if record.status == "success" else 1

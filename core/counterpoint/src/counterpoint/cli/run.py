@@ -8,6 +8,7 @@ from counterpoint.cli.configured import environment_of
 from counterpoint.cli.environments import SIDES, reexec
 from counterpoint.cli.output import answer, echo, table
 from counterpoint.cli.secrets import DATABASE, database_of
+from counterpoint.cli.targets import open_target, take_target
 from counterpoint.commands import absolute_source
 from counterpoint.orchestrators import LOCAL
 from counterpoint.redaction import redacted
@@ -43,8 +44,11 @@ def run_options(parser: argparse.ArgumentParser) -> None:
         "--on", default=LOCAL, choices=SIDES, metavar="SIDE", help="local (default) or an orchestrator, see 'doctor'"
     )
     setting_options(parser)
+    about = "run on the target of the environment; without one, on the orchestrator's services, started if needed"
     parser.add_argument(
-        "--service", action="store_true", help="run on the orchestrator's services; start them if needed"
+        "--service",
+        action="store_true",
+        help=about,
     )
     parser.add_argument(
         "--no-upstream", action="store_true", help="fail if earlier partitions are missing, do not compute them"
@@ -165,6 +169,7 @@ def request_of(args: argparse.Namespace) -> RunRequest:
 
 def run(args: argparse.Namespace) -> int:
     """Runs the partition and prints the result of each step."""
+    name = take_target(args)
     code = reexec(args.on, args.argv)
     if code is not None:
         return code
@@ -172,9 +177,10 @@ def run(args: argparse.Namespace) -> int:
     from counterpoint.services.launch import launch
 
     request = request_of(args)
-    options = target_options(args)
+    options, target = target_options(args), open_target(args, name, request.root)
+    place, served = target or args.on, request.configuration
     with engine_for(
-        args.on, request.root, (args.pipeline,), service=args.service, options=options, config=request.configuration
+        place, request.root, (args.pipeline,), service=args.service, options=options, config=served
     ) as engine:
         record = launch(request, engine, upstream=not args.no_upstream)
     tell(record, as_json=args.json)

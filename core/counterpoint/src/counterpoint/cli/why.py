@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
     from counterpoint.diagnosis.asking import Told
     from counterpoint.diagnosis.evidence import Evidence
+    from counterpoint.diagnosis.find import Place
+    from counterpoint.storage.objects import Objects
+    from counterpoint.target import DeploymentTarget
 
 HELP = "explain the root cause of a failed run, and how to rerun only the failed part"
 EXAMPLE = "counterpoint why streamrec@january"
@@ -49,28 +52,53 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _explained(args: argparse.Namespace) -> dict[str, Any]:
-    from counterpoint.cli.environments import reexec
-    from counterpoint.diagnosis import explain, find_run
+    from counterpoint.cli.targets import target_of_environment
+    from counterpoint.diagnosis import explain
     from counterpoint.diagnosis.asking import ask_service
     from counterpoint.services.service_environments import absolute, running_target
     from counterpoint.storage.objects import Objects
 
     def ask(evidence: Evidence) -> Told | None:
         request = evidence.request
-        if running_target(request.root, request.orchestrator):
-            code = reexec(request.orchestrator, args.argv)
-            if code is not None:
-                raise _HandedOverError(code)
+        if evidence.target or running_target(request.root, request.orchestrator):
+            _hand_over(request.orchestrator, args.argv)
         return ask_service(evidence)
 
     root = absolute(args.root)
+    target = target_of_environment(args, root)
     pipeline, mark, tag = args.subject.rpartition("@")
     if mark:
         from counterpoint.diagnosis.backfills import explain_backfill
 
-        return explain_backfill(root, pipeline, tag, ask)
+        return explain_backfill(root, pipeline, tag, ask, target)
     objects = Objects(root)
-    return explain(objects, find_run(objects, args.subject), ask)
+    return explain(objects, _place_of(objects, args, target), ask, target)
+
+
+def _place_of(objects: Objects, args: argparse.Namespace, target: DeploymentTarget | None) -> Place:
+    """The run by its records, else one that the team's server began and whose worker has recorded nothing."""
+    from counterpoint.diagnosis import find_run
+    from counterpoint.diagnosis.asking import find_there
+    from counterpoint.errors import UsageError
+
+    try:
+        return find_run(objects, args.subject)
+    except UsageError:
+        if target is None:
+            raise
+        _hand_over(target.kind, args.argv)
+        if (place := find_there(target, args.subject)) is None:
+            raise
+        return place
+
+
+def _hand_over(orchestrator: str, argv: list[str]) -> None:
+    """Ends this command if the environment of an orchestrator is another one, where it is then run."""
+    from counterpoint.cli.environments import reexec
+
+    code = reexec(orchestrator, argv)
+    if code is not None:
+        raise _HandedOverError(code)
 
 
 def _lines(explanation: Mapping[str, Any]) -> Iterator[str]:

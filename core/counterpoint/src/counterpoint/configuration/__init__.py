@@ -7,6 +7,7 @@ from counterpoint.configuration.applied import applied
 from counterpoint.configuration.file import CONFIG, FILE, Environments, find_file, read_file
 from counterpoint.configuration.merging import configuration_of, environment_named
 from counterpoint.configuration.tables import Environment
+from counterpoint.configuration.targets import DeclaredTarget
 from counterpoint.model import Configuration
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "ENV",
     "FILE",
     "Configuration",
+    "DeclaredTarget",
     "Environment",
     "Environments",
     "applied",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from counterpoint.configuration.tables import Environment, Table, environment_in
+from counterpoint.configuration.targets import target_in
 from counterpoint.errors import UsageError
 from counterpoint.model.suggest import suggest
 
@@ -70,13 +71,18 @@ def read_file(path: Path) -> Environments:
         document = Table(path, "", tomllib.loads(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{path} cannot be read as TOML: {error}") from None
-    document.refuse_unknown(("default", "env"))
-    tables = document.table("env")
-    for name in tables.values:
-        if not _NAME.fullmatch(name):
-            raise tables.wrong(repr(name), "is no name: write letters, digits, hyphens and underscores")
-    environments = {name: environment_in(tables.table(name), name) for name in tables.values}
+    document.refuse_unknown(("default", "env", "target"))
+    declared = {name: target_in(table, name) for name, table in _named(document.table("target"))}
+    environments = {name: environment_in(table, name, declared) for name, table in _named(document.table("env"))}
     found = Environments(path, document.text("default"), environments)
     if found.default is not None:
         found.environment(found.default)
     return found
+
+
+def _named(tables: Table) -> list[tuple[str, Table]]:
+    """The tables below a table, by name."""
+    for name in tables.values:
+        if not _NAME.fullmatch(name):
+            raise tables.wrong(repr(name), "is no name: write letters, digits, hyphens and underscores")
+    return [(name, tables.table(name)) for name in tables.values]

@@ -16,7 +16,9 @@ from counterpoint.redaction import redacted, redacted_values
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-KEYS = ("root", "tracking", SOURCE, "settings", "pipelines", "secrets", "alerts", "variables")
+    from counterpoint.configuration.targets import DeclaredTarget
+
+KEYS = ("root", "tracking", SOURCE, "target", "settings", "pipelines", "secrets", "alerts", "variables")
 # what has a key of its own
 _OWN_KEYS = {"COUNTERPOINT_ROOT": "root", "COUNTERPOINT_ALERTS": "[alerts]", "MLFLOW_TRACKING_URI": "tracking"}
 _ADDRESSES = ("databricks", "uc:")
@@ -77,7 +79,7 @@ class Environment:
     """One environment: paths are absolute, references are in form, and nothing in it is a secret.
 
     `settings` are those of every pipeline that has them, `pipelines` those of one pipeline by its name.
-    `alerts` says whether the environment has routes of its own.
+    `alerts` says whether the environment has routes of its own, `target` is the team's server that it names.
     """
 
     name: str
@@ -90,6 +92,7 @@ class Environment:
     secrets: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
     alerts: bool = False
+    target: DeclaredTarget | None = None
 
     @property
     def table(self) -> str:
@@ -97,7 +100,7 @@ class Environment:
         return f"env.{self.name}"
 
 
-def environment_in(table: Table, name: str) -> Environment:
+def environment_in(table: Table, name: str, targets: Mapping[str, DeclaredTarget]) -> Environment:
     """The environment that a table describes.
 
     Raises:
@@ -117,7 +120,16 @@ def environment_in(table: Table, name: str) -> Environment:
         secrets=_secrets(table.table("secrets")),
         variables=_variables(table.table("variables")),
         alerts=bool(table.table("alerts").values),
+        target=_target(table, targets),
     )
+
+
+def _target(table: Table, targets: Mapping[str, DeclaredTarget]) -> DeclaredTarget | None:
+    name = table.text("target")
+    if name is not None and name not in targets:
+        known = suggest(name, targets) if targets else f"the file has none: write a table [target.{name}]"
+        raise table.wrong("target", f"names no target of this file: {known}")
+    return targets[name] if name is not None else None
 
 
 def _tracking(table: Table) -> str | None:

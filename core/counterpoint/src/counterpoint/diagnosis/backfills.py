@@ -18,9 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from counterpoint.diagnosis.asking import Ask
+    from counterpoint.diagnosis.evidence import Evidence
+    from counterpoint.target import DeploymentTarget
 
 
-def explain_backfill(root: str, name: str, version: str, ask: Ask) -> dict[str, Any]:
+def explain_backfill(
+    root: str, name: str, version: str, ask: Ask, target: DeploymentTarget | None = None
+) -> dict[str, Any]:
     """The causes of a backfill's failed partitions, as JSON values; see `explain`.
 
     Raises:
@@ -30,7 +34,10 @@ def explain_backfill(root: str, name: str, version: str, ask: Ask) -> dict[str, 
     store = Store(root, find_pipeline(name))
     manifest = manifest_of(store, version)
     rows = _rows(store, version, manifest)
-    causes = [cause for row in rows if row["status"] == "failed" for cause in _causes(store, row, rows, ask)]
+    failures = [row for row in rows if row["status"] == "failed"]
+    read_from = [read(store, (store.pipeline.name, row["run_id"]), target) for row in failures]
+    pairs = zip(read_from, failures, strict=True)
+    causes = [cause for evidence, row in pairs for cause in _causes(evidence, row, rows, ask)]
     status = _status(manifest)
     failed = bool(causes) or status in {"failed", "interrupted"}
     return {
@@ -70,8 +77,7 @@ def _so_far(key: str, state: Mapping[str, Any]) -> dict[str, Any] | None:
     return {"date": key, "status": "failed", "run_id": state["run_id"], "blocked_by": []}
 
 
-def _causes(store: Store, row: Mapping[str, Any], rows: Iterable[Mapping[str, Any]], ask: Ask) -> list[Cause]:
+def _causes(evidence: Evidence, row: Mapping[str, Any], rows: Iterable[Mapping[str, Any]], ask: Ask) -> list[Cause]:
     """The causes of one partition, with the partitions that it blocks."""
-    evidence = read(store, (store.pipeline.name, row["run_id"]))
     blocked = [other["date"] for other in rows if row["date"] in other["blocked_by"]]
     return [replace(cause, blocked=blocked) for cause in causes_of(evidence, ask)[0]]

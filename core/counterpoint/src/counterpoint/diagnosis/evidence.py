@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint.diagnosis.find import Place, pipeline_called
 from counterpoint.errors import UsageError
-from counterpoint.model import PRODUCTION, Pipeline, RunDecision, RunRecord, RunRequest, Status, order, verdict
+from counterpoint.model import PRODUCTION, Pipeline, RunRecord, RunRequest, Status
 from counterpoint.runtime import find_pipeline
+from counterpoint.runtime.adapter_support import DEPLOYED
+from counterpoint.runtime.last_failed import consequences
+from counterpoint.runtime.request_store import TARGET
 from counterpoint.storage import layout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from counterpoint.storage.objects import Objects
+    from counterpoint.target import DeploymentTarget
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,8 @@ class Evidence:
     tries: tuple[Tries, ...] = ()
     # steps that failed according to the orchestrator alone
     silent: frozenset[str] = frozenset()
+    # the team's server that made the run, where the environment of the command names it
+    target: DeploymentTarget | None = None
 
     @property
     def is_backfill(self) -> bool:
@@ -57,22 +63,11 @@ class Evidence:
         known = {name: Status.SUCCESS for name, record in self.steps.items() if record["status"] == "success"}
         known |= {tries.step: Status.FAILED for tries in self.tries if tries.last["last"]}
         known |= dict.fromkeys(self.silent, Status.FAILED)
-        return consequences(self.pipeline, self.request, known)
+        return consequences(self.pipeline, known, self.request.selects)
 
 
-def consequences(pipeline: Pipeline, request: RunRequest, ended: Mapping[str, Status]) -> dict[str, Status]:
-    """The states of steps that have ended, and of those that will not run because of them."""
-    known = dict(ended)
-    for name in order(pipeline):
-        if request.selects(name) and name not in known:
-            decision = verdict(pipeline.step(name), known, {})
-            if decision is not RunDecision.RUN:
-                known[name] = Status(decision.value)
-    return known
-
-
-def read(objects: Objects, place: Place) -> Evidence:
-    """All records of a run.
+def read(objects: Objects, place: Place, target: DeploymentTarget | None = None) -> Evidence:
+    """All records of a run; `target` is the team's server of the environment, which may have made it.
 
     Raises:
         UsageError: its pipeline cannot be found, or the run has left no records.
@@ -87,7 +82,14 @@ def read(objects: Objects, place: Place) -> Evidence:
     steps = {step: objects.get_json(path) for step, path in records.items() if path in paths}
     tries = [_tries(objects, path) for path in paths if path.endswith(layout.FAILURES)]
     failed = tuple(each for each in tries if each.attempts and not _is_healed(objects, place, each, record))
-    return Evidence(pipeline, request, kept, record, steps, failed)
+    made_there = target if target and _is_of(kept, request, target) else None
+    return Evidence(pipeline, request, kept, record, steps, failed, target=made_there)
+
+
+def _is_of(kept: Mapping[str, Any], request: RunRequest, target: DeploymentTarget) -> bool:
+    """Whether a team's server made a run: at our request, or by itself."""
+    is_there = kept.get(TARGET) == target.name or bool(kept.get(DEPLOYED)) or not kept
+    return is_there and request.orchestrator == target.kind
 
 
 def _request(

@@ -13,6 +13,7 @@ from counterpoint.errors import ServiceError
 from counterpoint.model import ArtifactRef, ErrorInfo, OutputKind, Status
 from counterpoint.runtime.adapter_support import DEPLOYED, runnable
 from counterpoint.runtime.approvals import approval_wait, decisions_of
+from counterpoint.runtime.request_store import TARGET
 from counterpoint.services.processes import Owner
 from counterpoint.services.service_environments import running_target
 from counterpoint.storage import Store
@@ -24,16 +25,19 @@ if TYPE_CHECKING:
     from counterpoint.diagnosis.find import Place
     from counterpoint.model import RunRecord
     from counterpoint.storage.objects import Objects
+    from counterpoint.target import DeploymentTarget, Target
 
 
-def explain(objects: Objects, place: Place, ask: Ask) -> dict[str, Any]:
+def explain(objects: Objects, place: Place, ask: Ask, target: DeploymentTarget | None = None) -> dict[str, Any]:
     """The causes of a run's failure, as JSON values; `ask` is called only where records are missing.
+
+    `target` is the team's server of the environment, which may have made the run.
 
     Raises:
         UsageError: the run has left no records.
         ServiceError: the orchestrator has to be asked, and does not run.
     """
-    evidence = read(objects, place)
+    evidence = read(objects, place, target)
     causes, status = causes_of(evidence, ask)
     request = evidence.request
     states = evidence.states
@@ -111,8 +115,8 @@ def _of_a_command(evidence: Evidence, causes: list[Cause]) -> tuple[list[Cause],
 
 def is_served(evidence: Evidence) -> bool:
     """Whether the run belongs to an orchestrator's services, which can be asked about it."""
-    if evidence.kept.get(DEPLOYED):
-        return False
+    if evidence.target or evidence.kept.get(DEPLOYED):
+        return evidence.target is not None
     if "owner" in evidence.kept:
         return bool(evidence.kept["service"])
     return evidence.request.orchestrator != "local"
@@ -120,6 +124,12 @@ def is_served(evidence: Evidence) -> bool:
 
 def _unanswered(evidence: Evidence) -> ServiceError:
     request = evidence.request
+    if name := evidence.kept.get(TARGET):
+        ask_there = command("why", request.run_id, "--env", request.env or "NAME", root=None)
+        return ServiceError(
+            f"run {request.run_id} recorded no failure, and the target {name!r} made it, which knows more: ask with the"
+            f" environment that names the target: '{ask_there}'"
+        )
     start = command("up", request.orchestrator, "--pipeline", request.pipeline, root=request.root)
     return ServiceError(
         f"run {request.run_id} recorded no failure, and {request.orchestrator}, which knows more, does not run on"
@@ -137,11 +147,15 @@ def redo(evidence: Evidence) -> str:
 def page(evidence: Evidence) -> str | None:
     """The run's page, or the page of all runs if it is not known; None if the orchestrator's services do not run."""
     request = evidence.request
-    target = None if request.orchestrator == "local" else running_target(request.root, request.orchestrator)
+    target: Target | None = evidence.target
+    if target is None and request.orchestrator != "local":
+        target = running_target(request.root, request.orchestrator)
     if target is None:
         return None
     paths = [path for path in evidence.kept.get("native", {}).values() if path]
-    return f"{target.url()}{paths[-1] if paths else ''}"
+    path = paths[-1] if paths else ""
+    # the page of a team's server may lie elsewhere than its API
+    return path if "://" in path else f"{target.url()}{path}"
 
 
 def approvals(objects: Objects, evidence: Evidence) -> dict[str, list[dict[str, Any]]]:

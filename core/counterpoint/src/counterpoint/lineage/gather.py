@@ -44,11 +44,16 @@ class RunEnvironment:
     patch: dict[str, Any] | None
 
     @classmethod
-    def of(cls, pipeline: Pipeline) -> RunEnvironment:
-        """The present environment of a pipeline's runs in this process."""
+    def of(cls, pipeline: Pipeline, root: str | None = None) -> RunEnvironment:
+        """The present environment of a pipeline's runs in this process.
+
+        Args:
+            pipeline: The pipeline.
+            root: The root of the runs, below which the digests of functions are kept for later ones.
+        """
         place = source_of(pipeline)
         state, checkout = git_state(place), checkout_of(place)
-        sources = sources_of(pipeline, checkout)
+        sources = sources_of(pipeline, checkout, root)
         return cls(state, packages(), sources, patch_of(checkout, state, sources))
 
 
@@ -63,7 +68,7 @@ def gather(
     store: Store, pipeline: Pipeline, request: RunRequest, around: RunEnvironment | None = None
 ) -> PipelineRunMetadata:
     """The metadata of a run, as far as its steps have published their outputs."""
-    around = around or RunEnvironment.of(pipeline)
+    around = around or RunEnvironment.of(pipeline, request.root)
     configuration = redacted_values(dict(pipeline.config))
     return PipelineRunMetadata(
         run_id=request.run_id,

@@ -21,6 +21,7 @@ from counterpoint.model.graph import (
     stages,
     verdict,
 )
+from counterpoint.model.groups import grouped, grouped_request, groups_of, task_of
 from counterpoint.model.native_backfill import BackfillOrder, NativeBackfill, part_of, steps_in
 from counterpoint.model.partitions import Partition, PartitionKind, Partitions, Window, WindowPolicy
 from counterpoint.model.pipelines import Pipeline
@@ -116,6 +117,9 @@ __all__ = [
     "critical_path",
     "dagster_asset",
     "downstream",
+    "grouped",
+    "grouped_request",
+    "groups_of",
     "hidden",
     "input_from",
     "is_read",
@@ -130,6 +134,7 @@ __all__ = [
     "step",
     "steps_in",
     "table_written",
+    "task_of",
     "unset_variable",
     "verdict",
     "windowed",

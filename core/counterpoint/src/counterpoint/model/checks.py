@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from counterpoint.errors import DefinitionError, UsageError
 from counterpoint.model.code import step_reach
 from counterpoint.model.failures import FailureClass
+from counterpoint.model.groups import check_groups
 from counterpoint.model.lengths import kept_for
 from counterpoint.model.policies import TriggerRule
 from counterpoint.model.suggest import suggest
@@ -51,6 +52,7 @@ def check(pipeline: str, steps: tuple[Step, ...], pools: tuple[Pool, ...]) -> No
     _cycles(pipeline, steps)
     for step in steps:
         _reachable(step, by_name)
+    _groups(pipeline, steps)
 
 
 def check_failures(pipeline: str, failures: Mapping[str, str]) -> None:
@@ -224,6 +226,17 @@ def _code(step: Step) -> None:
             step_reach(step)
         except DefinitionError as error:
             raise DefinitionError(f"step {step.name}: {error}") from None
+
+
+def _groups(pipeline: str, steps: tuple[Step, ...]) -> None:
+    names = {name.lower(): name for name in (pipeline, *(step.name for step in steps))}
+    for group in dict.fromkeys(step.group for step in steps if step.group is not None):
+        _name("group", str(group))  # whatever a person wrote
+        if taken := names.get(str(group).lower()):
+            raise DefinitionError(
+                f"pipeline {pipeline}: the group {group!r} has the name of {taken!r}, and both become tasks: rename one"
+            )
+    check_groups(pipeline, steps)
 
 
 def _cycles(pipeline: str, steps: Iterable[Step]) -> None:

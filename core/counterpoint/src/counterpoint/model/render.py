@@ -89,6 +89,7 @@ def _policies(step: Step) -> list[str]:
         )
     policies += [f"time-out {_span(step.timeout)}"] if step.timeout else []
     policies += [f"pool {step.pool}"] if step.pool else []
+    policies += [f"group {step.group}"] if step.group else []
     policies += [f"when {step.when.step} chooses {step.when.choice}"] if step.when else []
     policies += [step.trigger_rule.value] if step.trigger_rule is not TriggerRule.ALL_SUCCESS else []
     policies += [f"one per element of {step.map_over}"] if step.map_over else []

@@ -101,6 +101,9 @@ class Step:
     many threads as it has CPUs. `image` is the container image that it runs in, `env` the variables of its process
     alone, which count for the freshness of its output. `owner` is an e-mail address or `team:NAME`; `tags` are shown
     by the orchestrators. A pipeline gives its own owner and tags to the steps that say none.
+
+    Steps of one `group` are executed by one task of an orchestrator, one after the other; each remains a step with its
+    own output, record, retries and status.
     """
 
     name: str
@@ -131,6 +134,7 @@ class Step:
     env: Mapping[str, str] = field(default_factory=dict, hash=False, metadata=SPARSE)
     owner: str | None = field(default=None, metadata=SPARSE)
     tags: Mapping[str, str] = field(default_factory=dict, hash=False, metadata=SPARSE)
+    group: str | None = field(default=None, metadata=SPARSE)
     wrapped: Callable[..., Any] | None = field(default=None, compare=False, repr=False)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

@@ -119,7 +119,7 @@ def _write_run(context: StepContext, steps: Mapping[str, NativeStep]) -> None:
     from counterpoint.lineage import RunEnvironment, keep_whole
 
     request, store = context.request, context.store
-    environment = RunEnvironment.of(context.pipeline)
+    environment = RunEnvironment.of(context.pipeline, request.root)
     keep_whole(store, context.pipeline, request, environment)
     native = NativeRun(
         request.run_id.removeprefix(f"{request.orchestrator}-"),

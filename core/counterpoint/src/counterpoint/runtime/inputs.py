@@ -6,11 +6,13 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from counterpoint.errors import CounterpointError, DamagedOutputError, MissingInputError, SourceError
-from counterpoint.model import ArtifactRef, Observed, Step, load
+from counterpoint.model import ArtifactRef, Observed, Status, Step, load
 from counterpoint.model.code import code_of
 from counterpoint.model.functions import parameters_of
 from counterpoint.runtime.context import StepContext, digest_of
+from counterpoint.runtime.records import element_records
 from counterpoint.runtime.remaking import remake_command
+from counterpoint.storage import layout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,8 +41,24 @@ def _reference(context: StepContext, step_input: Input, passed: Mapping[str, Any
         return _window(context, step_input)
     if context.request.selects(step_input.step):
         references: ArtifactRef | list[ArtifactRef] | None = passed.get(step_input.step)
+        if references is None and (context.step.group or context.pipeline.step(step_input.step).group):
+            references = recorded_output(
+                context, step_input.step
+            )  # the task of a group is passed nothing, nor passes on
         return tuple(references) if isinstance(references, list | tuple) else references
     return _standing(context, step_input)
+
+
+def recorded_output(context: StepContext, step: str) -> ArtifactRef | list[ArtifactRef] | None:
+    """The output of a step that has succeeded in this run, by its record; a list of a mapped step."""
+    store, run_id = context.store, context.request.run_id
+    is_mapped = context.pipeline.step(step).map_over is not None
+    record = store.get_json(layout.step_record(context.pipeline.name, run_id, step))
+    records = element_records(store, run_id, step) if is_mapped else [record] if record else []
+    made = [ArtifactRef.from_dict(each["output"]) for each in records if each["status"] == Status.SUCCESS.value]
+    if is_mapped:
+        return made if len(made) == len(records) else None
+    return next(iter(made), None)
 
 
 def _window(context: StepContext, step_input: Input) -> dict[str, ArtifactRef | None]:

@@ -13,13 +13,22 @@ if TYPE_CHECKING:
     from counterpoint.storage.objects import Objects
 
 
+# kept beside the request of a run on a team's own server: the name of the target
+TARGET = "target"
+
+
 def keep_request(objects: Objects, pipeline: str, request: RunRequest, **about: Any) -> None:
     """Stores the request of a run, unless it is stored already; `about` adds fields such as `service`."""
     _change(objects, pipeline, request, lambda stored: stored or about)
 
 
-def note_native(objects: Objects, pipeline: str, request: RunRequest, native_id: str, page: str | None = None) -> None:
-    """Stores the id under which an orchestrator knows a run, and the path of its page; a run may have several ids."""
+def note_native(
+    objects: Objects, pipeline: str, request: RunRequest, native_id: str, page: str | None = None, **about: Any
+) -> None:
+    """Stores the id under which an orchestrator knows a run, and the path of its page; a run may have several ids.
+
+    `about` adds fields such as `target`, unless they are stored already.
+    """
     if native_id == request.run_id:
         return
 
@@ -27,6 +36,7 @@ def note_native(objects: Objects, pipeline: str, request: RunRequest, native_id:
         pages = stored.get("native", {})
         return {
             "service": page is not None,
+            **about,
             **stored,
             "native": pages if native_id in pages else {**pages, native_id: page},
         }

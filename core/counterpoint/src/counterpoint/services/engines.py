@@ -11,28 +11,33 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import counterpoint
-from counterpoint.adapter import find_adapter, installed_version
+from counterpoint.adapter import ServiceEnvironment, find_adapter, installed_version
 from counterpoint.commands import command
 from counterpoint.errors import ServiceError, UnansweredError
 from counterpoint.orchestrators import LOCAL
 from counterpoint.runtime import LocalRun, find_pipeline
 from counterpoint.runtime.registry import name_of
-from counterpoint.runtime.request_store import note_native
+from counterpoint.runtime.request_store import TARGET, note_native
 from counterpoint.runtime.settings import serve
 from counterpoint.runtime.subprocess_executor import WHOLE_RUNS
+from counterpoint.services.reaching import reach
 from counterpoint.services.service_environments import home_of, make_private, new_target
 from counterpoint.services.supervisor import ended_of, sharing, stopped
 from counterpoint.storage.objects import Objects
+from counterpoint.target import DeploymentTarget
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from counterpoint.adapter import Adapter, ServiceEnvironment
+    from counterpoint.adapter import Adapter
     from counterpoint.model import Configuration, NativeRun, RunRequest
+    from counterpoint.target import Target
 
 log = logging.getLogger(__name__)
 RUN_SECONDS = 6 * 3600.0
 ANSWER_SECONDS = 120.0
+# between two looks at a team's server
+_TEAM_SECONDS = 2.0
 T = TypeVar("T")
 
 
@@ -104,16 +109,18 @@ def _stdout_on_stderr() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class ServiceEngine:
-    """An orchestrator's running services, called by their API."""
+    """An orchestrator's running services, or a team's own server, called by their API."""
 
     adapter: Adapter
-    target: ServiceEnvironment
+    target: Target
     poll_seconds: float = 0.5
+    # of a team's own server, which need not be the one that is installed here
+    server_version: str | None = None
 
     @property
     def version(self) -> str:
         """The version of the orchestrator."""
-        return installed_version(self.adapter.distribution) or "unknown"
+        return self.server_version or installed_version(self.adapter.distribution) or "unknown"
 
     def run(self, requests: Sequence[RunRequest]) -> list[NativeRun]:
         """Submits all requests at once and waits until each has ended.
@@ -137,22 +144,30 @@ class ServiceEngine:
                 time.sleep(self.pause(begun, self.poll_seconds))
         return [ended[request.run_id] for request, _ in waiting]
 
-    @staticmethod
-    def pause(begun: float, least: float) -> float:
+    def pause(self, begun: float, least: float) -> float:
         """The seconds until the next poll: longer for slow answers, so that polls do not keep a busy server busy.
+
+        A team's server is not polled more often than the engine says.
 
         Args:
             begun: When the last poll began, by the monotonic clock.
             least: The shortest pause in seconds.
         """
-        return max(least, 4 * (time.monotonic() - begun))
+        shortest = least if self.target.is_ours else max(least, self.poll_seconds)
+        return max(shortest, 4 * (time.monotonic() - begun))
 
     def submit(self, request: RunRequest) -> str:
         """Starts a run; returns the orchestrator's id of it."""
         native_id = self.answered(lambda: self.adapter.submit(self.target, request))
         page = self.adapter.page(self.target, native_id).removeprefix(self.target.url())
-        note_native(Objects(request.root), find_pipeline(request.pipeline).name, request, native_id, page)
+        name = find_pipeline(request.pipeline).name
+        note_native(Objects(request.root), name, request, native_id, page, **self.kept)
         return native_id
+
+    @property
+    def kept(self) -> dict[str, str]:
+        """What is kept beside the request of a run of the team's server that it is made on."""
+        return {TARGET: self.target.name} if isinstance(self.target, DeploymentTarget) else {}
 
     def observe(self, request: RunRequest, native_id: str) -> NativeRun | None:
         """The result of a run, or None while it has not ended."""
@@ -166,13 +181,13 @@ class ServiceEngine:
         """
         deadline = time.monotonic() + ANSWER_SECONDS
         while True:
-            ended = ended_of(self.adapter, self.target)
+            ended = ended_of(self.adapter, self.target) if isinstance(self.target, ServiceEnvironment) else None
             if ended:
                 raise ServiceError(ended)
             try:
                 return ask()
             except UnansweredError as error:
-                if stopped(self.target):
+                if isinstance(self.target, ServiceEnvironment) and stopped(self.target):
                     raise ServiceError(
                         f"the services of {self.adapter.name} were stopped, and its runs with them"
                     ) from error
@@ -184,7 +199,7 @@ class ServiceEngine:
 
 @contextmanager
 def engine_for(
-    orchestrator: str,
+    place: str | DeploymentTarget,
     root: str,
     pipelines: tuple[str, ...],
     *,
@@ -194,17 +209,23 @@ def engine_for(
 ) -> Iterator[Engine]:
     """The engine of an orchestrator (`local`: none); services are started when none run, and end with their last user.
 
+    With a team's own server as the place, runs are made there, and nothing is started.
+
     `options` are those of `new_target`: ports, database, schedules. `config` holds the configuration, or the settings
     alone, of runs that somebody starts on the page of services that are started here.
 
     Raises:
-        ServiceError: the orchestrator is not installed here, or did not start.
+        ServiceError: the orchestrator is not installed here, or did not start; or the team's server does not answer, or
+            has not loaded a pipeline as it is here.
         UsageError: `service` is set, and the orchestrator has no services.
     """
-    if orchestrator == LOCAL:
+    if isinstance(place, DeploymentTarget):
+        yield _team_engine(place, pipelines)
+        return
+    if place == LOCAL:
         yield LocalEngine()
         return
-    adapter = find_adapter(orchestrator)
+    adapter = find_adapter(place)
     if not service:
         yield ProcessEngine(adapter)
         return
@@ -213,13 +234,22 @@ def engine_for(
     def started() -> ServiceEnvironment:
         target = new_target(adapter, root, pipelines, **(options or {}))
         for name in pipelines:
-            serve(Objects(target.root), find_pipeline(name).name, orchestrator, config or {})
+            serve(Objects(target.root), find_pipeline(name).name, place, config or {})
         return target
 
-    with sharing(adapter, root, started) as target:
+    with sharing(adapter, root, started) as services:
         for name in pipelines:
-            refuse_unserved(adapter.name, target, name)
-        yield ServiceEngine(adapter, target)
+            refuse_unserved(adapter.name, services, name)
+        yield ServiceEngine(adapter, services)
+
+
+def _team_engine(target: DeploymentTarget, pipelines: tuple[str, ...]) -> ServiceEngine:
+    """The engine of a team's own server, which has loaded the pipelines as they are here."""
+    adapter = find_adapter(target.kind)
+    version = reach(adapter, target)
+    for name in pipelines:
+        adapter.admit_deployed(target, name)
+    return ServiceEngine(adapter, target, _TEAM_SECONDS, version)
 
 
 def refuse_unserved(orchestrator: str, target: ServiceEnvironment, pipeline: str) -> None:

@@ -77,14 +77,15 @@ def look(pipeline: Pipeline, store: Store, request: RunRequest) -> None:
 
 def _keep_request(pipeline: Pipeline, store: Store, request: RunRequest, engine: Engine) -> None:
     service, owner = isinstance(engine, ServiceEngine), asdict(Owner.here())
-    keep_request(store, pipeline.name, request, service=service, owner=owner)
+    kept = engine.kept if isinstance(engine, ServiceEngine) else {}
+    keep_request(store, pipeline.name, request, service=service, owner=owner, **kept)
 
 
 def _upstream(
     pipeline: Pipeline, store: Store, request: RunRequest, engine: Engine, missing: dict[str, tuple[str, ...]]
 ) -> list[dict[str, Any]]:
     """Runs the steps of earlier partitions, wave by wave, because an engine may run all its requests at once."""
-    reports, environment = [], RunEnvironment.of(pipeline) if missing else None
+    reports, environment = [], RunEnvironment.of(pipeline, request.root) if missing else None
     for wave in in_waves(pipeline, missing):
         requests = [_earlier(pipeline, request, key, steps) for key, steps in wave.items()]
         steps = "; ".join(f"{r.partition}: {', '.join(r.steps or ())}" for r in requests)

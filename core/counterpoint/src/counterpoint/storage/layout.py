@@ -40,6 +40,7 @@ SITE = "site.json"
 REGISTRY_DATABASE = "mlflow.db"
 REGISTRY_ARTIFACTS = f"{REGISTRY}/artifacts"
 LIBRARIES = f"{SERVICES}/libraries"
+FUNCTIONS = f"{SERVICES}/functions"
 # beside the rooms: held by a process that compares and swaps
 LOCK = ".lock"
 
@@ -296,6 +297,11 @@ def begun_step(pipeline: str, partition: str, step: str) -> str:
     return f"{BEGUN}/{pipeline}/{partition}/{step}.json"
 
 
+def begun_folder(pipeline: str) -> str:
+    """The notes of `begun_step` of a pipeline."""
+    return f"{BEGUN}/{pipeline}"
+
+
 def begun_step_of(path: str) -> tuple[str, str, str]:
     """The pipeline, partition and step of a note of `begun_step`."""
     _, pipeline, partition, file = path.split("/")
@@ -433,6 +439,11 @@ def target_record(orchestrator: str, above: str = SERVICES) -> str:
 def learned_libraries(pipeline: str) -> str:
     """The libraries that the steps of a pipeline have imported."""
     return f"{LIBRARIES}/{pipeline}.json"
+
+
+def read_functions(pipeline: str) -> str:
+    """The digests of the functions of the sources that a pipeline reaches, by the content of each source."""
+    return f"{FUNCTIONS}/{pipeline}.json"
 
 
 def compared_root(side: str) -> str:

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from counterpoint.testing.conformance import check_behaviour, check_round_trip, check_schedules
     from counterpoint.testing.differences import ConformanceError, Difference
     from counterpoint.testing.local import LocalAdapter
-    from counterpoint.testing.scenarios import SCENARIOS, Scenario
+    from counterpoint.testing.scenario import Scenario
+    from counterpoint.testing.scenarios import SCENARIOS
     from counterpoint.testing.suite import ConformanceSuite
 
 __all__ = [
@@ -29,7 +30,8 @@ __all__ = [
 _PLACES = {
     **dict.fromkeys(("check_behaviour", "check_round_trip", "check_schedules"), "conformance"),
     **dict.fromkeys(("ConformanceError", "Difference"), "differences"),
-    **dict.fromkeys(("SCENARIOS", "Scenario"), "scenarios"),
+    "SCENARIOS": "scenarios",
+    "Scenario": "scenario",
     "LocalAdapter": "local",
     "ConformanceSuite": "suite",
 }

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from counterpoint.adapter import Adapter, ServiceEnvironment
     from counterpoint.model import Pipeline, RunRecord, Step
     from counterpoint.services.engines import Engine
-    from counterpoint.testing.scenarios import Scenario
+    from counterpoint.testing.scenario import Scenario
 
 # not the default, so that an adapter which loses the version fails
 VERSION = "conformance"

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from counterpoint.adapter import Limit, ServiceEnvironment
     from counterpoint.model import ErrorInfo, NativeRun, Pipeline, RunRequest
+    from counterpoint.target import Target
 
 
 class LocalAdapter(Adapter):
@@ -55,30 +56,30 @@ class LocalAdapter(Adapter):
         """No services."""
         return Plan((), lambda: None)
 
-    def start(self, target: ServiceEnvironment, request: RunRequest) -> str:
+    def start(self, target: Target, request: RunRequest) -> str:
         """Runs the request now."""
         self.ended[request.run_id] = self.run(request, target.home)
         return request.run_id
 
-    def observe(self, target: ServiceEnvironment, request: RunRequest, native_id: str) -> NativeRun | None:  # noqa: ARG002
+    def observe(self, target: Target, request: RunRequest, native_id: str) -> NativeRun | None:  # noqa: ARG002
         """The run that was started."""
         return self.ended.get(native_id)
 
-    def causes(self, target: ServiceEnvironment, request: RunRequest, native_id: str) -> Mapping[str, ErrorInfo]:  # noqa: ARG002
+    def causes(self, target: Target, request: RunRequest, native_id: str) -> Mapping[str, ErrorInfo]:  # noqa: ARG002
         """Empty: the steps record all errors themselves."""
         return {}
 
-    def scheduled(self, target: ServiceEnvironment, pipeline: str) -> bool | None:  # noqa: ARG002
+    def scheduled(self, target: Target, pipeline: str) -> bool | None:  # noqa: ARG002
         """None: there is no schedule."""
         return None
 
-    def schedule(self, target: ServiceEnvironment, pipeline: str, *, on: bool) -> None:
+    def schedule(self, target: Target, pipeline: str, *, on: bool) -> None:
         """Does nothing, because there is no schedule."""
 
-    def active_runs(self, target: ServiceEnvironment, pipeline: str) -> tuple[str, ...]:  # noqa: ARG002
+    def active_runs(self, target: Target, pipeline: str) -> tuple[str, ...]:  # noqa: ARG002
         """Empty, because a run has ended when `start` returns."""
         return ()
 
-    def page(self, target: ServiceEnvironment, native_id: str | None = None) -> str:
+    def page(self, target: Target, native_id: str | None = None) -> str:
         """The folder, because there are no pages."""
         return f"{target.home}/{native_id or ''}"

@@ -7,9 +7,7 @@ across all of them, so that one service environment can serve all.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from counterpoint.model import (
     Output,
@@ -24,15 +22,12 @@ from counterpoint.model import (
     TriggerRule,
     When,
     WindowPolicy,
-    load,
     marker,
     windowed,
 )
-from counterpoint.testing import borders, needs, trigger_rules, zones
+from counterpoint.testing import borders, grouping, needs, trigger_rules, zones
 from counterpoint.testing.naming import FUNCTIONS, named
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from counterpoint.testing.scenario import RAN, SKIPPED, UNREACHED, Scenario, all_ran
 
 _METRICS = Output(OutputKind.METRICS)
 _TABLE = Output(OutputKind.TABLE)
@@ -293,79 +288,32 @@ held_effects = Pipeline(
     ),
 )
 
-_RAN = (Status.SUCCESS, 1)
-_SKIPPED = (Status.SKIPPED, 0)
-_UNREACHED = (Status.UPSTREAM_FAILED, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Scenario:
-    """One pipeline with a partition to run, and the expected status and attempts of each step.
-
-    `evidence` is the setting with the folder for the files of its steps, or None. `earlier` maps the partitions that a
-    run needs first to their steps. `errors` are the error types of failed steps. `elements` maps a mapped step to the
-    status and attempts of each element. With `repeats`, the run is repeated. `marker` is a path below the root where an
-    object appears some checks after a step starts to wait for it. `effects` is whether effect steps run, and
-    `untouched` names evidence that must not exist. `module` has the pipeline as an object called `name`. `sources` maps
-    other pipelines that it reads to their partitions, which the same engine makes in production first.
-    """
-
-    name: str
-    partition: str
-    expected: Mapping[str, tuple[Status, int]]
-    errors: Mapping[str, str] = field(default_factory=dict)
-    earlier: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    evidence: str | None = None
-    elements: Mapping[str, tuple[tuple[Status, int], ...]] = field(default_factory=dict)
-    repeats: bool = False
-    marker: str | None = None
-    effects: bool = True
-    untouched: tuple[str, ...] = ()
-    module: str = __name__
-    sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-
-    @property
-    def reference(self) -> str:
-        """The reference by which every process loads the pipeline."""
-        return f"{self.module}:{self.name}"
-
-    @property
-    def pipeline(self) -> Pipeline:
-        """The pipeline itself."""
-        pipeline: Pipeline = load(self.reference)
-        return pipeline
-
-
-def _all_ran(pipeline: Pipeline, **exceptions: tuple[Status, int]) -> dict[str, tuple[Status, int]]:
-    return {**dict.fromkeys(pipeline.step_names, _RAN), **exceptions}
-
-
 SCENARIOS = (
-    Scenario("linear", "2026-01-03", _all_ran(linear)),
-    Scenario("diamond", "2026-01-03T05", _all_ran(diamond)),
-    Scenario("fan_out", "2026-02", _all_ran(fan_out), evidence="folder"),
-    Scenario("condition_false", "2026-01-03", _all_ran(condition_false, when_small=_SKIPPED, after_small=_SKIPPED)),
+    Scenario("linear", "2026-01-03", all_ran(linear)),
+    Scenario("diamond", "2026-01-03T05", all_ran(diamond)),
+    Scenario("fan_out", "2026-02", all_ran(fan_out), evidence="folder"),
+    Scenario("condition_false", "2026-01-03", all_ran(condition_false, when_small=SKIPPED, after_small=SKIPPED)),
     Scenario(
         "all_done_trigger",
         "2026-01-03",
-        _all_ran(
+        all_ran(
             all_done_trigger,
             done_badly=(Status.FAILED, 1),
-            done_never=_UNREACHED,
-            done_strictly=_UNREACHED,
+            done_never=UNREACHED,
+            done_strictly=UNREACHED,
         ),
         errors={"done_badly": "RuntimeError"},
     ),
     Scenario(
         "one_success",
         "2026-01-03",
-        _all_ran(
+        all_ran(
             trigger_rules.one_success,
-            one_small=_SKIPPED,
-            one_little=_SKIPPED,
+            one_small=SKIPPED,
+            one_little=SKIPPED,
             one_fails=(Status.FAILED, 1),
-            one_skipped=_SKIPPED,
-            one_never=_UNREACHED,
+            one_skipped=SKIPPED,
+            one_never=UNREACHED,
         ),
         errors={"one_fails": "RuntimeError"},
         module=trigger_rules.__name__,
@@ -373,14 +321,14 @@ SCENARIOS = (
     Scenario(
         "min_one_success",
         "2026-01-03",
-        _all_ran(
+        all_ran(
             trigger_rules.min_one_success,
-            min_small=_SKIPPED,
-            min_little=_SKIPPED,
+            min_small=SKIPPED,
+            min_little=SKIPPED,
             min_fails=(Status.FAILED, 1),
-            min_skipped=_SKIPPED,
-            min_never=_UNREACHED,
-            min_after=_SKIPPED,
+            min_skipped=SKIPPED,
+            min_never=UNREACHED,
+            min_after=SKIPPED,
         ),
         errors={"min_fails": "RuntimeError"},
         module=trigger_rules.__name__,
@@ -388,25 +336,37 @@ SCENARIOS = (
     Scenario(
         "retry_then_success",
         "2026-01-03",
-        _all_ran(retry_then_success, heals=(Status.SUCCESS, 3), patient=(Status.SUCCESS, 7)),
+        all_ran(retry_then_success, heals=(Status.SUCCESS, 3), patient=(Status.SUCCESS, 7)),
         evidence="folder",
     ),
     Scenario(
         "retry_exhausted",
         "2026-01-03",
-        {"hopeless": (Status.FAILED, 2), "permanent": (Status.FAILED, 1), "unreached": _UNREACHED},
+        {"hopeless": (Status.FAILED, 2), "permanent": (Status.FAILED, 1), "unreached": UNREACHED},
         errors={"hopeless": "RuntimeError", "permanent": "SourceError"},
         evidence="folder",
     ),
     Scenario(
+        "grouped_wait",
+        "2026-01-03",
+        grouping.WAITED,
+        evidence="folder",
+        marker="late/group/2026-01-03",
+        module=grouping.__name__,
+    ),
+    Scenario("grouped_steps", "2026-01-03", grouping.HEALED, evidence="folder", module=grouping.__name__),
+    Scenario(
+        "grouped_failure", "2026-01-03", grouping.BROKEN, grouping.WHY, evidence="folder", module=grouping.__name__
+    ),
+    Scenario(
         "timeout",
         "2026-01-03",
-        _all_ran(
+        all_ran(
             timeout,
             endless=(Status.FAILED, 1),
             slow_once=(Status.SUCCESS, 2),
             killed_once=(Status.SUCCESS, 2),
-            too_late=_UNREACHED,
+            too_late=UNREACHED,
         ),
         errors={"endless": "StepTimeoutError"},
         evidence="folder",
@@ -414,73 +374,73 @@ SCENARIOS = (
     Scenario(
         "window",
         "2026-01-03",
-        _all_ran(window),
+        all_ran(window),
         earlier={"2026-01-01": ("window_events",), "2026-01-02": ("window_events",)},
     ),
     Scenario(
         "local_weeks",
         "2026-03-23",
-        _all_ran(zones.local_weeks),
+        all_ran(zones.local_weeks),
         earlier={"2026-03-16": ("weeks_hours",)},
         module=zones.__name__,
     ),
-    Scenario("across_source", "2026-01-05", _all_ran(borders.across_source), module=borders.__name__),
+    Scenario("across_source", "2026-01-05", all_ran(borders.across_source), module=borders.__name__),
     Scenario(
         "across",
         "2026-01-14",
-        _all_ran(borders.across),
+        all_ran(borders.across),
         module=borders.__name__,
         sources={borders.SOURCE: ("2026-01-05",)},
     ),
-    Scenario("mapped", "2026-01-03", _all_ran(mapped)),
+    Scenario("mapped", "2026-01-03", all_ran(mapped)),
     Scenario(
         "mapped_partly",
         "2026-01-03",
-        {"partly_each": (Status.FAILED, 2), "partly_never": _UNREACHED, "partly_after": _UNREACHED},
+        {"partly_each": (Status.FAILED, 2), "partly_never": UNREACHED, "partly_after": UNREACHED},
         errors={"partly_each": "RuntimeError"},
         evidence="folder",
-        elements={"partly_each": (*[_RAN] * 5, (Status.FAILED, 2), (Status.SUCCESS, 2))},
+        elements={"partly_each": (*[RAN] * 5, (Status.FAILED, 2), (Status.SUCCESS, 2))},
     ),
-    Scenario("repeated", "2026-01-03", _all_ran(repeated), evidence="folder", repeats=True),
+    Scenario("repeated", "2026-01-03", all_ran(repeated), evidence="folder", repeats=True),
     Scenario(
         "late_marker",
         "2026-01-03",
-        _all_ran(late_marker),
+        all_ran(late_marker),
         evidence="folder",
         marker="late/marker/2026-01-03",
     ),
     Scenario(
         "in_vain",
         "2026-01-03",
-        _all_ran(in_vain, vain_waits=(Status.FAILED, 1), vain_never=_UNREACHED),
+        all_ran(in_vain, vain_waits=(Status.FAILED, 1), vain_never=UNREACHED),
         errors={"vain_waits": "MissingInputError"},
     ),
     Scenario(
         "effects",
         "2026-01-03",
-        _all_ran(effects, effect_fails=(Status.FAILED, 1), effect_never=_UNREACHED, effect_told=(Status.SUCCESS, 2)),
+        all_ran(effects, effect_fails=(Status.FAILED, 1), effect_never=UNREACHED, effect_told=(Status.SUCCESS, 2)),
         errors={"effect_fails": "RuntimeError"},
         evidence="folder",
     ),
     Scenario(
         "hidden_failure",
         "2026-01-03",
-        _all_ran(
+        all_ran(
             hidden_failure,
             hidden_fails=(Status.FAILED, 1),
             hidden_each=(Status.FAILED, 1),
-            hidden_small=_SKIPPED,
+            hidden_small=SKIPPED,
         ),
         errors={"hidden_fails": "RuntimeError", "hidden_each": "RuntimeError"},
     ),
     Scenario(
         "resources",
         "2026-01-03",
-        _all_ran(
+        all_ran(
             needs.resources,
             resources_memory=(Status.SUCCESS, 2),
             resources_hopeless=(Status.FAILED, 1),
-            resources_never=_UNREACHED,
+            resources_never=UNREACHED,
         ),
         errors={"resources_hopeless": "StepMemoryError"},
         evidence="folder",
@@ -489,7 +449,7 @@ SCENARIOS = (
     Scenario(
         "held_effects",
         "2026-01-03",
-        _all_ran(held_effects, held_sent=_SKIPPED, held_after=_SKIPPED),
+        all_ran(held_effects, held_sent=SKIPPED, held_after=SKIPPED),
         evidence="folder",
         effects=False,
         untouched=("sent",),

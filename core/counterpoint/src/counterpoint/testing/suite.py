@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from counterpoint.adapter import Adapter
 from counterpoint.testing.conformance import check_behaviour, check_round_trip
-from counterpoint.testing.scenarios import SCENARIOS, Scenario
+from counterpoint.testing.scenarios import SCENARIOS
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from counterpoint.testing.scenario import Scenario
 
 
 class ConformanceSuite:
