@@ -78,7 +78,7 @@ def dag(name: str, cron: str, owner: str = "shop", body: str = "") -> str:
 def test_a_waterfall_of_schedules_is_a_chain(read: Callable[..., Inventory]) -> None:
     files = {"a": dag("a", "0 1 * * *"), "b": dag("b", "30 2 * * *"), "c": dag("c", "0 5 * * *")}
     found = read(**files, d=dag("d", "0 5 * * *", owner="hr"), e=dag("e", "0 12 * * *"), f=dag("f", "0 6 * * 1"))
-    assert ends(found) == [("a", "b", "clock", "medium"), ("b", "c", "clock", "medium")]
+    assert ends(found) == [("a", "b", "clock", "low"), ("b", "c", "clock", "low")]
     assert found.dependencies[0].detail == "a starts at 01:00, b at 02:30 of the same days"
 
 

@@ -109,7 +109,7 @@ def test_each_need_is_found(planned: Callable[[str], Plan], text: str, need: str
         dag(schedule="'@daily'", catchup="False"),
         dag(schedule="CronDataIntervalTimetable('0 2 * * *', timezone='UTC')", catchup="False"),
         dag(schedule="CronPartitionTimetable('0 2 * * *', timezone='UTC')", catchup="False"),
-        dag("BashOperator(task_id='t', bash_command='echo \"{{ dags }} ds {{ params.ds }}\"')"),
+        dag("BashOperator(task_id='t', bash_command='echo \"{{ dags }} ds {{ conf.ds }}\"')"),
     ],
 )
 def test_what_is_not_used_is_not_told(planned: Callable[[str], Plan], text: str) -> None:

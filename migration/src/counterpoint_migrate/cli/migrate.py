@@ -9,6 +9,7 @@ from counterpoint.cli.common import add_command
 from counterpoint.cli.environments import ORCHESTRATORS, python_of
 from counterpoint.cli.output import answer, echo, say, table
 from counterpoint.cli.run import PIPELINE
+from counterpoint.errors import UsageError
 from counterpoint_migrate.cli import cutting, shadowing, validating
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--settings", metavar="FILE.toml", type=Path, help="weights, size of a wave, value and owners of DAGs"
     )
+    _of_history(sub)
     about = "show what a pipeline does differently on another orchestrator"
     sub = add_command(actions, "preflight", about, "counterpoint migrate preflight streamrec --to prefect")
     sub.add_argument("pipeline", metavar="PIPELINE", help=PIPELINE)
@@ -69,6 +71,23 @@ def _of_folder(sub: argparse.ArgumentParser) -> argparse.ArgumentParser:
     return sub
 
 
+def _of_history(sub: argparse.ArgumentParser) -> None:
+    """How the Airflow is asked when its DAGs ran."""
+    sub.add_argument(
+        "--url", metavar="URL", help="address of the Airflow (2 or 3) of these DAGs: when each ran last, and how long"
+    )
+    sub.add_argument("--token", metavar="VARIABLE", help="environment variable with a token for --url")
+    sub.add_argument("--user", metavar="VARIABLE", help="environment variable with a user for --url")
+    sub.add_argument("--password", metavar="VARIABLE", help="environment variable with the password of --user")
+    sub.add_argument(
+        "--retire-after",
+        metavar="DAYS",
+        type=int,
+        default=90,
+        help="offer for retirement what has not run for so long (with --url); default 90",
+    )
+
+
 def run(args: argparse.Namespace) -> int:
     """Runs the action; its exit code is 2 if a preflight refuses the pipeline."""
     actions: dict[str, Callable[[argparse.Namespace], int]] = {
@@ -96,9 +115,17 @@ def _plan(args: argparse.Namespace) -> int:
     from counterpoint_migrate.inventory import inventory
     from counterpoint_migrate.plan import plan, read_settings
     from counterpoint_migrate.plan.planreport import write_plan_page
+    from counterpoint_migrate.plan.run_history import AirflowAccess, read_history
 
     settings = read_settings(args.settings)
-    result = plan(inventory(args.folder), settings)
+    history = None
+    if args.url is not None:
+        history = read_history(AirflowAccess(args.url, args.token, args.user, args.password))
+    elif args.token or args.user or args.password:
+        raise UsageError("--token, --user and --password are for an Airflow: add --url")
+    if args.retire_after < 1:
+        raise UsageError(f"--retire-after {args.retire_after}: write a number of days from 1")
+    result = plan(inventory(args.folder), settings, history, args.retire_after)
     return _output(args, result, lambda: write_plan_page(result, args.html), lambda: _print_plan(result))
 
 
@@ -131,7 +158,7 @@ def _print_inventory(result: Inventory) -> None:
     from counterpoint_migrate.inventory.report import schedule_of, summary_of
 
     columns = ("DAG", "schedule", "owners", "tasks", "operators", "place")
-    table("DAGs", columns, [_row(dag, schedule_of(dag.schedule)) for dag in result.dags])
+    table("DAGs", columns, [_row(dag, schedule_of(dag.schedule, dag.zone.shown)) for dag in result.dags])
     if result.dependencies:
         rows = [
             (
@@ -145,10 +172,21 @@ def _print_inventory(result: Inventory) -> None:
             for dependency in result.dependencies
         ]
         table("Dependencies", ("upstream", "downstream", "kind", "confidence", "place", "detail"), rows)
+    _print_clock_groups(result)
     if result.plugins:
         table("Plugins", ("plugin", "place"), [(plugin["name"], plugin["place"]) for plugin in result.plugins])
     _print_unresolved(result)
+    if not result.dags:
+        echo(f"No DAG was found in {result.folder}: is it the folder that Airflow reads?")
     echo(summary_of(result))
+
+
+def _print_clock_groups(result: Inventory | Plan) -> None:
+    if result.clock_groups:
+        rows = [
+            (", ".join(group.upstreams), ", ".join(group.downstreams), group.detail) for group in result.clock_groups
+        ]
+        table("DAGs that may wait for each other by the clock (low)", ("upstreams", "downstreams", "detail"), rows)
 
 
 def _print_unresolved(result: Inventory | Plan) -> None:
@@ -161,7 +199,8 @@ def _row(dag: Dag, schedule: str) -> Sequence[Any]:
     from counterpoint_migrate.inventory.report import operators_of
 
     operators = ", ".join(f"{name} {count}" if count > 1 else name for name, count in operators_of(dag).items())
-    return _name_of(dag), schedule, ", ".join(dag.owners), len(dag.tasks), operators, dag.place
+    count = len(dag.tasks) if dag.tasks_known else "not known"
+    return _name_of(dag), schedule, ", ".join(dag.owners), count, operators, dag.place
 
 
 def _name_of(dag: Dag) -> str:
@@ -175,6 +214,12 @@ def _print_plan(result: Plan) -> None:
         echo(line)
     columns = ("DAG", "wave", "score", "value", "complexity", "risk", "coupling")
     table("DAGs", columns, map(planreport.move_row, result.dags))
+    retired = [(move.id, move.retire) for move in result.dags if move.retire is not None]
+    if retired:
+        table("Retire instead of moving", ("DAG", "reason"), retired)
+    runs = [(move.id, *planreport.run_row(move)) for move in result.dags if move.runs is not None]
+    if runs:
+        table("Runs, as Airflow says", ("DAG", "last", "median"), runs)
     table(
         "Requirements and their Dagster equivalents",
         ("requirement", "DAGs", "in Dagster"),
@@ -192,6 +237,7 @@ def _print_plan(result: Plan) -> None:
             for dependency in result.to_confirm
         ]
         table("Dependencies to confirm", ("upstream", "downstream", "confidence", "place", "detail"), rows)
+    _print_clock_groups(result)
     _print_unresolved(result)
     echo(planreport.summary_of_plan(result))
 

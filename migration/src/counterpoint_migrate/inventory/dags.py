@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from counterpoint_migrate.inventory.inventory_model import Dag
 from counterpoint_migrate.inventory.tasks import How, asset_keys, make_task
-from counterpoint_migrate.inventory.values import Func, Made, Ref, Unknown, inside, text_of
+from counterpoint_migrate.inventory.values import Func, Instance, Made, Ref, Unknown, inside, text_of
 
 if TYPE_CHECKING:
     import ast
@@ -61,6 +61,8 @@ def make_dag(
         if name in known_defaults:
             settings.setdefault(name, known_defaults[name])
     dag = Dag(dag_id, literal, state.place(node), style, _schedule(state, keywords, node), settings, known_defaults)
+    dag.timetable = next((keywords[name] for name in _SCHEDULES if keywords.get(name) is not None), None)
+    dag.called_from, dag.source = state.site, state.root.path
     dag.loop = state.loops[-1] if state.loops else None
     dag.condition = state.conditions[-1] if state.conditions else None
     _doubts(state, dag, keywords if whole is None else whole, node)
@@ -76,7 +78,7 @@ def _doubts(state: State, dag: Dag, keywords: dict[str, Any], node: ast.AST) -> 
     if "**" in keywords:
         state.unresolved("arguments", node, f"DAG {dag.id} is given **{text_of(keywords['**'])}")
     defaults = keywords.get("default_args")
-    if defaults is not None and not isinstance(defaults, dict):
+    if defaults is not None and (not isinstance(defaults, dict) or "**" in defaults):
         state.unresolved("arguments", node, f"the default_args of DAG {dag.id} are {text_of(defaults)}")
 
 
@@ -90,6 +92,8 @@ def _id(state: State, value: Any, node: ast.AST) -> tuple[str, bool]:
 
 def _schedule(state: State, keywords: dict[str, Any], node: ast.AST) -> dict[str, Any]:
     given = [keywords[name] for name in _SCHEDULES if name in keywords]
+    if not given and "**" in keywords:
+        return _kind("unknown", None, keywords["**"])
     if not given:
         return _kind("default", None)
     value = next((one for one in given if one is not None), None)
@@ -113,6 +117,8 @@ def _known_schedule(state: State, value: Any, node: ast.AST) -> dict[str, Any] |
 
 def _made_schedule(state: State, value: Any, node: ast.AST) -> dict[str, Any] | None:
     """A timetable, or assets."""
+    if isinstance(value, Unknown):
+        return None
     assets = asset_keys(state, value, node)
     timetable = next((one for one in inside(value) if _is_timetable(one)), None)
     cron = next((one for one in inside(timetable) if isinstance(one, str) and len(one.split()) in _FIELDS), None)
@@ -122,6 +128,8 @@ def _made_schedule(state: State, value: Any, node: ast.AST) -> dict[str, Any] | 
 
 
 def _is_timetable(value: Any) -> bool:
+    if isinstance(value, Instance):
+        return any("imetable" in name for name in (value.made_of.name, *value.made_of.outside()))
     return isinstance(value, Ref | Made) and "imetable" in value.name
 
 
@@ -135,11 +143,13 @@ def _kind(kind: str, value: Any, expression: Any = None) -> dict[str, Any]:
 
 
 def asset_dag(state: State, func: Func) -> None:
-    """A function decorated by `asset` is a DAG of one task that makes it."""
-    given = dict(func.decorator[1]) if func.decorator is not None else {}
+    """A function decorated by `asset` or `asset.multi` is a DAG of one task that makes it, or several."""
+    kind, given = func.decorator or ("asset", {})
     dag = make_dag(state, "asset", {"dag_id": given.get("name", func.name), **given}, func.node, whole={})
     uri = given.get("uri")
     with state.around(dag):
         how = How("task", func.name)
         task = make_task(state, "airflow.sdk.asset", {"task_id": dag.id, **given}, func.node, how)
-    task.outlets = [uri] if isinstance(uri, str) else [dag.id]
+    task.code = func
+    if kind == "asset":
+        task.outlets = [uri] if isinstance(uri, str) else [dag.id]

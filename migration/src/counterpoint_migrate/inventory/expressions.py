@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import ast
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from counterpoint_migrate.inventory import calls, constant_folding, edges
+from counterpoint_migrate.inventory.attributes import attribute
+from counterpoint_migrate.inventory.binding import bind
+from counterpoint_migrate.inventory.comprehensions import comprehension
+from counterpoint_migrate.inventory.container_methods import absorb, distinct
+from counterpoint_migrate.inventory.flow import GOES_ON, Flow, branch
 from counterpoint_migrate.inventory.inventory_model import Task
-from counterpoint_migrate.inventory.state import Module
-from counterpoint_migrate.inventory.values import Bound, Class, Func, Ref, Unknown, known, source
+from counterpoint_migrate.inventory.truth import holds
+from counterpoint_migrate.inventory.values import (
+    Func,
+    Made,
+    More,
+    Perhaps,
+    Ref,
+    Unknown,
+    join,
+    known,
+    source,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from counterpoint_migrate.inventory.state import State
-
-_MAPPING = {"partial", "expand", "expand_kwargs", "override"}
 
 
 def evaluate(state: State, node: ast.AST) -> Any:
@@ -34,7 +48,7 @@ def truth(state: State, node: ast.AST) -> bool | None:
     value = evaluate(state, node)
     if isinstance(value, Ref) and value.tail == "TYPE_CHECKING":
         return False
-    return bool(value) if known(value) or isinstance(value, list | tuple | dict) else None
+    return holds(value)
 
 
 def _constant(_: State, node: ast.Constant) -> Any:
@@ -46,30 +60,25 @@ def _name(state: State, node: ast.Name) -> Any:
 
 
 def _attribute(state: State, node: ast.Attribute) -> Any:
-    value = evaluate(state, node.value)
-    if isinstance(value, Module):
-        return value.scope.get(node.attr, Unknown(node))
-    if isinstance(value, Class) and node.attr in value.keywords:
-        return value.keywords[node.attr]
-    if isinstance(value, Ref) and (node.attr not in _MAPPING or not value.tail[:1].isupper()):
-        return Ref(f"{value.name}.{node.attr}")
-    if isinstance(value, Task) and node.attr == "output":
-        return value
-    return constant_folding.of_path(value, node.attr) or Bound(value, node.attr, node)
+    return attribute(state, evaluate(state, node.value), node.attr, node)
 
 
 def _call(state: State, node: ast.Call) -> Any:
-    callee = evaluate(state, node.func)
-    args = sequence(state, node.args)
-    keywords: dict[str, Any] = {}
-    for keyword in node.keywords:
-        value = evaluate(state, keyword.value)
-        if keyword.arg is not None:
-            keywords[keyword.arg] = value
-        elif isinstance(value, dict):
-            keywords |= {str(name): element for name, element in value.items()}
-        else:
-            keywords["**"] = value
+    state.arguments += 1
+    try:
+        callee = evaluate(state, node.func)
+        args = sequence(state, node.args)
+        keywords: dict[str, Any] = {}
+        for keyword in node.keywords:
+            value = evaluate(state, keyword.value)
+            if keyword.arg is not None:
+                keywords[keyword.arg] = value
+            elif isinstance(value, dict):
+                keywords |= {str(name): element for name, element in value.items()}
+            else:
+                keywords["**"] = value
+    finally:
+        state.arguments -= 1
     return calls.called(state, callee, args, keywords, node)
 
 
@@ -78,8 +87,9 @@ def sequence(state: State, nodes: Sequence[ast.AST]) -> list[Any]:
     found: list[Any] = []
     for node in nodes:
         value = evaluate(state, node.value if isinstance(node, ast.Starred) else node)
-        if isinstance(node, ast.Starred) and isinstance(value, list | tuple):
-            found += value
+        if isinstance(node, ast.Starred):
+            elements = constant_folding.items(value, node)
+            found += [More(node)] if elements is None else elements
         else:
             found.append(value)
     return found
@@ -88,7 +98,11 @@ def sequence(state: State, nodes: Sequence[ast.AST]) -> list[Any]:
 def _binary(state: State, node: ast.BinOp) -> Any:
     left, right = evaluate(state, node.left), evaluate(state, node.right)
     if isinstance(node.op, ast.RShift | ast.LShift):
-        return edges.shifted(state, left, right, down=isinstance(node.op, ast.RShift))
+        return edges.shifted(state, left, right, node, down=isinstance(node.op, ast.RShift))
+    if isinstance(node.op, ast.BitOr) and isinstance(left, dict) and isinstance(right, dict):
+        found = dict(left)
+        absorb(found, right, node)
+        return found
     return constant_folding.binary(node, left, right)
 
 
@@ -103,8 +117,13 @@ def _text(part: ast.expr) -> Any:
     return part.value if isinstance(part, ast.Constant) else Unknown(part)
 
 
-def _list(state: State, node: ast.List | ast.Set) -> Any:
+def _list(state: State, node: ast.List) -> Any:
     return sequence(state, node.elts)
+
+
+def _set(state: State, node: ast.Set) -> Any:
+    elements = sequence(state, node.elts)
+    return distinct(elements) or [*(Perhaps(element, "it is in the set once") for element in elements), More(node)]
 
 
 def _tuple(state: State, node: ast.Tuple) -> Any:
@@ -116,122 +135,118 @@ def _dict(state: State, node: ast.Dict) -> Any:
     for key, value in zip(node.keys, node.values, strict=True):
         element = evaluate(state, value)
         if key is None:
-            found |= element if isinstance(element, dict) else {"**": element}
+            if not (isinstance(element, dict) and absorb(found, element, node)):
+                absorb(found, {"**": Unknown(value)}, node)
             continue
         name = evaluate(state, key)
-        found[name if known(name) else source(key)] = element
+        absorb(found, {name: element} if known(name) else {"**": Unknown(key)}, node)
     return found
 
 
 def _subscript(state: State, node: ast.Subscript) -> Any:
     value, key = evaluate(state, node.value), evaluate(state, node.slice)
-    return value if isinstance(value, Task) else constant_folding.subscript(node, value, key)
+    if isinstance(value, Task):
+        return value
+    computed = not isinstance(node.slice, ast.Constant | ast.UnaryOp)
+    if state.conditions and computed and isinstance(key, int) and key < 0:
+        return Unknown(node)  # the condition may be there to keep it from being used
+    if isinstance(value, Ref) and value.name == "os.environ":
+        return Made("os.environ", [key], {}, node)
+    return constant_folding.subscript(node, value, key)
+
+
+def _slice(state: State, node: ast.Slice) -> Any:
+    parts = [None if part is None else evaluate(state, part) for part in (node.lower, node.upper, node.step)]
+    return slice(*parts) if all(part is None or isinstance(part, int) for part in parts) else Unknown(node)
 
 
 def _choice(state: State, node: ast.IfExp) -> Any:
-    holds = truth(state, node.test)
-    if holds is not None:
-        return evaluate(state, node.body if holds else node.orelse)
-    both = evaluate(state, node.body), evaluate(state, node.orelse)
-    return both[0] if known(both[0]) and both[0] == both[1] else Unknown(node)
+    answer = truth(state, node.test)
+    if answer is not None:
+        return evaluate(state, node.body if answer else node.orelse)
+    text = source(node.test)
+    results: list[Any] = []
+
+    def way(part: ast.expr) -> Callable[[], Flow]:
+        def run() -> Flow:
+            results.append(evaluate(state, part))
+            return GOES_ON
+
+        return run
+
+    branch(state, node, [(text, way(node.body)), (f"not ({text})", way(node.orelse))])
+    return join(results, node)
 
 
 def _any(state: State, node: ast.BoolOp) -> Any:
-    value: Any = None
-    for part in node.values:
-        value = evaluate(state, part)
-        if not known(value):
-            return Unknown(node)
-        if bool(value) is isinstance(node.op, ast.Or):
-            return value
-    return value
+    values: list[Any] = []
+    for number, part in enumerate(node.values):
+        value = evaluate(state, part) if not values else _later(state, node, number, part)
+        answer = holds(value)
+        if answer is isinstance(node.op, ast.Or) or (answer is not None and number == len(node.values) - 1):
+            return join([*values, value], node)
+        if answer is None:
+            values.append(value)
+    return join(values, node)
+
+
+def _later(state: State, node: ast.BoolOp, number: int, part: ast.expr) -> Any:
+    """A part that is evaluated only if those before it did not decide."""
+    before = " and ".join(source(one) for one in node.values[:number])
+    results: list[Any] = []
+
+    def run() -> Flow:
+        results.append(evaluate(state, part))
+        return GOES_ON
+
+    condition = before if isinstance(node.op, ast.And) else f"not ({before})"
+    branch(state, node, [(condition, run), (f"not ({condition})", lambda: GOES_ON)])
+    return results[0]
 
 
 def _compare(state: State, node: ast.Compare) -> Any:
     values = sequence(state, (node.left, *node.comparators))
-    if len(values) != 2 or not known(values[0]):  # noqa: PLR2004 - a == b
-        return Unknown(node)
-    left, right = values
-    if isinstance(node.ops[0], ast.Eq | ast.NotEq) and known(right):
-        return (left == right) is isinstance(node.ops[0], ast.Eq)
-    if isinstance(node.ops[0], ast.In | ast.NotIn) and isinstance(right, list | tuple) and all(map(known, right)):
-        return (left in right) is isinstance(node.ops[0], ast.In)
-    return Unknown(node)
+    answers = [
+        constant_folding.compared(op, left, right)
+        for op, (left, right) in zip(node.ops, pairwise(values), strict=False)
+    ]
+    if False in answers:
+        return False
+    return Unknown(node) if None in answers or len(values) != len(node.ops) + 1 else True
 
 
 def _unary(state: State, node: ast.UnaryOp) -> Any:
     value = evaluate(state, node.operand)
-    if isinstance(node.op, ast.Not) and known(value):
-        return not value
+    if isinstance(node.op, ast.Not):
+        answer = holds(value)
+        return Unknown(node) if answer is None else not answer
     return (
         -value if isinstance(node.op, ast.USub) and known(value) and isinstance(value, int | float) else Unknown(node)
     )
 
 
-def _comprehension(state: State, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> Any:
-    found: list[Any] = []
-    before = state.scope
-    state.scope = state.scope.new_child()
-    try:
-        whole = _turns(state, node, list(node.generators), found)
-    finally:
-        state.scope = before
-    if not whole:
-        return Unknown(node)
-    return dict(found) if isinstance(node, ast.DictComp) else found
-
-
-def _turns(state: State, node: Any, generators: list[ast.comprehension], found: list[Any]) -> bool:
-    """Goes through what the loops give; whether all of it is known."""
-    if not generators:
-        return _element(state, node, found)
-    loop, *rest = generators
-    each = constant_folding.items(evaluate(state, loop.iter))
-    if each is None:
-        state.loops.append(source(loop.iter))
-    whole = each is not None
-    for value in [Unknown(loop.target)] if each is None else each:
-        bind(state, loop.target, value)
-        tests = [truth(state, test) for test in loop.ifs]
-        whole &= None not in tests
-        if False not in tests:
-            whole &= _turns(state, node, rest, found)
-    if each is None:
-        state.loops.pop()
-    return whole
-
-
-def _element(state: State, node: Any, found: list[Any]) -> bool:
-    if not isinstance(node, ast.DictComp):
-        found.append(evaluate(state, node.elt))
-        return len(found) < constant_folding.MOST
-    key = evaluate(state, node.key)
-    found.append((key if known(key) else source(node.key), evaluate(state, node.value)))
-    return known(key) and len(found) < constant_folding.MOST
-
-
-def bind(state: State, target: ast.AST, value: Any) -> None:
-    """Binds a name, or the names of a tuple; an element of a dict is put into it."""
-    match target:
-        case ast.Name(id=name):
-            state.scope[name] = value
-        case ast.Tuple(elts=parts) | ast.List(elts=parts):
-            fits = isinstance(value, list | tuple) and len(value) == len(parts)
-            for part, element in zip(parts, value if fits else [Unknown(p) for p in parts], strict=True):
-                bind(state, part, element)
-        case ast.Starred(value=part):
-            bind(state, part, Unknown(part))
-        case ast.Subscript(value=owner, slice=key):
-            held, name = evaluate(state, owner), evaluate(state, key)
-            if isinstance(held, dict) and known(name):
-                held[name] = value
-        case ast.Attribute(value=owner):
-            evaluate(state, owner)
-
-
 def _lambda(state: State, node: ast.Lambda) -> Any:
     body = [ast.Return(value=node.body, lineno=node.lineno, col_offset=0)]
     return Func("<lambda>", node.args, defaults(state, node.args), body, state.scope, state.module, node)
+
+
+def _yield(state: State, node: ast.Yield) -> Any:
+    value = None if node.value is None else evaluate(state, node.value)
+    if state.returned:
+        doubt = state.doubt
+        state.returned[-1].append(value if doubt is None else Perhaps(value, doubt))
+    return Unknown(node)
+
+
+def _yield_from(state: State, node: ast.YieldFrom) -> Any:
+    elements = constant_folding.items(evaluate(state, node.value), node)
+    if state.returned:
+        state.returned[-1] += [Perhaps(More(node), "")] if elements is None else elements
+    return Unknown(node)
+
+
+def _await(state: State, node: ast.Await) -> Any:
+    return evaluate(state, node.value)
 
 
 def defaults(state: State, given: ast.arguments) -> dict[str, Any]:
@@ -256,18 +271,22 @@ _KINDS: dict[type[ast.AST], Callable[[State, Any], Any]] = {
     ast.BinOp: _binary,
     ast.JoinedStr: _joined,
     ast.List: _list,
-    ast.Set: _list,
+    ast.Set: _set,
     ast.Tuple: _tuple,
     ast.Dict: _dict,
     ast.Subscript: _subscript,
+    ast.Slice: _slice,
+    ast.Yield: _yield,
+    ast.YieldFrom: _yield_from,
+    ast.Await: _await,
     ast.IfExp: _choice,
     ast.BoolOp: _any,
     ast.Compare: _compare,
     ast.UnaryOp: _unary,
-    ast.ListComp: _comprehension,
-    ast.SetComp: _comprehension,
-    ast.GeneratorExp: _comprehension,
-    ast.DictComp: _comprehension,
+    ast.ListComp: comprehension,
+    ast.SetComp: comprehension,
+    ast.GeneratorExp: comprehension,
+    ast.DictComp: comprehension,
     ast.Lambda: _lambda,
     ast.NamedExpr: _named,
 }

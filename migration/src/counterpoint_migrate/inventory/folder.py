@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import ast
-import os
 import re
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from counterpoint.errors import UsageError
-from counterpoint_migrate.inventory import declared_deps, inferred_deps
+from counterpoint_migrate.inventory import calls, declared_deps, expressions, inferred_deps, subdags
+from counterpoint_migrate.inventory.dag_files import find_files
+from counterpoint_migrate.inventory.generated import read_generated
 from counterpoint_migrate.inventory.inventory_model import Inventory, Unresolved
-from counterpoint_migrate.inventory.state import Facts, Module, State, TooMuchError
+from counterpoint_migrate.inventory.state import Facts, Module, State, TooMuchError, names_of
 from counterpoint_migrate.inventory.statements import execute, unfollowed
+from counterpoint_migrate.inventory.task_files import TaskFiles
 
-_LARGEST = 5_000_000
-_SKIPPED = {"__pycache__", "node_modules", "site-packages"}
+if TYPE_CHECKING:
+    from counterpoint_migrate.inventory.inventory_model import Dag
+
 _PYTHON_2 = re.compile(
     r"Missing parentheses in call to '(?:print|exec)'|multiple exception types must be parenthesized"
     r"|leading zeros in decimal integer|invalid decimal literal"
@@ -38,9 +40,59 @@ def inventory(folder: Path | str) -> Inventory:
         facts.unresolved.add(Unresolved(task.place, "no_dag", f"task {task.id} is in no DAG that can be seen"))
     dags = sorted(facts.dags, key=_order)
     _of_files(dags, reader.modules)
-    declared = declared_deps.declared(dags, facts.unresolved)
-    dependencies = declared + inferred_deps.probable(dags, declared)
-    return Inventory(str(folder), reader.files, dags, dependencies, facts.plugins, sorted(facts.unresolved))
+    _doubles(dags, facts)
+    _empty(dags, facts)
+    _number(dags)
+    subdags.tie(dags)
+    TaskFiles(facts.root, reader.found.other, facts.note).read(dags)
+    declared = declared_deps.declared(dags, facts.note)
+    probable, groups = inferred_deps.probable(dags, declared)
+    unresolved, concerns = sorted(facts.unresolved), _concerns(facts)
+    return Inventory(str(folder), reader.files, dags, declared + probable, facts.plugins, unresolved, groups, concerns)
+
+
+def _number(dags: list[Dag]) -> None:
+    """Tells those apart whose ids are not known and that stand at one place."""
+    counts: dict[tuple[str, str], int] = {}
+    for dag in dags:
+        dag.number = counts.get((dag.id, dag.place), 0)
+        counts[dag.id, dag.place] = dag.number + 1
+
+
+def _concerns(facts: Facts) -> dict[Unresolved, frozenset[str]]:
+    """The DAGs that each entry is about; what was found outside of any may be about all of its file."""
+    return {
+        entry: frozenset(dag.key for dag in dags if dag is not None)
+        for entry, dags in facts.concerns.items()
+        if None not in dags
+    }
+
+
+def _empty(dags: list[Dag], facts: Facts) -> None:
+    """DAGs that something stands in, none of which is seen to make a task."""
+    told: dict[str, list[str]] = {}
+    for entry in facts.unresolved:
+        if entry.kind in {"out_of_sight", "dag_factory"}:
+            told.setdefault(entry.place.rpartition(":")[0], []).append(entry.detail)
+    for dag in dags:
+        details = (*told.get(dag.file, ()), *told.get(dag.source, ()))
+        if dag.entered and not dag.tasks and not any(f"DAG {dag.id}" in detail for detail in details):
+            detail = f"no task of DAG {dag.id} was found: what it does is not known"
+            facts.note(Unresolved(dag.place, "no_tasks", detail), dag)
+
+
+def _doubles(dags: list[Dag], facts: Facts) -> None:
+    """DAGs that Airflow cannot tell apart."""
+    by_id: dict[str, list[Dag]] = {}
+    for dag in dags:
+        if dag.literal and dag.condition is None and dag.loop is None:
+            by_id.setdefault(dag.id, []).append(dag)
+    for name, doubles in by_id.items():
+        places = sorted({dag.called_from or dag.place for dag in doubles})
+        if len(doubles) > 1:
+            detail = f"DAG {name} is made {len(doubles)} times, at {', '.join(places)}: Airflow shows one of them"
+            for dag in doubles:
+                facts.note(Unresolved(dag.place, "duplicate_id", detail), dag)
 
 
 def _order(dag: Any) -> tuple[str, int, str]:
@@ -50,9 +102,10 @@ def _order(dag: Any) -> tuple[str, int, str]:
 def _of_files(dags: list[Any], modules: dict[str, Module]) -> None:
     """What a file uses outside of any DAG is used by each of its DAGs."""
     for dag in dags:
-        uses = modules[dag.file].uses
-        dag.uses.variables |= uses.variables
-        dag.uses.connections |= uses.connections
+        for path in {dag.file, dag.source}:
+            uses = modules[path].uses
+            dag.uses.variables |= uses.variables
+            dag.uses.connections |= uses.connections
 
 
 class _Reader:
@@ -61,19 +114,27 @@ class _Reader:
         self.facts = Facts()
         self.modules: dict[str, Module] = {}
         self.files: list[dict[str, Any]] = []
-        self.paths = _paths(root, self.facts)
-        self.known = frozenset(self.paths)
+        self.facts.root = root
+        self.found = find_files(root, self.facts.note)
+        self.known = frozenset(self.found.python)
+        self.paths = [path for path in self.found.python if path not in self.found.ignored]
 
     def read(self) -> None:
         for path in self.paths:
             self.module(path)
         for path in self.paths:  # when all are read it is known which functions nobody calls
             self._rest(self.modules[path])
+        read_generated(self.root, self.found, self.facts, dict(self.modules), self._state_of)
         made: dict[str, int] = {}
+        ignored = self.found.ignored
         for dag in self.facts.dags:
-            made[dag.file] = made.get(dag.file, 0) + 1
-        read = {path for path in self.paths if self.modules[path].tree is not None}
-        self.files = [{"path": path, "read": path in read, "dags": made.get(path, 0)} for path in self.paths]
+            made[dag.source] = made.get(dag.source, 0) + 1
+        read = {path for path, module in self.modules.items() if module.tree is not None} | made.keys()
+        self.files = [
+            {"path": path, "read": path in read, "dags": made.get(path, 0)}
+            | ({"ignored": True} if path in ignored else {})
+            for path in sorted({*self.found.python, *made})
+        ]
 
     def module(self, path: str) -> Module:
         """The module of a file, read when it is first asked for."""
@@ -83,17 +144,23 @@ class _Reader:
         tree = module.tree = self._tree(path)
         if tree is not None:
             state = self._state(module)
-            self._guarded(state, lambda: execute(state, tree.body))
+            with self.facts.heap.module(names_of(module), module.changes):
+                self._guarded(state, lambda: execute(state, tree.body))
         return module
 
     def _rest(self, module: Module) -> None:
         tree = module.tree
         if tree is not None:
             state = self._state(module)
-            self._guarded(state, lambda: unfollowed(state, tree))
+            with self.facts.heap.undone():
+                self._guarded(state, lambda: unfollowed(state, tree))
+
+    def _state_of(self, path: str) -> State:
+        """The state for a file that is not Python."""
+        return self._state(self.modules.setdefault(path, Module(path)))
 
     def _state(self, module: Module) -> State:
-        return State(self.facts, module, module.scope, execute, self._load)
+        return State(self.facts, module, module.scope, execute, self._load, calls.called, expressions.evaluate, module)
 
     def _guarded(self, state: State, read: Any) -> None:
         path = state.module.path
@@ -105,8 +172,15 @@ class _Reader:
         except RecursionError:
             self.facts.unresolved.add(Unresolved(f"{path}:1", "too_much", "it is nested too deep to be followed"))
 
-    def _load(self, name: str, origin: str) -> Module | None:
-        """The module of the folder that an import means, as seen from one of its files."""
+    def _load(self, state: State, name: str) -> Module | None:
+        """The module of the folder that an import means, as seen from the file that is read."""
+        module = self._find(name, state.module.path)
+        if module is not None:
+            for container in module.changes:  # by reading that module
+                self.facts.heap.doubt(container, ast.Name(id=f"what {module.path} changes"))
+        return module
+
+    def _find(self, name: str, origin: str) -> Module | None:
         for stem in _stems(name, origin, self.root.resolve().name):
             for path in (f"{stem.as_posix()}.py", (stem / "__init__.py").as_posix()):
                 if path in self.known and path != origin:
@@ -148,23 +222,6 @@ def _stems(name: str, origin: str, root: str) -> list[Path]:
         return [Path(*here.parts[:up], *parts)]
     if parts[:1] == ["airflow"]:
         return []
-    return [Path(*parts), here.joinpath(*parts), *([Path(*parts[1:])] if parts[:1] == [root] else [])]
-
-
-def _paths(root: Path, facts: Facts) -> list[str]:
-    if not root.is_dir():
-        raise UsageError(f"{root} is no folder: give one that holds Airflow DAG files")
-    found = []
-    for where, folders, files in os.walk(root):
-        folders[:] = [name for name in folders if not name.startswith(".") and name not in _SKIPPED]
-        for name in files:
-            path = Path(where, name)
-            inner = path.relative_to(root).as_posix()
-            if name.endswith(".zip"):
-                facts.unresolved.add(Unresolved(f"{inner}:1", "unreadable", "a packed DAG file: unpack it"))
-            elif name.endswith(".py") and path.is_file():
-                if path.stat().st_size <= _LARGEST:
-                    found.append(inner)
-                else:
-                    facts.unresolved.add(Unresolved(f"{inner}:1", "unreadable", "it has over 5 MB"))
-    return sorted(found)
+    named = [Path(*parts[1:])] if parts[:1] == [root] else []
+    above = [folder.joinpath(*parts) for folder in here.parents]  # one of them is the folder of DAGs
+    return [Path(*parts), here.joinpath(*parts), *named, *above]

@@ -1,90 +1,89 @@
 """Dependencies that nobody declared, but that are probable: by shared paths, and by the clock.
 
 Paths: one DAG writes what another reads (a path, a URI, a table; equal texts): medium. Where one of them only names
-it, or where a table is named without its schema: low.
+it, or where a table is named without its schema: low. What a template gives another value in each DAG or run equals
+nothing. Clock: see `clock_deps`; what paths and clock say both is high.
 
-Clock (the waterfall of schedules): both start at one fixed minute of the same days, the second 5 minutes to 6 hours
-after the first; of several before it the nearest counts. Of one owner and one folder it is medium; low with one of
-both, where no owners contradict. `airflow`, the default, is no owner. Nothing is said of DAGs in different time zones,
-nor where a declared dependency, in either direction, tells it already. What both paths and clock say is high.
+Nothing is said where a declared dependency, in either direction, tells it already.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from counterpoint_migrate.inventory.clock_deps import by_clock
 from counterpoint_migrate.inventory.declared_deps import reach
-from counterpoint_migrate.inventory.inventory_model import Dag, Dependency
-from counterpoint_migrate.inventory.values import text_of
+from counterpoint_migrate.inventory.inventory_model import ClockGroup, Dag, Dependency
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_PRESETS = {
-    "@daily": "0 0 * * *",
-    "@midnight": "0 0 * * *",
-    "@weekly": "0 0 * * 0",
-    "@monthly": "0 0 1 * *",
-    "@yearly": "0 0 1 1 *",
-    "@annually": "0 0 1 1 *",
-}
-_NEAREST, _FARTHEST = 5, 6 * 60  # minutes
-_ZONE = re.compile(r"(?:tz|tzinfo|timezone)\s*[=(]\s*(?:[\w.]+\(\s*)?['\"]([^'\"]+)['\"]")
+Pair = tuple[str, str]
+Places = dict[Dag, dict[str, str]]
+
+# templates whose value is another in each DAG, task or run
+_OWN = re.compile(r"\{\{[^}]*\b(?:params|conf|xcom_pull|dag|task|ti|task_instance|run_id|dag_run)\b")
 
 
-@dataclass(frozen=True, slots=True)
-class _Clock:
-    dag: Dag
-    days: tuple[str, ...]
-    minute: int
-    zone: str
-
-    @property
-    def hour(self) -> str:
-        return f"{self.minute // 60:02}:{self.minute % 60:02}"
-
-
-def probable(dags: list[Dag], declared: list[Dependency]) -> list[Dependency]:
-    """Dependencies that are not declared; each with its confidence and the reason."""
+def probable(dags: list[Dag], declared: list[Dependency]) -> tuple[list[Dependency], list[ClockGroup]]:
+    """Dependencies that are not declared, each with its confidence and the reason; and groups by the clock."""
     after = reach(declared)
-    by_path = {(one.upstream, one.downstream): one for one in _paths(dags) if not _told(one, after)}
-    by_clock = {(one.upstream, one.downstream): one for one in _clocks(dags) if not _told(one, after)}
-    both = by_path.keys() & by_clock.keys()
+
+    def told(upstream: str, downstream: str) -> bool:
+        return downstream in after.get(upstream, ()) or upstream in after.get(downstream, ())
+
+    of_paths = {(one.upstream, one.downstream): one for one in _paths(dags) if not told(one.upstream, one.downstream)}
+    either_way = {*of_paths, *((downstream, upstream) for upstream, downstream in of_paths)}
+    clocks, groups = by_clock(dags, told)
+    hours = {(one.upstream, one.downstream): one for one in clocks}
+    both = of_paths.keys() & hours.keys()
     found = [
-        replace(one, confidence="high", detail=f"{one.detail}; {by_clock[ends].detail}") if ends in both else one
-        for ends, one in by_path.items()
+        replace(one, confidence="high", detail=f"{one.detail}; {hours[ends].detail}") if ends in both else one
+        for ends, one in of_paths.items()
     ]
-    against = {ends[::-1] for ends in by_path}
-    return found + [one for ends, one in by_clock.items() if ends not in both and ends not in against]
-
-
-def _told(one: Dependency, after: dict[str, set[str]]) -> bool:
-    return one.downstream in after.get(one.upstream, ()) or one.upstream in after.get(one.downstream, ())
+    return found + [one for ends, one in hours.items() if ends not in either_way], groups
 
 
 def _paths(dags: list[Dag]) -> Iterator[Dependency]:
     written, read, named = ({dag: _of(dag, side) for dag in dags} for side in ("writes", "reads", "mentions"))
     made = {name for names in written.values() for name in names}
-    for before in dags:
-        for later in dags:
-            if before.id == later.id:
-                continue
-            sure = written[before].keys() & read[later].keys()
-            perhaps = written[before].keys() & named[later].keys() - written[later].keys()
-            perhaps |= named[before].keys() & read[later].keys() - read[before].keys() - made
-            if not sure | perhaps:
-                continue
-            thing = min(sure or perhaps, key=lambda name: (not _specific(name), name))
-            detail = (
-                f"{before.id} {'writes' if sure else 'may write'} {thing}, {later.id} {_reading(read, later, thing)} it"
-            )
-            confidence = "medium" if sure and _specific(thing) else "low"
-            yield Dependency(before.id, later.id, "path", confidence, (named[before] | written[before])[thing], detail)
+    for before, later in _sharing(dags, written, read, named):
+        sure = written[before].keys() & read[later].keys()
+        perhaps = written[before].keys() & named[later].keys() - written[later].keys()
+        perhaps |= named[before].keys() & read[later].keys() - read[before].keys() - made
+        if not sure | perhaps:
+            continue
+        thing = min(sure or perhaps, key=lambda name: (not _specific(name), name))
+        detail = (
+            f"{before.id} {'writes' if sure else 'may write'} {thing}, {later.id} {_reading(read, later, thing)} it"
+        )
+        confidence = "medium" if sure and _specific(thing) else "low"
+        yield Dependency(before.key, later.key, "path", confidence, (named[before] | written[before])[thing], detail)
 
 
-def _reading(read: dict[Dag, dict[str, str]], dag: Dag, thing: str) -> str:
+def _sharing(dags: list[Dag], written: Places, read: Places, named: Places) -> Iterator[tuple[Dag, Dag]]:
+    """The pairs of DAGs that both name something, in the order of the source."""
+    position = {dag: number for number, dag in enumerate(dags)}
+    sources: dict[str, list[Dag]] = {}
+    users: dict[str, list[Dag]] = {}
+    for dag in dags:
+        for name in written[dag].keys() | named[dag].keys():
+            sources.setdefault(name, []).append(dag)
+        for name in read[dag].keys() | named[dag].keys():
+            users.setdefault(name, []).append(dag)
+    pairs = {
+        (position[before], position[later])
+        for name, befores in sources.items()
+        for before in befores
+        for later in users.get(name, ())
+        if before.key != later.key
+    }
+    return ((dags[before], dags[later]) for before, later in sorted(pairs))
+
+
+def _reading(read: Places, dag: Dag, thing: str) -> str:
     return "reads" if thing in read[dag] else "may read"
 
 
@@ -100,50 +99,5 @@ def _of(dag: Dag, side: str) -> dict[str, str]:
         names: set[str] = getattr(task.uses, side)
         if side == "mentions":
             names = names - task.uses.reads - task.uses.writes
-        found |= {name: task.place for name in sorted(names) if name not in found}
+        found |= {name: task.place for name in sorted(names) if name not in found and not _OWN.search(name)}
     return found
-
-
-def _clocks(dags: list[Dag]) -> Iterator[Dependency]:
-    clocks = sorted((clock for dag in dags if (clock := _clock(dag)) is not None), key=lambda clock: clock.minute)
-    for later in clocks:
-        earlier = [(one, sure) for one in clocks if (sure := _follows(one, later)) is not None]
-        nearest = max((one.minute for one, _ in earlier), default=0)
-        for one, sure in earlier:
-            if one.minute == nearest:
-                detail = f"{one.dag.id} starts at {one.hour}, {later.dag.id} at {later.hour} of the same days"
-                yield Dependency(one.dag.id, later.dag.id, "clock", sure, later.dag.place, detail)
-
-
-def _follows(one: _Clock, later: _Clock) -> str | None:
-    """How sure it is that one DAG waits for another by the clock; None where nothing says so."""
-    gap = later.minute - one.minute
-    if one.dag.id == later.dag.id or one.days != later.days or one.zone != later.zone:
-        return None
-    if not _NEAREST <= gap <= _FARTHEST:
-        return None
-    owners, others = (set(clock.dag.owners) - {"airflow"} for clock in (one, later))
-    if owners and others and not owners & others:
-        return None
-    same_owner, same_folder = bool(owners & others), _folder(one.dag) == _folder(later.dag)
-    if same_owner and same_folder:
-        return "medium"
-    return "low" if same_owner or same_folder else None
-
-
-def _folder(dag: Dag) -> str:
-    return dag.file.rpartition("/")[0]
-
-
-def _clock(dag: Dag) -> _Clock | None:
-    """When a DAG starts, where that is one fixed minute of a day."""
-    value = dag.schedule["value"]
-    if dag.schedule["kind"] not in {"cron", "preset", "timetable"} or not isinstance(value, str):
-        return None
-    fields = _PRESETS.get(value, value).split()
-    if len(fields) != 5 or not (fields[0].isdecimal() and fields[1].isdecimal()):  # noqa: PLR2004 - those of cron
-        return None
-    minute, hour, *days = fields
-    shown = f"{dag.schedule['expression'] or ''} {text_of(dag.settings.get('start_date', ''))}"
-    zone = _ZONE.search(shown)
-    return _Clock(dag, tuple(days), int(hour) * 60 + int(minute), zone[1] if zone else "UTC")

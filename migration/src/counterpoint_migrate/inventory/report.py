@@ -51,8 +51,14 @@ def write_template(path: Path, template: str, **values: Any) -> None:
         raise UsageError(f"{path}: cannot be written: {error.strerror}; name a file in a folder that exists") from error
 
 
-def schedule_of(schedule: Mapping[str, Any]) -> str:
-    """A schedule in a few words."""
+def schedule_of(schedule: Mapping[str, Any], zone: str | None = None) -> str:
+    """A schedule in a few words, with its time zone where it has hours."""
+    shown = _schedule(schedule)
+    timed = schedule["kind"] in {"cron", "preset"} or (schedule["kind"] == "timetable" and schedule["value"])
+    return f"{shown} {zone}" if zone is not None and timed and zone not in shown else shown
+
+
+def _schedule(schedule: Mapping[str, Any]) -> str:
     kind, value = schedule["kind"], schedule["value"]
     if kind == "timedelta":
         return f"every {value:g} s"
@@ -86,11 +92,17 @@ def needs_of(dag: Dag) -> str:
     return ", ".join(f"{name} {count}" for name, count in counts.items() if count)
 
 
+def _count(found: Inventory) -> str:
+    """How many DAGs, and how many SubDAGs of them."""
+    inner = sum(dag.parent is not None for dag in found.dags)
+    return f"{len(found.dags) - inner} DAGs" + (f" with {inner} SubDAGs" if inner else "")
+
+
 def summary_of(found: Inventory) -> str:
     """How much was found, on one line."""
     tasks = sum(len(dag.tasks) for dag in found.dags)
     hidden = sum(one.confidence != "certain" for one in found.dependencies)
     return (
-        f"{len(found.files)} files: {len(found.dags)} DAGs, {tasks} tasks, {len(found.dependencies) - hidden} declared"
+        f"{len(found.files)} files: {_count(found)}, {tasks} tasks, {len(found.dependencies) - hidden} declared"
         f" and {hidden} probable dependencies; unresolved: {len(found.unresolved)}"
     )

@@ -6,20 +6,29 @@ import builtins
 from collections import ChainMap
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from counterpoint_migrate.inventory.heap import Heap
 from counterpoint_migrate.inventory.inventory_model import Dag, Group, Task, Unresolved, Uses
-from counterpoint_migrate.inventory.values import Ref, Unknown
+from counterpoint_migrate.inventory.values import Func, Instance, Ref, Unknown, present
 
 if TYPE_CHECKING:
     import ast
     from collections.abc import Callable, Iterator, Sequence
+
+    from counterpoint_migrate.inventory.flow import Flow
 
 _MOST_STEPS = 200_000  # expressions of one file, loops unrolled
 
 
 class TooMuchError(Exception):
     """A file whose loops and calls are too many to be followed."""
+
+
+def _names(scope: ChainMap[str, Any], number: int) -> dict[str, Any]:
+    names = scope.maps[number]
+    return names if isinstance(names, dict) else dict(names)
 
 
 @dataclass(eq=False, slots=True)
@@ -31,6 +40,12 @@ class Module:
     stars: list[str] = field(default_factory=list)
     uses: Uses = field(default_factory=Uses)
     tree: ast.Module | None = None
+    changes: list[Any] = field(default_factory=list)  # containers of other files that reading it changes
+
+
+def names_of(module: Module) -> dict[str, Any]:
+    """The names that a module binds."""
+    return _names(module.scope, 0)
 
 
 @dataclass(slots=True)
@@ -38,10 +53,19 @@ class Facts:
     """What was found so far in all files."""
 
     dags: list[Dag] = field(default_factory=list)
-    loose: list[Task] = field(default_factory=list)
+    loose: dict[Task, None] = field(default_factory=dict)
     plugins: list[dict[str, str]] = field(default_factory=list)
     unresolved: set[Unresolved] = field(default_factory=set)
     followed: set[ast.AST] = field(default_factory=set)  # the functions that were called
+    heap: Heap = field(default_factory=Heap)
+    instances: dict[Any, Instance] = field(default_factory=dict)  # by the task or DAG that an object is
+    concerns: dict[Unresolved, set[Dag | None]] = field(default_factory=dict)  # the DAGs in which each was found
+    root: Path = field(default_factory=Path)  # the folder that is read
+
+    def note(self, entry: Unresolved, dag: Dag | None = None) -> None:
+        """Notes what is not known, of a DAG or of none in particular, once."""
+        self.unresolved.add(entry)
+        self.concerns.setdefault(entry, set()).add(dag)
 
 
 @dataclass(eq=False, slots=True)
@@ -51,34 +75,88 @@ class State:
     facts: Facts
     module: Module
     scope: ChainMap[str, Any]
-    execute: Callable[[State, Sequence[ast.stmt]], bool]
-    load: Callable[[str, str], Module | None]  # the module of a name, as seen from a file
+    execute: Callable[[State, Sequence[ast.stmt]], Flow]
+    load: Callable[[State, str], Module | None]  # the module of a name, as seen from the file that is read
+    call: Callable[[State, Any, Sequence[Any], dict[str, Any], ast.AST], Any]
+    evaluate: Callable[[State, ast.AST], Any]
+    root: Module  # the file that is read, whichever file the code that is followed stands in
     dags: list[Dag] = field(default_factory=list)
     groups: list[Group] = field(default_factory=list)
     user: Uses | None = None  # that of the task whose code is read
     loops: list[str] = field(default_factory=list)
     conditions: list[str] = field(default_factory=list)
     calls: list[ast.AST] = field(default_factory=list)
-    returned: list[Any] = field(default_factory=list)
+    sites: list[str] = field(default_factory=list)  # where the functions that are followed were called
+    returned: list[list[Any]] = field(default_factory=list)
+    declared: list[dict[str, dict[str, Any]]] = field(default_factory=lambda: [{}])  # global and nonlocal names
+    generators: list[bool] = field(default_factory=list)  # whether the functions that are followed yield
+    tries: int = 0  # blocks around that catch what is raised
+    arguments: int = 0  # calls around, an argument of which is evaluated
     steps: int = 0
 
-    def step(self) -> None:
-        """Counts one more expression.
+    def step(self, cost: int = 1) -> None:
+        """Counts one more expression, or what is worth several.
 
         Raises:
             TooMuchError: they are too many.
         """
-        self.steps += 1
+        self.steps += cost
         if self.steps > _MOST_STEPS:
             raise TooMuchError
+
+    @property
+    def heap(self) -> Heap:
+        """What remembers changes of containers."""
+        return self.facts.heap
 
     def place(self, node: ast.AST) -> str:
         """File and line."""
         return f"{self.module.path}:{getattr(node, 'lineno', 1)}"
 
+    @property
+    def site(self) -> str | None:
+        """Where the file that is read called what is followed now."""
+        return self.sites[0] if self.sites else None
+
+    @property
+    def doubt(self) -> str | None:
+        """Why what is made now may not be made: the condition or loop around."""
+        if self.conditions:
+            return self.conditions[-1]
+        return f"the loop over {self.loops[-1]} comes to it" if self.loops else None
+
+    @property
+    def local(self) -> dict[str, Any]:
+        """The names of the innermost scope."""
+        return _names(self.scope, 0)
+
+    def bind(self, name: str, value: Any) -> None:
+        """Gives a name a value, where the function around means it to be."""
+        scope = self.declared[-1].get(name, self.local)
+        self.heap.touch(scope)
+        scope[name] = value
+
+    def declare(self, names: Sequence[str], *, everywhere: bool) -> None:
+        """Notes names that a function declares as global or nonlocal."""
+        for name in names:
+            if everywhere:
+                self.declared[-1][name] = _names(self.module.scope, 0)
+            else:
+                outer = (number for number in range(1, len(self.scope.maps)) if name in self.scope.maps[number])
+                self.declared[-1][name] = _names(self.scope, next(outer, 0))
+
+    @contextmanager
+    def under(self, condition: str) -> Iterator[None]:
+        """Inside code that runs only under a condition."""
+        self.conditions.append(condition)
+        try:
+            yield
+        finally:
+            self.conditions.pop()
+
     def unresolved(self, kind: str, node: ast.AST, detail: str) -> None:
         """Notes what is not known, once."""
-        self.facts.unresolved.add(Unresolved(self.place(node), kind, detail))
+        self.facts.note(Unresolved(self.place(node), kind, detail), self.dag)
 
     @property
     def dag(self) -> Dag | None:
@@ -93,7 +171,7 @@ class State:
     def name(self, node: ast.Name) -> Any:
         """What a name stands for."""
         if node.id in self.scope:
-            return self.scope[node.id]
+            return present(self.scope[node.id])
         if node.id == "__file__":
             return self.module.path
         if hasattr(builtins, node.id):
@@ -101,34 +179,42 @@ class State:
         return Ref(f"{self.module.stars[-1]}.{node.id}") if self.module.stars else Unknown(node)
 
     @contextmanager
-    def within(self, module: Module, scope: ChainMap[str, Any], node: ast.AST) -> Iterator[None]:
-        """Reads the body of a function where it stands."""
+    def within(self, func: Func, scope: ChainMap[str, Any], node: ast.AST) -> Iterator[None]:
+        """Reads the body of a function where it stands; `node` is the call of it."""
         before = self.module, self.scope
-        self.module, self.scope = module, scope
-        self.calls.append(node)
-        self.returned.append(None)
+        self.sites.append(self.place(node))
+        self.module, self.scope = func.module, scope
+        self.calls.append(func.node)
+        self.returned.append([])
+        self.declared.append({})
+        self.generators.append(func.yields)
         try:
             yield
         finally:
             self.module, self.scope = before
-            self.calls.pop()
-            self.returned.pop()
+            for stack in (self.sites, self.calls, self.returned, self.declared, self.generators):
+                stack.pop()
 
     @contextmanager
     def around(self, value: Any) -> Iterator[None]:
         """Inside a DAG or a task group; anything else changes nothing."""
         stack: list[Any] = self.dags if isinstance(value, Dag) else self.groups if isinstance(value, Group) else []
+        groups = self.groups
+        if isinstance(value, Dag):
+            self.groups = []  # a group belongs to the DAG that it stands in
         stack.append(value)
         try:
             yield
         finally:
             stack.pop()
+            self.groups = groups
 
     @contextmanager
     def using(self, uses: Uses) -> Iterator[None]:
-        """Inside the code of a task."""
+        """Inside the code of a task, which changes nothing of what the file makes when it is read."""
         before, self.user = self.user, uses
         try:
-            yield
+            with self.heap.undone():
+                yield
         finally:
             self.user = before

@@ -3,234 +3,369 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import replace
+import operator
 from typing import TYPE_CHECKING, Any
 
-from counterpoint_migrate.inventory import calls, constant_folding
-from counterpoint_migrate.inventory.dags import asset_dag
-from counterpoint_migrate.inventory.expressions import bind, defaults, evaluate, truth
+from counterpoint_migrate.inventory import calls, constant_folding, loops
+from counterpoint_migrate.inventory.attributes import set_attribute
+from counterpoint_migrate.inventory.binding import bind
+from counterpoint_migrate.inventory.container_methods import absorb
+from counterpoint_migrate.inventory.definitions import define_class, define_function
+from counterpoint_migrate.inventory.expressions import evaluate, truth
+from counterpoint_migrate.inventory.flow import GOES_ON, Flow, branch, leaving
 from counterpoint_migrate.inventory.inventory_model import Dag
-from counterpoint_migrate.inventory.values import Bound, Class, Func, Made, Ref, Unknown, source
+from counterpoint_migrate.inventory.values import Func, Instance, Made, Ref, Unknown, known, source, sure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from counterpoint_migrate.inventory.state import Module, State
 
-_DECORATORS = {"dag", "task", "task_group", "asset", "setup", "teardown"}
 
-
-def execute(state: State, body: Sequence[ast.stmt]) -> bool:
-    """Goes through statements; whether they certainly end the function or loop around them."""
-    for node in body:
+def execute(state: State, body: Sequence[ast.stmt]) -> Flow:
+    """Goes through statements; how they end."""
+    leaves: frozenset[str] = frozenset()
+    for number, node in enumerate(body):
         state.step()
-        if _KINDS.get(type(node), _other)(state, node):
-            return True
-    return False
+        flow = _KINDS.get(type(node), _other)(state, node)
+        leaves |= flow.leaves
+        if not flow.goes_on:
+            return Flow(goes_on=False, leaves=leaves)
+        rest = body[number + 1 :] if flow.leaves else ()
+        if flow.leaves and not rest:
+            return Flow(goes_on=True, leaves=leaves, unless=flow.unless)
+        if flow.leaves:
+            later = _remaining(state, node, flow, rest)
+            return Flow(later.goes_on, leaves | later.leaves, later.unless or flow.unless)
+    return GOES_ON
 
 
-def _other(state: State, node: ast.stmt) -> bool:
+def _remaining(state: State, node: ast.stmt, flow: Flow, rest: Sequence[ast.stmt]) -> Flow:
+    """What follows a statement that may have left the function or loop."""
+    ends: list[Flow] = []
+
+    def run() -> Flow:
+        ends.append(execute(state, rest))
+        return ends[-1]
+
+    gone = Flow(goes_on=False, leaves=flow.leaves)
+    branch(state, node, [(flow.unless, run), (f"not ({flow.unless})", lambda: gone)])
+    return ends[0]
+
+
+def _other(state: State, node: ast.stmt) -> Flow:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.expr):
             evaluate(state, child)
-    return False
+    return GOES_ON
 
 
-def _assign(state: State, node: ast.Assign) -> bool:
+def _expression(state: State, node: ast.Expr) -> Flow:
+    value = evaluate(state, node.value)
+    ends = isinstance(value, Made) and value.name in {"sys.exit", "builtins.exit", "builtins.quit", "os._exit"}
+    return leaving("raise") if ends else GOES_ON
+
+
+def _assign(state: State, node: ast.Assign) -> Flow:
     value = evaluate(state, node.value)
     for target in node.targets:
         bind(state, target, value)
-    return False
+    return GOES_ON
 
 
-def _annotated(state: State, node: ast.AnnAssign) -> bool:
+def _annotated(state: State, node: ast.AnnAssign) -> Flow:
     if node.value is not None:
         bind(state, node.target, evaluate(state, node.value))
-    return False
+    return GOES_ON
 
 
-def _augmented(state: State, node: ast.AugAssign) -> bool:
+def _augmented(state: State, node: ast.AugAssign) -> Flow:
+    held = evaluate(state, node.target)
+    if isinstance(held, list | dict) and isinstance(node.op, ast.Add | ast.BitOr):
+        _grown(state, held, evaluate(state, node.value), node)
+        return GOES_ON
     whole = ast.BinOp(left=node.target, op=node.op, right=node.value, lineno=node.lineno, col_offset=0)
     bind(state, node.target, evaluate(state, whole))
-    return False
+    return GOES_ON
 
 
-def _import(state: State, node: ast.Import) -> bool:
+def _grown(state: State, held: list[Any] | dict[Any, Any], more: Any, node: ast.AugAssign) -> None:
+    """`held += more`, which changes a list itself, as it does all other names of it."""
+    state.heap.touch(held)
+    if isinstance(held, list):
+        added = constant_folding.items(more, node) if isinstance(node.op, ast.Add) else None
+        if added is None or len(held) + len(added) > constant_folding.MOST:
+            state.heap.doubt(held, node)
+        else:
+            held.extend(added)
+    elif not absorb(held, more, node):
+        state.heap.doubt(held, node)
+
+
+def _delete(state: State, node: ast.Delete) -> Flow:
+    for target in node.targets:
+        if isinstance(target, ast.Name):
+            scope = state.declared[-1].get(target.id, state.local)
+            state.heap.touch(scope)
+            scope.pop(target.id, None)
+        elif isinstance(target, ast.Subscript):
+            _removed(state, evaluate(state, target.value), evaluate(state, target.slice), target)
+        elif isinstance(target, ast.Attribute):
+            set_attribute(state, evaluate(state, target.value), target.attr, Unknown(target), target)
+    return GOES_ON
+
+
+def _removed(state: State, held: Any, key: Any, node: ast.AST) -> None:
+    """`del held[key]`."""
+    if isinstance(held, dict) and known(key):
+        state.heap.touch(held)
+        held.pop(key, None)
+    elif isinstance(held, list) and sure(held) and isinstance(key, int | slice):
+        state.heap.touch(held)
+        if isinstance(key, slice) or -len(held) <= key < len(held):
+            del held[key]
+    else:
+        state.heap.doubt(held, node)
+
+
+def _global(state: State, node: ast.Global) -> Flow:
+    state.declare(node.names, everywhere=True)
+    return GOES_ON
+
+
+def _nonlocal(state: State, node: ast.Nonlocal) -> Flow:
+    state.declare(node.names, everywhere=False)
+    return GOES_ON
+
+
+def _import(state: State, node: ast.Import) -> Flow:
     for alias in node.names:
         name = alias.name if alias.asname else alias.name.partition(".")[0]
-        state.scope[alias.asname or name] = state.load(name, state.module.path) or Ref(name)
-    return False
+        state.bind(alias.asname or name, state.load(state, name) or Ref(name))
+    return GOES_ON
 
 
-def _import_from(state: State, node: ast.ImportFrom) -> bool:
+def _import_from(state: State, node: ast.ImportFrom) -> Flow:
     origin = "." * node.level + (node.module or "")
-    module = state.load(origin, state.module.path)
+    module = state.load(state, origin)
     for alias in node.names:
         if alias.name == "*":
             if module is None:
                 state.module.stars.append(origin)
             else:
-                state.scope.update(module.scope)
+                for name, value in module.scope.items():
+                    state.bind(name, value)
             continue
-        state.scope[alias.asname or alias.name] = _imported(state, origin, alias.name, module)
-    return False
+        state.bind(alias.asname or alias.name, _imported(state, origin, alias.name, module))
+    return GOES_ON
 
 
 def _imported(state: State, origin: str, name: str, module: Module | None) -> Any:
     if module is not None and name in module.scope:
         return module.scope[name]
-    inner = state.load(f"{origin}{'' if origin.endswith('.') else '.'}{name}", state.module.path)
+    inner = state.load(state, f"{origin}{'' if origin.endswith('.') else '.'}{name}")
     return inner or Ref(f"{origin.lstrip('.')}.{name}".lstrip("."))
 
 
-def _function(state: State, node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    given = defaults(state, node.args)
-    found = Func(node.name, node.args, given, node.body, state.scope, state.module, node)
-    for decorator in reversed(node.decorator_list):
-        value = evaluate(state, decorator)
-        kind = _decorator(value)
-        if kind is not None and found.decorator is None:
-            found = replace(found, decorator=(kind, value.keywords if isinstance(value, Made) else {}))
-            if isinstance(value, Made) and value.args and kind in {"dag", "task_group"}:
-                found = replace(found, decorator=(kind, {"dag_id": value.args[0], **value.keywords}))
-    state.scope[node.name] = found
-    if found.decorator is not None and found.decorator[0] == "asset":
-        asset_dag(state, found)
-    return False
+def _function(state: State, node: ast.FunctionDef | ast.AsyncFunctionDef) -> Flow:
+    define_function(state, node)
+    return GOES_ON
 
 
-def _decorator(value: Any) -> str | None:
-    """What Airflow makes of a function with this decorator: `task`, `task.branch`, `dag` and so on."""
-    if isinstance(value, Bound) and isinstance(value.value, Dag) and value.name == "task":
-        return "task"
-    name = value.name if isinstance(value, Ref | Made) else ""
-    parts = name.split(".")
-    if parts[0] != "airflow":
-        return None
-    if len(parts) > 1 and parts[-2] == "task":
-        return ".".join(parts[-2:])
-    return parts[-1] if parts[-1] in _DECORATORS else None
+def _class(state: State, node: ast.ClassDef) -> Flow:
+    define_class(state, node)
+    return GOES_ON
 
 
-def _class(state: State, node: ast.ClassDef) -> bool:
-    bases = [evaluate(state, base) for base in node.bases]
-    names = [base.name if isinstance(base, Ref) else base.base for base in bases if isinstance(base, Ref | Class)]
-    base = names[0] if names else ""
-    if base.endswith("AirflowPlugin"):
-        state.facts.plugins.append({"name": node.name, "place": state.place(node)})
-    outer = state.scope
-    state.scope = outer.new_child()
-    try:
-        execute(state, [part for part in node.body if isinstance(part, ast.Assign | ast.AnnAssign)])
-        own = dict(state.scope.maps[0])
-    finally:
-        state.scope = outer
-    state.scope[node.name] = Class(node.name, base, state.module.path, own)
-    return False
-
-
-def _with(state: State, node: ast.With | ast.AsyncWith) -> bool:
+def _with(state: State, node: ast.With | ast.AsyncWith) -> Flow:
     return _within(state, list(node.items), node.body)
 
 
-def _within(state: State, items: list[ast.withitem], body: Sequence[ast.stmt]) -> bool:
+def _within(state: State, items: list[ast.withitem], body: Sequence[ast.stmt]) -> Flow:
     if not items:
         return execute(state, body)
     first, *rest = items
     value = evaluate(state, first.context_expr)
+    if isinstance(value, Instance) and value.native:
+        value = value.native[-1]
     if first.optional_vars is not None:
         bind(state, first.optional_vars, value)
+    if isinstance(value, Made) and value.name == "contextlib.suppress":
+        return _suppressed(state, first, lambda: _within(state, rest, body))
+    if isinstance(value, Dag):
+        value.entered |= any(isinstance(inner, ast.Call) for part in body for inner in ast.walk(part))
     with state.around(value):
         return _within(state, rest, body)
 
 
-def _for(state: State, node: ast.For | ast.AsyncFor) -> bool:
-    each = constant_folding.items(evaluate(state, node.iter))
-    if each is not None:
-        for value in each:
-            bind(state, node.target, value)
-            if execute(state, node.body):
-                break
-    else:
-        bind(state, node.target, Unknown(node.target))
-        _repeated(state, source(node.iter), node.body)
-    return execute(state, node.orelse)
-
-
-def _while(state: State, node: ast.While) -> bool:
-    evaluate(state, node.test)
-    _repeated(state, source(node.test), node.body)
-    return execute(state, node.orelse)
-
-
-def _repeated(state: State, text: str, body: Sequence[ast.stmt]) -> None:
-    state.loops.append(text)
+def _suppressed(state: State, item: ast.withitem, run: Callable[[], Flow]) -> Flow:
+    state.tries += 1
     try:
-        execute(state, body)
+        text = f"{source(item.context_expr)} has nothing to suppress"
+        return branch(state, item.context_expr, [(text, run), (f"not ({text})", lambda: GOES_ON)]).without("raise")
     finally:
-        state.loops.pop()
+        state.tries -= 1
 
 
-def _if(state: State, node: ast.If) -> bool:
+def _for(state: State, node: ast.For | ast.AsyncFor) -> Flow:
+    value = evaluate(state, node.iter)
+    elements = constant_folding.items(value, node.iter)
+    flow = loops.over(state, node, elements, lambda: execute(state, node.orelse))
+    if isinstance(value, list) and elements is not None and not _alike(value, elements):
+        detail = f"the loop over {source(node.iter)} changes what it goes through: more or fewer turns may be made"
+        state.unresolved("loop", node, detail)
+    return flow
+
+
+def _alike(value: list[Any], elements: list[Any]) -> bool:
+    return len(value) == len(elements) and all(map(operator.is_, value, elements))
+
+
+def _while(state: State, node: ast.While) -> Flow:
+    return loops.while_true(state, node, lambda: execute(state, node.orelse))
+
+
+def _if(state: State, node: ast.If) -> Flow:
     test = source(node.test) if isinstance(node.test, ast.Compare) else ""
     if test.startswith("__name__ == "):
         return execute(state, node.orelse)
-    holds = truth(state, node.test)
-    if holds is not None:
-        return execute(state, node.body if holds else node.orelse)
+    answer = truth(state, node.test)
+    if answer is not None:
+        return execute(state, node.body if answer else node.orelse)
     text = source(node.test)
-    ended = _perhaps(state, text, node.body)
-    otherwise = _perhaps(state, f"not ({text})", node.orelse)
-    return ended and otherwise
+    ways = [(text, lambda: execute(state, node.body)), (f"not ({text})", lambda: execute(state, node.orelse))]
+    return branch(state, node, ways)
 
 
-def _perhaps(state: State, text: str, body: Sequence[ast.stmt]) -> bool:
-    """A side that may not be taken: a name that it binds again is not known afterwards."""
-    before = dict(state.scope.maps[0])
-    state.conditions.append(text)
-    try:
-        ended = execute(state, body)
-    finally:
-        state.conditions.pop()
-    for name, value in before.items():
-        now = state.scope.maps[0].get(name)
-        if now is not value and not (isinstance(now, str | int) and now == value):
-            state.scope[name] = value if ended else Unknown(ast.Name(id=name))
-    return ended
+def _try(state: State, node: ast.Try) -> Flow:
+    place = state.place(node)
+    if not node.handlers or all(_ends_in_raise(handler.body) for handler in node.handlers):
+        flow = execute(state, node.body)
+        _failed(state, node, place)
+    else:
+        flow = _caught(state, node, place)
+    if flow.goes_on or not node.finalbody:
+        later = execute(state, node.finalbody)
+        return Flow(flow.goes_on and later.goes_on, flow.leaves | later.leaves, later.unless or flow.unless)
+    execute(state, node.finalbody)
+    return flow
 
 
-def _try(state: State, node: ast.Try) -> bool:
-    ended = execute(state, node.body)
+def _failed(state: State, node: ast.Try, place: str) -> None:
+    """Handlers after which nothing goes on: what they do is read, and leaves no trace."""
     for handler in node.handlers:
-        before = dict(state.scope.maps[0])
-        execute(state, handler.body)
-        state.scope.maps[0].update(before)  # what went well counts
-    return execute(state, [*node.orelse, *node.finalbody]) or ended
+        with state.heap.undone(), state.under(f"the try at {place} fails"):
+            execute(state, handler.body)
+    execute(state, node.orelse)
 
 
-def _return(state: State, node: ast.Return) -> bool:
+def _caught(state: State, node: ast.Try, place: str) -> Flow:
+    state.tries += 1
+    fails = f"the try at {place} fails"
+
+    def way(handler: ast.ExceptHandler) -> Callable[[], Flow]:
+        def run() -> Flow:
+            state.tries -= 1
+            try:
+                if handler.name:
+                    state.bind(handler.name, Unknown(handler))
+                return execute(state, handler.body)
+            finally:
+                state.tries += 1
+
+        return run
+
+    def whole() -> Flow:
+        return execute(state, [*node.body, *node.orelse])
+
+    try:
+        ways = [(f"the try at {place} does not fail", whole), *((fails, way(handler)) for handler in node.handlers)]
+        flow = branch(state, node, ways, failing=True)
+    finally:
+        state.tries -= 1
+    return Flow(flow.goes_on, flow.leaves - {"raise"}, flow.unless) if flow.goes_on else flow
+
+
+def _ends_in_raise(body: Sequence[ast.stmt]) -> bool:
+    last = body[-1]
+    call = last.value if isinstance(last, ast.Expr) and isinstance(last.value, ast.Call) else None
+    return isinstance(last, ast.Raise) or (call is not None and source(call.func) in {"sys.exit", "exit"})
+
+
+def _return(state: State, node: ast.Return) -> Flow:
     value = evaluate(state, node.value) if node.value is not None else None
-    if state.returned and state.returned[-1] is None:
-        state.returned[-1] = value
-    return True
+    if state.returned and not _is_generator(state):
+        state.returned[-1].append(value)
+    return leaving("return")
 
 
-def _end(state: State, node: ast.stmt) -> bool:
+def _is_generator(state: State) -> bool:
+    return bool(state.generators and state.generators[-1])
+
+
+def _raise(state: State, node: ast.Raise) -> Flow:
     _other(state, node)
-    return isinstance(node, ast.Raise)
+    return leaving("raise")
 
 
-def _match(state: State, node: ast.Match) -> bool:
-    evaluate(state, node.subject)
+def _break(_: State, __: ast.Break) -> Flow:
+    return leaving("break")
+
+
+def _continue(_: State, __: ast.Continue) -> Flow:
+    return leaving("continue")
+
+
+def _match(state: State, node: ast.Match) -> Flow:
+    subject = evaluate(state, node.subject)
+    text = source(node.subject)
+    ways: list[tuple[str, Callable[[], Flow]]] = []
     for case in node.cases:
-        _perhaps(state, f"match {source(node.subject)}", case.body)
-    return False
+        answer = _matches(state, subject, case)
+        if answer is False:
+            continue
+        ways.append((f"match {text}", lambda case=case: _case(state, case, subject)))  # type: ignore[misc]
+        if answer:
+            break
+    else:
+        ways.append((f"match {text}", lambda: GOES_ON))
+    return ways[0][1]() if len(ways) == 1 else branch(state, node, ways)
 
 
-_KINDS: dict[type[ast.stmt], Callable[[State, Any], bool]] = {
+def _matches(state: State, subject: Any, case: ast.match_case) -> bool | None:
+    """Whether a case is taken; None where it is not known."""
+    patterns = case.pattern.patterns if isinstance(case.pattern, ast.MatchOr) else [case.pattern]
+    answers: list[bool | None] = []
+    for pattern in patterns:
+        if isinstance(pattern, ast.MatchValue):
+            answers.append(constant_folding.compared(ast.Eq(), subject, evaluate(state, pattern.value)))
+        elif isinstance(pattern, ast.MatchAs) and pattern.pattern is None:
+            answers.append(True)
+        else:
+            answers.append(None)
+    matched = True if True in answers else None if None in answers else False
+    if not matched or case.guard is None:
+        return matched
+    return truth(state, case.guard)
+
+
+def _case(state: State, case: ast.match_case, subject: Any) -> Flow:
+    for pattern in ast.walk(case.pattern):
+        if isinstance(pattern, ast.MatchAs) and pattern.name is not None:
+            state.bind(pattern.name, subject if pattern is case.pattern else Unknown(pattern))
+        elif isinstance(pattern, ast.MatchStar) and pattern.name is not None:
+            state.bind(pattern.name, Unknown(pattern))
+    return execute(state, case.body)
+
+
+_KINDS: dict[type[ast.stmt], Callable[[State, Any], Flow]] = {
+    ast.Expr: _expression,
     ast.Assign: _assign,
     ast.AnnAssign: _annotated,
     ast.AugAssign: _augmented,
+    ast.Delete: _delete,
+    ast.Global: _global,
+    ast.Nonlocal: _nonlocal,
     ast.Import: _import,
     ast.ImportFrom: _import_from,
     ast.FunctionDef: _function,
@@ -245,7 +380,9 @@ _KINDS: dict[type[ast.stmt], Callable[[State, Any], bool]] = {
     ast.Try: _try,
     ast.TryStar: _try,
     ast.Return: _return,
-    ast.Raise: _end,
+    ast.Raise: _raise,
+    ast.Break: _break,
+    ast.Continue: _continue,
     ast.Match: _match,
 }
 
@@ -255,10 +392,12 @@ def unfollowed(state: State, tree: ast.Module) -> None:
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef) and node not in state.facts.followed and _makes_dags(node):
             state.unresolved("dag_factory", node, f"{node.name} makes DAGs, and is not called in this folder")
-            _function(state, node)
-            found = state.scope.get(node.name)
+            found = define_function(state, node)
+            before = len(state.facts.dags)
             if isinstance(found, Func):
-                calls.called(state, found, [], {}, node)
+                calls.called(state, found, [], {"**": Unknown(node)}, node)
+            for dag in state.facts.dags[before:]:
+                dag.condition = dag.condition or f"{node.name} is called"
 
 
 def _makes_dags(node: ast.FunctionDef) -> bool:

@@ -43,7 +43,18 @@ def _means(one: Dependency, direction: str) -> str:
     names = {"{up}": one.upstream, "{down}": one.downstream, "{place}": one.place}
     for name, value in names.items():
         text = text.replace(name, value)
-    return text
+    if one.offset is None:
+        return text
+    return f"{text}. It waits for another logical date ({one.offset}): {_shift(one, direction)}"
+
+
+def _shift(one: Dependency, direction: str) -> str:
+    """What carries the offset of a sensor over a bridge."""
+    if one.offset_seconds is None:
+        return "which run that is has to be written by hand"
+    if direction == TO_DAGSTER:
+        return f"airflow_run_sensor(..., shift=timedelta(seconds={-one.offset_seconds:g}))"
+    return f"its partition is '{{{{ (logical_date - macros.timedelta(seconds={one.offset_seconds:g})) | ds }}}}'"
 
 
 def shared_pools(pools: Mapping[str, set[str]], waves: Mapping[str, int]) -> Iterator[tuple[str, int, int]]:

@@ -6,62 +6,81 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from counterpoint_migrate.inventory.dates import Dates
-from counterpoint_migrate.inventory.inventory_model import Dependency
+from counterpoint_migrate.inventory.task_code import TaskCode
 from counterpoint_migrate.plan.bridges import bridges, shared_pools
-from counterpoint_migrate.plan.plans import BINDING, WEIGHT, Cycle, Move, Plan, Wave, in_file_order
+from counterpoint_migrate.plan.plans import BINDING, WEIGHT, Cycle, Move, Plan, Wave, is_evidence
 from counterpoint_migrate.plan.requirements import needs, pools_of, strangers
+from counterpoint_migrate.plan.retirement import reasons_to_retire
 from counterpoint_migrate.plan.scc import circle, groups, reached
+from counterpoint_migrate.plan.scope import Scope
 from counterpoint_migrate.plan.scores import Known, neighbours_of, score
 from counterpoint_migrate.plan.settings import Settings
 from counterpoint_migrate.plan.waves import Unit, in_order, ties, waves
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from counterpoint_migrate.inventory.inventory_model import Dag, Inventory, Unresolved
-    from counterpoint_migrate.plan.plans import Bridge, Score
+    from counterpoint_migrate.inventory.inventory_model import Dependency, Inventory
+    from counterpoint_migrate.plan.plans import Bridge, RunHistory, Score
 
 Pair = tuple[str, str]
 
 
-def plan(found: Inventory, settings: Settings | None = None) -> Plan:
+def plan(
+    found: Inventory,
+    settings: Settings | None = None,
+    history: Mapping[str, RunHistory] | None = None,
+    retire_after: int = 90,
+) -> Plan:
     """An order in which the DAGs of an inventory move to Dagster, with what that takes.
+
+    Args:
+        found: the inventory.
+        settings: weights, size of a wave, value and owners of DAGs.
+        history: when each DAG ran, by id, as its Airflow says; None where it was not asked.
+        retire_after: days without a run after which a DAG is offered for retirement.
+
+    Returns:
+        The plan; what looks after Airflow itself or no longer runs is offered for retirement.
 
     Raises:
         UsageError: the settings name a DAG that is not there.
     """
     settings = settings or Settings()
-    return _Planner(found, settings).plan()
+    return _Planner(found, settings, history or {}, retire_after).plan()
 
 
 class _Planner:
-    def __init__(self, found: Inventory, settings: Settings) -> None:
-        self.found, self.settings = found, settings
-        self.dags: dict[str, list[Dag]] = {}
-        for dag in found.dags:
-            self.dags.setdefault(dag.id, []).append(dag)
+    def __init__(
+        self, found: Inventory, settings: Settings, history: Mapping[str, RunHistory], retire_after: int
+    ) -> None:
+        self.found, self.settings, self.history = found, settings, history
+        self.scope = Scope(found)
+        self.dags, self.dependencies = self.scope.dags, self.scope.dependencies
         settings.check(self.dags)
-        self.at: dict[str, set[str]] = {}
-        for dag in found.dags:
-            for place in (dag.place, *(task.place for task in dag.tasks)):
-                self.at.setdefault(place, set()).add(dag.id)
-        self.dependencies = sorted([*found.dependencies, *_assets_from_outside(found)], key=_ends)
-        self.inner = [one for one in self.dependencies if _inside(one, self.dags) and one.upstream != one.downstream]
-        self.weights = _weights(self.inner)
-        self.cycles = _cycles(sorted(self.dags), self.inner, self.weights)
+        self.code = TaskCode(Path(found.folder))
+        self.retired = reasons_to_retire(self.dags, self.code, history, retire_after)
+        self.moving = self.dags.keys() - self.retired.keys()
+        inner = [one for one in self.dependencies if one.upstream != one.downstream and not is_evidence(one)]
+        inner = [one for one in inner if {one.upstream, one.downstream} <= self.moving]
+        self.weights = _weights(inner)
+        self.cycles = _cycles(sorted(self.moving), inner, self.weights)
         self.binding = [pair for pair, weight in self.weights.items() if weight >= BINDING]
-        self.later = reached(self.dags, self.binding)
-        self.pools = {dag: set(chain(*map(pools_of, dags))) for dag, dags in self.dags.items()}
-        self.dates = Dates(Path(found.folder))
+        self.later = reached(self.moving, self.binding)
+        self.pools = {dag: set(chain(*map(pools_of, self.dags[dag]))) for dag in sorted(self.moving)}
+        self.users: dict[str, set[str]] = {}
+        for dag, pools in self.pools.items():
+            for pool in pools:
+                self.users.setdefault(pool, set()).add(dag)
 
     def plan(self) -> Plan:
         known = {dag: self._known(dag) for dag in sorted(self.dags)}
         scores = {dag: score(facts, self.settings.weights) for dag, facts in known.items()}
         ordered = self._ordered(known, scores)
         numbers = {dag: number for number, wave in enumerate(ordered, 1) for dag in wave}
-        crossing = bridges(self.dependencies, numbers)
-        moves = [self._move(dag, known[dag], scores[dag], numbers[dag]) for dag in chain(*ordered)]
+        crossing = bridges([one for one in self.dependencies if not is_evidence(one)], numbers)
+        rest = sorted(self.retired)
+        moves = [self._move(dag, known[dag], scores[dag], numbers.get(dag, 0)) for dag in (*chain(*ordered), *rest)]
         return Plan(
             self.found.folder,
             self.settings.to_dict(),
@@ -72,33 +91,26 @@ class _Planner:
             [one for one in self.dependencies if one.confidence != "certain"],
             self.found.plugins,
             self.found.unresolved,
+            self.found.clock_groups,
         )
 
     def _known(self, dag: str) -> Known:
         dags = self.dags[dag]
-        around = [one for one in self.dependencies if dag in {one.upstream, one.downstream}]
-        others = set().union(*(pools for other, pools in self.pools.items() if other != dag))
+        around = self.scope.around.get(dag, [])
+        firm = [one for one in around if not is_evidence(one)]
+        pools = self.pools.get(dag, set())
         return Known(
             tasks=sum(len(one.tasks) for one in dags),
-            needs=needs(dags, self.dates),
+            needs=needs(dags, self.code, around),
             strangers=strangers(dags),
-            unresolved=self._unresolved(dag),
-            dependencies=around,
-            followers=len(self.later[dag]),
+            unresolved=tuple(self.scope.unresolved.get(dag, ())),
+            dependencies=firm,
+            followers=len(self.later.get(dag, ())),
             others=len(self.dags) - 1,
             cycle=next((cycle.name for cycle in self.cycles if dag in cycle.dags), None),
-            shared_pools=sorted(self.pools[dag] & others),
+            shared_pools=sorted(pool for pool in pools if len(self.users[pool]) > 1),
             value=self.settings.values.get(dag),
-            neighbours=neighbours_of(dag, around),
-        )
-
-    def _unresolved(self, dag: str) -> tuple[Unresolved, ...]:
-        """What is not known of a DAG: at its place or those of its tasks, and elsewhere in its file."""
-        files = {one.file for one in self.dags[dag]}
-        return tuple(
-            entry
-            for entry in self.found.unresolved
-            if dag in self.at.get(entry.place, ()) or (entry.place not in self.at and _file(entry.place) in files)
+            neighbours=neighbours_of(dag, firm),
         )
 
     def _ordered(self, known: Mapping[str, Known], scores: Mapping[str, Score]) -> list[list[str]]:
@@ -108,7 +120,7 @@ class _Planner:
                 sum(known[dag].tasks for dag in dags),
                 round(sum(scores[dag].score for dag in dags) / len(dags), 9),
             )
-            for dags in groups(self.dags, self.binding)
+            for dags in groups(self.moving, self.binding)
         ]
         home = {dag: unit for unit in units for dag in unit.dags}
         hang = ties(units, self.weights, self._outside())
@@ -122,8 +134,8 @@ class _Planner:
         """How strongly each DAG hangs on what is not in the folder."""
         found: dict[str, float] = {}
         for one in self.dependencies:
-            ends = {one.upstream, one.downstream} & self.dags.keys()
-            if len(ends) == 1 and one.upstream != one.downstream:
+            ends = {one.upstream, one.downstream} & self.moving
+            if len(ends) == 1 and one.upstream != one.downstream and not is_evidence(one):
                 (dag,) = ends
                 found[dag] = found.get(dag, 0.0) + WEIGHT[one.confidence]
         return found
@@ -131,7 +143,18 @@ class _Planner:
     def _move(self, dag: str, known: Known, found: Score, wave: int) -> Move:
         places = tuple(one.place for one in self.dags[dag])
         return Move(
-            dag, places, self._owners(dag), known.tasks, wave, found, known.needs, known.strangers, known.unresolved
+            dag,
+            places,
+            self._owners(dag),
+            known.tasks,
+            wave,
+            found,
+            known.needs,
+            known.strangers,
+            known.unresolved,
+            tuple(one.key for one in self.dags[dag] if one.parent is not None),
+            self.retired.get(dag),
+            self.history.get(dag),
         )
 
     def _owners(self, dag: str) -> tuple[str, ...]:
@@ -160,27 +183,6 @@ class _Planner:
             if first <= number < last:
                 notes.append(f"pool {pool}: used on both sides until wave {last}; divide its slots between them")
         return notes
-
-
-def _assets_from_outside(found: Inventory) -> Iterator[Dependency]:
-    """What DAGs wait for that no task of the folder makes: their upstreams are the assets themselves."""
-    made = {asset for dag in found.dags for task in dag.tasks for asset in task.outlets}
-    for dag in found.dags:
-        for asset in dag.schedule["assets"]:
-            if asset not in made:
-                yield Dependency(asset, dag.id, "asset", "certain", dag.place, asset, outside=True)
-
-
-def _ends(one: Dependency) -> tuple[str, ...]:
-    return one.upstream, one.downstream, one.kind, one.place, one.detail
-
-
-def _file(place: str) -> str:
-    return in_file_order(place)[0]
-
-
-def _inside(one: Dependency, dags: Mapping[str, object]) -> bool:
-    return one.upstream in dags and one.downstream in dags
 
 
 def _weights(dependencies: Sequence[Dependency]) -> dict[Pair, float]:

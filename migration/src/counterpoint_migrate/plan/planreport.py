@@ -24,16 +24,19 @@ def write_plan_page(found: Plan, path: Path) -> None:
     Raises:
         UsageError: the file cannot be written.
     """
-    words = {word.__name__: word for word in (direction_of, until, numbers, kind_of, brief)}
+    words = {word.__name__: word for word in (direction_of, until, numbers, kind_of, brief, run_row)}
     write_template(path, "plan.html.j2", r=found, summary=summary_of_plan(found), of_plugins=of_plugins(), **words)
 
 
 def summary_of_plan(found: Plan) -> str:
     """The plan on one line."""
-    lasting = sum(bridge.ends is None for bridge in found.bridges)
+    lasting = sum(bridge.ends is None and bridge.dependency.outside for bridge in found.bridges)
     tasks = sum(move.tasks for move in found.dags)
+    retired = sum(move.retire is not None for move in found.dags)
+    to_retire = f", {retired} of them to retire," if retired else ""
     return (
-        f"{len(found.dags)} DAGs with {tasks} tasks in {len(found.waves)} waves; cycles: {len(found.cycles)};"
+        f"{len(found.dags)} DAGs{to_retire} with {tasks} tasks in {len(found.waves)} waves;"
+        f" cycles: {len(found.cycles)};"
         f" bridges: {len(found.bridges)}, {lasting} of them to DAGs outside the folder;"
         f" dependencies to confirm: {len(found.to_confirm)}; unresolved: {len(found.unresolved)}"
     )
@@ -64,7 +67,15 @@ def move_row(move: Move) -> tuple[str, ...]:
     """A DAG as a row of the terminal's table."""
     parts = (move.score.value, move.score.complexity, move.score.risk, move.score.coupling)
     figures = (f"{number:.2f}" for number in (move.score.score, *(part.value for part in parts)))
-    return move.id, str(move.wave), *figures
+    return move.id, str(move.wave) if move.wave else "-", *figures
+
+
+def run_row(move: Move) -> tuple[str, str]:
+    """When a DAG ran last, and how long a run takes."""
+    if move.runs is None:
+        return "", ""
+    seconds = move.runs.median_seconds
+    return move.runs.last or "never", "" if seconds is None else f"{seconds:g} s"
 
 
 def need_rows(found: Plan) -> list[tuple[str, ...]]:
@@ -82,7 +93,10 @@ def direction_of(bridge: Bridge) -> str:
 
 def until(bridge: Bridge) -> str:
     """Which wave makes a bridge needless."""
-    return "wave " + str(bridge.ends) if bridge.ends is not None else "the other DAG, outside the folder, moves"
+    if bridge.ends is not None:
+        return f"wave {bridge.ends}"
+    outside = bridge.dependency.outside
+    return "the other DAG, outside the folder, moves" if outside else "the other DAG, which does not move, is retired"
 
 
 def kind_of(cycle: Cycle) -> str:

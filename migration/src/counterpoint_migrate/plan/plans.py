@@ -8,13 +8,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from counterpoint_migrate.inventory.inventory_model import Dependency, Unresolved
+    from counterpoint_migrate.inventory.inventory_model import ClockGroup, Dependency, Unresolved
 
 # how much a dependency counts
 WEIGHT = {"certain": 1.0, "high": 0.8, "medium": 0.5, "low": 0.2}
 # from this on DAGs that wait for each other move at once
 BINDING = 0.5
 TO_DAGSTER, TO_AIRFLOW = "airflow_to_dagster", "dagster_to_airflow"
+
+
+def is_evidence(dependency: Dependency) -> bool:
+    """Whether it is a mere guess by the clock: a question to the owners, which binds and orders nothing."""
+    return dependency.kind == "clock" and dependency.confidence == "low"
 
 
 def in_file_order(place: str) -> tuple[str, int]:
@@ -72,8 +77,23 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True)
+class RunHistory:
+    """When a DAG ran last (ISO 8601; None: never), and how long a run takes in the median of the last ones."""
+
+    last: str | None
+    median_seconds: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As a JSON value."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
 class Move:
-    """One DAG of the plan; several that share an id are one."""
+    """One DAG of the plan, with its SubDAGs; several that share an id are one.
+
+    What is offered for retirement is in no wave: its number is 0.
+    """
 
     id: str
     places: tuple[str, ...]
@@ -84,10 +104,15 @@ class Move:
     needs: tuple[Need, ...]
     strangers: tuple[Stranger, ...]
     unresolved: tuple[Unresolved, ...]
+    sub_dags: tuple[str, ...] = ()
+    retire: str | None = None  # why it is better retired than moved
+    runs: RunHistory | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As a JSON value."""
         kept = {name: getattr(self, name) for name in ("id", "places", "owners", "tasks", "wave")}
+        kept |= {"sub_dags": list(self.sub_dags), "retire": self.retire}
+        kept["runs"] = None if self.runs is None else self.runs.to_dict()
         return {
             **kept,
             "score": asdict(self.score),
@@ -168,6 +193,7 @@ class Plan:
     to_confirm: Sequence[Dependency]
     plugins: Sequence[Mapping[str, str]]
     unresolved: Sequence[Unresolved]
+    clock_groups: Sequence[ClockGroup] = ()
 
     def move(self, dag: str) -> Move:
         """The move of a DAG."""
@@ -182,6 +208,7 @@ class Plan:
             "dags": [move.to_dict() for move in self.dags],
             "cycles": [cycle.to_dict() for cycle in self.cycles],
             "bridges": [bridge.to_dict() for bridge in self.bridges],
+            "clock_groups": [group.to_dict() for group in self.clock_groups],
             "to_confirm": [dependency.to_dict() for dependency in self.to_confirm],
             "plugins": self.plugins,
             "unresolved": [entry.to_dict() for entry in self.unresolved],

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from counterpoint_migrate.inventory.dates import date_of
+from counterpoint_migrate.inventory.run_facts import own_tables_of, parameters_of
+from counterpoint_migrate.inventory.subdags import is_subdag
 from counterpoint_migrate.inventory.values import plain
 from counterpoint_migrate.plan.dagster_equivalents import counterparts, operators
 from counterpoint_migrate.plan.plans import Need, Place, Stranger, in_file_order
@@ -11,8 +14,8 @@ from counterpoint_migrate.plan.plans import Need, Place, Stranger, in_file_order
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from counterpoint_migrate.inventory.dates import Dates
-    from counterpoint_migrate.inventory.inventory_model import Dag, Task
+    from counterpoint_migrate.inventory.inventory_model import Dag, Dependency, Task
+    from counterpoint_migrate.inventory.task_code import TaskCode
 
 Found = tuple[str, str]
 # by need: the settings of a task, and of a DAG, that tell of it when they are given
@@ -20,27 +23,37 @@ _OF_TASKS = {
     "pools": ("pool", "pool_slots"),
     "deadlines": ("sla", "sla_miss_callback"),
     "past": ("depends_on_past", "wait_for_downstream"),
-    "max_active": ("max_active_tis_per_dag", "task_concurrency"),
-    "priority": ("priority_weight",),
+    "max_active": ("max_active_tis_per_dag", "max_active_tis_per_dagrun", "task_concurrency"),
+    "priority": ("priority_weight", "weight_rule"),
     "retries": ("retries",),
     "timeouts": ("execution_timeout",),
-    "placement": ("queue", "executor"),
+    "placement": ("queue", "executor", "executor_config", "run_as_user"),
 }
 _OF_DAGS = {
     "deadlines": ("sla_miss_callback", "deadline", "dagrun_timeout"),
     "past": ("depends_on_past",),
     "max_active": ("max_active_runs", "max_active_tasks", "concurrency"),
     "parameters": ("params",),
+    "macros": ("user_defined_macros", "user_defined_filters", "template_searchpath"),
 }
-_UNSAID: dict[str, tuple[Any, ...]] = {"pool": ("default_pool",), "pool_slots": (1,), "priority_weight": (1,)}
+_UNSAID: dict[str, tuple[Any, ...]] = {
+    "pool": ("default_pool",),
+    "pool_slots": (1,),
+    "priority_weight": (1,),
+    "weight_rule": ("downstream",),
+    "params": ({},),
+}
+_KNOWN_PACKAGES = ("airflow.", "cosmos.")
+_ONCE = ("@once", "@continuous")  # nothing is caught up
 _BRANCHES = ("Branch", "ShortCircuit")
 _BRANCH_KINDS = {"task.branch", "task.short_circuit", "task.branch_virtualenv", "task.branch_external_python"}
 _BRANCH_KINDS |= {"task.run_if", "task.skip_if"}
 _CRONS = ("CronDataIntervalTimetable", "CronPartitionTimetable")  # whose interval is that between ticks
 
 
-def needs(dags: Sequence[Dag], dates: Dates) -> tuple[Need, ...]:
-    """All that DAGs of one id need, in the order of the counterparts."""
+def needs(dags: Sequence[Dag], code: TaskCode, dependencies: Sequence[Dependency] = ()) -> tuple[Need, ...]:
+    """All that DAGs of one move need, in the order of the counterparts; `dependencies` are those at either end."""
+    keys = {dag.key for dag in dags}
     found = {name: list[Found]() for name in counterparts()}
     for dag in dags:
         for name, of_dag in _DAGS.items():
@@ -48,8 +61,15 @@ def needs(dags: Sequence[Dag], dates: Dates) -> tuple[Need, ...]:
         for task in dag.tasks:
             for name, of_task in _TASKS.items():
                 found[name] += of_task(task)
-            if date := dates.of(task):
+            if date := date_of(task, code):
                 found["interval"].append((task.place, date))
+            found["parameters"] += ((task.place, name) for name in parameters_of(task, code))
+            found["airflow_itself"] += ((task.place, name) for name in own_tables_of(task, code))
+    for one in dependencies:
+        if one.offset is not None and one.downstream in keys:
+            found["logical_dates"].append((one.place, f"{one.upstream}: {one.offset}"))
+        if one.upstream == one.downstream and one.kind == "trigger":
+            found["self_trigger"].append((one.place, one.detail))
     return tuple(_need(name, places) for name, places in found.items() if places)
 
 
@@ -108,6 +128,8 @@ def _by_setting(names: Sequence[str]) -> Callable[[Task | Dag], Iterator[Found]]
 def _catchup(dag: Dag) -> Iterator[Found]:
     if dag.schedule["kind"] in {"none", "assets"} or dag.settings.get("catchup") is False:
         return
+    if dag.schedule["value"] in _ONCE or dag.parent is not None:
+        return
     given = "catchup" in dag.settings
     yield dag.place, f"catchup={_shown(dag.settings['catchup'])}" if given else "not given: on before Airflow 3"
 
@@ -118,6 +140,26 @@ def _timetable(dag: Dag) -> Iterator[Found]:
         yield dag.place, f"every {dag.schedule['value']:g} s"
     elif kind == "unknown" or (kind == "timetable" and not any(name in expression for name in _CRONS)):
         yield dag.place, expression
+
+
+def _time_zone(dag: Dag) -> Iterator[Found]:
+    scheduled = dag.schedule["kind"] not in {"none", "assets", "default"} or dag.schedule["value"] is not None
+    if dag.zone.shifted and scheduled and dag.parent is None:
+        known = "" if dag.zone.name else "not known: "
+        yield dag.place, f"{dag.schedule['value'] or dag.schedule['expression']} in {known}{dag.zone.shown}"
+
+
+def _emails(task: Task) -> Iterator[Found]:
+    """Who is mailed, and when; both are on unless they are turned off."""
+    addresses = task.settings.get("email")
+    occasions = [word for word in ("failure", "retry") if task.settings.get(f"email_on_{word}", True) is not False]
+    if addresses and occasions:
+        yield task.place, f"{_addresses(addresses)} on {' and '.join(occasions)}"
+
+
+def _addresses(value: Any) -> str:
+    known = plain(value)
+    return ", ".join(map(str, known)) if isinstance(known, list) else _shown(value)
 
 
 def _uses(dag: Dag) -> Callable[[str], Iterator[Found]]:
@@ -143,8 +185,14 @@ def _branch(task: Task) -> Iterator[Found]:
 
 
 def _custom(task: Task) -> Iterator[Found]:
-    if "**base" in task.arguments or not f"{task.module}.".startswith("airflow."):
+    if "**base" in task.arguments or not f"{task.module}.".startswith(_KNOWN_PACKAGES):
         yield task.place, f"{task.operator} of {task.module}"
+
+
+def _parameters(task: Task) -> Iterator[Found]:
+    """Parameters of a task, and those that it gives to the run that it starts."""
+    names = ("params", "conf") if "trigger_dag_id" in task.arguments else ("params",)
+    return ((task.place, text) for text in _given(task.settings, names))
 
 
 _TASKS: dict[str, Callable[[Task], Iterator[Found]]] = {
@@ -161,11 +209,17 @@ _TASKS: dict[str, Callable[[Task], Iterator[Found]]] = {
     "connections": lambda task: ((task.place, name) for name in task.uses.connections),
     "assets": lambda task: ((task.place, name) for name in (*task.outlets, *task.inlets)),
     "custom": _custom,
+    "emails": _emails,
+    "parameters": _parameters,
+    "variable_state": lambda task: ((task.place, name) for name in task.uses.variables_set),
+    "sub_dags": lambda task: iter([(task.place, task.id)] if is_subdag(task) else []),
 }
 _DAGS: dict[str, Callable[[Dag], Iterator[Found]]] = {
     **{name: _by_setting(settings) for name, settings in _OF_DAGS.items()},
     "catchup": _catchup,
     "timetable": _timetable,
+    "time_zone": _time_zone,
+    "variable_state": lambda dag: _uses(dag)("variables_set"),
     "callbacks": lambda dag: ((dag.place, name) for name in dag.settings if name.startswith("on_")),
     "xcom": lambda dag: ((dag.place, f"{use['how']} {use['detail']}") for use in dag.uses.xcom),
     "variables": lambda dag: _uses(dag)("variables"),

@@ -70,25 +70,69 @@ def waves(units: Sequence[Unit], hang: Ties, settings: Settings) -> list[list[Un
     unit is taken at a time. What has the highest rank comes next: its score, plus its attachment times the weight
     `together`. A wave goes on with what hangs on it, else with what ranks highest if that opens no more than it closes.
     """
-    left = sorted(units, key=lambda unit: unit.dags)
-    moved: set[Unit] = set()
+    choices = _Choices(sorted(units, key=lambda unit: unit.dags), hang, settings)
     found: list[list[Unit]] = []
-    while left:
+    while choices.left:
         wave: list[Unit] = []
-        while option := _next(_options(left, hang, settings), wave, moved, hang, settings):
+        while option := choices.next(wave):
             wave += option
-            left = [unit for unit in left if unit not in option]
-            moved |= set(option)
+            choices.take(option)
         found.append(wave)
     return found
 
 
-def _options(left: Sequence[Unit], hang: Ties, settings: Settings) -> list[Option]:
-    """What may move next: whole groups that fit into a wave, and the units of those that do not."""
-    found: list[Option] = []
-    for group in _hanging_together(left, hang):
-        found += [group] if _fits(group, (), settings) else [(unit,) for unit in group]
-    return found
+Ranked = tuple[float, tuple[str, ...], Option]  # the rank, negative, and the dags of the first unit: the least is best
+
+
+class _Choices:
+    """What may move next; only the group that a unit was taken of is looked at again."""
+
+    def __init__(self, units: Sequence[Unit], hang: Ties, settings: Settings) -> None:
+        self.hang, self.settings = hang, settings
+        self.moved: set[Unit] = set()
+        self.left = dict.fromkeys(units)
+        self.group: dict[Unit, int] = {}
+        self.members: dict[int, list[Unit]] = {}
+        for number, group in enumerate(_hanging_together(units, hang)):
+            self.members[number] = list(group)
+            self.group |= dict.fromkeys(group, number)
+        self.ranked = {number: self._ranked(number) for number in self.members}
+
+    def _ranked(self, number: int) -> list[Ranked]:
+        """The options of a group, the best first: what still hangs together as a whole where it fits, else by unit."""
+        options: list[Option] = []
+        for part in _hanging_together([unit for unit in self.members[number] if unit in self.left], self.hang):
+            options += [part] if _fits(part, (), self.settings) else [(unit,) for unit in part]
+        ranks = ((-_rank(option, self.moved, self.hang, self.settings), option[0].dags, option) for option in options)
+        return sorted(ranks, key=_place)
+
+    def take(self, option: Option) -> None:
+        """Moves units."""
+        self.moved |= set(option)
+        for unit in option:
+            del self.left[unit]
+        for number in {self.group[unit] for unit in option}:
+            self.ranked[number] = self._ranked(number)
+            if not self.ranked[number]:
+                del self.ranked[number]
+
+    def next(self, wave: Sequence[Unit]) -> Option | None:
+        """What moves next in a wave; None where the wave ends."""
+        best = min((options[0] for options in self.ranked.values()), key=_place, default=None)
+        if best is None or not wave:
+            return None if best is None else best[2]
+        near = (one for number in {self.group[unit] for unit in wave} for one in self.ranked.get(number, ()))
+        hanging = (one for one in near if self.hang.to(one[2], wave) and _fits(one[2], wave, self.settings))
+        chosen = min(hanging, key=_place, default=None)
+        if chosen is not None:
+            return chosen[2]
+        option = best[2]
+        fits = _fits(option, wave, self.settings) and self.hang.attachment(option, self.moved) >= 0
+        return option if fits else None
+
+
+def _place(ranked: Ranked) -> tuple[float, tuple[str, ...]]:
+    return ranked[:2]
 
 
 def _hanging_together(left: Sequence[Unit], hang: Ties) -> list[Option]:
@@ -104,19 +148,6 @@ def _hanging_together(left: Sequence[Unit], hang: Ties) -> list[Option]:
         if group:
             found.append(tuple(sorted(group, key=lambda one: one.dags)))
     return found
-
-
-def _next(
-    options: Sequence[Option], wave: Sequence[Unit], moved: set[Unit], hang: Ties, settings: Settings
-) -> Option | None:
-    ranked = sorted(options, key=lambda option: (-_rank(option, moved, hang, settings), option[0].dags))
-    if not wave:
-        return ranked[0] if ranked else None
-    hanging = [option for option in ranked if hang.to(option, wave) and _fits(option, wave, settings)]
-    if hanging:
-        return hanging[0]
-    best = ranked[:1]
-    return next((one for one in best if _fits(one, wave, settings) and hang.attachment(one, moved) >= 0), None)
 
 
 def _rank(option: Option, moved: set[Unit], hang: Ties, settings: Settings) -> float:
