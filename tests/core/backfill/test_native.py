@@ -149,7 +149,7 @@ def native(states: Mapping[str, Status]) -> NativeRun:
 
 
 def engine_of(adapter: Orchestrator) -> Any:
-    target = SimpleNamespace(home=Path("nowhere"), url=lambda: "")
+    target = SimpleNamespace(home=Path("nowhere"), url=lambda: "", is_ours=True)
     return ServiceEngine(adapter, target)  # type: ignore[arg-type]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -60,7 +61,8 @@ def test_a_message_names_thing_place_and_fix(package: Path, case: str) -> None:
     module, options, parts = MESSAGES[case]
     words = ("run", f"shop1.{module}:first", "--date", "2026-01-05", "--quiet", *options)
     command = [sys.executable, "-m", "counterpoint", *words]
-    process = subprocess.run(command, cwd=package, capture_output=True, text=True, check=False)
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("COUNTERPOINT_")}
+    process = subprocess.run(command, cwd=package, env=bare, capture_output=True, text=True, check=False)
     assert process.returncode in (1, 2), process.stderr
     assert "Traceback" not in process.stderr
     for part in parts:

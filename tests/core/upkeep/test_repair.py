@@ -103,10 +103,10 @@ def test_an_entry_is_found_again_by_the_record_of_its_run(root: Root) -> None:
     assert "its digest is that of the record" in found["done"]
     after = json.loads(file.read_bytes())["reference"]
     assert (after["digest"], after["rows"]) == (before.reference.digest, before.reference.rows)
-    # what was found again is read by whoever reads, and is no more taken for fresh than anything of unknown making
+    # what was found again is read by whoever reads, and is not taken for fresh: the last run of the step failed
     grid = root("status", "mill:mill", "--json").document
     states = {row["date"]: row["steps"] for row in grid["partitions"]}[DAY]
-    assert (states["grain"], states["flour"]) == ("fresh", "stale")
+    assert (states["grain"], states["flour"]) == ("fresh", "failed")
     assert root.digests() == wanted
     assert root("doctor", "--repair").out == "no damaged files\n"
 
